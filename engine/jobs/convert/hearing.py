@@ -39,6 +39,10 @@ SHELF = (1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.690659
 HIGH_PASS = (1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)
 """Numerators and denominators at 48 kHz (BS.1770-4, annex 1)."""
 
+FILTERED_AT_ONCE = 8 * RATE_HZ
+END = np.zeros(0, np.float32)
+HighPass = Callable[[np.ndarray], np.ndarray]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mix:
@@ -180,11 +184,6 @@ def _k_weighting(hz: np.ndarray) -> np.ndarray:
     for above, below in (SHELF, HIGH_PASS):
         gain *= np.abs(np.polyval(above[::-1], z) / np.polyval(below[::-1], z))
     return gain
-
-
-FILTERED_AT_ONCE = 8 * RATE_HZ
-END = np.zeros(0, np.float32)
-HighPass = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

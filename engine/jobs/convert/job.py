@@ -32,12 +32,8 @@ VOICE_OPTIONS = {
 
 def rate_of(text: str) -> int | Literal["source", "model"]:
     """Parse `--rate`: source, model or a number; UsageError for anything else."""
-    if text == "source":
-        return "source"
-    if text == "model":
-        return "model"
     try:
-        return int(text)
+        return "source" if text == "source" else "model" if text == "model" else int(text)
     except ValueError:
         raise UsageError(f"--rate: {text} is neither source nor model nor a number of Hz (for example 48000)") from None
 
@@ -58,7 +54,7 @@ class ConvertJob:
     cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
     threads: int | None = option(None, "CPU threads. (default: chosen by torch)")
-    """CPU threads of the model; None: chosen by torch, or one per actor on a cluster."""
+    """None: chosen by torch, or one per actor on a cluster."""
     batch_size: int | None = option(None, "Spans per batch. [RVC_BATCH_SIZE]", flags="--batch", metavar="N")
     fp16: bool | None = option(None, "Half precision. [RVC_USE_FP16]", flags="--fp16/--no-fp16")
     gpu_filter: bool | None = option(
@@ -84,10 +80,8 @@ class ConvertJob:
         if self.overwrite and self.resume:
             raise UsageError("--overwrite and --resume contradict each other: replace existing files, or skip them")
         if self.cluster is not None and (self.gpu_filter or self.profiling):
-            raise UsageError(
-                "--cluster: the filter runs on this machine, and stages are not timed; leave out --gpu-filter and "
-                "--profile"
-            )
+            reason = "the filter runs on this machine, and stages are not timed"
+            raise UsageError(f"--cluster: {reason}; leave out --gpu-filter and --profile")
         for name, info in VOICE_OPTIONS.items():
             if not info.flags.endswith("autotune"):
                 param = lookup(f"/rvc/{name.removesuffix('_db')}")

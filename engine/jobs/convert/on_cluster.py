@@ -85,11 +85,8 @@ class ClusterVoice:
     def __init__(
         self, job: ConvertJob, *, sounds_s: list[float] | None, environ: Mapping[str, str] = os.environ
     ) -> None:
-        """Takes seconds to minutes: Ray may have to be started, and every actor loads the model.
-
-        `sounds_s`: lengths of the files, or None if not all are known. UsageError if Ray is not installed; ModelError
-        or ChildError, in one line, for everything else; ConfigError for wrong values in `environ`.
-        """
+        """See `open_pool`; ConfigError for wrong values in `environ`. `sounds_s`: lengths of the files, or None if not
+        all are known."""
         max_actors = None
         if sounds_s is not None:
             max_actors = max(1, sum(1 + int(seconds / SHORT.center_s) for seconds in sounds_s))
@@ -137,9 +134,8 @@ class ClusterVoice:
             assert actor.loaded is not None
             own, first = actor.loaded.facts.pitch, self.facts.pitch
             if own != first:
-                raise ModelError(
-                    f"on {actor.machine}: pitch detection uses {own}, elsewhere {first}; choose one with --f0"
-                )
+                differs = f"pitch detection uses {own}, elsewhere {first}"
+                raise ModelError(f"on {actor.machine}: {differs}; choose one with --f0")
             return receive(piece.item, parts)
 
         return self._pool.map(pieces, received)

@@ -24,19 +24,11 @@ from av.video.stream import VideoStream
 from engine.system.file_names import name_for_ffmpeg
 from engine.system.media_file import open_media
 
-# Tags that describe the file or the old sound itself.
-NOT_CARRIED = (
-    "encoder",
-    "encoded_by",
-    "major_brand",
-    "minor_version",
-    "compatible_brands",
-    "duration",
-    "itunsmpb",
-    "coding_history",
-    "umid",
-    "time_reference",
+NOT_CARRIED = set(
+    "encoder encoded_by major_brand minor_version compatible_brands duration itunsmpb coding_history umid "
+    "time_reference".split()
 )
+"""Tags that describe the file or the old sound itself."""
 NOT_CARRIED_PREFIXES = ("replaygain_", "r128_", "id3v2_priv")  # the new voice has another loudness
 MIME_TYPES = {"mjpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
 FRONT_COVER = 3  # picture type in ID3 and FLAC
@@ -79,9 +71,7 @@ class TagSource:
             self._cover = None
         self._copy: Stream | None = None
         self.tags = Tags(
-            texts=_texts_of(self._container),
-            chapters=self._container.chapters(),
-            has_cover=self._cover is not None,
+            texts=_texts_of(self._container), chapters=self._container.chapters(), has_cover=self._cover is not None
         )
 
     def add_to(self, into: OutputContainer, voice: AudioStream) -> None:
@@ -98,9 +88,8 @@ class TagSource:
             if name in ("ogg", "opus") and kind:
                 texts["METADATA_BLOCK_PICTURE"] = _picture_comment(cover, kind, bytes(self._cover_packet))
             elif name == "matroska" and kind:
-                into.add_attachment(
-                    f"cover.{kind.partition('/')[2].replace('jpeg', 'jpg')}", kind, bytes(self._cover_packet)
-                )
+                suffix = kind.partition("/")[2].replace("jpeg", "jpg")
+                into.add_attachment(f"cover.{suffix}", kind, bytes(self._cover_packet))
             elif name in COVERED and kind:
                 self._copy = into.add_stream_from_template(cover)
                 self._copy.disposition = cover.disposition

@@ -29,8 +29,6 @@ from engine.system.work_folder import LOCK, WorkFolder
 NAME = "journal.jsonl"
 FORMAT = 3  # version of the file format; other versions are not read
 MAX_LINE_BYTES = 64 << 20  # of one picture with all its objects
-
-
 RESUME_HINT = "finished work is kept: continue with --resume"
 
 
@@ -45,11 +43,9 @@ class JobFolder:
     def __init__(
         self, output: Path, fingerprint: Fingerprint, *, at: Path | None = None, can_resume: bool = True
     ) -> None:
-        """Keeps the files of an interrupted run until `begin`. `at`: the folder, unless it is the one beside the
-        output. `can_resume`: False for a live source, which cannot be read again."""
-        self.output = output
-        self.fingerprint = fingerprint
-        self._can_resume = can_resume
+        """Keeps the files of an interrupted run until `begin`. `at`: the folder, unless beside the output.
+        `can_resume`: False for a live source, which cannot be read again."""
+        self.output, self.fingerprint, self._can_resume = output, fingerprint, can_resume
         self._place = WorkFolder(output, at=at or work_folder_of(output))
         self.path = self._place.path
         self._journal = self.path / NAME
@@ -145,9 +141,8 @@ class JobFolder:
             text = str(error)
             if not isinstance(error, SinkError):
                 text = f"{self.output}: cannot be written ({error.strerror or error})"
-            raise SinkError(
-                f"{text}; {RESUME_HINT}" if self._can_resume and "--resume" not in text else text
-            ) from error
+            hint = f"; {RESUME_HINT}" if self._can_resume and "--resume" not in text else ""
+            raise SinkError(f"{text}{hint}") from error
 
 
 def _line(values: dict[str, Any]) -> str:

@@ -38,8 +38,7 @@ class Pipeline(Generic[Piece, Result]):
         """Seconds spent reading pieces."""
         self.last_wait_s = 0.0
         """Seconds the caller waited at the end for the writer."""
-        self._name = name
-        self._is_stopped = is_stopped
+        self._name, self._is_stopped = name, is_stopped
 
     def run(
         self,
@@ -51,11 +50,9 @@ class Pipeline(Generic[Piece, Result]):
         on_worked: Callable[[], object] = lambda: None,
         stop_reading: Callable[[], object] = lambda: None,
     ) -> None:
-        """Run to the end; re-raises an error of any of the threads.
-
-        `on_result` is called on this thread after each result is queued for the writer, `on_worked` after the last one.
-        `stop_reading` must unblock a reader that waits for its source; it is called after the work, and after an error.
-        """
+        """Run to the end; re-raises an error of any of the threads. `on_result` is called on this thread after each
+        result is queued for the writer, `on_worked` after the last one. `stop_reading` must unblock a reader that waits
+        for its source; it is called after the work, and after an error."""
         reader = Worker(f"{self._name} reader", lambda: self._read(read()), self.pieces)
         writer = Worker(f"{self._name} writer", lambda: write(self.results.items()), self.results, self.pieces)
         reader.start()

@@ -79,10 +79,8 @@ def require_ray() -> None:
 
 
 def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> Connection:
-    """Connect to `cluster`, auto or HOST:PORT. UsageError or ChildError, in one line, if there is none.
-
-    For our own cluster: `cpus`, None for all; `actor_bytes`, the space each actor needs in the object store.
-    """
+    """Connect to `cluster`, auto or HOST:PORT. UsageError or ChildError, in one line, if there is none. For our own
+    cluster: `cpus`, None for all; `actor_bytes`, the space each actor needs in the object store."""
     require_ray()
     address, named = cluster, f"--cluster {cluster}"
     if cluster == "auto":
@@ -213,11 +211,8 @@ def _end_own_cluster(
 
 @contextlib.contextmanager
 def _process_state_kept(variables: Mapping[str, str]) -> Iterator[Callable[[], str]]:
-    """Wrap Ray's import and start, which change signals and stderr. Sets `variables` in the environment for that time,
-    without overriding the user's.
-
-    Captures stderr of Python and C++. Yields a function that returns the text captured so far.
-    """
+    """Wrap Ray's import and start, which change signals and stderr, with these variables in addition to the user's.
+    Yields a function that returns what was written to stderr, by Python or C++, so far."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     added = {name: value for name, value in variables.items() if name not in os.environ}
 

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+Progress = TypeVar("Progress", bound="JobProgress")
+OnProgress = Callable[[Progress], object]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
@@ -22,10 +25,6 @@ class JobProgress:
     def seconds_left(self) -> float | None:
         """Estimate from the current rate; None if the length of the source is unknown."""
         return None if self.expected is None or not self.rate else max(self.expected - self.done, 0) / self.rate
-
-
-Progress = TypeVar("Progress", bound=JobProgress)
-OnProgress = Callable[[Progress], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

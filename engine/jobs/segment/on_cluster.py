@@ -80,11 +80,7 @@ class ClusterSegments:
     is_local = False
 
     def __init__(self, job: SegmentJob, mode: Mode, *, picture_bytes: int, expected: int | None) -> None:
-        """Takes seconds to minutes: Ray may have to be started, and every actor loads the model.
-
-        `picture_bytes`: of the first picture. `expected`: number of pictures, or None. UsageError if Ray is not
-        installed; ModelError or ChildError, in one line, for everything else.
-        """
+        """See `open_pool`. `picture_bytes`: of the first picture. `expected`: number of pictures, or None."""
         batch_bytes = job.batch * picture_bytes
         self._piece_batches = max(1, min(PICTURES[mode] // job.batch, PIECE_BYTES // batch_bytes))
         self._mode = mode

@@ -36,8 +36,6 @@ FORMS = (
 )
 
 Form = Literal["video", "picture", "coco", "masks", "frames"]
-
-
 OnWhole = Callable[[Path], object]
 
 
@@ -64,11 +62,9 @@ def form_of(name: str) -> Form:
         return "masks"
     if suffix in VIDEO_FORMATS:
         return "video"
-    if suffix in PICTURE_FORMATS:
-        return "picture"
-    if suffix == COCO:
-        return "coco"
-    raise UsageError(f"{name}: an output is {FORMS}")
+    if suffix not in (*PICTURE_FORMATS, COCO):
+        raise UsageError(f"{name}: an output is {FORMS}")
+    return "coco" if suffix == COCO else "picture"
 
 
 def forms_of(names: tuple[str, ...], frames: str) -> list[tuple[str, Form]]:
@@ -118,6 +114,5 @@ def check_forms(forms: list[tuple[str, Form]], pictures: Pictures) -> None:
         if form == "masks" and isinstance(pictures, FolderPictures) and (own := pictures.input_under(Path(name), MASK)):
             raise UsageError(f"{name}: {own} is an input and would be replaced; name another output")
         if form == "frames" and pictures.kind != "video":
-            raise UsageError(
-                f"--frames: only for a video; COCO refers to the pictures of {pictures.path} by their own names"
-            )
+            own = f"COCO refers to the pictures of {pictures.path} by their own names"
+            raise UsageError(f"--frames: only for a video; {own}")

@@ -59,11 +59,8 @@ def segment_file(
 ) -> SegmentReport:
     """Segment a whole source. MultiverseError in one line if it fails; then no output is left behind, and results stay
     on the disk for `resume`. If one of several outputs cannot be written, the others continue: see
-    `SegmentReport.failed`.
-
-    `on_progress` is called after each batch, on this thread. `stop`, set by another thread or a signal, ends the run
-    early: pictures segmented by then are written, and `resume` continues.
-    """
+    `SegmentReport.failed`. `on_progress` is called after each batch, on this thread. `stop` ends the run early:
+    pictures segmented by then are written, and `resume` continues."""
     opened = open_job(job)
     try:
         model = load_model(job, opened)
@@ -123,8 +120,8 @@ def run_job(
     on_progress: OnProgress = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> SegmentReport:
-    """Segment one source with a model that may have served other jobs before; see `segment_file`. Call it on the thread
-    that loaded the model. Disconnects from a cluster."""
+    """Segment one source with a model that may have served others, on the thread that loaded it; see `segment_file`.
+    Disconnects from a cluster."""
     work = opened.finished.work
     try:
         if isinstance(model, ClusterSegments):
@@ -290,10 +287,8 @@ def mode_for(job: SegmentJob, pictures: Pictures, *, can_follow: bool) -> Mode:
 
 
 def _can_follow(job: SegmentJob) -> bool:
-    """True if the model has a tracker; ModelError if files are missing. Milliseconds.
-
-    On a cluster the model may be on other machines only: returns True then, and they raise the error.
-    """
+    """True if the model has a tracker; ModelError if files are missing. On a cluster the model may be on other machines
+    only: returns True then, and they raise the error."""
     from engine.models.sam3.check import NO_TRACKER, check
 
     spec = spec_of(job)

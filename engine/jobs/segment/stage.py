@@ -56,6 +56,8 @@ class LocalSegments:
         segmenter.mode = mode
         segmenter.reset()
         segmenter.threshold, segmenter.max_objects, segmenter.boxes = job.threshold, job.max_objects, job.boxes
+        self.forget, self.tracker_state = segmenter.reset, segmenter.tracker_state
+        self.restore_tracker = segmenter.restore_tracker
         model = segmenter.model
         self.notes = model.notes + segmenter.set_prompts(job.prompts)
         self.device, self.dtype = str(model.device), str(model.dtype).removeprefix("torch.")
@@ -94,16 +96,6 @@ class LocalSegments:
             return FoundBatch(found=found, not_finite=self._segmenter.not_finite, stages_ms=clock.read_ms())
 
         return finish
-
-    def forget(self) -> None:
-        """Drop all tracked objects."""
-        self._segmenter.reset()
-
-    def tracker_state(self) -> bytes:
-        return self._segmenter.tracker_state()
-
-    def restore_tracker(self, state: bytes) -> None:
-        self._segmenter.restore_tracker(state)
 
     def memory_mb(self) -> float | None:
         return self._segmenter.memory_mb

@@ -34,10 +34,7 @@ class Writer:
         self._open: list[SegmentOutput] = []
         """Outputs still being written."""
         self._forms = forms_of(job.outputs, job.frames)
-        self._job = job
-        self._pictures = pictures
-        self._mode = mode
-        self._finished = finished
+        self._job, self._pictures, self._mode, self._finished = job, pictures, mode, finished
         self._made_with = _made_with(job, mode) if job.metadata else None
         self._look = PaintLook(opacity=job.opacity, is_hard=job.edge == "hard")
 

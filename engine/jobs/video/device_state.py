@@ -1,8 +1,7 @@
 """State of a job's graphics card from NVML: memory, load, temperature, and reasons for throttling.
 
-NVML numbers cards differently from CUDA: it ignores CUDA_VISIBLE_DEVICES, and CUDA puts the fastest card first unless
-CUDA_DEVICE_ORDER is PCI_BUS_ID. So a card is identified by its UUID, which CUDA tells the process that uses it.
-Untested on a device.
+NVML numbers cards differently from CUDA, so a card is identified by its UUID, which CUDA tells the process that uses
+it. Untested on a device.
 """
 
 from collections.abc import Callable
@@ -98,7 +97,6 @@ class DeviceWatch:
         """The card; LookupError if this process does not use it."""
         from engine.models.card_memory import card_uuid
 
-        uuid = card_uuid(device)
-        if not uuid:
-            raise LookupError(f"{device} is not in use")
-        return self._nvml.nvmlDeviceGetHandleByUUID(uuid)
+        if uuid := card_uuid(device):
+            return self._nvml.nvmlDeviceGetHandleByUUID(uuid)
+        raise LookupError(f"{device} is not in use")

@@ -59,7 +59,7 @@ class PaintWorker:
 
 
 def open_worker(job: VideoJob, size: tuple[int, int]) -> PieceWorker:
-    check_model(job)  # before torch is loaded, which takes seconds
+    check_model(job.painting.spec)  # before torch is loaded, which takes seconds
     return PaintWorker(FusedStages(job, size))
 
 
@@ -76,10 +76,7 @@ class ClusterStages:
         max_actors: int | None = None,
         open_worker: Callable[[VideoJob, tuple[int, int]], PieceWorker] = open_worker,
     ) -> None:
-        """Takes seconds to minutes: Ray may have to be started, and every actor loads the model.
-
-        UsageError if Ray is not installed; ModelError or ChildError, in one line, for everything else.
-        """
+        """See `open_pool`."""
         began_s = time.perf_counter()
         batch_bytes = job.batch * size[0] * size[1] * 3
         most = SEGMENT_BATCHES if job.limit is None else min(SEGMENT_BATCHES, job.limit // (4 * job.batch))

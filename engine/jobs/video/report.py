@@ -96,18 +96,17 @@ class VideoReport(JobReport):
     def as_json(self) -> dict[str, Any]:
         values = JobReport.as_json(self)
         busy = self.busy
-        values["times"] = {
-            time.name: {
-                "frames": time.frames,
-                "seconds": round(time.seconds, 3),
-                "workers": time.workers,
-                "busy": round(busy[time.name], 4),
+        times = {
+            each.name: {
+                "frames": each.frames,
+                "seconds": round(each.seconds, 3),
+                "workers": each.workers,
+                "busy": round(busy[each.name], 4),
             }
-            for time in self.times
+            for each in self.times
         }
         name, share = self.busiest
-        values["busiest"] = {"stage": name, "busy": round(share, 4)}
-        return values
+        return values | {"times": times, "busiest": {"stage": name, "busy": round(share, 4)}}
 
 
 def busiest_of(times: Sequence[StageFigures], busy: Mapping[str, float]) -> tuple[str, float]:

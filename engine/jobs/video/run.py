@@ -53,10 +53,8 @@ def paint_video(
     job: VideoJob, *, on_progress: OnProgress = lambda progress: None, stop: threading.Event | None = None
 ) -> VideoReport:
     """Paint a whole video. MultiverseError in one line if it fails; finished parts then stay for `resume`.
-
-    `on_progress` is called after each batch, and once when all are painted, on this thread. `stop`, set by another
-    thread or a signal, ends the run early: pictures painted by then form a playable output, and `resume` continues.
-    """
+    `on_progress` is called after each batch, and once when all are painted, on this thread. `stop` ends the run early:
+    pictures painted by then form a playable output, and `resume` continues."""
     opened = open_job(job)
     try:
         stages = open_stages(job, opened)
@@ -69,11 +67,12 @@ def paint_video(
 def open_job(job: VideoJob) -> OpenedJob:
     """Open source and output, and decode the first picture. Raises errors of the job, its model, source or output."""
     job.check()
-    if job.cluster is not None:
+    if job.cluster is None:
+        check_model(job.painting.spec)
+    else:  # the files are on other machines
         from engine.jobs.kit.ray_cluster import require_ray
 
         require_ray()
-    check_model(job)
     pictures = open_input(
         job.source, is_recursive=job.recursive, but=(Path(job.output),), fps=job.fps, deinterlace=job.deinterlace
     )
@@ -105,10 +104,8 @@ def run_job(
     watch: Watch = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> VideoReport:
-    """Run an opened job, on the thread that opened the stages; see `paint_video`. Closes the stages and the opened job.
-
-    `watch` receives a progress getter that is safe to call from any thread, because a batch may take minutes.
-    """
+    """Run an opened job, on the thread that opened the stages, and close both; see `paint_video`. `watch` receives a
+    progress getter that is safe to call from any thread, because a batch may take minutes."""
     try:
         run = VideoRun(job, opened, stages, on_progress, stop or threading.Event())
         watch(run.progress)

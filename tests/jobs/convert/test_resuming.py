@@ -98,12 +98,7 @@ def test_a_stop_while_the_first_file_is_heard_leaves_nothing(
 
 @pytest.mark.parametrize("change", ["settings", "source", "content", "no --resume"])
 def test_a_changed_option_restarts_a_file_with_a_note(
-    convert: Convert,
-    voice: VoiceSpec,
-    sources: list[Path],
-    change: str,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
+    convert: Convert, voice: VoiceSpec, sources: list[Path], change: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     out = tmp_path / "out.wav"
     assert convert(sources[1], out, **stopped_after(2)).files[0].state == "interrupted"
@@ -165,8 +160,7 @@ def test_a_journal_write_error_affects_only_its_file(convert: Convert, sources: 
 
 
 @pytest.mark.parametrize(
-    "entry",
-    [{"heard": {"source_samples": "many"}}, {"done": 5}, {"done": {"x": 1}}, {"heard": 3}],
+    "entry", [{"heard": {"source_samples": "many"}}, {"done": 5}, {"done": {"x": 1}}, {"heard": 3}]
 )
 def test_foreign_journal_entries_are_ignored(entry: dict[str, Any]) -> None:
     assert read_state([entry]) is None

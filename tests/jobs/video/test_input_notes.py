@@ -1,7 +1,5 @@
 """What a job tells of its input before hours of work, and the options that say how a source is read."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
@@ -187,12 +185,3 @@ def test_dolby_vision_of_profile_5_is_told(movie: Movie) -> None:
     source.write_bytes(data.replace(b"hev1", b"dvh1"))
     (note,) = open_input(str(source)).counts.notes
     assert note.startswith("in.mp4: Dolby Vision of profile 5, whose colours are read wrong")
-
-
-def test_the_commands_take_the_options(tmp_path: Path) -> None:
-    for command in ("video", "segment"):
-        asked = [sys.executable, "-m", "engine.cli.main", command, str(tmp_path / "in"), str(tmp_path / "out.mp4")]
-        more = ["--prompt", "x", "--model", "random:tiny", "--fps", "fast"]
-        done = subprocess.run([*asked, *more], capture_output=True, text=True)
-        assert done.returncode == 2
-        assert done.stderr == "multiverse: --fps: 'fast' is not a rate (for example 30, 29.97 or 30000/1001)\n"

@@ -26,16 +26,6 @@ def contents(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(folder.iterdir())]
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm", ".avi"])
-def test_the_same_pictures_give_the_same_bytes_run_after_run(clip: Clip, tmp_path: Path, suffix: str) -> None:
-    source, out = clip(20), tmp_path / f"out{suffix}"
-    runs = set()
-    for _ in range(4):
-        write(source, out, overwrite=True)
-        runs.add(out.read_bytes())
-    assert len(runs) == 1 and len(packets_of(out)) == 20
-
-
 @pytest.mark.parametrize("end", ["stop", "abandon"])
 @pytest.mark.parametrize("stop", [0, 1, 6, 13])
 def test_a_video_is_packet_by_packet_that_of_an_uninterrupted_run(
