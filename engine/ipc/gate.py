@@ -106,10 +106,8 @@ class Turns:
 
     def try_begin(self, now_ns: int, asked_ns: int) -> bool:
         """Begin a slice, unless another child works on this device or has asked before this one, each for up to 250 ms.
-
         True for one child only, even if two try at the same moment: each says that it works before it looks at the
-        others (Dekker's algorithm), so one of them sees the other.
-        """
+        others (Dekker's algorithm), so one of them sees the other."""
         self.ask(asked_ns)
         device = self._get(self._own[DEVICE])
         others = [other for other in _PLACES if other is not self._own and self._get(other[DEVICE]) == device]

@@ -196,11 +196,9 @@ def find_ring(name: str, folder: RingFolder, *, pid: int | None = None) -> Segme
 
 
 def sweep_dead_rings(folder: RingFolder | None = None) -> list[str]:
-    """Remove the segments of engines that died (kill -9, power cut), of all kinds and versions. Returns their names.
-
-    A reused process id is told apart by its start time. Segments of other containers stay, because their ids mean
-    nothing here. A segment without its magic is removed after a minute, if no process has the id in its name.
-    """
+    """Remove the segments of engines that died (kill -9, power cut), of all kinds and versions. Returns their names. A
+    reused process id is told apart by its start time. Segments of other containers stay, because their ids mean nothing
+    here. A segment without its magic is removed after a minute, if no process has the id in its name."""
     folder = folder or system_folder()
     removed = []
     for segment in folder.segments():

@@ -24,9 +24,7 @@ class ForeignSegment:
     """A mapping of another process's segment. Closing it does not remove the segment."""
 
     def __init__(self, name: str, memory: mmap.mmap | SharedMemory, buf: memoryview) -> None:
-        self.name = name
-        self.buf = buf
-        self._memory = memory
+        self.name, self.buf, self._memory = name, buf, memory
 
     def close(self) -> None:
         """Unmap it. BufferError while an array still uses `buf`."""

@@ -27,18 +27,6 @@ def ring() -> Iterator[Ring]:
     owner.close()
 
 
-def test_all_readers_read_the_frames_of_a_foreign_writer(ring: Ring) -> None:
-    owner, reader = ring
-    writer = FrameRing.write_to(owner.segment)
-    assert (writer.name, writer.shape, writer.segment, writer.sequence) == ("sd", (4, 6, 3), owner.segment, 0)
-    writer.write(picture(7), index=3, time_s=0.1)
-    frame = reader.latest()
-    assert frame is not None and (frame.pixels == 7).all()
-    assert (frame.index, frame.sequence) == (3, 1)
-    assert (owner.sequence, writer.sequence, reader.sequence) == (1, 1, 1)
-    writer.close()
-
-
 def test_the_next_writer_continues_number_and_generation(ring: Ring) -> None:
     owner, reader = ring
     first = FrameRing.write_to(owner.segment)

@@ -6,12 +6,29 @@ from typing import Any, TypeVar
 
 import pytest
 
+from engine.children.launcher import LAUNCHER
+from engine.children.spec import ChildSpec
 from tests.live.picture_studio import PictureStudio
 from tests.live.rvc.studio import VoiceStudio
 from tests.live.sam3.studio import Sam3Studio
 from tests.live.sd.studio import Studio
 
 S = TypeVar("S", bound=PictureStudio | VoiceStudio)
+
+
+@pytest.fixture(scope="session")
+def fork_server(fork_server: None) -> Iterator[None]:
+    """Of children with a share of the processor: in the show's low priority a start beside other tests takes long."""
+    LAUNCHER.join(("tests.live.share",), {})
+    yield
+    LAUNCHER.leave()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def children_have_their_share() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ChildSpec.__init__.__kwdefaults__, "niceness", 0)
+        yield
 
 
 @pytest.fixture

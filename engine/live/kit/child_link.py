@@ -19,6 +19,7 @@ from engine.ipc import Gate
 from engine.live.kit.live_model import DeviceTable, Surroundings
 from engine.live.kit.picture_rings import OutputRing, SourceRings
 from engine.live.kit.sent_values import SentValues
+from engine.models.libraries import require_libraries
 from engine.params import Snapshot
 from engine.system.daemon_worker import DaemonWorker
 from engine.system.reporting import Report
@@ -180,6 +181,14 @@ class PictureLink(ChildLink[Build]):
         if is_loop and not self._is_loop:
             self._report(f"{self.name}.loop", line)
         self._is_loop = is_loop
+
+
+def require_complete(spec: Any, check: Callable[[Any], Any]) -> None:
+    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading. `check`: that
+    of the model's files."""
+    require_libraries()
+    if not spec.random_shape:
+        check(spec).require_complete()
 
 
 def device_settings(spec: Any, table: DeviceTable, dtype: str) -> dict[str, Any]:

@@ -22,10 +22,8 @@ def load_on_device(
     port: ChildPort, name: str, load: Callable[[str, str], M], *, half: str, gives_way: bool = True
 ) -> M:
     """Call `load(device, dtype)` with the device and dtype from `port.settings`; `half`: the dtype for `auto` on a GPU.
-
     `name`: name of the model, for messages. Its notes are sent to the engine. `gives_way`: on a CPU, run the child at
-    the lowest priority; wrong for sound. On Windows every child loads at that priority.
-    """
+    the lowest priority; wrong for sound. On Windows every child loads at that priority."""
     port.enter(Phase.LOADING)
     own_class = priority.enter_idle_class()  # torch is imported next
     from engine.models import device_work

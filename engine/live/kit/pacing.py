@@ -17,7 +17,6 @@ after a late frame.
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from itertools import islice
 
 from engine.ipc import Gate, Turns
@@ -59,15 +58,6 @@ class DutyControl:
             self.duty = max(MIN_DUTY, self.duty * DECREASE)
             self._cut_s = now_s
         return self.duty
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliceTimes:
-    """Statistics over the newest 512 slices: milliseconds of device work between two checks of the gate; 0 before the
-    first."""
-
-    p50_ms: float = 0.0
-    p99_ms: float = 0.0
 
 
 class SlicePlan:
@@ -164,10 +154,7 @@ class Pacer:
         """Pieces that take no longer than this together are one slice."""
         self.idle_s = 0.0
         """Total time spent in waits and rests."""
-        self._gate = gate
-        self._turns = turns
-        self._wait_device = wait_device
-        self._rest = rest
+        self._gate, self._turns, self._wait_device, self._rest = gate, turns, wait_device, rest
         self._now_ns = now_ns
         self._control = DutyControl()
         self._slices_ms: deque[float] = deque(maxlen=KEPT_SLICES)
@@ -202,10 +189,8 @@ class Pacer:
         self._plan.forget_slice()
 
     def yield_within(self) -> None:
-        """Wait inside a slice, at any duty, while a picture is being drawn, at most one frame period.
-
-        For a CPU that also renders: it has no queue, so the work can stop between any two layers.
-        """
+        """Wait inside a slice, at any duty, while a picture is being drawn, at most one frame period. For a CPU that
+        also renders: it has no queue, so the work can stop between any two layers."""
         gate = self._gate
         if gate is None or self._slice_began_ns is None or not self.yields_to_drawing:
             return
@@ -224,11 +209,9 @@ class Pacer:
         return self._work_ms
 
     def before_slice(self) -> None:
-        """Wait until nothing holds the slice back, and take this child's turn.
-
-        It is held back while a voice is being converted (at most 1 s), while a picture is drawn or will be before the
-        first piece ends (at most one frame period), and while another child has its turn on this GPU (at most 250 ms).
-        """
+        """Wait until nothing holds the slice back, and take this child's turn. It is held back while a voice is being
+        converted (at most 1 s), while a picture is drawn or will be before the first piece ends (at most one frame
+        period), and while another child has its turn on this GPU (at most 250 ms)."""
         gate, turns = self._gate, self._turns
         if gate is None:
             return
@@ -267,13 +250,11 @@ class Pacer:
             now_ns = self._now_ns()
         self.idle_s += (now_ns - began_ns) / 1e9
 
-    def slice_times(self) -> SliceTimes:
+    @property
+    def slice_p99_ms(self) -> float:
+        """Of the newest 512 slices, milliseconds of device work between two checks of the gate; 0 before the first."""
         ordered = sorted(self._slices_ms)
-        if not ordered:
-            return SliceTimes()
-        return SliceTimes(
-            p50_ms=ordered[len(ordered) // 2], p99_ms=ordered[min(len(ordered) * 99 // 100, len(ordered) - 1)]
-        )
+        return ordered[len(ordered) * 99 // 100] if ordered else 0.0
 
     def _rest_s(self, work_ms: float) -> float:
         """Seconds to rest after this much work at the current duty."""

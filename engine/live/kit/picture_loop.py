@@ -11,9 +11,9 @@ No model and no prompt is blamed for a lost device (`lost_device_told`).
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -45,27 +45,29 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         *,
         area: str,
         output: str,
-        model: str,
-        device: "torch.device",
-        capture_phase: Phase = Phase.CAPTURING,
+        model: Any,
+        networks: Iterable[Any],
+        is_compiled: bool,
     ) -> None:
         """`area`: first part of the child's OSC addresses, with the slash. `output`: name of its output ring. `model`:
-        name of the model, for messages."""
-        from engine.models.device_work import device_wait
+        as loaded, with `spec`, `device` and `dtype`. `networks`: its networks, which are interrupted on a CPU unless
+        they are compiled; None is left out."""
+        from engine.models.device_work import call_before_layers, device_wait
 
-        self._port = port
-        self._model_name = model
-        self._output = output
+        self._port, self._output = port, output
+        self._loaded, self._model_name = model, model.spec.model
         self._figures = Figures()
         self._progress = CallProgress(
             port,
-            wait_device=device_wait(device),
-            turns=turns_on(device, port),
+            wait_device=device_wait(model.device),
+            turns=turns_on(model.device, port),
             read_pace=partial(read_pace, area=area),
             work=lambda: self._work,
             kind=lambda: self._kind,
-            capture_phase=capture_phase,
+            capture_phase=Phase.COMPILING if is_compiled else Phase.CAPTURING,
         )
+        if model.device.type == "cpu" and not is_compiled:
+            call_before_layers(filter(None, networks), self._progress.pacer.yield_within)
         self._pace = self._progress.take_pace()
         self._values_version = -1  # none taken yet
         self._generation = 0
@@ -84,7 +86,9 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._retry_after_freeing(self._warm_up)
         self._progress.end_piece()
         port.proved("model", self._model_name)
-        port.ready(model=self._model_name, **self._facts_once())
+        device, dtype = str(self._loaded.device), str(self._loaded.dtype).removeprefix("torch.")
+        facts = {"device": device, "dtype": dtype, "memory_mb": self._memory_mb}
+        port.ready(model=self._model_name, **self._facts_once(), **facts)
         while not port.should_stop:
             port.poll()
             self._follow_values()
@@ -156,11 +160,11 @@ class PictureLoop(ABC, Generic[Picture, Result]):
 
     @abstractmethod
     def _facts_once(self) -> dict[str, Fact]:
-        """Facts to report when the child is ready."""
+        """Facts to report when the child is ready, besides device, dtype and memory."""
 
     @abstractmethod
     def _facts(self) -> dict[str, Fact]:
-        """Facts to report once a second."""
+        """Facts to report once a second, besides the memory."""
 
     # -- one call
 
@@ -215,6 +219,14 @@ class PictureLoop(ABC, Generic[Picture, Result]):
             if is_second:
                 self._reduce_memory()
             is_second = True
+
+    @property
+    def _memory_mb(self) -> int:
+        """Memory of this process on the device in MiB; on a CPU only the weights."""
+        from engine.models.device_work import memory_mb
+
+        held_mb = memory_mb(self._loaded.device)
+        return round(self._loaded.memory_bytes() / 2**20 if held_mb is None else held_mb)
 
     def _name_suspects(self, texts: Mapping[str, str]) -> None:
         """Tell the engine which texts are in use from now on, by address. They are suspects for quarantine if the
@@ -283,13 +295,17 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         now_s = time.perf_counter()
         if not self._figures.is_due(now_s):
             return
+        from engine.models.card_memory import card_facts
+
         pacer = self._progress.pacer
         self._port.facts(
             **self._figures.facts(now_s),
             **self._facts(),
+            memory_mb=self._memory_mb,
+            **card_facts(self._loaded.device),
             delay_ms=round(1000.0 * self._figures.delay_s(self._calls_a_result), 1),
             duty=round(pacer.duty, 3),
-            slice_p99_ms=round(pacer.slice_times().p99_ms, 2),
+            slice_p99_ms=round(pacer.slice_p99_ms, 2),
         )
 
 
@@ -302,9 +318,7 @@ def turns_on(device: "torch.device", port: ChildPort) -> Turns | None:
 
 def ask_from_s(*, call_began_s: float, call_s: float, due_s: float) -> float:
     """The time to ask for the next picture. A call of about `call_s` began at `call_began_s`, and the next one begins
-    at `due_s` at the earliest. All in seconds of one clock.
-
-    If a child asks all the time, the engine reads back pictures that are never used; if it asks only after it has
-    finished, it waits for one. So a slow child asks shortly before it will finish, and a fast child all the time.
-    """
+    at `due_s` at the earliest. All in seconds of one clock. If a child asks all the time, the engine reads back
+    pictures that are never used; if it asks only after it has finished, it waits for one. So a slow child asks shortly
+    before it will finish, and a fast child all the time."""
     return max(call_began_s + call_s, due_s) - LEAD_S

@@ -36,10 +36,7 @@ class CallProgress:
         `kind()`: what the number of its pieces and their times depend on. `capture_phase`: CAPTURING or COMPILING, the
         phase of the work done once for each shape."""
         self.pacer = Pacer(port.gate, wait_device=wait_device, rest=self._rest, turns=turns)
-        self._port = port
-        self._read_pace = read_pace
-        self._work = work
-        self._kind = kind
+        self._port, self._read_pace, self._work, self._kind = port, read_pace, work, kind
         self._capture_phase = capture_phase
         self._pieces = PieceTimes()
         self._phase = self._usual_phase = Phase.COMPILING  # until the warm-up is over

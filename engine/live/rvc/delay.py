@@ -86,10 +86,8 @@ class VoiceDelay:
         self._computing.was_short(self.parts.compute_s + late_s, now_s, longest_s=self._longest_compute_s)
 
     def had_spare(self, spare_s: float, disturbances: int, now_s: float) -> None:
-        """Record the smallest recent margin between mixing and playback; negative: samples were missing.
-
-        `disturbances` is the running count of clock disturbances.
-        """
+        """Record the smallest recent margin between mixing and playback; negative: samples were missing. `disturbances`
+        is the running count of clock disturbances."""
         if disturbances != self._disturbances:  # margins measured so far no longer apply
             self._disturbances = disturbances
             self._devices.measure_anew()

@@ -44,22 +44,12 @@ class VoiceDesk:
     capture and the output."""
 
     def __init__(
-        self,
-        link: VoiceLink,
-        capture: Capture,
-        output: DeviceOutput | None,
-        *,
-        clock: Clock,
-        report: Report,
+        self, link: VoiceLink, capture: Capture, output: DeviceOutput | None, *, clock: Clock, report: Report
     ) -> None:
         rate_hz = capture.ring.sample_rate_hz
         self.heard = SampleRing(rate_hz, 1, HEARD_S)
-        self._link = link
-        self._capture = capture
-        self._output = output
-        self._clock = clock
-        self._report = report
-        self._rate_hz = rate_hz
+        self._link, self._capture, self._output, self._clock = link, capture, output, clock
+        self._report, self._rate_hz = report, rate_hz
         self._dry = SampleRing(rate_hz, 1, HEARD_S)
         self._one_channel = OneChannel(rate_hz)
         self._mix = VoiceMix(rate_hz)
@@ -216,8 +206,7 @@ class VoiceDesk:
         if asked_ms != self._reported_ms and 0.0 < asked_ms < shortest_ms and self._delay.is_settled:
             self._reported_ms = asked_ms
             self._report(
-                "rvc.delay",
-                f"/rvc/delay_ms {asked_ms:g}: too short; using the minimum, {math.ceil(shortest_ms)} ms",
+                "rvc.delay", f"/rvc/delay_ms {asked_ms:g}: too short; using the minimum, {math.ceil(shortest_ms)} ms"
             )
 
     def _watch_spare(self) -> None:

@@ -16,14 +16,14 @@ import osc_schema
 from engine.children.spec import ChildSpec
 from engine.errors import ModelError
 from engine.ipc import AudioRing, AudioRingWriter, Gate
-from engine.live.kit.child_link import ChildLink, device_settings
+from engine.live.kit.child_link import ChildLink, device_settings, require_complete
 from engine.live.kit.refusing import absolute
 from engine.live.kit.sent_values import NOTHING
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.entry import MODEL, RvcConfig, files_named
 from engine.live.rvc.settings import PRELOAD, read_settings
-from engine.models.libraries import require_libraries
 from engine.models.rvc import VoiceSpec
+from engine.models.rvc.check import check
 from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.optimization import VARIABLES, OptimizationConfig
 from engine.params import Snapshot
@@ -53,15 +53,6 @@ def spec_of(config: RvcConfig, build: Build = AS_DECLARED) -> VoiceSpec:
         pitch=build["/rvc/f0"],
         rmvpe=absolute(config.rmvpe),
     )
-
-
-def require_complete(spec: VoiceSpec) -> None:
-    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading."""
-    require_libraries()
-    if not spec.random_shape:
-        from engine.models.rvc.check import check
-
-        check(spec).require_complete()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +100,7 @@ class VoiceLink(ChildLink[Build]):
         """Start loading the model with these values. Reads the disk."""
         assert self._voice is not None
         self._grid = _grid(self._voice.rate_hz, values)
-        self._change(self._built_as(values))
+        self._change({address: values[address] for address in BUILT})
         self.supervisor.start()
 
     # -- parameters: the render thread -----------------------------------------------------
@@ -122,7 +113,7 @@ class VoiceLink(ChildLink[Build]):
             self._grid = _grid(self._grid.rate_hz, {**values, **moved})
             self.supervisor.set_values(plain)
         if not changes.keys().isdisjoint(BUILT):
-            self._in_background(self._change, self._built_as(values), of=MODEL)
+            self._in_background(self._change, {address: values[address] for address in BUILT}, of=MODEL)
 
     def _change(self, build: Build) -> None:
         """Request another build unless it is already the latest request. Called by the worker thread and by `start`."""
@@ -135,7 +126,7 @@ class VoiceLink(ChildLink[Build]):
         if build == newest:
             return
         try:
-            require_complete(spec_of(self._config, build))
+            require_complete(spec_of(self._config, build), check)
         except ModelError as reason:
             self._refuse(build, newest, str(reason))
         else:
@@ -149,20 +140,11 @@ class VoiceLink(ChildLink[Build]):
         for address in refused:
             self._set_value(address, stays[address])
 
-    @staticmethod
-    def _built_as(values: Snapshot) -> dict[str, Any]:
-        return {address: values[address] for address in BUILT}
-
     def _settings(self, build: Build) -> dict[str, Any]:
         settings = device_settings(spec_of(self._config, build), self._config, DTYPES[build["/rvc/fp16"]])
         return settings | {"gpu_retrieval": build["/rvc/gpu_retrieval"], "environment": self._environment}
 
     # -- sound: the desk's thread ----------------------------------------------------------------
-
-    @property
-    def heard_samples(self) -> int:
-        """Number of voice samples sent so far, which is the number of the next one."""
-        return 0 if self._voice is None else self._voice.end_sample
 
     def hear(self, block: np.ndarray) -> None:
         """Send the next captured samples of the voice, (n,) float32."""

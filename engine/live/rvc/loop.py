@@ -51,12 +51,10 @@ T = TypeVar("T")
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it must stop.
-
-    `port.settings`: `spec` (the fields of VoiceSpec), `device` and `dtype` (or auto), `gpu_retrieval` (auto, on, off),
-    `environment` (the engine's RVC_*), `threads`. Values: `/rvc/*`. Input `voice`: mono, of any rate. Output
-    `converted`, at the same rate: the sound in channel 0, its presence in channel 1. Command `empty_cache`.
-    """
+    """The child's main function; returns when it must stop. `port.settings`: `spec` (the fields of VoiceSpec), `device`
+    and `dtype` (or auto), `gpu_retrieval` (auto, on, off), `environment` (the engine's RVC_*), `threads`. Values:
+    `/rvc/*`. Input `voice`: mono, of any rate. Output `converted`, at the same rate: the sound in channel 0, its
+    presence in channel 1. Command `empty_cache`."""
     with lost_device_told(port):
         model = load_model(port)
         while not port.should_stop and port.audio_input("voice") is None:
@@ -72,8 +70,7 @@ class VoiceLoop:
 
     def __init__(self, port: ChildPort, model: "VoiceModel") -> None:
         """`port` must have the input `voice`."""
-        self._port = port
-        self._model = model
+        self._port, self._model = port, model
         chosen = OptimizationConfig.resolve(model.device.type, port.settings["environment"])
         self._is_always_profiled = chosen.profiling
         self._settings = read_settings(port.values)
@@ -388,10 +385,8 @@ class VoiceLoop:
 
 
 def load_model(port: ChildPort) -> "VoiceModel":
-    """Load the voice named in `port.settings` on the device given there. Ends the child if that fails.
-
-    Settings of `auto` are decided by the environment (RVC_USE_FP16, RVC_GPU_RETRIEVAL), then by the device.
-    """
+    """Load the voice named in `port.settings` on the device given there. Ends the child if that fails. Settings of
+    `auto` are decided by the environment (RVC_USE_FP16, RVC_GPU_RETRIEVAL), then by the device."""
     spec, settings = VoiceSpec(**port.settings["spec"]), port.settings
 
     def loaded(device: str, _: str) -> "VoiceModel":
@@ -430,20 +425,16 @@ class VoiceFigures(StageTimes):
 
     def too_slow_ms(self, block_ms: float) -> float | None:
         """The median processing time if it is longer than a block; None if the conversion keeps up."""
-        if len(self._work_ms) < MIN_BLOCKS:
-            return None
-        p50_ms = sorted(self._work_ms)[len(self._work_ms) // 2]
+        p50_ms = self._percentile_ms(50) if len(self._work_ms) >= MIN_BLOCKS else 0.0
         return p50_ms if p50_ms > block_ms else None
 
     def facts(self, block_ms: float) -> dict[str, Fact]:
         """p50 and p99 over the newest 512 blocks; `rtf`: p50 as a share of a block's length."""
-        ordered = sorted(self._work_ms)
-        if not ordered:
+        if not self._work_ms:
             return {"skipped": self.skipped}
-        p50_ms, p99_ms = ordered[len(ordered) // 2], ordered[min(len(ordered) * 99 // 100, len(ordered) - 1)]
-        return {
-            "work_p50_ms": round(p50_ms, 2),
-            "work_p99_ms": round(p99_ms, 2),
-            "rtf": round(p50_ms / block_ms, 3),
-            "skipped": self.skipped,
-        }
+        p50_ms, p99_ms = self._percentile_ms(50), self._percentile_ms(99)
+        times = {"work_p50_ms": round(p50_ms, 2), "work_p99_ms": round(p99_ms, 2), "rtf": round(p50_ms / block_ms, 3)}
+        return {**times, "skipped": self.skipped}
+
+    def _percentile_ms(self, percent: int) -> float:
+        return sorted(self._work_ms)[len(self._work_ms) * percent // 100]

@@ -8,7 +8,7 @@ import osc_schema
 from engine.children.spec import ChildSpec
 from engine.errors import SharedMemoryError
 from engine.ipc.segmentation_sheet import read_sheet
-from engine.live.kit.child_link import PictureLink, device_settings
+from engine.live.kit.child_link import PictureLink, device_settings, require_complete
 from engine.live.kit.fed_pictures import FedPictures
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.picture_rings import finished_picture
@@ -17,7 +17,6 @@ from engine.live.kit.scene import Scene
 from engine.live.kit.sent_values import NOTHING
 from engine.live.sam3.entry import Sam3Config
 from engine.live.sam3.outputs import MaskOutputs, MasksView
-from engine.models.libraries import require_libraries
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 from engine.params import Snapshot
@@ -59,13 +58,6 @@ def spec_of(config: Sam3Config) -> SegmentationSpec:
     return SegmentationSpec(model=absolute(config.model))
 
 
-def require_complete(spec: SegmentationSpec) -> None:
-    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading."""
-    require_libraries()
-    if not spec.random_shape:
-        check(spec).require_complete()
-
-
 class SegmentationLink(PictureLink[Build]):
     """A LiveModel."""
 
@@ -93,8 +85,7 @@ class SegmentationLink(PictureLink[Build]):
         self._prompts: tuple[str, ...] = ()
 
     def start(self, snapshot: Snapshot) -> None:
-        build = self._built_as(snapshot)
-        self._swap(build, self._settings(build))
+        self._rebuild(snapshot)
         self.supervisor.start()
 
     def close(self) -> None:
@@ -118,15 +109,14 @@ class SegmentationLink(PictureLink[Build]):
         if plain:
             self.supervisor.set_values(plain)
             self._prompts = tuple(str(snapshot[f"/sam3/prompt/{n}"]) for n in PROMPTS)
-        if not changes.keys().isdisjoint(BUILT.values()) and (build := self._built_as(snapshot)) != self._builds.newest:
+        if (
+            not changes.keys().isdisjoint(BUILT.values())
+            and (build := {address: snapshot[address] for address in BUILT.values()}) != self._builds.newest
+        ):
             self._swap(build, self._settings(build))
 
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
         self._store.set_many(list(stays.items()), by=CHILD)  # the supervisor has already reported the reason
-
-    @staticmethod
-    def _built_as(values: Snapshot) -> Build:
-        return {address: values[address] for address in BUILT.values()}
 
     def _settings(self, build: Build) -> dict[str, Any]:
         spec = replace(self._spec, **{field: build[address] for field, address in BUILT.items()})
@@ -205,5 +195,5 @@ class SegmentationLink(PictureLink[Build]):
 
 def open_sam3(entry: LiveEntry, around: Surroundings) -> SegmentationLink:
     config: Sam3Config = around.config.models[entry.name]
-    require_complete(spec_of(config))
+    require_complete(spec_of(config), check)
     return SegmentationLink(config, around)

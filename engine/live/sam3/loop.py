@@ -20,7 +20,7 @@ import numpy as np
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
 from engine.errors import ModelError
-from engine.ipc import Phase, RingFrame, RingReader
+from engine.ipc import RingFrame, RingReader
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 from engine.live.kit.model_loading import load_on_device, lost_device_told
 from engine.live.kit.pace import filled, value_reader
@@ -39,12 +39,9 @@ NO_PROMPT: Final = "no prompt is set: /sam3/prompt/1 to 4 are empty"
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it must stop.
-
-    `port.settings`: `spec` (the fields of SegmentationSpec), `device` and `dtype` (or auto), `threads`. Values:
-    `/sam3/*`. Input `source`: RGB or RGBA pictures of any size. Output `objects`: sheets of `segmentation_sheet`.
-    Command `empty_cache`.
-    """
+    """The child's main function; returns when it must stop. `port.settings`: `spec` (the fields of SegmentationSpec),
+    `device` and `dtype` (or auto), `threads`. Values: `/sam3/*`. Input `source`: RGB or RGBA pictures of any size.
+    Output `objects`: sheets of `segmentation_sheet`. Command `empty_cache`."""
     with lost_device_told(port), suppress(Stopped):
         SegmentationLoop(port, load_model(port)).run()
 
@@ -53,21 +50,13 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
     """Finds and follows objects."""
 
     def __init__(self, port: ChildPort, model: "SegmentationModel") -> None:
-        from engine.models.device_work import call_before_layers
         from engine.models.sam3.segmenter import Segmenter
 
         is_compiled = model.spec.is_compiled
         super().__init__(
-            port,
-            area="/sam3",
-            output="objects",
-            model=model.spec.model,
-            device=model.device,
-            capture_phase=Phase.COMPILING if is_compiled else Phase.CAPTURING,
+            port, area="/sam3", output="objects", model=model, networks=model.networks, is_compiled=is_compiled
         )
         self._model = model
-        if model.device.type == "cpu" and not is_compiled:  # compiled layers cannot be interrupted
-            call_before_layers(model.networks, self._progress.pacer.yield_within)
         self._segmenter = Segmenter(
             model,
             between=self._progress.between,
@@ -170,36 +159,17 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         self._segmenter.free_memory()
         return f"freed {before_mb - self._memory_mb} MiB, {self._memory_mb} MiB in use"
 
-    @property
-    def _memory_mb(self) -> int:
-        """Memory of this process on the device in MiB; on a CPU only the weights."""
-        held_mb = self._segmenter.memory_mb
-        return round(self._model.memory_bytes() / 2**20 if held_mb is None else held_mb)
-
     # -- reports
 
     def _stages_ms(self) -> dict[str, float]:
         return self._segmenter.clock.read_ms()
 
     def _facts_once(self) -> dict[str, Fact]:
-        model = self._model
-        return {
-            "resolution": model.spec.resolution,
-            "device": str(model.device),
-            "dtype": str(model.dtype).removeprefix("torch."),
-            "memory_mb": self._memory_mb,
-        }
+        return {"resolution": self._model.spec.resolution}
 
     def _facts(self) -> dict[str, Fact]:
-        from engine.models.card_memory import card_facts
-
-        return {
-            "objects": self._objects,
-            "prompts": len(self._settings.texts),
-            "mode": self._segmenter.mode,
-            "memory_mb": self._memory_mb,
-            **card_facts(self._model.device),
-        }
+        mode = self._segmenter.mode
+        return {"objects": self._objects, "prompts": len(self._settings.texts), "mode": mode}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

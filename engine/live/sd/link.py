@@ -12,7 +12,7 @@ import osc_schema
 from engine.children.spec import ChildSpec
 from engine.errors import ModelError
 from engine.live.kit.ahead import Ahead
-from engine.live.kit.child_link import PictureLink, device_settings
+from engine.live.kit.child_link import PictureLink, device_settings, require_complete
 from engine.live.kit.fader import Fade, Fader
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.picture_rings import finished_picture
@@ -33,7 +33,6 @@ from engine.live.sd.entry import (
 )
 from engine.live.sd.settings import RESETS
 from engine.live.sd.travel import Travel
-from engine.models.libraries import require_libraries
 from engine.models.sd.check import check, run_line
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
@@ -104,13 +103,6 @@ def _parts(config: SdConfig, addresses: Sequence[str], chosen: Mapping[str, str]
         if path and not paths[addresses.index(before)]:
             raise ValueError(f"{at} has a file, but {before} has none: choose that first")
     return [path for path in paths if path]
-
-
-def require_complete(spec: ModelSpec) -> None:
-    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading."""
-    require_libraries()
-    if not spec.random_shape:
-        check(spec).require_complete()
 
 
 def sd_line(config: SdConfig) -> str:
@@ -244,7 +236,7 @@ class DiffusionLink(PictureLink[Build]):
         """The worker's thread."""
         try:
             spec = spec_of(self._config, model_named(self._config, build[0]), dict(zip(BUILD, build, strict=True)))
-            require_complete(spec)
+            require_complete(spec, check)
         except (ValueError, ModelError) as reason:
             self._refuse(build, self._builds.newest, str(reason))
         else:
@@ -393,5 +385,5 @@ def shown_size_of(values: Snapshot) -> tuple[int, int]:
 
 def open_sd(entry: LiveEntry, around: Surroundings) -> DiffusionLink:
     config: SdConfig = around.config.models[entry.name]
-    require_complete(spec_of(config, config.model))
+    require_complete(spec_of(config, config.model), check)
     return DiffusionLink(config, around)

@@ -18,7 +18,6 @@ import numpy as np
 
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
-from engine.ipc import Phase
 from engine.live.kit.model_loading import load_on_device, lost_device_told
 from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
@@ -38,13 +37,10 @@ GREY_AFTER_S = 0.5  # wait for the engine's first picture, which takes a few fra
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it must stop.
-
-    `port.settings`: `spec` (the fields of ModelSpec), `device` and `dtype` (or auto), `threads`. Values: `/sd/*`.
-    Inputs `source`: RGB or RGBA pictures; `second`: others for ControlNets; `segments`: RGB segmentation pictures for
-    those with source `sam3`; `regions`: (H, W, 1), the index of the layer whose region a pixel is in.
-    Output `picture`: (height, width, 3).
-    """
+    """The child's main function; returns when it must stop. `port.settings`: `spec` (the fields of ModelSpec), `device`
+    and `dtype` (or auto), `threads`. Values: `/sd/*`. Inputs `source`: RGB or RGBA pictures; `second`: others for
+    ControlNets; `segments`: RGB segmentation pictures for those with source `sam3`; `regions`: (H, W, 1), the index of
+    the layer whose region a pixel is in. Output `picture`: (height, width, 3)."""
     with lost_device_told(port), suppress(Stopped):
         DiffusionLoop(port, load_model(port)).run()
 
@@ -54,23 +50,13 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     def __init__(self, port: ChildPort, model: "DiffusionModel") -> None:
         from engine.live.sd.painter import Painter
-        from engine.models.device_work import call_before_layers
 
-        is_plain = model.spec.accelerator == "none"
-        super().__init__(
-            port,
-            area="/sd",
-            output="picture",
-            model=model.spec.model,
-            device=model.device,
-            capture_phase=Phase.CAPTURING if is_plain else Phase.COMPILING,
-        )
+        detectors = [detector.network for detector in model.detectors.values()]
+        controlnets = model.controlnets[: model.controlnet_count]  # without other views of the same layers
+        networks = (model.unet, model.vae, *controlnets, *detectors, model.upscaler)
+        is_compiled = model.spec.accelerator != "none"
+        super().__init__(port, area="/sd", output="picture", model=model, networks=networks, is_compiled=is_compiled)
         self._model = model
-        if model.device.type == "cpu" and is_plain:  # compiled layers cannot be interrupted
-            detectors = [detector.network for detector in model.detectors.values()]
-            controlnets = model.controlnets[: model.controlnet_count]  # without other views of the same layers
-            networks = (model.unet, model.vae, *controlnets, *detectors, model.upscaler)
-            call_before_layers(filter(None, networks), self._progress.pacer.yield_within)
         self._painter = Painter(
             model,
             note=port.note,
@@ -224,16 +210,11 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             "sampler_why": model.sampler_reason,
             "prediction": model.prediction_type,
             "prediction_why": model.prediction_reason,
-            "device": str(model.device),
-            "dtype": str(model.dtype).removeprefix("torch."),
             "loras": "" if model.loras is None else ", ".join(model.loras.names),
             "controlnets": model.controlnet_count,
-            "memory_mb": round(self._painter.memory_mb),
         }
 
     def _facts(self) -> dict[str, Fact]:
-        from engine.models.card_memory import card_facts
-
         width, height = self._size
         return {
             "skipped": self._skipped,
@@ -241,8 +222,6 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             "steps_asked": self._settings.steps.steps,
             "steps": self._painter.steps,
             "guidance": round(self._painter.guidance, 2),
-            "memory_mb": round(self._painter.memory_mb),
-            **card_facts(self._model.device),
         }
 
 

@@ -73,8 +73,7 @@ class Painter:
         self.model = model
         self.clock = StageClock(model.device, idle_s)
         """Durations of the stages encode, unet, decode, upscale and copy in the newest call."""
-        self._between = between
-        self._note = note
+        self._between, self._note = between, note
         self._conditioner = Conditioner(model, note=note)
         self._denoiser = Denoiser(model, calls=for_unet, is_split=True, beside=beside)
         self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
@@ -85,6 +84,7 @@ class Painter:
         self._consistency = Consistency(self._device_copies.send)
         self._settings: DiffusionSettings | None = None
         self._plan: StreamPlan | SinglePlan | None = None
+        self._told: list[tuple[str, str]] = []
         self._conditioned: tuple[object, ...] = ()
         self._last: torch.Tensor | None = None
         self._region_weights: tuple[float, ...] = ()
@@ -94,10 +94,7 @@ class Painter:
 
     def take(self, settings: DiffusionSettings) -> None:
         """Use these settings from now on. Runs the text encoders if a text has changed. Keeps the frames in flight if
-        possible.
-
-        May be called again after running out of memory.
-        """
+        possible. May be called again after running out of memory."""
         before = self._settings
         if before is None or settings.size != before.size:
             self._resize(*settings.size)
@@ -107,6 +104,7 @@ class Painter:
         self._schedule(settings)
         self._keep(settings)
         self._control_images.take(settings.controls, self._pixels)
+        self._tell(settings)
         self._settings = settings
 
     def paint(
@@ -119,12 +117,9 @@ class Painter:
         time_s: float = 0.0,
     ) -> PaintedPicture | None:
         """Repaint `picture` (H, W, 3 or 4) uint8 of any size. A stream of S steps returns None for the first S - 1
-        calls.
-
-        A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that frame's
-        `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None. `second`: the second picture, like
-        `picture`, or None. `regions`: (H, W) uint8, the index 0..3 of each pixel's layer, or None.
-        """
+        calls. A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that
+        frame's `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None. `second`: the second
+        picture, like `picture`, or None. `regions`: (H, W) uint8, the index 0..3 of each pixel's layer, or None."""
         assert self._plan is not None
         from engine.live.sd.plan import Ticket
 
@@ -243,73 +238,58 @@ class Painter:
 
     def _condition(self, settings: DiffusionSettings) -> None:
         """Run the text and image encoders if their input has changed."""
-        model, words = self.model, settings.words
-        text_version = model.loras.text_version if model.loras is not None else 0
+        words, loras = settings.words, self.model.loras
+        text_version = loras.text_version if loras is not None else 0
         self._region_weights = words.region_weights if words.has_regions else ()
         texts = tuple((text, 0.0) for text, _ in words.numbered) if words.has_regions else words.numbered
         shown = [(id(picture), weight) for picture, weight in self._references.still]
         needed = replace(words, numbered=texts), settings.size, text_version, shown
         if needed == self._conditioned:
             return
-        self._cond = self._conditioner.encode(
-            words.blended,
-            words.negative,
-            blend=words.blend,
-            regions=words.of_regions,
-            ip_images=self._references.still,
-            size=settings.size,
-            clip_skip=words.clip_skip,
-        )
-        was_told = self._settings is not None and self._settings.words.has_regions
-        if words.has_regions and model.regions is None and not was_told:
-            self._note(
-                "regions", "/sd/regions: has no effect with this model, or with an accelerator; using /sd/prompt"
-            )
-        elif words.has_regions and not any(words.region_weights) and not was_told:
-            self._note("regions", "/sd/regions: none of the prompts 1 to 4 has a text and a weight")
+        more = {"regions": words.of_regions, "ip_images": self._references.still, "size": settings.size}
+        how: dict[str, Any] = {"blend": words.blend, "clip_skip": words.clip_skip, **more}
+        self._cond = self._conditioner.encode(words.blended, words.negative, **how)
         for text in words.in_wait:
             self._conditioner.prepare(text, words.clip_skip)
-        if self._settings is None or words.clip_skip != self._settings.words.clip_skip:
-            self._note_clip_skip(words.clip_skip)
         self._conditioned = needed
-
-    def _note_clip_skip(self, asked: int) -> None:
-        from engine.models.sd.plan.families import clip_skip_note
-
-        if line := clip_skip_note(self.model.family, asked):
-            self._note("clip_skip", f"/sd/clip_skip: {line}")
 
     def _schedule(self, settings: DiffusionSettings) -> None:
         """Choose the plan for these settings, or update the current one."""
         from engine.live.sd.plan import SinglePlan, StreamPlan
-        from engine.models.sd.model import dropped_negative, unguided
 
-        is_stream = settings.is_stream and self.model.sampler in FEW_STEPS
-        was_asked = self._settings is not None and self._settings.is_stream
-        if settings.is_stream and not is_stream and not was_asked:
-            self._note("mode", f"/sd/mode stream: works with {_LISTED} models only; using mode single")
-        line = unguided(self.model, self.model.sampler, settings.steps.guidance)
-        if line and (self._settings is None or settings.steps.guidance != self._settings.steps.guidance):
-            self._note("guidance", f"/sd/guidance: {line}")
-        interval = settings.steps.guidance_begin, settings.steps.guidance_end
-        was = self._settings and (self._settings.steps.guidance_begin, self._settings.steps.guidance_end)
-        if interval[0] >= interval[1] and interval != was:
-            self._note("guidance", "/sd/guidance: does not act, because guidance_begin is not before guidance_end")
-        asked = settings.steps.guidance, settings.words.negative
-        line = dropped_negative(self.model, self.model.sampler, *asked)
-        last = self._settings
-        if line and (last is None or asked != (last.steps.guidance, last.words.negative)):
-            self._note("negative", f"/sd/negative: {line}")
-        kind = StreamPlan if is_stream else SinglePlan
-        before = self._plan
-        if not isinstance(before, kind):
-            self._plan = kind(self.model, self._denoiser, settings)
+        kind = StreamPlan if settings.is_stream and self.model.sampler in FEW_STEPS else SinglePlan
+        if isinstance(self._plan, kind):
+            self._plan.change(settings)
         else:
-            before.change(settings)
-        assert self._plan is not None
-        steps = settings.is_stream, settings.steps
-        if self._plan.ignores_delta and (last is None or steps != (last.is_stream, last.steps)):
-            self._note("delta", "/sd/delta: has no effect in the first step, which starts from pure noise")
+            self._plan = kind(self.model, self._denoiser, settings)
+
+    def _tell(self, settings: DiffusionSettings) -> None:
+        """Send a note for each setting that has begun to be without effect."""
+        from engine.models.sd.model import dropped_negative, unguided
+        from engine.models.sd.plan.families import clip_skip_note
+
+        model, words, steps = self.model, settings.words, settings.steps
+        notes = [
+            ("guidance", "guidance", unguided(model, model.sampler, steps.guidance)),
+            ("negative", "negative", dropped_negative(model, model.sampler, steps.guidance, words.negative)),
+            ("clip_skip", "clip_skip", clip_skip_note(model.family, words.clip_skip)),
+        ]
+        if settings.is_stream and model.sampler not in FEW_STEPS:
+            notes.append(("mode", "mode stream", f"works with {_LISTED} models only; using mode single"))
+        if steps.guidance_begin >= steps.guidance_end:
+            notes.append(("guidance", "guidance", "does not act, because guidance_begin is not before guidance_end"))
+        if self._plan is not None and self._plan.ignores_delta:
+            notes.append(("delta", "delta", "has no effect in the first step, which starts from pure noise"))
+        if words.has_regions and model.regions is None:
+            unused = "has no effect with this model, or with an accelerator; using /sd/prompt"
+            notes.append(("regions", "regions", unused))
+        elif words.has_regions and not any(words.region_weights):
+            notes.append(("regions", "regions", "none of the prompts 1 to 4 has a text and a weight"))
+        told = [(key, f"/sd/{name}: {why}") for key, name, why in notes if why]
+        for each in told:
+            if each not in self._told:
+                self._note(*each)
+        self._told = told
 
     def _keep(self, settings: DiffusionSettings) -> None:
         """How much of the last picture stays. A stream sees its features, too: its rows are steps of a picture each."""
@@ -407,11 +387,8 @@ class Painter:
 def region_shares(
     regions: np.ndarray | None, weights: Sequence[float], size: tuple[int, int], latents: tuple[int, int]
 ) -> np.ndarray:
-    """(1 + R, h, w) float32: the share of the plain prompts at each latent, and of each region's.
-
-    `regions`: (H, W) uint8 of any size, cropped like the source to the aspect ratio of `size`; None: no region.
-    `latents`: (w, h).
-    """
+    """(1 + R, h, w) float32: the share of the plain prompts at each latent, and of each region's. `regions`: (H, W)
+    uint8 of any size, cropped like the source to the aspect ratio of `size`; None: no region. `latents`: (w, h)."""
     shares = np.zeros((1 + len(weights), latents[1], latents[0]), np.float32)
     if regions is not None:
         fine = -(-MIN_MAP_PX // min(regions.shape))  # of a small map, whole pixels would be too much to crop
@@ -464,8 +441,6 @@ class LoraFaders:
         self._read_of = read_of
         tags = tuple(tagged_weights(prompt, self._names, self._note) for prompt in words.prompts)
         if words.has_regions and any(tags[2:]):
-            self._note(
-                "lora",
-                "a LoRA is for the whole picture, not for a region: set /sd/lora/1/weight, or name it in /sd/prompt",
-            )
+            whole = "a LoRA is for the whole picture, not for a region"
+            self._note("lora", f"{whole}: set /sd/lora/1/weight, or name it in /sd/prompt")
         return tags

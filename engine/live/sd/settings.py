@@ -147,12 +147,9 @@ class DiffusionSettings:
     @property
     def texts(self) -> dict[str, str]:
         """The texts encoded for a picture, by address, without empty ones. They are suspects for quarantine if the
-        process dies.
-
-        A plain prompt with weight 0 in the mix is left out: a picture made without it would wrongly clear it of
-        suspicion. The negative prompt is encoded at any guidance scale, and the prompts 1 to 8 at any weight, so that
-        raising it needs no encoding.
-        """
+        process dies. A plain prompt with weight 0 in the mix is left out: a picture made without it would wrongly clear
+        it of suspicion. The negative prompt is encoded at any guidance scale, and the prompts 1 to 8 at any weight, so
+        that raising it needs no encoding."""
         words = self.words
         share, share_b = words.shares[:2]
         texts = {

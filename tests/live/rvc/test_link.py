@@ -11,12 +11,10 @@ import torch
 
 from engine.errors import ConfigError
 from engine.ipc import Gate, Phase
-from engine.live.kit.sent_values import SentValues
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.entry import RvcConfig
-from engine.live.rvc.link import BUILT, VoiceLink
+from engine.live.rvc.link import VoiceLink
 from engine.params import ParamStore
-from osc_schema import PARAMS
 from tests.live.rvc.studio import BASE, BLOCK, LAG, RATE_HZ, pitch_of, tone
 
 WaitFor = Callable[..., Any]
@@ -183,13 +181,6 @@ def test_it_starts_with_the_stored_model_or_the_default_if_that_is_gone(
     assert gone.refused == [("/rvc/model", "")] and "is not in" in reports.lines[-1][1]
     spec = gone.link.supervisor.spec.settings["spec"]
     assert spec["model"].endswith("voice.pth")
-
-
-def test_the_child_is_sent_only_its_own_parameters() -> None:
-    area = {param.address for param in PARAMS if param.area == "rvc"}
-    told = SentValues("rvc").changes(ParamStore().snapshot())
-    mixed = {f"/rvc/{name}" for name in "monitor gain_db fallback channel input_channel delay_ms".split()}
-    assert area - told.keys() == mixed and set(BUILT) < told.keys()
 
 
 def test_an_invalid_environment_variable_is_reported_at_once(

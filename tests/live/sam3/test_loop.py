@@ -130,12 +130,6 @@ def test_without_a_prompt_it_finds_nothing_and_notes_why_once(studio: Sam3Studio
     wait_for(lambda: studio.finds(lambda found: len(found.objects) == 16), "objects again")
 
 
-def test_a_prompt_of_500_words_is_truncated_and_noted(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
-    studio.set({"/sam3/prompt/2": " ".join(["sea"] * 500)})
-    wait_for(lambda: studio.finds(lambda found: {each.prompt for each in found.objects} == {1, 2}), "both prompts")
-    wait_for(lambda: "prompt 2: 500 words; the model reads 32 tokens" in studio.told("asked.0"), "a word about it")
-
-
 def test_the_size_of_the_picture_may_change_in_mid_stream_and_alpha_is_ignored(
     studio: Sam3Studio, wait_for: WaitFor, segment: Segment
 ) -> None:

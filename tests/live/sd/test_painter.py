@@ -97,9 +97,9 @@ def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported
 def test_a_delta_without_effect_is_noted_once_when_the_mode_becomes_stream(
     model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine.live.sd.plan import StreamPlan
+    from engine.models.sd.stream_schedule import StreamSchedule
 
-    monkeypatch.setattr(StreamPlan, "ignores_delta", True)
+    monkeypatch.setattr(StreamSchedule, "ignores_delta", True)
     said: list[str] = []
     painter = Painter(replace(model, sampler="lcm"), note=lambda key, line: said.append(key))
     for mode in ("single", "stream", "stream"):
