@@ -176,7 +176,8 @@ class FileWork:
         """Write the output, move it to its name, and remove the hidden folder."""
         output = self.task.output
         form = form_of(output)
-        wanted_hz = {"source": self.sound.rate_hz, "model": self._voice.rate_hz}.get(rate_hz, rate_hz)
+        own_hz = self.sound.rate_hz if rate_hz == "source" else self._voice.rate_hz
+        wanted_hz = rate_hz if isinstance(rate_hz, int) else own_hz
         rate = rate_for(form, min(max(wanted_hz, RATES_HZ[0]), RATES_HZ[1]))
         is_float = subtype_of(self.sound, form) == "FLOAT"
         finished = FinishedVoice(self._made, settings=self._voice.settings, rate_hz=rate, is_float=is_float)

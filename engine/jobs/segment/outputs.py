@@ -114,5 +114,5 @@ def check_forms(forms: list[tuple[str, Form]], pictures: Pictures) -> None:
         if form == "masks" and isinstance(pictures, FolderPictures) and (own := pictures.input_under(Path(name), MASK)):
             raise UsageError(f"{name}: {own} is an input and would be replaced; name another output")
         if form == "frames" and pictures.kind != "video":
-            own = f"COCO refers to the pictures of {pictures.path} by their own names"
-            raise UsageError(f"--frames: only for a video; {own}")
+            theirs = f"COCO refers to the pictures of {pictures.path} by their own names"
+            raise UsageError(f"--frames: only for a video; {theirs}")

@@ -173,7 +173,12 @@ class VideoRun:
         """Frames and seconds of each stage so far. Any thread."""
         pieces, results = self._pipeline.pieces, self._pipeline.results
         read = StageFigures(name="read", frames=self._read_frames, seconds=self._pipeline.read_s)
-        first, *others = [_since(self._before[time.name], time) for time in self._stages.times()]
+
+        def since(now: StageFigures) -> StageFigures:
+            before = self._before[now.name]
+            return replace(now, frames=now.frames - before.frames, seconds=now.seconds - before.seconds)
+
+        first, *others = map(since, self._stages.times())
         first = replace(first, waiting=first.waiting + len(pieces), most=first.most + pieces.max_items)
         save = StageFigures(
             name="save", frames=self.painted, seconds=self._save_s, waiting=len(results), most=results.max_items
@@ -232,10 +237,6 @@ class VideoRun:
                 self.first_passed = self.first_passed or picture.name
             self._output.add(picture, pixels)
             self.painted += 1
-
-
-def _since(before: StageFigures, now: StageFigures) -> StageFigures:
-    return replace(now, frames=now.frames - before.frames, seconds=now.seconds - before.seconds)
 
 
 def _report(job: VideoJob, opened: OpenedJob, stages: PaintStages, run: VideoRun) -> VideoReport:

@@ -1,7 +1,7 @@
-"""Base class of every live model's link: supervisor, values, model swaps, rings, closing.
+"""Base class of every live model's link, the engine's end of one child: supervisor, values, model swaps, rings.
 
-A link is the engine's end of one child. Nothing in it blocks: rings hold only the newest picture, the supervisor has
-its own thread, and a worker thread does all disk access and memory allocation.
+Nothing in it blocks: rings hold only the newest picture, the supervisor has its own thread, and a worker thread does
+all disk access and memory allocation.
 """
 
 import threading

@@ -1,9 +1,8 @@
 """Limits a child's share of the device (its duty), and splits its work into slices that yield to the renderer.
 
 Processes share a GPU by time slices, and priorities do not work across processes: if a child queues 80 ms of work, the
-renderer waits 80 ms. So a child queues one slice, waits until the device has finished it, sleeps, waits while a picture
-is being drawn or a voice converted, and only then queues the next slice. It must wait for the device before it sleeps:
-launches are asynchronous, so without the wait the sleep would overlap with the work.
+renderer waits 80 ms. So a child queues one slice, waits until the device has finished it (launches are asynchronous),
+sleeps, waits while a picture is being drawn or a voice converted, and only then queues the next slice.
 
 Each wait leaves the device idle for a moment. So a slice has as many pieces of the work as fit, by the time that each
 took before, into `slice_ms` and into the time until the next draw. Only a piece that was never measured, or is longer
@@ -61,11 +60,9 @@ class DutyControl:
 
 
 class SlicePlan:
-    """The pieces of a call, in order, and the milliseconds that each is expected to take. Single thread.
-
-    A piece that was never measured is a slice of its own. When several pieces were one slice, the difference to what
-    was expected is spread over them in proportion.
-    """
+    """The pieces of a call, in order, and the milliseconds that each is expected to take. Single thread. A piece that
+    was never measured is a slice of its own. When several were one slice, the difference to what was expected is spread
+    over them in proportion."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, dict[int, float]] = {}
@@ -126,23 +123,17 @@ class SlicePlan:
             self._pieces_ms[place] += LEARNT * share * (slice_ms - expected_ms)
 
 
-def _nothing() -> None:
-    return None
-
-
 class Pacer:
-    """Splits a child's work into slices. Used by the child's main thread only.
-
-    `wait_device` blocks until the device has finished all work (on a CPU it returns immediately). `rest(seconds)`
-    sleeps; in a child it also serves the control pipe and the heartbeat, and may return early so that a new duty takes
-    effect. `turns`: those of this child on a GPU; None on a CPU, where `yield_within` stops the work at any layer.
-    """
+    """Splits a child's work into slices. Used by the child's main thread only. `wait_device` blocks until the device
+    has finished all work. `rest(seconds)` sleeps; in a child it also serves the control pipe and the heartbeat, and may
+    return early so that a new duty takes effect. `turns`: those of this child on a GPU; None on a CPU, where
+    `yield_within` stops the work at any layer."""
 
     def __init__(
         self,
         gate: Gate | None,
         *,
-        wait_device: Callable[[], None] = _nothing,
+        wait_device: Callable[[], None] = lambda: None,
         rest: Callable[[float], None] = time.sleep,
         now_ns: Callable[[], int] = time.perf_counter_ns,
         turns: Turns | None = None,

@@ -13,7 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,8 @@ from engine.live.kit.sent_values import GENERATION
 if TYPE_CHECKING:
     import torch
 
+    from engine.models.device_work import StageClock
+
 POLL_S = 0.002  # poll interval for a new picture
 LEAD_S = 0.1  # three frames at 30 fps: the engine notices one frame later, and reads back one frame after that
 
@@ -36,8 +38,28 @@ Result = TypeVar("Result")
 T = TypeVar("T")
 
 
+class Worker(Protocol):
+    """The part of a child that works with the model."""
+
+    clock: "StageClock"
+    """The durations of the stages of the newest call."""
+
+    @property
+    def work(self) -> float:
+        """Amount of work in one call, in arbitrary units."""
+
+    @property
+    def kind(self) -> Hashable:
+        """Equal for calls that have the same pieces, which take the same times."""
+
+    def free_memory(self) -> None: ...
+
+
 class PictureLoop(ABC, Generic[Picture, Result]):
     """The main loop and its state. Main thread."""
+
+    _worker: Worker
+    """Set by each child."""
 
     def __init__(
         self,
@@ -62,8 +84,8 @@ class PictureLoop(ABC, Generic[Picture, Result]):
             wait_device=device_wait(model.device),
             turns=turns_on(model.device, port),
             read_pace=partial(read_pace, area=area),
-            work=lambda: self._work,
-            kind=lambda: self._kind,
+            work=lambda: self._worker.work,
+            kind=lambda: self._worker.kind,
             capture_phase=Phase.COMPILING if is_compiled else Phase.CAPTURING,
         )
         if model.device.type == "cpu" and not is_compiled:
@@ -87,7 +109,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._progress.end_piece()
         port.proved("model", self._model_name)
         device, dtype = str(self._loaded.device), str(self._loaded.dtype).removeprefix("torch.")
-        facts = {"device": device, "dtype": dtype, "memory_mb": self._memory_mb}
+        facts: dict[str, Fact] = {"device": device, "dtype": dtype, "memory_mb": self._memory_mb}
         port.ready(model=self._model_name, **self._facts_once(), **facts)
         while not port.should_stop:
             port.poll()
@@ -126,27 +148,9 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         """Call `_publish_pixels` with the result, or `_drop` with the reason not to show it."""
 
     @abstractmethod
-    def _stages_ms(self) -> Mapping[str, float]:
-        """Milliseconds of each stage of the newest call; waits until the device has finished it."""
-
-    @abstractmethod
-    def _free_memory(self) -> None:
-        """Free everything that is only cached for speed."""
-
-    @abstractmethod
     def _reduce_memory(self) -> None:
         """Reduce the memory needed, or end the child. Called if the device is out of memory even after
         `_free_memory`."""
-
-    @property
-    @abstractmethod
-    def _work(self) -> float:
-        """Amount of work in one call, in arbitrary units."""
-
-    @property
-    @abstractmethod
-    def _kind(self) -> Hashable:
-        """Equal for calls that have the same pieces, which take the same times."""
 
     @property
     def _calls_a_result(self) -> int:
@@ -198,10 +202,14 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         work_ms = self._progress.pacer.end_call()
         if alarm is not None:
             alarm.cancel()
-        stages_ms = dict(self._stages_ms())
+        stages_ms = self._worker.clock.read_ms()
         stages_ms["other"] = max(0.0, work_ms - sum(stages_ms.values())) + stages_ms.pop("copy", 0.0)
         self._figures.count_call(stages_ms, time.perf_counter() - began_s)
         self._port.enter(Phase.IDLE)
+
+    def _free_memory(self) -> None:
+        """Free everything that is only cached for speed."""
+        self._worker.free_memory()
 
     def _retry_after_freeing(self, work: Callable[[], T]) -> T:
         """The result of `work()`. If the device runs out of memory, it is retried with less and less memory, as far as

@@ -1,8 +1,7 @@
 """The pictures that go to a child and come back, in rings that are allocated without blocking the frame loop.
 
-The system zeroes newly allocated shared memory: 25 MB for 1080p RGBA takes 15 ms, nearly a frame at 60 fps. A source
-may change its shape during the show (RGB from a camera, RGBA from the Multiverse). So a worker thread allocates the
-ring, pictures are dropped until it is ready, and the rings of the last few shapes are kept.
+The system zeroes newly allocated shared memory: 25 MB for 1080p RGBA takes 15 ms, nearly a frame at 60 fps. So a worker
+thread allocates the ring, pictures are dropped until it is ready, and the rings of the last few shapes are kept.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,5 @@
 """The engine's end of the voice child: sends the voice and the parameters, receives the converted voice by sample
-number.
-
-Used by two threads: the frame loop's for parameters, and the desk's for sound. Neither blocks: a worker thread does all
-disk access.
+number. The frame loop's thread uses it for parameters, and the desk's for sound; a worker thread does all disk access.
 """
 
 import os

@@ -7,12 +7,11 @@ Samples keep their numbers: sample n of `converted` is made from sample n of `vo
 it was converted. All blocks are aligned to one grid, so that two processes produce the same blocks while one takes over
 from the other. No sample is published twice, and a child that is more than one block behind skips blocks.
 
-If the conversion starts in the middle of a phrase (a new process, a new window, `/rvc/enable`), it first processes the
-preceding sound, so that its first block is as good as any other.
+If the conversion starts in the middle of a phrase, it first processes the preceding sound, so that its first block is
+as good as any other.
 
 Errors: if the model cannot be loaded, or the device stays out of memory, the child exits and is not restarted. NaN and
-infinite input samples are replaced by silence; a block whose output is not finite is skipped. Every other error ends
-the process, and the engine starts another.
+infinite input samples are replaced by silence; a block whose output is not finite is skipped.
 """
 
 import math
@@ -201,9 +200,8 @@ class VoiceLoop:
         return self._arrivals.wait_s((self._next + 1) * frames, now_s)
 
     def _start_blocks(self) -> int:
-        """Prepare the stream and return the number of the first block, which is not complete yet. The sound before it
-        is processed, and the block before it is converted but not published, so that the first block continues
-        seamlessly."""
+        """Prepare the stream and return the number of the first block, which is not complete yet. The block before it
+        is converted but not published, so that the first block continues seamlessly."""
         self._joined_from = number = 0
         with self._occupying_device():
             for _ in range(2):  # first the window, then the samples that arrived during that
@@ -268,8 +266,7 @@ class VoiceLoop:
 
     def _read(self, number: int) -> np.ndarray | None:
         """A block of the voice, (grid.block,), or None if it is incomplete or was already overwritten in the ring."""
-        frames = self._live.grid.block
-        sound = self._reader.read(number * frames, frames)
+        sound = self._reader.read(number * self._live.grid.block, self._live.grid.block)
         return None if sound is None else sound[:, 0]
 
     @contextmanager
@@ -353,8 +350,7 @@ class VoiceLoop:
             "rate_hz": model.rate_hz,
             "version": model.version,
             "pitch": model.pitch.name if model.has_pitch else "none",
-            "device": str(model.device),
-            "dtype": str(model.dtype).removeprefix("torch."),
+            **{"device": str(model.device), "dtype": str(model.dtype).removeprefix("torch.")},
             "memory_mb": self._memory_mb,
         }
 

@@ -1,5 +1,4 @@
-"""The LiveModel of voice conversion: the link to the child, the desk, and the audio devices that only the voice
-uses."""
+"""The LiveModel of voice conversion: the link to the child, the desk, and the voice's own audio devices."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack

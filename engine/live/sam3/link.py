@@ -47,9 +47,8 @@ PRELOAD = (
 """Modules that the fork server of the SAM3 children imports in advance."""
 LOOP = "engine.live.sam3.loop:run"
 SOURCE = "/sam3/source"
-SEES_ITS_MATTE = (  # an object that is cut away is no longer found, so it reappears
-    "/layer/5/matte cuts the finished picture that SAM3 segments: feedback; choose another /sam3/source"
-)
+# an object that is cut away is no longer found, so it reappears
+SEES_ITS_MATTE = "/layer/5/matte cuts the finished picture that SAM3 segments: feedback; choose another /sam3/source"
 REPEAT_S = 0.1  # interval at which an unchanged picture is segmented again, because prompts change
 
 
@@ -109,10 +108,11 @@ class SegmentationLink(PictureLink[Build]):
         if plain:
             self.supervisor.set_values(plain)
             self._prompts = tuple(str(snapshot[f"/sam3/prompt/{n}"]) for n in PROMPTS)
-        if (
-            not changes.keys().isdisjoint(BUILT.values())
-            and (build := {address: snapshot[address] for address in BUILT.values()}) != self._builds.newest
-        ):
+        self._rebuild(snapshot)
+
+    def _rebuild(self, snapshot: Snapshot) -> None:
+        build = {address: snapshot[address] for address in BUILT.values()}
+        if build != self._builds.newest:
             self._swap(build, self._settings(build))
 
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:

@@ -57,7 +57,7 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
             port, area="/sam3", output="objects", model=model, networks=model.networks, is_compiled=is_compiled
         )
         self._model = model
-        self._segmenter = Segmenter(
+        self._segmenter = self._worker = Segmenter(
             model,
             between=self._progress.between,
             before_capture=self._progress.before_capture,
@@ -125,14 +125,6 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         return found
 
     @property
-    def _work(self) -> float:
-        return self._segmenter.work
-
-    @property
-    def _kind(self) -> tuple[object, ...]:
-        return self._segmenter.kind
-
-    @property
     def _uses_source(self) -> bool:
         return True
 
@@ -147,7 +139,7 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
     # -- memory
 
     def _free_memory(self) -> None:
-        self._segmenter.free_memory()
+        super()._free_memory()
         self._segmenter.reset()  # the failed call may have left the tracker in an inconsistent state
 
     def _reduce_memory(self) -> None:
@@ -160,9 +152,6 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         return f"freed {before_mb - self._memory_mb} MiB, {self._memory_mb} MiB in use"
 
     # -- reports
-
-    def _stages_ms(self) -> dict[str, float]:
-        return self._segmenter.clock.read_ms()
 
     def _facts_once(self) -> dict[str, Fact]:
         return {"resolution": self._model.spec.resolution}

@@ -204,13 +204,13 @@ class DiffusionLink(PictureLink[Build]):
     def _launched(self, lead_s: float) -> list[ComingValues]:
         """The changes for the child that wait for a beat within `lead_s`. What is used of each is decided once."""
         coming = self._coming(lead_s) if lead_s else ()
-        self._near = {
-            each.key: each if each.is_due else self._near.get(each.key) or self._usable(each) for each in coming
-        }
-        return [change for change in self._near.values() if change.values or change.is_due]
 
-    def _usable(self, change: ComingValues) -> ComingValues:
-        return replace(change, values={at: to for at, to in change.values.items() if self._is_sent_ahead(at, to)})
+        def usable(change: ComingValues) -> ComingValues:
+            return replace(change, values={at: to for at, to in change.values.items() if self._is_sent_ahead(at, to)})
+
+        near = self._near
+        self._near = {each.key: each if each.is_due else near.get(each.key) or usable(each) for each in coming}
+        return [change for change in self._near.values() if change.values or change.is_due]
 
     def _is_sent_ahead(self, address: str, value: Any) -> bool:
         """True for a value of the child that this run can use. A model and a size come late: they take too long."""
@@ -284,9 +284,8 @@ class DiffusionLink(PictureLink[Build]):
         if self._second is None or "second" not in seen:
             return
         picture = self._second.latest_frame()
-        if picture is None or picture is self._second_fed:
-            return
-        if self._second_input.write(picture.pixels, tick, now_s):
+        is_new = picture is not None and picture is not self._second_fed
+        if is_new and self._second_input.write(picture.pixels, tick, now_s):
             self._second_fed = picture
 
     def _used_controlnets(self) -> list[str]:

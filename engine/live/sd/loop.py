@@ -57,7 +57,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         is_compiled = model.spec.accelerator != "none"
         super().__init__(port, area="/sd", output="picture", model=model, networks=networks, is_compiled=is_compiled)
         self._model = model
-        self._painter = Painter(
+        self._painter = self._worker = Painter(
             model,
             note=port.note,
             between=self._progress.between,
@@ -162,15 +162,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     @property
     def _calls_a_result(self) -> int:
-        return self._painter.calls
-
-    @property
-    def _work(self) -> float:
-        return self._painter.work
-
-    @property
-    def _kind(self) -> tuple[object, ...]:
-        return self._painter.kind
+        return self._painter.plan.calls
 
     def _publish(self, painted: "PaintedPicture") -> None:
         if not painted.is_finite:
@@ -181,9 +173,6 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         )
 
     # -- memory
-
-    def _free_memory(self) -> None:
-        self._painter.free_memory()
 
     def _reduce_memory(self) -> None:
         """Make the picture smaller, or end the child."""
@@ -198,9 +187,6 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         self._is_changed = True
 
     # -- reports
-
-    def _stages_ms(self) -> dict[str, float]:
-        return self._painter.clock.read_ms()
 
     def _facts_once(self) -> dict[str, Fact]:
         model = self._model
@@ -220,8 +206,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             "skipped": self._skipped,
             "size": f"{width}x{height}",
             "steps_asked": self._settings.steps.steps,
-            "steps": self._painter.steps,
-            "guidance": round(self._painter.guidance, 2),
+            "steps": self._painter.plan.steps,
+            "guidance": round(self._painter.plan.schedule.guidance, 2),
         }
 
 

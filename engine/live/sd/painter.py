@@ -27,10 +27,6 @@ MIN_MAP_PX = 128
 _LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
 
 
-def _nothing() -> None:
-    return None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaintedPicture:
     pixels: np.ndarray
@@ -49,8 +45,8 @@ class Painter:
         model: "DiffusionModel",
         *,
         note: Note,
-        between: Callable[[], None] = _nothing,
-        before_capture: Callable[[], None] = _nothing,
+        between: Callable[[], None] = lambda: None,
+        before_capture: Callable[[], None] = lambda: None,
         idle_s: Callable[[], float] = lambda: 0.0,
         calls: "Callable[[torch.device, Callable[[], None], Callable[[], bool]], Calls] | None" = None,
     ) -> None:
@@ -120,7 +116,6 @@ class Painter:
         calls. A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that
         frame's `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None. `second`: the second
         picture, like `picture`, or None. `regions`: (H, W) uint8, the index 0..3 of each pixel's layer, or None."""
-        assert self._plan is not None
         from engine.live.sd.plan import Ticket
 
         self.clock.begin()
@@ -136,7 +131,7 @@ class Painter:
         controls = self._control_images.inputs(encoded | self._detected(pictures), found)
         z = self._begun(encoded["z"], ticket.seen)
         self._denoiser.masks = self._masks(regions, z)
-        latents, ticket = self._plan.paint(z, self._conditioning(pictures), controls, self._between, ticket)
+        latents, ticket = self.plan.paint(z, self._conditioning(pictures), controls, self._between, ticket)
         self.clock.end("unet")
         if latents is None:
             return None
@@ -170,35 +165,22 @@ class Painter:
         return self._last is not None
 
     @property
-    def steps(self) -> int:
-        """Steps actually run for a picture."""
+    def plan(self) -> "SinglePlan | StreamPlan":
+        """That of the settings in use."""
         assert self._plan is not None
-        return self._plan.steps
-
-    @property
-    def calls(self) -> int:
-        """Calls from a frame to its picture."""
-        assert self._plan is not None
-        return self._plan.calls
-
-    @property
-    def guidance(self) -> float:
-        """The guidance scale in use; 1: off."""
-        assert self._plan is not None
-        return self._plan.schedule.guidance
+        return self._plan
 
     @property
     def work(self) -> int:
         """Pixels times batch rows of a UNet call; the duration of its pieces is proportional to this."""
-        assert self._plan is not None
-        return self._size[0] * self._size[1] * self._plan.rows
+        return self._size[0] * self._size[1] * self.plan.rows
 
     @property
     def kind(self) -> tuple[object, ...]:
         """Equal for calls that have the same pieces, which take the same times."""
         used = tuple((control.number, control.image) for control in self._control_images.used)
         kept = self._references.live, len(self._region_weights), self._amount > 0.0
-        return self.work, self.steps, self._is_enlarged, used, kept
+        return self.work, self.plan.steps, self._is_enlarged, used, kept
 
     @property
     def memory_mb(self) -> float:

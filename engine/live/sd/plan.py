@@ -30,7 +30,8 @@ class Ticket(NamedTuple):
 
 
 class StreamPlan:
-    """A picture comes out `steps` calls after its frame went in, one per call."""
+    """A picture comes out `steps` calls after its frame went in, one per call. `steps`: run for a picture. `rows`: of a
+    UNet call's batch. `ignores_delta`: it has no effect in the first step."""
 
     def __init__(self, model: "DiffusionModel", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self.schedule = StreamSchedule(model, denoiser, _stream_settings(settings))

@@ -83,15 +83,15 @@ def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported
         painter.take(read_settings(BASE | {"/sd/guidance": guidance}))
     ((key, line),) = said
     assert key == "guidance" and line.startswith("/sd/guidance: 3 has no effect: turbo models were distilled")
-    assert painter.guidance == 1.0
+    assert painter.plan.schedule.guidance == 1.0
     painter.take(read_settings(BASE | {"/sd/negative": "fog"}))
     assert said[1:] == [("negative", "/sd/negative: has no effect: it needs a guidance above 1")]
     distilled = Painter(replace(model, time_cond_proj_dim=32), note=no_note)
     for mode in ("stream", "single"):
         distilled.take(read_settings(BASE | {"/sd/mode": mode}))
-        assert distilled.guidance == 8.0
+        assert distilled.plan.schedule.guidance == 8.0
         distilled.take(read_settings(BASE | {"/sd/mode": mode, "/sd/guidance": 2.5}))
-        assert distilled.guidance == 2.5
+        assert distilled.plan.schedule.guidance == 2.5
 
 
 def test_a_delta_without_effect_is_noted_once_when_the_mode_becomes_stream(

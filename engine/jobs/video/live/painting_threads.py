@@ -277,16 +277,12 @@ class PaintingThreads:
 
     def _run_encoder(self) -> None:
         for painted in self._painted.items():
-            self._encode_one(painted)
+            task, jpeg = painted.task, encode(painted.pixels)
+            height, width = painted.pixels.shape[:2]
+            answer = replace(task.frame, width=width, height=height, jpeg=jpeg, settings=task.number)
+            answer = replace(answer, waited_ms=painted.waited_ms, painted_ms=painted.painted_ms)
+            task.client.deliver(task, pack(answer))
 
     def _end_encoding(self, error: Exception) -> None:
         self._stop_painting(f"pictures cannot be encoded: {type(error).__name__}: {error}")
         self._painted.abort()
-
-    def _encode_one(self, painted: PaintedResult) -> None:
-        task = painted.task
-        height, width = painted.pixels.shape[:2]
-        times = {"waited_ms": painted.waited_ms, "painted_ms": painted.painted_ms}
-        jpeg = encode(painted.pixels)
-        answer = replace(task.frame, width=width, height=height, jpeg=jpeg, settings=task.number, **times)
-        task.client.deliver(task, pack(answer))

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from engine.jobs.video.live import protocol
 from engine.jobs.video.live.controls import Knob, LiveSettings, changed, values_of, with_picture
-from engine.jobs.video.live.fair_queue import Client, FairQueue, PaintTask
+from engine.jobs.video.live.fair_queue import Client, FairQueue
 from engine.jobs.video.live.protocol import REFERENCE, Frame, ProtocolError, as_text, check_jpeg
 from engine.system.reporting import Report
 from engine.system.token_bucket import TokenBucket
@@ -99,8 +99,13 @@ class Session:
         self, queue: FairQueue, knobs: tuple[Knob, ...], start: LiveSettings, most_bytes: int, files: Path
     ) -> None:
         """`files`: path prefix of the files that it writes."""
-        self.client = Client(settings=start, deliver=self._deliver, lose=self._lose, note=self._note)
-        self._queue, self._knobs, self._most_bytes = queue, knobs, most_bytes
+        self.client = Client(
+            settings=start,
+            deliver=lambda task, data: self._call_on_loop(self._queue_picture, data),
+            lose=lambda task, reason: self._call_on_loop(self._send_lost, task.frame.index, reason),
+            note=lambda line: self._call_on_loop(self.send_line, "note", line),
+        )
+        self._queue, self._knobs, self._most_bytes, self._files = queue, knobs, most_bytes, files
         self._loop = asyncio.get_running_loop()
         self._texts: dict[str, str] = {}  # the newest message of each kind
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
@@ -109,7 +114,6 @@ class Session:
         self._ended = ""
         self._has_something = asyncio.Event()
         self._references = TokenBucket(1, 1 / REFERENCE_INTERVAL_S)
-        self._files = files
         self._written: deque[Path] = deque()
 
     # -- incoming -------------------------------------------------------------------------------
@@ -212,15 +216,6 @@ class Session:
             _remove(file)
 
     # -- from other threads ---------------------------------------------------------------------
-
-    def _deliver(self, task: PaintTask, data: bytes) -> None:
-        self._call_on_loop(self._queue_picture, data)
-
-    def _lose(self, task: PaintTask, reason: str) -> None:
-        self._call_on_loop(self._send_lost, task.frame.index, reason)
-
-    def _note(self, line: str) -> None:
-        self._call_on_loop(self.send_line, "note", line)
 
     def _call_on_loop(self, call: Callable[..., None], *values: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed, so no client is left

@@ -62,8 +62,9 @@ def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) 
     painting = asdict(job.painting)
     spec = painting.pop("spec")
     spec["model_sampler"] = spec.pop("sampler")  # from the configuration file; used if the job names none
+    address = [str(pictures.path), pictures.expected]  # of which changed content cannot be detected
     values: dict[str, Any] = {
-        "the source": _source_key(pictures),
+        "the source": digest_of_files(sorted(pictures.files)) if pictures.files else digest(address),
         "--recursive": job.recursive or None,
         "the size": f"{size[0]}x{size[1]}",
         **{f"{OPTIONS.get(name, f'--{name}')}|{name}": value for name, value in (spec | painting).items()},
@@ -83,12 +84,6 @@ def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) 
         LIVE: pictures.kind == "live" or None,
     }
     return fingerprint_of(values)
-
-
-def _source_key(pictures: Pictures) -> str:
-    if not pictures.files:  # an address: changed content cannot be detected
-        return digest([str(pictures.path), pictures.expected])
-    return digest_of_files(sorted(pictures.files))
 
 
 def _model_key(job: VideoJob) -> dict[str, Any]:
