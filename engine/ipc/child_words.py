@@ -26,8 +26,7 @@ class Phase(IntEnum):
 
 
 class ChildWords(WordSegment):
-    """The status of one child process, all 0 at first. The engine makes and reads it, the child writes. `now_ns`:
-    perf_counter_ns."""
+    """The status of one child process, all 0 at first; only the child writes it. `now_ns`: perf_counter_ns."""
 
     _kind = layout.CHILD_WORDS
     alive_ns = Word(_kind, "alive_ns", int)

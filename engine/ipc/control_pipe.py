@@ -59,9 +59,8 @@ class ControlPipe(Generic[Received]):
         read. (On Windows it may still arrive later.)"""
         packed = self._encoder.encode(message)
         if len(packed) > MAX_BYTES:
-            raise ControlPipeError(
-                f"control pipe: a {type(message).__name__} of {len(packed)} bytes is too long (at most {MAX_BYTES})"
-            )
+            packed_as = f"a {type(message).__name__} of {len(packed)} bytes"
+            raise ControlPipeError(f"control pipe: {packed_as} is too long (at most {MAX_BYTES})")
         try:
             is_sent = self._write(packed)
         except OSError as error:

@@ -3,7 +3,7 @@
 A queue would copy twice through a pipe (18.8 ms for 1080p RGBA, 0.4 ms here) and make one side wait; with a lock, a
 reader that dies while holding it would stop the engine. So the writer cycles through three slots and stores a counter
 before and after each picture. A reader copies, then reads the counters again: if they are unchanged, the copy is whole.
-That is a seqlock (Lamport 1977; Linux `seqlock.h`), with three slots so that a reader has two frame times for
+That is a seqlock (Lamport 1977; Linux `seqlock.h`), with three slots so that a reader has two frame times for its copy.
 
 A new size needs a new segment. The old one is marked as moved and names its successor, so a reader notices at its next
 poll and never sees pixels of one size under a header of another. Each frame has a `generation`: the writer raises it
@@ -69,11 +69,9 @@ class RingBlock:
 
 
 class RingWriter:
-    """The only writer of a ring. Use it on one thread at a time. It never waits for readers.
-
-    `FrameRing.write_to` returns one for a ring that another process made, whose RingOwner may write while no other
-    process does. Numbers continue after the newest frame, also after a process that was killed anywhere in `write`.
-    """
+    """The only writer of a ring. Use it on one thread at a time. It never waits for readers. `FrameRing.write_to` gives
+    one of a ring that another process made, whose RingOwner may write while no other process does. Numbers continue
+    after the newest frame, also after a process that was killed anywhere in `write`."""
 
     def __init__(self, memory: MappedSegment) -> None:
         self._fence = Fence()

@@ -142,8 +142,7 @@ class WordSegment:
 
     @classmethod
     def create(cls, name: str = "") -> Self:
-        """New words, all 0, for the child of this name, if they are a child's. SharedMemoryError when there is no
-        room."""
+        """New words, all 0; `name`: of their child, if they are a child's. SharedMemoryError when there is no room."""
         return cls(OwnedSegment(cls._kind, name or cls._kind.title, layout.PAGE_BYTES, system_folder()))
 
     @classmethod
