@@ -121,6 +121,7 @@ class _ShapeBench:
 
     def measure(self, side: int, steps: int) -> dict[str, Any]:
         """One size and number of real steps: ours with and without graphs, theirs both ways, alternating."""
+        from engine.live.kit.model_loading import held_mb
         from engine.models.sd.shapes import gflop
 
         picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
@@ -154,7 +155,7 @@ class _ShapeBench:
             **{f"{stage}_ms": round(statistics.median(call[stage] for call in stages), 3) for stage in stages[0]},
             "gflop": round(work_gflop, 2),
             "tflops": round(work_gflop * fps["ours"] / 1000.0, 4),
-            "memory_mb": round(painter.memory_mb),
+            "memory_mb": held_mb(painter.model),
         }
         for way in ("call", "tensors"):
             result[f"diffusers_{way}_fps"] = round(fps[way], 2)

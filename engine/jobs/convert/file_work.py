@@ -131,8 +131,7 @@ class FileWork:
             state.begins_s, state.notes = str(self.sound.begins_s), self.sound.notes
             self._work.keep(next(state.entries()))
         self.sound.begins_s, self.sound.notes = Fraction(state.begins_s), list(state.notes)
-        samples = self._heard.samples
-        spans = spans_of(self._heard.read, samples, voice.cutting)
+        spans = spans_of(self._heard.read, self._heard.samples, voice.cutting)
         self._made = ConvertedVoice(
             heard=self._heard,
             source_peak=state.peak,

@@ -49,9 +49,8 @@ class ConvertedVoice:
 
     def blocks(self) -> Iterator[np.ndarray]:
         """The joined voice, (n,) float32 at the model's rate, as long as the source."""
-        parts = (
-            self.converted.read(self.place_of(number), span.frames * self.hop) for number, span in enumerate(self.spans)
-        )
+        read, spans = self.converted.read, enumerate(self.spans)
+        parts = (read(self.place_of(number), span.frames * self.hop) for number, span in spans)
         left = round(self.source_s * self.rate_hz)
         for block in joined(self.spans, parts, self.hop):
             yield block[:left]

@@ -1,15 +1,11 @@
 """Converts any sound to the model's input, on the disk: mixed to mono, 16 kHz, without rumble.
 
-The channels become one voice that is as loud: ITU-R BS.775 and BS.1770.
-
-BS.775 says in what shares the loudspeakers are mixed. Depending on how alike the channels are, that mix is louder or
-softer than its source, so the source is measured first, and the mix takes its loudness. Two sides of opposite phase
-would cancel each other out; then only the louder one is taken.
-
-Loudness is BS.1770's: K-weighted, in blocks of 400 ms, without those below -70 LUFS or 10 LU below the mean. One matrix
-per block, the K-weighted covariance of the channels, tells the loudness of the source and of any mix of it. A mono
-sound plays from the centre; if the source has none it plays from all loudspeakers that the source plays from. So it
-counts twice for a stereo sound, and two equal channels give a voice equal to each.
+ITU-R BS.775 says in what shares the loudspeakers are mixed. That mix is louder or softer than its source, which is
+measured first, and the mix takes its loudness. Two sides of opposite phase would cancel each other out; then only the
+louder one is taken. Loudness is BS.1770's: K-weighted, in blocks of 400 ms, without those below -70 LUFS or 10 LU below
+the mean. One matrix per block, the K-weighted covariance of the channels, tells the loudness of the source and of any
+mix of it. A mono sound plays from the centre; if the source has none it plays from all loudspeakers that the source
+plays from. So it counts twice for a stereo sound, and two equal channels give a voice equal to each.
 """
 
 from collections.abc import Callable, Iterator
@@ -155,7 +151,7 @@ def _speakers_of(sound: Sound) -> tuple[tuple[str, ...], str]:
 
 
 def _loudness_gains(speakers: tuple[str, ...]) -> np.ndarray:
-    """Gains of the channels' powers in the loudness: more for loudspeakers at the sides, none for bass."""
+    """Of the channels' powers in the loudness: more for loudspeakers at the sides, none for bass."""
     sides = ("SL", "SR") if "SL" in speakers else ("BL", "BR")
     return np.array([SURROUND_GAIN if name in sides else float(SHARES.get(name, 1.0) > 0) for name in speakers])
 
@@ -170,11 +166,9 @@ def _leave_opposite_side(weights: np.ndarray, covariance: np.ndarray, speakers: 
         return ""
     is_left = of_left >= of_right
     weights[right if is_left else left] = 0
-    correlation = of_both / np.sqrt(of_left * of_right)
-    return (
-        f"left and right have opposite phase (correlation {correlation:.2f}) and would cancel each other out: of the "
-        f"two only {'left' if is_left else 'right'} is converted"
-    )
+    opposite = f"left and right have opposite phase (correlation {of_both / np.sqrt(of_left * of_right):.2f})"
+    taken = "left" if is_left else "right"
+    return f"{opposite} and would cancel each other out: of the two only {taken} is converted"
 
 
 def _k_weighting(hz: np.ndarray) -> np.ndarray:

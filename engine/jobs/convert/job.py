@@ -38,6 +38,10 @@ def rate_of(text: str) -> int | Literal["source", "model"]:
         raise UsageError(f"--rate: {text} is neither source nor model nor a number of Hz (for example 48000)") from None
 
 
+def _switch(help: str, name: str) -> Any:
+    return option(None, help, flags=f"--{name}/--no-{name}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertJob:
     sources: tuple[Path, ...]
@@ -56,16 +60,10 @@ class ConvertJob:
     threads: int | None = option(None, "CPU threads. (default: chosen by torch)")
     """None: chosen by torch, or one per actor on a cluster."""
     batch_size: int | None = option(None, "Spans per batch. [RVC_BATCH_SIZE]", flags="--batch", metavar="N")
-    fp16: bool | None = option(None, "Half precision. [RVC_USE_FP16]", flags="--fp16/--no-fp16")
-    gpu_filter: bool | None = option(
-        None, "High-pass filter on the device. [RVC_GPU_FILTER]", flags="--gpu-filter/--no-gpu-filter"
-    )
-    gpu_retrieval: bool | None = option(
-        None, "Search the index on the device. [RVC_GPU_RETRIEVAL]", flags="--gpu-retrieval/--no-gpu-retrieval"
-    )
-    profiling: bool | None = option(
-        None, "Report the time of each stage. [RVC_PROFILING]", flags="--profile/--no-profile"
-    )
+    fp16: bool | None = _switch("Half precision. [RVC_USE_FP16]", "fp16")
+    gpu_filter: bool | None = _switch("High-pass filter on the device. [RVC_GPU_FILTER]", "gpu-filter")
+    gpu_retrieval: bool | None = _switch("Search the index on the device. [RVC_GPU_RETRIEVAL]", "gpu-retrieval")
+    profiling: bool | None = _switch("Report the time of each stage. [RVC_PROFILING]", "profile")
     """None in these five: taken from the environment (RVC_*), else chosen for the device."""
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
     resume: bool = option(False, RESUME, flags="--resume")

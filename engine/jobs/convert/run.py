@@ -4,12 +4,9 @@ work = open_job(job)                  UsageError, SinkError, ModelError: everyth
 voice = load_voice(job, work)         seconds; None if nothing is to be converted
 report = run_job(job, work, voice)
 
-A run reads files ahead, converts their spans and finishes files on three threads; see jobs/kit/pipeline.py. Spans of
-several files share one queue, and those of one size are converted in a batch. Files are started in order and read only
-a little ahead, so that few unfinished ones occupy the disk.
-
-Two runs on one folder share its files: each locks those it is converting. A file locked by the other run is left for
-the end and polled then, until it exists or the other run has given it up and this one can convert it.
+A run reads files a little ahead, converts their spans and finishes files on three threads; see jobs/kit/pipeline.py.
+Spans of one size, of several files, are converted in a batch. Two runs on one folder share its files: a file that the
+other has locked is left for the end and polled then, until it exists or has been given up.
 """
 
 import itertools
@@ -193,17 +190,14 @@ class ConvertRun:
         self._pipeline: Pipeline[FileWork, FileWork] = Pipeline(
             "convert", ahead=self._ahead, unwritten=UNWRITTEN, is_stopped=is_stopped
         )
-        self._works: dict[Task, FileWork] = {}
-        """Files that have a working folder on the disk."""
-        self._open: list[FileWork] = []
-        """Files with unconverted spans."""
+        self._works: dict[Task, FileWork] = {}  # with a working folder on the disk
+        self._open: list[FileWork] = []  # with unconverted spans
         self._last_size = 0
         self._reports: dict[Task, FileReport] = {}
         self._promised_s = {task: sound.promised_s or 0.0 for task, sound in opened.sounds.items()}
         self.times = _Times()
         self.device_mb = 0.0
-        self._is_ending = threading.Event()
-        """Set to stop the reader from waiting for another run."""
+        self._is_ending = threading.Event()  # stops the reader from waiting for another run
 
     def run(self) -> dict[Task, FileReport]:
         """Return a report per file; re-raises a thread's error, after which unfinished files can be resumed, too."""
@@ -298,8 +292,7 @@ class ConvertRun:
     def _convert_here(self, converter: "VoiceConverter", files: Iterator[FileWork]) -> Iterator[FileWork]:
         while not self._is_stopped():
             if not self._open or (len(self._pipeline.pieces) and len(self._open) < self._ahead):
-                work = next(files, None)
-                if work is None:
+                if (work := next(files, None)) is None:
                     return
                 self.times.resumed_s += work.seconds - work.waiting_s
                 self._open.append(work)

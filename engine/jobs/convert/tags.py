@@ -63,12 +63,10 @@ class TagSource:
     def __init__(self, path: Path) -> None:
         self._container: InputContainer = open_media(path)
         covers = (each for each in self._container.streams.video if Disposition.attached_pic in each.disposition)
-        self._cover: VideoStream | None = next(covers, None)
-        self._cover_packet: Any = None
-        if self._cover is not None:
-            self._cover_packet = next((packet for packet in self._container.demux(self._cover) if packet.size), None)
-        if self._cover_packet is None:
-            self._cover = None
+        cover: VideoStream | None = next(covers, None)
+        packets = () if cover is None else self._container.demux(cover)
+        self._cover_packet: Any = next((packet for packet in packets if packet.size), None)
+        self._cover = None if self._cover_packet is None else cover
         self._copy: Stream | None = None
         self.tags = Tags(
             texts=_texts_of(self._container), chapters=self._container.chapters(), has_cover=self._cover is not None
@@ -110,32 +108,27 @@ class TagSource:
 
 def read_tags(path: Path) -> Tags:
     """The tags of a file; empty if FFmpeg cannot read it."""
-    with contextlib.suppress(av.FFmpegError, OSError):
-        source = TagSource(path)
-        source.close()
+    with contextlib.suppress(av.FFmpegError, OSError), contextlib.closing(TagSource(path)) as source:
         return source.tags
     return Tags(texts={}, chapters=[], has_cover=False)
 
 
 def copy_with_tags(sound: Path, source: Path, into: Path, container: str, samples: int) -> None:
     """Write to `into` the packets of `sound` (`samples` long) with the tags of `source`. av.FFmpegError or OSError."""
-    tags = TagSource(source)
     options = {"avoid_negative_ts": "disabled", **CONTAINER_OPTIONS.get(container, {})}
-    try:
-        with (
-            av.open(name_for_ffmpeg(sound)) as read,
-            av.open(name_for_ffmpeg(into), "w", format=container, options=options) as written,
-        ):
-            track = read.streams.audio[0]
-            voice = written.add_stream_from_template(track)
-            tags.add_to(written, voice)
-            tags.mux_cover(written)
-            packets = (packet for packet in read.demux(track) if packet.dts is not None)
-            for packet in _exact(packets, samples) if container == "ogg" else packets:
-                packet.stream = voice
-                written.mux(packet)
-    finally:
-        tags.close()
+    with (
+        contextlib.closing(TagSource(source)) as tags,
+        av.open(name_for_ffmpeg(sound)) as read,
+        av.open(name_for_ffmpeg(into), "w", format=container, options=options) as written,
+    ):
+        track = read.streams.audio[0]
+        voice = written.add_stream_from_template(track)
+        tags.add_to(written, voice)
+        tags.mux_cover(written)
+        packets = (packet for packet in read.demux(track) if packet.dts is not None)
+        for packet in _exact(packets, samples) if container == "ogg" else packets:
+            packet.stream = voice
+            written.mux(packet)
 
 
 def lost_line(source: Tags, written: Path) -> list[str]:
@@ -145,8 +138,8 @@ def lost_line(source: Tags, written: Path) -> list[str]:
 
 
 def _exact(packets: Iterator[Any], samples: int) -> Iterator[Any]:
-    """Correct the timestamps of Vorbis in a short file. FFmpeg counts the first packet, which decodes to nothing, as
-    128 samples, and ignores that the last one is cut; libsndfile would then read fewer samples."""
+    """Correct the timestamps of Vorbis. FFmpeg counts the first packet, which decodes to nothing, as 128 samples, and
+    ignores that the last one is cut; libsndfile would then read fewer samples."""
     before = next(packets)
     shift = before.duration if before.pts == 0 else 0
     for packet in chain(packets, (None,)):
@@ -162,11 +155,11 @@ def _texts_of(container: InputContainer) -> dict[str, str]:
     texts = dict(container.metadata)
     if container.format.name == "ogg" and container.streams.audio:
         texts |= container.streams.audio[0].metadata
-    return {
-        name: text
-        for name, text in texts.items()
-        if name.lower() not in NOT_CARRIED and not name.lower().startswith(NOT_CARRIED_PREFIXES) and text.strip()
-    }
+
+    def is_carried(name: str) -> bool:
+        return name not in NOT_CARRIED and not name.startswith(NOT_CARRIED_PREFIXES)
+
+    return {name: text for name, text in texts.items() if is_carried(name.lower()) and text.strip()}
 
 
 def _chapter_comments(chapters: list[Any]) -> dict[str, str]:

@@ -66,15 +66,12 @@ def check_pictures(output: Path, sound: Sound) -> None:
     with open_media(sound.path) as source:
         for stream in source.streams.video:
             if Disposition.attached_pic not in stream.disposition and not can_hold(form.container, stream):
-                raise SinkError(
-                    f"{output}: the pictures of {sound.path} ({codec_name(stream)}) cannot be copied into this format; "
-                    "name an .mkv, which holds any"
-                )
+                pictures = f"the pictures of {sound.path} ({codec_name(stream)})"
+                hint = "cannot be copied into this format; name an .mkv, which holds any"
+                raise SinkError(f"{output}: {pictures} {hint}")
         if form.container not in HIDES and source.streams.video and begins_between_keys(source):
-            raise SinkError(
-                f"{output}: {sound.path} begins with a cut between two key frames (an edit list), which this format "
-                "cannot hold; name an .mp4 or .mov"
-            )
+            cut = f"{sound.path} begins with a cut between two key frames (an edit list)"
+            raise SinkError(f"{output}: {cut}, which this format cannot hold; name an .mp4 or .mov")
 
 
 def subtype_of(sound: Sound, form: Form) -> str:
@@ -140,8 +137,7 @@ class ContainerWriter:
     def __init__(self, path: Path, form: Form, rate_hz: int, sound: Sound) -> None:
         self.notes: list[str] = []
         self._path, self._rate_hz = path, rate_hz
-        self._written = 0
-        self._begins = 0
+        self._written = self._begins = 0
         self._copy: StreamCopy | None = None
         self._tags: TagSource | None = None
         options = dict(SAME_BYTES)

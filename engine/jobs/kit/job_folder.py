@@ -3,10 +3,8 @@ resumed, even after kill -9.
 
 The journal is lines of JSON, appended: a head with the run's fingerprint, then one entry per finished item, written
 after the item itself. A truncated last line, after a kill or on a full disk, is ignored, and removed when the run is
-resumed.
-
-Appending does not call fsync: the operating system keeps what a killed process has written. A power cut may lose the
-newest entries, and that work is done again; it may also damage the files, so entries carry a checksum of them.
+resumed. Appending does not call fsync: a power cut may lose the newest entries, and that work is done again; it may
+also damage the files, so entries carry a checksum of them.
 """
 
 import contextlib
@@ -54,11 +52,9 @@ class JobFolder:
     @property
     def kept_fingerprint(self) -> Fingerprint | None:
         """The fingerprint of the run that was interrupted, or None if there was none or its journal is unreadable."""
-        head = next(self._lines(), None)
-        if head is None or head.get("format") != FORMAT:
-            return None
+        head = next(self._lines(), {})
         fingerprint = head.get("fingerprint")
-        return fingerprint if isinstance(fingerprint, dict) else None
+        return fingerprint if head.get("format") == FORMAT and isinstance(fingerprint, dict) else None
 
     def kept(self) -> Iterator[dict[str, Any]]:
         """The journal entries of the finished work, as passed to `keep`; read lazily because there may be many."""

@@ -4,12 +4,10 @@
     caller's thread  work(pieces)    yields results, in the order to be written
     writer thread    write(results)  takes each result   at most `unwritten` queued
 
-Reading and writing overlap with the work, and the two bounded queues give backpressure: a slow writer blocks the work,
-slow work blocks the reader. `work` gets an iterator and returns one, so it may keep several pieces in flight in other
-processes or on other machines.
-
-An error on any thread ends the other two and is raised by `run`. A stop (`is_stopped`) ends the work between two
-results; results made until then are still written.
+The two bounded queues give backpressure: a slow writer blocks the work, slow work blocks the reader. `work` gets an
+iterator and returns one, so it may keep several pieces in flight in other processes or on other machines. An error on
+any thread ends the other two and is raised by `run`. A stop (`is_stopped`) ends the work between two results; results
+made until then are still written.
 """
 
 import time

@@ -2,8 +2,7 @@
 
 An `ActorPool` starts an actor wherever a machine has free resources. Results come in the order of the pieces, and each
 actor has two: one being processed, one being sent; or as they are made, and each has one. A dead actor is replaced and
-its pieces go to others; a piece that killed three actors ends the run, and after three failed starts, such as on
-machines with too little memory for the model, no more are started.
+its pieces go to others; a piece that killed three actors ends the run, and after three failed starts no more are made.
 """
 
 import contextlib

@@ -30,9 +30,9 @@ class JobProgress:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
     is_interrupted: bool
-    """True if the run ended before everything was done; --resume continues it."""
+    """It ended before everything was done; --resume continues it."""
     seconds: float
-    """Duration of the run, without the time to load the model."""
+    """Without the time to load the model."""
     peak_memory_mb: float
     memory_of: str
     """`device`, or `process`: main memory of this process."""

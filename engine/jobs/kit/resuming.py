@@ -32,17 +32,15 @@ def check_start(
     first = existing[0] if existing else str(work.output)
     if resume:
         if difference and (work.has_kept or existing):
-            raise UsageError(
-                f"{work.output}: cannot resume, this run differs from the interrupted one: {difference}; give the same "
-                "options, or --overwrite instead of --resume to start again"
-            )
+            differs = f"cannot resume, this run differs from the interrupted one: {difference}"
+            hint = "give the same options, or --overwrite instead of --resume to start again"
+            raise UsageError(f"{work.output}: {differs}; {hint}")
         if can_resume:
             foreign = [] if overwrite else [name for name in existing if not is_ours(Path(name))]
             if not foreign:
                 return ""
-            raise UsageError(
-                f"{foreign[0]}: was not written by the interrupted run; --resume together with --overwrite replaces it"
-            )
+            hint = "--resume together with --overwrite replaces it"
+            raise UsageError(f"{foreign[0]}: was not written by the interrupted run; {hint}")
         if existing and not overwrite:
             alone = "exists already, and there is no interrupted run to resume"
             raise UsageError(f"{first}: {alone}; --overwrite replaces it")

@@ -149,12 +149,8 @@ class FinishedBatches:
     def _content(self, place: list[int]) -> bytes | None:
         """Compressed masks; None if their checksum does not match."""
         first, size, crc = place
-        with suppress(OSError), open_regular(self._masks) as file:
-            file.seek(first)
-            content = file.read(size)
-            if len(content) == size and zlib.crc32(content) == crc:
-                return content
-        return None
+        content = _read(self._masks, first, size)
+        return content if content and (len(content), zlib.crc32(content)) == (size, crc) else None
 
 
 def segment_fingerprint(job: SegmentJob, pictures: Pictures, mode: Mode) -> Fingerprint:
@@ -213,7 +209,8 @@ def _unpacked(described: list[dict[str, Any]], masks: bytes) -> Iterator[Segment
         first = end
 
 
-def _read(path: Path) -> bytes | None:
+def _read(path: Path, first: int = 0, size: int = -1) -> bytes | None:
     with suppress(OSError), open_regular(path) as file:
-        return file.read()
+        file.seek(first)
+        return file.read(size)
     return None

@@ -1,10 +1,8 @@
 """Segmentation on the machines of a Ray cluster: batches are sent in pieces, results come in order.
 
-Image mode spreads the pieces over all actors. A piece is a whole number of batches, so each picture is segmented in the
-same batch as in a local run.
-
-Track mode has one actor, which gets one piece at a time, because each picture depends on all before it. Every result
-includes the tracker's state: if the actor is lost, its successor continues from that state with identical results.
+Image mode spreads the pieces over all actors. A piece is a whole number of batches, as in a local run. Track mode has
+one actor, which gets one piece at a time, because each picture depends on all before it. Every result includes the
+tracker's state: if the actor is lost, its successor continues from that state with identical results.
 """
 
 import time
@@ -57,7 +55,7 @@ class SegmentWorker:
     def process(self, payload: SentPiece) -> FoundPiece:
         if self._is_tracked and not self._is_ready_for(payload):
             return FoundPiece()
-        found = tuple(self._stage.find(pixels, index=index, time_s=time_s) for pixels, index, time_s in payload.batches)
+        found = tuple(self._stage.launch(*batch)() for batch in payload.batches)
         self._next = payload.number + 1
         return FoundPiece(batches=found, tracker=self._stage.tracker_state() if self._is_tracked else None)
 

@@ -85,10 +85,8 @@ def check_outputs(forms: list[tuple[str, Form]], source: Path) -> list[str]:
             raise UsageError(f"{name}: is given twice")
         if is_folder and path.exists() and not path.is_dir():
             raise UsageError(f"{name}: is a file; a folder of {form} needs another name")
-        is_taken = path.exists()
-        if is_folder and is_taken:
-            is_taken = any(entry.name not in (WORK, JOB_WORK) for entry in path.iterdir())
-        if is_taken:
+        is_own = is_folder and path.exists() and all(each.name in (WORK, JOB_WORK) for each in path.iterdir())
+        if path.exists() and not is_own:
             existing.append(name)
         check_place(path / WORK if is_folder else path)
         if form == "coco" and importlib.util.find_spec("pycocotools") is None:

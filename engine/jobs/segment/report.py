@@ -37,7 +37,7 @@ class SegmentReport(JobReport):
     outputs: tuple[str, ...]
     """Outputs that are complete, or shorter because the run was interrupted."""
     failed: tuple[str, ...]
-    """Outputs that were given up and why, one line each."""
+    """Those that were given up and why, one line each."""
     model: str
     mode: Mode
     resolution: int

@@ -86,8 +86,7 @@ def open_job(job: SegmentJob) -> OpenedSource:
     check_forms(forms, pictures)
     mode = mode_for(job, pictures, can_follow=_can_follow(job))
     job.check_mode(mode)
-    folder, fingerprint = job_folder_of(forms), segment_fingerprint(job, pictures, mode)
-    work = JobFolder(Path(forms[0][0]), fingerprint, at=folder)
+    work = JobFolder(Path(forms[0][0]), segment_fingerprint(job, pictures, mode), at=job_folder_of(forms))
     try:
 
         def is_ours(path: Path) -> bool:
@@ -163,9 +162,8 @@ class SegmentRun:
             "segment", ahead=waiting, unwritten=waiting, is_stopped=stop.is_set
         )
         self._writer = Writer(job, opened.pictures, mode, opened.finished)
-        self._frames = self._objects = self._most_objects = self._not_finite = self._resumed = 0
+        self._frames = self._objects = self._most_objects = self._not_finite = self._resumed = self._batches = 0
         self._ids: set[int] = set()
-        self._batches = 0
         self._advice: str | None = None
         self._device_mb = 0.0
         self._times = RunTimes(self._pipeline.pieces, self._pipeline.results)
@@ -233,10 +231,8 @@ class SegmentRun:
         own_notes = [note for output in writer.outputs for note in output.notes]
         if self._not_finite:
             own_notes.append(f"{self._not_finite} pictures: the model answered with NaN; try --dtype float32")
-        if self._advice:
-            own_notes.append(self._advice)
-        if writer.failed:
-            own_notes.append(f"{self._finished.work.output}: {RESUME_HINT}")
+        own_notes += [self._advice] if self._advice else []
+        own_notes += [f"{self._finished.work.output}: {RESUME_HINT}"] * bool(writer.failed)
         height, width = self._pictures.first.pixels.shape[:2]
         times = self._times
         return SegmentReport(
@@ -244,22 +240,16 @@ class SegmentRun:
             outputs=tuple(str(output.path) for output in writer.outputs),
             failed=tuple(writer.failed),
             is_interrupted=self._pipeline.is_interrupted,
-            model=job.model,
             mode=self._mode,
-            resolution=job.resolution,
-            batch=job.batch,
-            device=self._stage.device,
-            dtype=self._stage.dtype,
+            **{name: getattr(job, name) for name in ("model", "resolution", "batch")},
+            **{name: getattr(self._stage, name) for name in ("device", "dtype")},
             width=width,
             height=height,
             read=counts.decoded,
             written=writer.written,
             resumed=self._resumed,
             unwritten=counts.decoded - counts.passed_over - writer.written,
-            passed_over=counts.passed_over,
-            damaged=counts.damaged,
-            unreadable=counts.unreadable,
-            refitted=counts.refitted,
+            **{name: getattr(counts, name) for name in ("passed_over", "damaged", "unreadable", "refitted")},
             objects=self._objects,
             identities=len(self._ids),
             most_objects=self._most_objects,
@@ -281,9 +271,8 @@ class SegmentRun:
 
 def mode_for(job: SegmentJob, pictures: Pictures, *, can_follow: bool) -> Mode:
     """The requested mode; else track for a video, unless boxes or batches are given, which need image mode."""
-    if job.mode is not None:
-        return job.mode
-    return "track" if pictures.kind == "video" and can_follow and job.batch == 1 and not job.boxes else "image"
+    is_film = pictures.kind == "video" and can_follow and job.batch == 1 and not job.boxes
+    return job.mode or ("track" if is_film else "image")
 
 
 def _can_follow(job: SegmentJob) -> bool:
@@ -296,8 +285,7 @@ def _can_follow(job: SegmentJob) -> bool:
         return True
     try:
         report = check(spec)
-        if report.missing:
-            raise ModelError(report.missing[0])
+        report.require_complete()
     except ModelError:
         if job.cluster is None:
             raise

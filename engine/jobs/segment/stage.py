@@ -70,7 +70,7 @@ class LocalSegments:
         for batch in chain(batches, [None] * in_flight):
             if batch is not None:
                 first = batch.pictures[0]
-                flights.append((batch, self._launch(batch.pixels, first.number, float(first.start_s))))
+                flights.append((batch, self.launch(batch.pixels, first.number, float(first.start_s))))
             if len(flights) <= (0 if batch is None else in_flight):
                 continue
             landed, finish = flights.popleft()
@@ -79,12 +79,8 @@ class LocalSegments:
                 state, saved_s = self.tracker_state(), time.monotonic()
             yield Segmented(batch=landed, made=made, tracker=state)
 
-    def find(self, pixels: np.ndarray, *, index: int, time_s: float) -> FoundBatch:
-        """Segment one batch. `index` and `time_s` belong to its first picture."""
-        return self._launch(pixels, index, time_s)()
-
-    def _launch(self, pixels: np.ndarray, index: int, time_s: float) -> Callable[[], FoundBatch]:
-        """Queue one batch; the returned function waits for its result."""
+    def launch(self, pixels: np.ndarray, index: int, time_s: float) -> Callable[[], FoundBatch]:
+        """Queue one batch; the returned function waits for its result. `index`, `time_s`: of its first picture."""
         full = f"{len(pixels)} x {self._job.resolution} px", "a smaller --batch or --resolution, or --offload"
         with one_line_when_full(*full):
             results = self._segmenter.launch(pixels, index=index, time_s=time_s)

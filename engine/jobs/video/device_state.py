@@ -5,6 +5,7 @@ it. Untested on a device.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from engine.jobs.video.report import DeviceState
@@ -82,16 +83,12 @@ class DeviceWatch:
 
     def _end(self, reason: str) -> None:
         self._card, self.reason = None, reason
-        try:
-            self._nvml.nvmlShutdown()
-        except self._nvml.NVMLError:
-            return  # the driver is gone
+        self._value_or_none(self._nvml.nvmlShutdown)  # the driver may be gone
 
     def _value_or_none(self, ask: Callable[[], Any]) -> Any:
-        try:
+        with suppress(self._nvml.NVMLError):
             return ask()
-        except self._nvml.NVMLError:
-            return None
+        return None
 
     def _found(self, device: str) -> Any:
         """The card; LookupError if this process does not use it."""

@@ -49,7 +49,6 @@ class VideoReport(JobReport):
     resumed: int
     """Finished by an interrupted run; if this run was stopped early, only those it has passed."""
     painted: int
-    """Pictures painted and written by this run."""
     unpainted: int
     """Read, but the run was interrupted before they were written."""
     kept: int
@@ -57,12 +56,12 @@ class VideoReport(JobReport):
     skipped: int
     """Left out by --skip."""
     dropped: int
-    """Pictures of a live source that were replaced by newer ones before they could be painted."""
+    """Of a live source: replaced by newer ones before they could be painted."""
     damaged: int
-    """Painted pictures that could be decoded only in part."""
+    """Painted, but decoded only in part."""
     unreadable: int
     refitted: int
-    """Pictures whose size differs from the first one's."""
+    """Of another size than the first."""
     rerun: int
     """Painted at the second attempt, because the first gave NaN or black."""
     passed_through: int

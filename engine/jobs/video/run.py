@@ -141,9 +141,7 @@ class VideoRun:
         self.painted = self.rerun = self.passed_through = 0
         self.first_passed = ""
         """Name of the first picture that was passed through; "" if there was none."""
-        self._save_s = 0.0
-        self._read_frames = 0
-        self._is_painted = False
+        self._save_s, self._read_frames, self._is_painted = 0.0, 0, False
         self._before = {time.name: time for time in stages.times()}  # of earlier runs
         self._began_s = time.perf_counter()
         self._end_s: float | None = None
@@ -247,10 +245,8 @@ def _report(job: VideoJob, opened: OpenedJob, stages: PaintStages, run: VideoRun
         notes.append(f"{run.rerun} pictures were painted twice, because the first attempt gave no picture")
     if run.passed_through:
         advice = "" if stages.dtype == "float32" else "; try --dtype float32"
-        notes.append(
-            f"{run.passed_through} pictures were left unpainted, the first is {run.first_passed}: "
-            f"the model gave NaN or black for them twice{advice}"
-        )
+        left = f"{run.passed_through} pictures were left unpainted, the first is {run.first_passed}"
+        notes.append(f"{left}: the model gave NaN or black for them twice{advice}")
     device_mb = stages.memory_mb()
     fps = run.painted / max(run.seconds, 1e-9)
     return VideoReport(
@@ -264,15 +260,11 @@ def _report(job: VideoJob, opened: OpenedJob, stages: PaintStages, run: VideoRun
         width=opened.size[0],
         height=opened.size[1],
         read=counts.decoded,
-        resumed=counts.resumed,
         kept=output.kept,
         painted=run.painted,
         unpainted=counts.decoded - counts.passed_over - counts.dropped - counts.resumed - run.painted,
         skipped=counts.passed_over,
-        dropped=counts.dropped,
-        damaged=counts.damaged,
-        unreadable=counts.unreadable,
-        refitted=counts.refitted,
+        **{name: getattr(counts, name) for name in ("resumed", "dropped", "damaged", "unreadable", "refitted")},
         rerun=run.rerun,
         passed_through=run.passed_through,
         load_s=stages.load_s,

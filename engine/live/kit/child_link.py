@@ -9,9 +9,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Set
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
@@ -61,10 +62,6 @@ class Requests(Generic[Build]):
             return self._open[-1] if self._open else self._in_force
 
 
-class _Ring(Protocol):
-    def close(self) -> None: ...
-
-
 class ChildLink(ABC, Generic[Build]):
     """Render thread, except `supervisor` and `status`: any thread. `Build`: the settings fixed when a model is
     loaded; changing them needs a new process."""
@@ -79,7 +76,7 @@ class ChildLink(ABC, Generic[Build]):
         self._sent = SentValues(spec.name, obsoleting=obsoleting)
         self._builds: Requests[Build] = Requests(in_force)
         self._worker = DaemonWorker(f"{spec.name} files")
-        self._rings: list[_Ring] = []
+        self._closing = ExitStack()
         self._is_ending = False
 
     def start(self, snapshot: Snapshot) -> None:
@@ -94,8 +91,7 @@ class ChildLink(ABC, Generic[Build]):
         self.ask_to_end()
         self._worker.shutdown()
         self.supervisor.close()
-        for ring in self._rings:
-            ring.close()
+        self._closing.close()
 
     def status(self) -> ChildStatus:
         """Any thread. After `close`: the last status that the child sent."""
@@ -115,13 +111,13 @@ class ChildLink(ABC, Generic[Build]):
         """Open the rings of the child's input `name`; the link closes them."""
         connect = partial(self.supervisor.connect_input, name)
         rings = SourceRings(f"{self.name} {name}", self._worker, connect, self._report)
-        self._rings.append(rings)
+        self._closing.callback(rings.close)
         return rings
 
     def _open_output(self, name: str) -> OutputRing:
         """Open the ring of the child's output `name`; the link closes it."""
         ring = OutputRing(self.supervisor, name)
-        self._rings.append(ring)
+        self._closing.callback(ring.close)
         return ring
 
     def _swap(self, build: Build, settings: Mapping[str, Any]) -> None:

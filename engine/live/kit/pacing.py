@@ -150,9 +150,8 @@ class Pacer:
         self._control = DutyControl()
         self._slices_ms: deque[float] = deque(maxlen=KEPT_SLICES)
         self._slice_began_ns: int | None = None  # None: outside a call
-        self._slice_limit_ms = 0.0
-        self._work_ms = 0.0
-        self._plan = SlicePlan()
+        self._slice_limit_ms = self._work_ms = 0.0
+        self.plan = SlicePlan()
 
     @property
     def duty(self) -> float:
@@ -161,23 +160,15 @@ class Pacer:
     def begin_call(self, kind: Hashable = None) -> None:
         """Call before the first work on a picture. Calls of the same `kind` have the same pieces."""
         self._work_ms = 0.0
-        self._plan.begin_call(kind)
+        self.plan.begin_call(kind)
         self._begin_slice()
-
-    def change_kind(self, kind: Hashable) -> None:
-        """Call in the first piece if new values may have changed the pieces that come."""
-        self._plan.change_kind(kind)
 
     def between(self) -> None:
         """Call between two pieces: ends the slice if the next piece does not fit into it. Does nothing outside a call,
         for example during warm-up."""
-        if self._slice_began_ns is not None and not self._plan.fits_next(self._slice_limit_ms):
+        if self._slice_began_ns is not None and not self.plan.fits_next(self._slice_limit_ms):
             self._end_slice()
             self._begin_slice()
-
-    def forget_slice(self) -> None:
-        """Do not learn from the slice under way, because it captures or compiles."""
-        self._plan.forget_slice()
 
     def yield_within(self) -> None:
         """Wait inside a slice, at any duty, while a picture is being drawn, at most one frame period. For a CPU that
@@ -194,7 +185,7 @@ class Pacer:
 
     def end_call(self) -> float:
         """Call after the last work on a picture. Returns the milliseconds of its work, without waits and rests."""
-        self._plan.end_call()
+        self.plan.end_call()
         self._end_slice()
         self._slice_began_ns = None
         return self._work_ms
@@ -266,12 +257,12 @@ class Pacer:
         work_ms = (self._now_ns() - self._slice_began_ns) / 1e6
         if self._turns is not None:
             self._turns.end()
-        self._plan.learn(work_ms)
+        self.plan.learn(work_ms)
         self._work_ms += work_ms
         self.after_slice(work_ms)
 
     def _ends_before_draw(self, gate: Gate, now_ns: int) -> bool:
         """True if the first piece ends before the next draw begins. A piece as long as a frame period would meet a draw
         anyway, and on a CPU the work stops when the draw begins."""
-        first_ns = self._plan.first_ms * 1e6
+        first_ns = self.plan.first_ms * 1e6
         return self._turns is None or first_ns >= gate.period_ns or not now_ns < gate.draw_ns < now_ns + first_ns

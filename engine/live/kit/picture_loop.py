@@ -1,11 +1,9 @@
 """The main loop of a child that processes pictures: read the newest picture, process it, publish the result, repeat.
 
-First it warms the model up with a made-up picture. `PictureLoop` contains everything that does not depend on the model;
-a child implements its abstract methods. `progress` splits the work into pieces.
-
-Errors: if the device runs out of memory, caches are freed and the work is retried once; then the child decides. An
-output with NaN is not shown. Every other error ends the process, because the device's context may be broken after it.
-No model and no prompt is blamed for a lost device (`lost_device_told`).
+First it warms the model up with a made-up picture. A child implements the abstract methods. If the device runs out of
+memory, caches are freed and the work is retried once; then the child decides. An output with NaN is not shown. Every
+other error ends the process, because the device's context may be broken after it. No model and no prompt is blamed for
+a lost device (`lost_device_told`).
 """
 
 import threading
@@ -19,8 +17,9 @@ import numpy as np
 
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
-from engine.ipc import Phase, RingFrame, RingReader, RingWriter, Turns
+from engine.ipc import Phase, RingFrame, RingReader, RingWriter
 from engine.live.kit.figures import Figures
+from engine.live.kit.model_loading import held_mb, with_less_memory
 from engine.live.kit.pace import read_pace
 from engine.live.kit.progress import MAX_NAP_S, CallProgress
 from engine.live.kit.sent_values import GENERATION
@@ -76,19 +75,21 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         they are compiled; None is left out."""
         from engine.models.device_work import call_before_layers, device_wait
 
+        device: torch.device = model.device
+        gate = None if device.type == "cpu" else port.gate
         self._port, self._output = port, output
         self._loaded, self._model_name = model, model.spec.model
         self._figures = Figures()
         self._progress = CallProgress(
             port,
-            wait_device=device_wait(model.device),
-            turns=turns_on(model.device, port),
+            wait_device=device_wait(device),
+            turns=None if gate is None else gate.turns(port.gate_place, 1 + (device.index or 0)),
             read_pace=partial(read_pace, area=area),
             work=lambda: self._worker.work,
             kind=lambda: self._worker.kind,
             capture_phase=Phase.COMPILING if is_compiled else Phase.CAPTURING,
         )
-        if model.device.type == "cpu" and not is_compiled:
+        if device.type == "cpu" and not is_compiled:
             call_before_layers(filter(None, networks), self._progress.pacer.yield_within)
         self._pace = self._progress.take_pace()
         self._values_version = -1  # none taken yet
@@ -100,6 +101,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._writer: RingWriter | None = None
         self._is_nan = False
         self._call_began_s = float("-inf")
+        port.on_call("empty_cache", self._empty_cache)
 
     def run(self) -> None:
         port = self._port
@@ -109,7 +111,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._progress.end_piece()
         port.proved("model", self._model_name)
         device, dtype = str(self._loaded.device), str(self._loaded.dtype).removeprefix("torch.")
-        facts: dict[str, Fact] = {"device": device, "dtype": dtype, "memory_mb": self._memory_mb}
+        facts: dict[str, Fact] = {"device": device, "dtype": dtype, "memory_mb": held_mb(self._loaded)}
         port.ready(model=self._model_name, **self._facts_once(), **facts)
         while not port.should_stop:
             port.poll()
@@ -212,29 +214,13 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._worker.free_memory()
 
     def _retry_after_freeing(self, work: Callable[[], T]) -> T:
-        """The result of `work()`. If the device runs out of memory, it is retried with less and less memory, as far as
-        the child can reduce it."""
-        from engine.models.device_work import is_out_of_memory
+        return with_less_memory(work, self._free_memory, self._reduce_memory)
 
-        is_second = False
-        while True:
-            try:
-                return work()
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            self._free_memory()  # outside the handler, because the traceback holds references to tensors
-            if is_second:
-                self._reduce_memory()
-            is_second = True
-
-    @property
-    def _memory_mb(self) -> int:
-        """Memory of this process on the device in MiB; on a CPU only the weights."""
-        from engine.models.device_work import memory_mb
-
-        held_mb = memory_mb(self._loaded.device)
-        return round(self._loaded.memory_bytes() / 2**20 if held_mb is None else held_mb)
+    def _empty_cache(self) -> str:
+        before_mb = held_mb(self._loaded)
+        self._worker.free_memory()
+        now_mb = held_mb(self._loaded)
+        return f"freed {before_mb - now_mb} MiB, {now_mb} MiB in use"
 
     def _name_suspects(self, texts: Mapping[str, str]) -> None:
         """Tell the engine which texts are in use from now on, by address. They are suspects for quarantine if the
@@ -309,19 +295,12 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._port.facts(
             **self._figures.facts(now_s),
             **self._facts(),
-            memory_mb=self._memory_mb,
+            memory_mb=held_mb(self._loaded),
             **card_facts(self._loaded.device),
             delay_ms=round(1000.0 * self._figures.delay_s(self._calls_a_result), 1),
             duty=round(pacer.duty, 3),
             slice_p99_ms=round(pacer.slice_p99_ms, 2),
         )
-
-
-def turns_on(device: "torch.device", port: ChildPort) -> Turns | None:
-    """The turns of this child on a GPU; None on a CPU and without a gate."""
-    if device.type == "cpu" or port.gate is None:
-        return None
-    return port.gate.turns(port.gate_place, 1 + (device.index or 0))
 
 
 def ask_from_s(*, call_began_s: float, call_s: float, due_s: float) -> float:

@@ -1,8 +1,7 @@
 """Reads the output of a sound child by sample number, across restarts and swaps of its process.
 
-Each process writes its own ring. When a new process takes over, the reader still needs older samples from the previous
-ring. So that ring is kept until the read position has passed the start of the new one. There the two are crossfaded,
-because the new process may have another model with another voice.
+Each process writes its own ring. When a new process takes over, the previous ring is kept until the read position has
+passed the start of the new one. There the two are crossfaded, because the new process may have another voice.
 """
 
 import math

@@ -58,9 +58,8 @@ class VoiceDesk:
         self._delay.follow(link.timing, 0.0)
         self._parts = self._delay.parts
         self._settings = MixSettings()
-        self._asked_ms = 0.0
-        self._reported_ms = 0.0
-        """The last requested delay that was reported as too short."""
+        self._asked_ms = self._reported_ms = 0.0
+        """The requested delay, and the last one that was reported as too short."""
         self._channel = 1
         self._longest_step = round(MAX_STEP_S * rate_hz)
         self._next_adapt_s = 0.0
@@ -96,12 +95,10 @@ class VoiceDesk:
         self._settings = MixSettings.from_values(values)
         self._asked_ms = float(values["/rvc/delay_ms"])
         former, self._channel = self._channel, int(values["/rvc/input_channel"])
-        if self._channel != former and self._channel > self._capture.ring.used_channels:
-            self._report(
-                "rvc.input",
-                f"/rvc/input_channel {self._channel}: the voice is silent, {self._capture.description} has only "
-                f"{self._capture.ring.used_channels}",
-            )
+        used = self._capture.ring.used_channels
+        if self._channel != former and self._channel > used:
+            silent = f"the voice is silent, {self._capture.description} has only {used}"
+            self._report("rvc.input", f"/rvc/input_channel {self._channel}: {silent}")
 
     @property
     def delay(self) -> DelayParts:
@@ -205,9 +202,8 @@ class VoiceDesk:
         asked_ms, shortest_ms = self._asked_ms, self._delay.shortest_s * 1000.0
         if asked_ms != self._reported_ms and 0.0 < asked_ms < shortest_ms and self._delay.is_settled:
             self._reported_ms = asked_ms
-            self._report(
-                "rvc.delay", f"/rvc/delay_ms {asked_ms:g}: too short; using the minimum, {math.ceil(shortest_ms)} ms"
-            )
+            least = f"too short; using the minimum, {math.ceil(shortest_ms)} ms"
+            self._report("rvc.delay", f"/rvc/delay_ms {asked_ms:g}: {least}")
 
     def _watch_spare(self) -> None:
         self._gaps = sum(reader.gaps for reader in self._readers)

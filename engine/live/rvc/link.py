@@ -85,12 +85,12 @@ class VoiceLink(ChildLink[Build]):
         self._voice: AudioRingWriter | None = None
         self.converted = ConvertedSound(self.supervisor, "converted")
         """The converted samples, for the desk's thread."""
-        self._rings.append(self.converted)
+        self._closing.callback(self.converted.close)
 
     def open_voice(self, rate_hz: int) -> None:
         """Create the shared-memory ring for the voice. Call once, before `start`. May raise SharedMemoryError."""
         self._voice = AudioRing.create(f"{CHILD} voice", channels=1, rate_hz=rate_hz, seconds=KEPT_S)
-        self._rings.append(self._voice)
+        self._closing.callback(self._voice.close)
         self.supervisor.connect_input("voice", self._voice.segment)
 
     def start(self, values: Snapshot) -> None:
@@ -105,8 +105,7 @@ class VoiceLink(ChildLink[Build]):
     def follow(self, values: Snapshot, moved: Mapping[str, float] = NOTHING) -> None:
         """Send the values that changed since the last frame. A change of a BUILT parameter starts a planned swap."""
         changes = self._sent.changes(values, moved)
-        plain = {address: value for address, value in changes.items() if address not in BUILT}
-        if plain:
+        if plain := {address: value for address, value in changes.items() if address not in BUILT}:
             self._grid = _grid(self._grid.rate_hz, {**values, **moved})
             self.supervisor.set_values(plain)
         if not changes.keys().isdisjoint(BUILT):

@@ -28,7 +28,7 @@ from engine.children.messages import Fact
 from engine.children.port import ChildPort
 from engine.ipc import AudioRingReader, Phase
 from engine.live.kit.figures import StageTimes
-from engine.live.kit.model_loading import load_on_device, lost_device_told
+from engine.live.kit.model_loading import load_on_device, lost_device_told, with_less_memory
 from engine.live.rvc.arrivals import Arrivals
 from engine.live.rvc.auto_pitch import AutoPitch
 from engine.live.rvc.settings import Window, read_settings
@@ -233,8 +233,7 @@ class VoiceLoop:
         in the ring."""
         in_window = math.ceil(self._settings.window.extra_ms / self._block_ms)
         for number in range(max(first, end - in_window, 0), end):
-            sound = self._read(number)
-            if sound is not None:
+            if (sound := self._read(number)) is not None:
                 self._live.listen(sound, first_sample=number * self._live.grid.block)
 
     def _convert(self, number: int) -> None:
@@ -298,19 +297,14 @@ class VoiceLoop:
 
     def _retry_after_freeing(self, live: "LiveVoice", work: Callable[[], T]) -> T:
         """The result of `work()`, retried once after freeing memory if the device ran out of memory."""
-        from engine.models.device_work import is_out_of_memory
 
-        for is_second in (False, True):
-            try:
-                return work()
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            if not is_second:  # outside the handler, because the traceback holds references to tensors
-                live.free_memory()
-                live.reset()
+        def free() -> None:
+            live.free_memory()
+            live.reset()
+
         full = f"{self._model.device}: no memory for a window of {self._settings.window.extra_ms:g} ms"
-        self._port.fail("memory", f"{full}; set a smaller /rvc/extra_ms or /rvc/block_ms", is_final=True)
+        advice = f"{full}; set a smaller /rvc/extra_ms or /rvc/block_ms"
+        return with_less_memory(work, free, lambda: self._port.fail("memory", advice, is_final=True))
 
     def _empty_cache(self) -> str:
         before_mb = self._memory_mb

@@ -104,8 +104,7 @@ class SegmentationLink(PictureLink[Build]):
     ) -> None:
         """Send the values that changed since the last frame. A change of a BUILT parameter starts a planned swap."""
         changes = self._sent.changes(snapshot, moved)
-        plain = {address: value for address, value in changes.items() if address not in BUILT.values()}
-        if plain:
+        if plain := {address: value for address, value in changes.items() if address not in BUILT.values()}:
             self.supervisor.set_values(plain)
             self._prompts = tuple(str(snapshot[f"/sam3/prompt/{n}"]) for n in PROMPTS)
         self._rebuild(snapshot)
@@ -150,8 +149,7 @@ class SegmentationLink(PictureLink[Build]):
         self._newest = picture
         if picture is None or not is_wanted:
             return
-        is_new = picture is not self._fed.newest
-        if is_new or now_s - self._fed_s >= REPEAT_S:
+        if picture is not self._fed.newest or now_s - self._fed_s >= REPEAT_S:
             number = FrameId(index=self._fed_count, time_s=frame.time_s)
             if self._input.write(picture.pixels, number, now_s):
                 self._fed.add(self._fed_count, picture)

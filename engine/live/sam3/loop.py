@@ -4,13 +4,11 @@ START HERE, then `picture_loop` (the main loop), `engine.models.sam3` (how objec
 device is shared).
 
 Each result carries the index and time of its picture. In mode `track` objects are tracked from picture to picture; if
-the picture source changes, tracking starts over.
-
-Errors, besides those of `picture_loop`: if the model cannot be loaded, or the device stays out of memory, the child
-exits and is not restarted. A model without a tracker detects in each picture separately, and a note says so.
+the picture source changes, tracking starts over. If the model cannot be loaded, or the device stays out of memory, the
+child exits and is not restarted. A model without a tracker detects in each picture separately, and a note says so.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +20,7 @@ from engine.children.port import ChildPort
 from engine.errors import ModelError
 from engine.ipc import RingFrame, RingReader
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
-from engine.live.kit.model_loading import load_on_device, lost_device_told
+from engine.live.kit.model_loading import load_on_device, loader, lost_device_told
 from engine.live.kit.pace import filled, value_reader
 from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
@@ -70,7 +68,6 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         """The ring from which the newest picture was read."""
         self._notes: list[str] = []
         self._sheet = np.zeros(sheet_shape(model.mask_side), np.uint8)
-        port.on_call("empty_cache", self._empty_cache)
 
     def _warm_up(self) -> None:
         self._segmenter.set_prompts([WARM_UP_PROMPT])
@@ -146,11 +143,6 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         full = f"{self._model.device}: no memory for {self._model.spec.resolution} px"
         self._port.fail("memory", f"{full}; set a smaller /sam3/resolution, or /sam3/offload", is_final=True)
 
-    def _empty_cache(self) -> str:
-        before_mb = self._memory_mb
-        self._segmenter.free_memory()
-        return f"freed {before_mb - self._memory_mb} MiB, {self._memory_mb} MiB in use"
-
     # -- reports
 
     def _facts_once(self) -> dict[str, Fact]:
@@ -174,14 +166,12 @@ class SegmentationSettings:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The prompts to encode, by address, without blank ones. They are suspects for quarantine if the process
-        dies."""
+        """The prompts to encode, by address, without blank ones: suspects for quarantine if the process dies."""
         return {f"/sam3/prompt/{n}": text for n, text in zip(PROMPTS, self.prompts, strict=True) if text.strip()}
 
     @property
     def query(self) -> Hashable:
-        """Prompts, mode and source: the settings whose change needs preparation. Threshold and count need none, so
-        modulation may change them in every frame."""
+        """The settings whose change needs preparation. Threshold and count need none: modulation may move them."""
         return self.prompts, self.mode, self.source
 
 
@@ -195,10 +185,5 @@ def read_settings(values: Mapping[str, Any]) -> SegmentationSettings:
 def load_model(port: ChildPort) -> "SegmentationModel":
     """Load the model named in `port.settings` on the device given there. Ends the child if that fails."""
     spec = SegmentationSpec(**port.settings["spec"])
-
-    def loaded(device: str, dtype: str) -> "SegmentationModel":
-        from engine.models.sam3.load import load  # takes seconds, so inside the phase LOADING
-
-        return load(spec, device, dtype)
-
-    return load_on_device(port, spec.model, loaded, half="bfloat16")  # float16 overflows in SAM3's attention
+    load: Callable[[str, str], SegmentationModel] = loader("engine.models.sam3.load:load", spec)
+    return load_on_device(port, spec.model, load, half="bfloat16")  # float16 overflows in SAM3's attention

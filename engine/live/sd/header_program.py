@@ -32,14 +32,10 @@ def main() -> None:
     give_way(NICENESS)
     with contextlib.suppress(OSError):  # the engine is gone
         while line := sys.stdin.buffer.readline():
-            answers.write(msgspec.json.encode(_answer(msgspec.json.decode(line, type=Question))) + b"\n")
+            asked = msgspec.json.decode(line, type=Question)
+            told = model_headline(asked.spec) if asked.spec else part_headline(asked.kind, asked.path)
+            answers.write(msgspec.json.encode(told) + b"\n")
             answers.flush()
-
-
-def _answer(question: Question) -> Headline:
-    if question.spec is not None:
-        return model_headline(question.spec)
-    return part_headline(question.kind, question.path)
 
 
 class HeaderReader:

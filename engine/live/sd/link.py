@@ -105,15 +105,6 @@ def _parts(config: SdConfig, addresses: Sequence[str], chosen: Mapping[str, str]
     return [path for path in paths if path]
 
 
-def sd_line(config: SdConfig) -> str:
-    """One line on how the configured model will be run and why; "" for random weights. ModelError if it is missing."""
-    spec = spec_of(config, config.model)
-    if spec.random_shape:
-        return ""
-    report = check(spec)
-    return run_line(report.sampler, report.sampler_reason, report.prediction_type, report.prediction_reason)
-
-
 class DiffusionLink(PictureLink[Build]):
     """A LiveModel."""
 
@@ -146,8 +137,12 @@ class DiffusionLink(PictureLink[Build]):
         self._is_black = False
 
     def describe(self, snapshot: Snapshot) -> list[str]:
-        how = sd_line(self._config)
-        return [f"{self._config.model}, {how}" if how else self._config.model]
+        spec = spec_of(self._config, self._config.model)
+        if spec.random_shape:
+            return [self._config.model]
+        told = check(spec)
+        how = run_line(told.sampler, told.sampler_reason, told.prediction_type, told.prediction_reason)
+        return [f"{self._config.model}, {how}"]
 
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
         return {CHILD: shown_size_of(snapshot)}
@@ -271,7 +266,7 @@ class DiffusionLink(PictureLink[Build]):
             if self._shows_source:
                 self._multiverse = finished_picture(pixels, frame.id)
             return
-        picture = self._source_picture(scene.camera)
+        picture = self._from_outside(scene.camera)
         if picture is None or not is_wanted:
             return
         is_due = picture is not self._fed or now_s - self._fed_s >= REPEAT_S
@@ -284,8 +279,9 @@ class DiffusionLink(PictureLink[Build]):
         if self._second is None or "second" not in seen:
             return
         picture = self._second.latest_frame()
-        is_new = picture is not None and picture is not self._second_fed
-        if is_new and self._second_input.write(picture.pixels, tick, now_s):
+        if picture is None or picture is self._second_fed:
+            return
+        if self._second_input.write(picture.pixels, tick, now_s):
             self._second_fed = picture
 
     def _used_controlnets(self) -> list[str]:
@@ -301,10 +297,6 @@ class DiffusionLink(PictureLink[Build]):
         indices = regions.indices[:, ::-1] if is_mirrored else regions.indices
         if self._regions.write(np.ascontiguousarray(indices)[..., None], frame.id, now_s):
             self._region_map = regions.indices
-
-    def _source_picture(self, camera: VideoFrame | None) -> VideoFrame | None:
-        """The newest picture of the source."""
-        return self._multiverse if self.source == "multiverse" else self._from_outside(camera)
 
     # -- pictures from the child ---------------------------------------------------------------
 
@@ -329,7 +321,8 @@ class DiffusionLink(PictureLink[Build]):
         if not self._values["/sd/freeze"]:
             self._take_newest(now_s, crossfade_s)
         fade = self._fader.at(now_s, crossfade_s)
-        if self._shows_source and (source := self._source_picture(camera)) is not None:
+        source = self._multiverse if self.source == "multiverse" else self._from_outside(camera)
+        if self._shows_source and source is not None:
             fade = Fade(picture=self._fit(source), before=None, share=1.0)
         return Layer5Offer(fade=fade, is_automatic=self._is_enabled and fade is not None)
 

@@ -1,13 +1,12 @@
 """The diffusion child: repaints the newest picture from the engine, over and over.
 
 START HERE, then `picture_loop` (the main loop), `painter` (how a picture is painted), `pacing` (how the device is
-shared), `settings`.
-
-Errors, besides those of `picture_loop`: if the model cannot be loaded, the child exits and is not restarted. If the
-device stays out of memory, the picture is made smaller if `/sd/oom` allows it, else the child exits.
+shared), `settings`. If the device stays out of memory, the picture is made smaller if `/sd/oom` allows it, else the
+child exits and is not restarted; so it is if the model cannot be loaded.
 """
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ import numpy as np
 
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
-from engine.live.kit.model_loading import load_on_device, lost_device_told
+from engine.live.kit.model_loading import load_on_device, loader, lost_device_told
 from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
 from engine.live.sd.settings import Words, read_settings, smaller
@@ -79,7 +78,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         picture = blank(self._size)
         while self._painter.paint(picture) is None:
             pass
-        self._painter.forget()
+        self._painter.last = None
 
     # -- values
 
@@ -120,8 +119,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         return frame.pixels
 
     def _next_of_feedback(self) -> "np.ndarray | torch.Tensor | None":
-        """The last picture, zoomed and rotated. The first one is the engine's picture, or grey if none arrives in
-        time."""
+        """The last picture, zoomed and rotated; at first the engine's, or grey if none arrives in time."""
         moved = self._painter.feedback(self._settings.zoom, self._settings.rotate_deg)
         if moved is not None:
             self._grey_from_s = None
@@ -136,7 +134,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     @property
     def _uses_source(self) -> bool:
-        return not (self._settings.is_feedback and self._painter.has_last)
+        return not self._settings.is_feedback or self._painter.last is None
 
     def _work_on(self, picture: "np.ndarray | torch.Tensor") -> "PaintedPicture | None":
         if self._is_changed:
@@ -214,13 +212,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 def load_model(port: ChildPort) -> "DiffusionModel":
     """Load the model named in `port.settings` on the device given there. Ends the child if that fails."""
     spec = msgspec.convert(port.settings["spec"], ModelSpec)
-
-    def loaded(device: str, dtype: str) -> "DiffusionModel":
-        from engine.models.sd.load import load  # takes seconds, so inside the phase LOADING
-
-        return load(spec, device, dtype)
-
-    return load_on_device(port, spec.model, loaded, half="float16")
+    load: Callable[[str, str], DiffusionModel] = loader("engine.models.sd.load:load", spec)
+    return load_on_device(port, spec.model, load, half="float16")
 
 
 def blank(size: tuple[int, int]) -> np.ndarray:

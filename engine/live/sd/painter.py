@@ -82,7 +82,8 @@ class Painter:
         self._plan: StreamPlan | SinglePlan | None = None
         self._told: list[tuple[str, str]] = []
         self._conditioned: tuple[object, ...] = ()
-        self._last: torch.Tensor | None = None
+        self.last: torch.Tensor | None = None
+        """The last picture; None: the feedback starts over."""
         self._region_weights: tuple[float, ...] = ()
         """How much of each layer's region its prompt has; empty without regions."""
         self._amount = 0.0
@@ -122,7 +123,7 @@ class Painter:
         ticket = Ticket(time_s, self._seen(picture))
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
         rgb = sent[..., :3]
-        pictures = self._control_images.pictures(rgb, second, self._last, also=self._references.live)
+        pictures = self._control_images.pictures(rgb, second, self.last, also=self._references.live)
         drawn = self._control_images.drawn
         key = ("encode", *((of, shown.shape) for of, shown in pictures.items()), self._size, drawn)
         encoded = self._vae_calls[0].run(key, (partial(self._encode, drawn),), pictures)
@@ -144,7 +145,7 @@ class Painter:
         pixels, is_finite = self._host_copy.fetch(shown[0], decoded["is_finite"][0])
         self.clock.end("copy")
         if is_shown := bool(is_finite):
-            self._last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
+            self.last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
         else:
             self._begin_anew()  # or nothing that is not finite would ever leave what is kept
         return PaintedPicture(pixels=pixels, is_finite=is_shown, time_s=ticket.time_s)
@@ -153,16 +154,7 @@ class Painter:
         """The last picture zoomed and rotated clockwise, (height, width, 3) uint8; None if there is none."""
         from engine.models.sd.pixels import moved
 
-        return None if self._last is None else moved(self._last[None], zoom, rotate_deg)[0]
-
-    def forget(self) -> None:
-        """Drop the last picture, so that the feedback starts over."""
-        self._last = None
-
-    @property
-    def has_last(self) -> bool:
-        """True if there is a last picture to feed back."""
-        return self._last is not None
+        return None if self.last is None else moved(self.last[None], zoom, rotate_deg)[0]
 
     @property
     def plan(self) -> "SinglePlan | StreamPlan":
@@ -182,14 +174,6 @@ class Painter:
         kept = self._references.live, len(self._region_weights), self._amount > 0.0
         return self.work, self.plan.steps, self._is_enlarged, used, kept
 
-    @property
-    def memory_mb(self) -> float:
-        """Memory of this process on the device in MiB; on a CPU only the weights."""
-        from engine.models.device_work import memory_mb
-
-        held_mb = memory_mb(self.model.device)
-        return self.model.memory_bytes() / 2**20 if held_mb is None else held_mb
-
     def free_memory(self) -> None:
         """Free everything that is only cached for speed: captured graphs, then the allocator's cache."""
         from engine.models.device_work import free_memory
@@ -208,8 +192,8 @@ class Painter:
         self._size = width, height
         self._pixels = Pixels(self.model, width, height)
         self._host_copy = HostBuffers(self.model.device)
-        if self._last is not None:
-            self._last = self._pixels.resized(self._last[None])[0]
+        if self.last is not None:
+            self.last = self._pixels.resized(self.last[None])[0]
 
     def _set_lora_weights(self, settings: DiffusionSettings) -> None:
         """Set the weights of the LoRAs. Does nothing if no weight has changed."""
@@ -289,17 +273,15 @@ class Painter:
         self._consistency.forget()
         self._denoiser.forget()
 
-    # -- one call
-
     @property
     def _is_enlarged(self) -> bool:
         return self._settings is not None and self._settings.is_enlarged and self.model.upscaler is not None
 
     def _enlarged(self, rgb: "torch.Tensor") -> "torch.Tensor":
         """The decoded pictures, (F, H, W, 3) uint8, or at twice their size if that is asked for."""
-        if not self._is_enlarged:
+        upscaler = self.model.upscaler
+        if not self._is_enlarged or upscaler is None:
             return rgb
-        upscaler: Any = self.model.upscaler
 
         def enlarge(state: "State") -> "State":
             return {"rgb": upscaler.enlarged(state["rgb"])}
@@ -385,14 +367,11 @@ def region_shares(
 class LoraFaders:
     """Decides a LoRA's weight: from its fader (`/sd/lora/<n>/weight`) or from its prompt tag (`<lora:name:0.8>`).
 
-    The one changed last applies. A prompt tag sets the weight; a fader moved afterwards takes over until the tag
-    changes; without a tag the fader applies. In a blend of prompts the weights are mixed too, and a prompt without a
-    tag uses the fader's weight. If both change at the same time, as when a preset is loaded, the tag applies.
-    """
+    The one changed last applies; of both at once, as when a preset is loaded, the tag; without a tag the fader. In a
+    blend of prompts the weights are mixed too, and a prompt without a tag uses the fader's weight."""
 
     def __init__(self, names: Sequence[str], note: Note) -> None:
-        """`names`: the names of the model's LoRAs. `note(key, line)` receives a line for each tag that matches none of
-        them."""
+        """`names`: of the model's LoRAs. `note(key, line)` receives a line for each tag that matches none of them."""
         self._names, self._note = tuple(names), note
         self._read_of: tuple[tuple[str, ...], bool] = ((), False)
         self._tags: tuple[dict[int, float], ...] = ()

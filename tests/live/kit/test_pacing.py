@@ -154,7 +154,7 @@ def test_pieces_are_joined_to_slices_by_the_times_they_took_before(time: Time) -
     assert counts == [6, 4], "first each piece alone, then 1 + 2.5, 1 + 1, 6, 1"
     assert pacer.slice_p99_ms == pytest.approx(6.0)
     pacer.begin_call()
-    pacer.forget_slice()
+    pacer.plan.forget_slice()
     time.work(5000.0)
     pacer.end_call()
     waits.clear()
@@ -175,7 +175,7 @@ def test_calls_with_other_pieces_are_learnt_apart(time: Time) -> None:
     ended_ms.clear()
     began_ns = time.now_ns
     pacer.begin_call("control")
-    pacer.change_kind("plain")
+    pacer.plan.change_kind("plain")
     for ms in (50.0, 1.0):
         time.work(ms)
         pacer.between()
@@ -191,7 +191,7 @@ def test_a_fader_that_moves_in_every_call_leaves_its_first_piece_learnt(
     pacer = Pacer(gate, rest=time.rest, now_ns=time, turns=turns["sd"])
     for _ in range(2):
         pacer.begin_call("plain")
-        pacer.change_kind("plain")
+        pacer.plan.change_kind("plain")
         time.work(5.0)
         pacer.end_call()
     gate.draw_ends(time.now_ns + 4_000_000)

@@ -74,6 +74,9 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
     painting = start.painting
     strength = declared("strength")
     most_steps = max(MAX_STEPS, painting.steps)
+    half = "Longest side of the painted picture. Half the side is about four times as fast."
+    side: dict[str, Any] = {"low": MIN_SIDE_PX, "high": longest_side_px, "step": SIZE_STEP_PX, "unit": "px"}
+    side |= {"is_costly": True, "about": half}
     knobs = [
         _text("prompt", "Describes the picture.", painting, empty=NO_PROMPT),
         _text("negative", "Negative prompt: describes what to avoid; needs guidance above 1.", painting),
@@ -87,18 +90,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
         ),
         _of_painting("sampler", "Sampling method; auto is the model's default.", kind="choice", choices=SAMPLERS),
         Knob(
-            control=PageControl(
-                name="side_px",
-                label="size",
-                kind="whole",
-                group="painting",
-                low=MIN_SIDE_PX,
-                high=longest_side_px,
-                step=SIZE_STEP_PX,
-                unit="px",
-                is_costly=True,
-                about="Longest side of the painted picture. Half the side is about four times as fast.",
-            ),
+            control=PageControl(name="side_px", label="size", kind="whole", group="painting", **side),
             read=lambda settings: settings.side_px,
             write=lambda settings, value: replace(settings, side_px=value),
         ),
@@ -147,16 +139,9 @@ def _lora(number: int, name: str, start: LiveSettings) -> Knob:
         weights = _with(settings.painting.lora_weights, number, value)
         return replace(settings, painting=replace(settings.painting, lora_weights=weights))
 
-    control = PageControl(
-        name=f"lora_{number + 1}",
-        label=name,
-        kind="number",
-        group="LoRA",
-        low=-largest,
-        high=largest,
-        step=0.01,
-        about=f"Weight of the LoRA {name}; 0 is off.",
-    )
+    range_: dict[str, Any] = {"low": -largest, "high": largest, "step": 0.01}
+    about = f"Weight of the LoRA {name}; 0 is off."
+    control = PageControl(name=f"lora_{number + 1}", label=name, kind="number", group="LoRA", about=about, **range_)
     return Knob(control=control, read=lambda settings: settings.painting.lora_weights[number], write=write)
 
 

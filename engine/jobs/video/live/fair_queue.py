@@ -71,7 +71,7 @@ class FairQueue:
         """`idle_s`: a client that has sent no picture for this long can be displaced when all places are taken."""
         self.most_clients, self._idle_s = most_clients, idle_s
         self._round: list[Client] = []  # the first is served next
-        self._floor_s = 0.0  # least used time when the last task was taken; new clients start with this, not with 0
+        self._floor_s = 0.0  # least used time when the last task was taken, with which new clients start
         self._taken: tuple[Client, float] | None = None  # the client being served, and since when
         self._decayed_s: float | None = None
         self._changed = threading.Condition()

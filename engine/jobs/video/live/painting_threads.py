@@ -1,7 +1,7 @@
 """Two threads between the clients and the model: one decodes and paints, one picture at a time, the other encodes.
 
-Encoding overlaps with painting the next picture. Decoding does not: it takes a millisecond, and decoding ahead would
-mean painting an older picture. `LivePainter` is the model, with a painter for each size in use.
+Encoding overlaps with painting the next picture. Decoding ahead would mean painting an older picture. `LivePainter` is
+the model, with a painter for each size in use.
 """
 
 import logging

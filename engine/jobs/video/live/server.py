@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -81,8 +82,7 @@ class LiveRoutes:
         return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
 
     def _file(self, path: str) -> web.Response:
-        file = self._page.get(path)
-        if file is None:
+        if (file := self._page.get(path)) is None:
             raise web.HTTPNotFound(text="the page has no such file\n")
         return web.Response(body=file.body, headers={"Content-Type": file.content_type})
 
@@ -226,22 +226,16 @@ class LiveServer:
         assert self._folder is not None
         host, port = self.address
         sockets = WebSockets(self._report, most_bytes=self.limits.most_bytes + MARGIN_BYTES)
-        sessions = Sessions(
-            self._queue,
-            sockets,
-            knobs=self._knobs,
-            start=self._start,
-            about={
-                "protocol": PROTOCOL,
-                "model": Path(self._start.painting.spec.model).name,
-                "device": self._threads.painter.device,
-                "controls": [knob.control for knob in self._knobs],
-                "limits": {"side_px": self.limits.longest_side_px, "bytes": self.limits.most_bytes},
-            },
-            most_bytes=self.limits.most_bytes,
-            folder=Path(self._folder.name),
-            log_line=self._tell,
-        )
+        most_bytes, knobs, start, model = self.limits.most_bytes, self._knobs, self._start, self._status()["model"]
+        about = {
+            "protocol": PROTOCOL,
+            "model": Path(str(model)).name,
+            "device": self._threads.painter.device,
+            "controls": [knob.control for knob in knobs],
+            "limits": {"side_px": self.limits.longest_side_px, "bytes": most_bytes},
+        }
+        more: dict[str, Any] = {"most_bytes": most_bytes, "folder": Path(self._folder.name), "log_line": self._tell}
+        sessions = Sessions(self._queue, sockets, knobs=knobs, start=start, about=about, **more)
         access = Access(self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local)
         # a browser sends cookies to all ports of a host
         admission = Admission(access, cookie=f"multiverse_live_{port}", report=self._report)
