@@ -151,7 +151,7 @@ def _speakers_of(sound: Sound) -> tuple[tuple[str, ...], str]:
 
 
 def _loudness_gains(speakers: tuple[str, ...]) -> np.ndarray:
-    """Of the channels' powers in the loudness: more for loudspeakers at the sides, none for bass."""
+    """Weights of the channels' powers in the loudness: more for loudspeakers at the sides, none for bass."""
     sides = ("SL", "SR") if "SL" in speakers else ("BL", "BR")
     return np.array([SURROUND_GAIN if name in sides else float(SHARES.get(name, 1.0) > 0) for name in speakers])
 

@@ -56,12 +56,12 @@ class VideoReport(JobReport):
     skipped: int
     """Left out by --skip."""
     dropped: int
-    """Of a live source: replaced by newer ones before they could be painted."""
+    """Pictures of a live source that were replaced by newer ones before they could be painted."""
     damaged: int
     """Painted, but decoded only in part."""
     unreadable: int
     refitted: int
-    """Of another size than the first."""
+    """Pictures of another size than the first."""
     rerun: int
     """Painted at the second attempt, because the first gave NaN or black."""
     passed_through: int

@@ -234,7 +234,7 @@ class Pacer:
 
     @property
     def slice_p99_ms(self) -> float:
-        """Of the newest 512 slices, milliseconds of device work between two checks of the gate; 0 before the first."""
+        """Milliseconds of device work between two checks of the gate, of the newest 512 slices; 0 before the first."""
         ordered = sorted(self._slices_ms)
         return ordered[len(ordered) * 99 // 100] if ordered else 0.0
 

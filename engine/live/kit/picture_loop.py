@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 T = TypeVar("T")
 
 
-class Worker(Protocol):
+class ModelWorker(Protocol):
     """The part of a child that works with the model."""
 
     clock: "StageClock"
@@ -57,7 +57,7 @@ class Worker(Protocol):
 class PictureLoop(ABC, Generic[Picture, Result]):
     """The main loop and its state. Main thread."""
 
-    _worker: Worker
+    _worker: ModelWorker
     """Set by each child."""
 
     def __init__(
