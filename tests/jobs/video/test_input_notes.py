@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +12,10 @@ from engine.errors import SourceError, UsageError
 from engine.jobs.video.inputs import open_input
 from engine.sinks.picture_video import PictureVideo
 from tests.jobs.segment.disc_movie import times_of
-from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, write_numbered
+from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered
 
 Movie = Callable[..., Path]
 INTERLACED = {"x264-params": "interlaced=1"}
-
-
-@pytest.fixture
-def movie(tmp_path: Path) -> Movie:
-    """`movie(count)`, and options of `write_numbered`."""
-    return partial(write_numbered, tmp_path)
 
 
 def bar_at(number: int) -> np.ndarray:

@@ -6,7 +6,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,11 @@ from PIL import Image
 from engine.errors import SourceError
 from engine.jobs.video.inputs import open_input
 from engine.sources.pictures import fitted
-from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, read_all, write_numbered
+from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, read_all
 
 NOBODY = 65534
 
 Movie = Callable[..., Path]
-
-
-@pytest.fixture
-def movie(tmp_path: Path) -> Movie:
-    """`movie(count)`, and options of `write_numbered`."""
-    return partial(write_numbered, tmp_path)
 
 
 def test_pictures_that_a_mac_could_not_tell_apart_keep_their_whole_names(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """Failures of the segmentation child: a real process with a tiny model and injected faults."""
 
-import os
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +11,7 @@ import pytest
 from engine.ipc import Gate
 from engine.live.kit.sent_values import GENERATION
 from tests.live.sam3.faults import CARD_FREE_MB
-from tests.live.sam3.studio import Sam3Studio, is_same
-from tests.support.long_form import IS_SOAK
+from tests.live.sam3.studio import Sam3Studio
 
 WaitFor = Callable[..., Any]
 Open = Callable[..., Sam3Studio]
@@ -52,19 +49,6 @@ def failure(studio: Sam3Studio, wait_for: WaitFor) -> str:
     assert "\n" not in studio.status.detail
     assert studio.status.restarts == 0
     return studio.status.detail
-
-
-@pytest.mark.soak
-def test_after_repeated_kills_it_finds_the_same_each_time(open_sam3: Open, small_sam3: Path, wait_for: WaitFor) -> None:
-    kills = 5 if IS_SOAK else 2
-    studio = open_sam3(small_sam3)
-    first = wait_for(studio.finds, "a result")
-    for _ in range(kills):
-        killed = studio.status.pid
-        os.kill(killed, signal.SIGKILL)
-        wait_for(lambda: studio.status.pid not in (0, killed), "another process")  # noqa: B023
-        wait_for(lambda: studio.finds(lambda found: is_same(found, first)), "the same result")
-    assert (studio.status.restarts, studio.status.quarantined) == (kills, ())
 
 
 def test_a_child_survives_nan_and_being_out_of_memory_once_but_not_for_ever(

@@ -141,19 +141,6 @@ def test_the_size_of_the_picture_may_change_in_mid_stream_and_alpha_is_ignored(
         wait_for(lambda: studio.finds(lambda found: is_same(found, expected)), f"what is in {width} x {height} px")  # noqa: B023
 
 
-def test_switched_off_or_in_an_interval_it_asks_for_no_pictures_and_finds_nothing(
-    studio: Sam3Studio, wait_for: WaitFor
-) -> None:
-    for resting in ({"/sam3/enable": False}, {"/sam3/interval_s": 10.0}):
-        studio.set(resting)
-        studio.taken(wait_for)
-        wait_for(lambda: not studio.supervisor.wants_frame, f"rest by {resting}")
-        before = studio.newest()
-        assert studio.feed_one(wait_for).sequence == before.sequence, resting
-        studio.reset({})
-        wait_for(studio.finds, "a result again")
-
-
 def test_a_stale_picture_of_the_old_source_is_skipped(studio: Sam3Studio, wait_for: WaitFor) -> None:
     studio.set({"/sam3/enable": False})
     studio.taken(wait_for)

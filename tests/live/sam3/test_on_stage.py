@@ -1,8 +1,6 @@
 """SAM3 in a running engine: a dancer (a moving disc) is tracked and sent over OSC while its mask controls the
 picture."""
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ from engine.osc import Message, encode_message
 from engine.params.looks import PLAIN
 from osc_schema import Rejected
 from tests.live.stores import store_for
-from tests.support.long_form import IS_SOAK, only_soak
 from tests.support.stage import Stage, opened_once, picture_file, stage_config
 
 WIDTH, HEIGHT, RADIUS = 320, 180, 40
@@ -204,30 +201,6 @@ def test_both_textures_are_published_separately(stage: Stage) -> None:
     stage.wait_for(marks_the_dancer, "id and score inside, black elsewhere")
     coloured.close()
     ids.close()
-
-
-@only_soak
-def test_another_resolution_takes_over_without_a_gap(stage: Stage) -> None:
-    pid, results = stage.child.pid, stage.child.results
-    stage.set(sam3__resolution=672)
-    stage.wait_for(lambda: stage.child.facts.get("resolution") == 672, "the other resolution", ceiling_s=180.0)
-    stage.await_results(2)
-    assert stage.child.pid != pid and stage.child.results > results
-    assert [message.args[0] for message in heard(stage, 1)] == [1]
-    stage.set(sam3__resolution=336)
-    stage.wait_for(lambda: stage.child.facts.get("resolution") == 336, "the first again", ceiling_s=180.0)
-
-
-@pytest.mark.soak
-def test_the_picture_continues_while_the_child_dies(stage: Stage) -> None:
-    stage.set(layer__5__matte="subject", layer__5__intensity=1.0, mode="simple")
-    for kill in (signal.SIGSEGV, signal.SIGKILL) if IS_SOAK else (signal.SIGSEGV,):
-        restarts, frames = stage.child.restarts, stage.indices[-1]
-        os.kill(stage.child.pid, kill)
-        stage.wait_for(lambda before=restarts: stage.child.restarts > before, "another child", ceiling_s=180.0)
-        stage.await_results(2)
-        assert stage.indices[-1] > frames
-    assert stage.indices == list(range(stage.indices[0], stage.indices[0] + len(stage.indices))), "no frame was lost"
 
 
 def test_without_its_child_masks_stay_or_disappear_as_set_and_switched_off_they_disappear(stage: Stage) -> None:

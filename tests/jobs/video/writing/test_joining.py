@@ -167,13 +167,6 @@ def test_uneven_times_in_a_constant_rate_file_are_reported(clip: Clip, tmp_path:
     ]
 
 
-def test_millisecond_times_are_kept_to_the_tick(clip: Clip, tmp_path: Path) -> None:
-    source = clip(30, name="in.mkv", sound=None)
-    for suffix in (".mkv", ".webm", ".mp4"):
-        write(source, tmp_path / f"out{suffix}")
-        assert times_of(tmp_path / f"out{suffix}") == times_of(source)
-
-
 def test_pictures_that_begin_late_do_so_to_the_tick(tmp_path: Path) -> None:
     source = write_clapper(tmp_path / "in.mp4")
     late = tmp_path / "late.mp4"
