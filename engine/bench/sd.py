@@ -137,13 +137,12 @@ class _ShapeBench:
             calls["without_graphs"] = lambda: without.paint(picture)
         stages: list[dict[str, float]] = []
 
-        def read_stages(name: str) -> None:
+        def read(name: str) -> None:
             if name == "ours":
                 stages.append(painter.clock.read_ms())
 
-        wait = self._rival.wait
         times_ms = alone_ms(
-            calls, rounds=MIN_CALLS, seconds=self._seconds / 2, warm_up=WARM_UP_CALLS, wait=wait, after=read_stages
+            calls, rounds=MIN_CALLS, seconds=self._seconds / 2, warm_up=WARM_UP_CALLS, wait=self._rival.wait, after=read
         )
         ms = {name: statistics.median(times) for name, times in times_ms.items()}
         fps = {name: 1.0 / each for name, each in self._times_s(calls).items()}

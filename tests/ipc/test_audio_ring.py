@@ -16,6 +16,20 @@ CAPACITY = 100
 
 
 Ring = tuple[AudioRingWriter, AudioRingReader]
+CYCLE = 2**16
+"""Period of the values in tests with real processes: longer than their rings."""
+WRITE_NUMBERS = f"""
+import sys, numpy as np
+from engine.ipc import AudioRing
+writer = AudioRing.write_to(sys.argv[1])
+sizes = [480, 1, 4800, 37, 1024, 20_000]
+values = ((np.arange({CYCLE} + 20_000) % {CYCLE})[:, None] + np.arange(writer.channels) / 4).astype(np.float32)
+print(writer.end_sample, flush=True)
+while True:
+    for size in sizes:
+        first = writer.end_sample % {CYCLE}
+        writer.write(values[first : first + size])
+"""
 
 
 def numbered(first: int, frames: int, channels: int = 2) -> np.ndarray:
@@ -121,23 +135,6 @@ def test_samples_overwritten_by_a_killed_writer_stay_lost_when_the_next_one_writ
     successor.close()
     assert reader.end_sample == 170
     AudioRing.open(writer.segment).close()
-
-
-CYCLE = 2**16
-"""Period of the values in tests with real processes: longer than their rings."""
-
-WRITE_NUMBERS = f"""
-import sys, numpy as np
-from engine.ipc import AudioRing
-writer = AudioRing.write_to(sys.argv[1])
-sizes = [480, 1, 4800, 37, 1024, 20_000]
-values = ((np.arange({CYCLE} + 20_000) % {CYCLE})[:, None] + np.arange(writer.channels) / 4).astype(np.float32)
-print(writer.end_sample, flush=True)
-while True:
-    for size in sizes:
-        first = writer.end_sample % {CYCLE}
-        writer.write(values[first : first + size])
-"""
 
 
 def assert_whole(copy: np.ndarray, first: int) -> None:

@@ -24,6 +24,9 @@ from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, read_a
 NOBODY = 65534
 
 Movie = Callable[..., Path]
+X264 = {"g": "12", "bf": "2"}
+X265 = {"x265-params": "keyint=12:log-level=none"}
+VP9 = {"deadline": "realtime", "cpu-used": "8"}
 
 
 def test_pictures_that_a_mac_could_not_tell_apart_keep_their_whole_names(tmp_path: Path) -> None:
@@ -181,11 +184,6 @@ def test_ten_bits_of_a_wide_gamut_become_eight_and_its_tags_are_known(movie: Mov
     tags = pictures.look.tags
     assert (tags.matrix, tags.primaries, tags.is_full_range) == (9, ColorPrimaries.BT2020, False)
     assert len(read) == 2 and read[0].pixels.dtype == np.uint8
-
-
-X264 = {"g": "12", "bf": "2"}
-X265 = {"x265-params": "keyint=12:log-level=none"}
-VP9 = {"deadline": "realtime", "cpu-used": "8"}
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,22 @@ from tests.support.stage import Stage, opened_once, picture_file, stage_config
 WIDTH, HEIGHT, RADIUS = 320, 180, 40
 STEPS = 60  # of the dance: from left to right and back in two seconds
 DARK, WHITE = (16, 16, 16), (255, 255, 255)
+STILL = PLAIN | {
+    "/mode": "multiverse",
+    "/region/enable": False,
+    "/region/mode": "brightness",
+    "/layer/5/matte": "all",
+    "/layer/5/intensity": 0.0,
+    "/layer/5/mirror": False,
+    "/sam3/enable": True,
+    "/sam3/source": "camera",
+    "/sam3/mode": "track",
+    "/sam3/prompt/1": "a dancer",
+    "/sam3/fallback": "hold",
+    "/sam3/duty_auto": False,
+    "/sam3/max_objects": 16,
+    "/safety/flash_guard": False,
+}
 
 
 def middle_at(step: int) -> float:
@@ -47,24 +63,6 @@ def write_dance(path: Path) -> str:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(disc(middle_at(step)), "rgb24")))
         container.mux(stream.encode())
     return str(path)
-
-
-STILL = PLAIN | {
-    "/mode": "multiverse",
-    "/region/enable": False,
-    "/region/mode": "brightness",
-    "/layer/5/matte": "all",
-    "/layer/5/intensity": 0.0,
-    "/layer/5/mirror": False,
-    "/sam3/enable": True,
-    "/sam3/source": "camera",
-    "/sam3/mode": "track",
-    "/sam3/prompt/1": "a dancer",
-    "/sam3/fallback": "hold",
-    "/sam3/duty_auto": False,
-    "/sam3/max_objects": 16,
-    "/safety/flash_guard": False,
-}
 
 
 @pytest.fixture(scope="module")

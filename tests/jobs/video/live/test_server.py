@@ -27,6 +27,24 @@ from tests.jobs.video.live.client import card, frame
 from tests.jobs.video.live.conftest import Connect, Serve
 
 WaitFor = Callable[..., Any]
+NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # whose JPEG is nothing but picture
+PROGRESSIVE = cv2.imencode(".jpg", card(), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
+BAD = {
+    "endless": (
+        pack(replace(frame(5, card()), jpeg=PROGRESSIVE[:-2] + LAST_SCAN * 1000 + PROGRESSIVE[-2:])),
+        "a JPEG of 1010 scans; at most 32 are accepted",
+    ),
+    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "no JPEG after the header"),
+    "another size": (
+        pack(frame(5, card()))[:16] + b"\x80\x00\x40\x00" + pack(frame(5, card()))[20:],
+        "its header says 128 x 64, its JPEG is 64 x 64",
+    ),
+    "half a JPEG": (pack(frame(5, NOISE))[:4000], "its JPEG cannot be decoded"),
+    "to follow": (pack(frame(5, card(), kind=REFERENCE)), "the model has no IP-Adapter"),
+    "no number": ('{"settings": {"steps": "two"}}', "steps: 'two' is not a whole number"),
+    "far too deep": ("[" * 60_000, "a text that is not JSON"),
+}
 
 
 def get(server: LiveServer, path: str, **headers: str) -> tuple[int, Any, bytes]:
@@ -148,26 +166,6 @@ def test_connects_and_disconnects_are_logged_and_many_as_the_number_of_clients(
     wait_for(lambda: len(told["live clients"]) == 2, "how many are left")
     assert told["live clients"] == ["page: 3 of 3 clients", "page: 0 of 3 clients"]
     assert told["live disconnected"][0].startswith("page: 127.0.0.1 disconnected; ")
-
-
-NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # whose JPEG is nothing but picture
-PROGRESSIVE = cv2.imencode(".jpg", card(), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
-LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
-BAD = {
-    "endless": (
-        pack(replace(frame(5, card()), jpeg=PROGRESSIVE[:-2] + LAST_SCAN * 1000 + PROGRESSIVE[-2:])),
-        "a JPEG of 1010 scans; at most 32 are accepted",
-    ),
-    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "no JPEG after the header"),
-    "another size": (
-        pack(frame(5, card()))[:16] + b"\x80\x00\x40\x00" + pack(frame(5, card()))[20:],
-        "its header says 128 x 64, its JPEG is 64 x 64",
-    ),
-    "half a JPEG": (pack(frame(5, NOISE))[:4000], "its JPEG cannot be decoded"),
-    "to follow": (pack(frame(5, card(), kind=REFERENCE)), "the model has no IP-Adapter"),
-    "no number": ('{"settings": {"steps": "two"}}', "steps: 'two' is not a whole number"),
-    "far too deep": ("[" * 60_000, "a text that is not JSON"),
-}
 
 
 def test_an_invalid_message_is_answered_with_one_line(serve: Serve, connect: Connect, reports: Any) -> None:

@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 
 from engine.errors import MultiverseError, SinkError, UsageError
-from engine.jobs.kit.fingerprint import differences
 from engine.jobs.video.writing import segmented_video
-from engine.jobs.video.writing.outputs import open_output, video_fingerprint
-from engine.models.sd.painting import Painting
+from engine.jobs.video.writing.outputs import open_output
 from engine.models.sd.spec import ModelSpec
 from engine.sources.pictures import open_pictures
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of
@@ -160,27 +158,6 @@ def test_the_accelerator_is_named_by_its_option_and_other_threads_are_noted(sour
     assert with_threads.done == 4
     assert with_threads.notes == ["--threads was not given, is 3: pictures from here on may differ by rounding"]
     with_threads.abandon()
-
-
-def test_a_model_that_was_exchanged_is_another(source: Path, tmp_path: Path) -> None:
-    model, lora = tmp_path / "model", tmp_path / "lora.safetensors"
-    (model / "unet").mkdir(parents=True)
-    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
-    for file in (weights, lora):
-        file.write_bytes(b"weights")
-    painting = Painting(spec=ModelSpec(model=str(model), vae="full", loras=((str(lora), 1.0),)))
-    pictures = open_pictures(source)
-
-    def key() -> dict[str, Any]:
-        return video_fingerprint(job_of(source, tmp_path / "out", painting=painting), pictures, (96, 64))
-
-    before = key()
-    assert differences(before, key()) == ""
-    weights.write_bytes(b"other weights")
-    assert differences(before, key()) == "a file of the model has changed"
-    before = key()
-    os.utime(lora, ns=(0, 0))
-    assert differences(before, key()) == "a file of the model has changed"
 
 
 def test_a_folder_whose_pictures_changed_is_another_source(tmp_path: Path) -> None:
