@@ -61,14 +61,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
     """Set by each child."""
 
     def __init__(
-        self,
-        port: ChildPort,
-        *,
-        area: str,
-        output: str,
-        model: Any,
-        networks: Iterable[Any],
-        is_compiled: bool,
+        self, port: ChildPort, *, area: str, output: str, model: Any, networks: Iterable[Any], is_compiled: bool
     ) -> None:
         """`area`: first part of the child's OSC addresses, with the slash. `output`: name of its output ring. `model`:
         as loaded, with `spec`, `device` and `dtype`. `networks`: its networks, which are interrupted on a CPU unless
