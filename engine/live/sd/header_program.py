@@ -33,9 +33,12 @@ def main() -> None:
     with contextlib.suppress(OSError):  # the engine is gone
         while line := sys.stdin.buffer.readline():
             asked = msgspec.json.decode(line, type=Question)
-            told = model_headline(asked.spec) if asked.spec else part_headline(asked.kind, asked.path)
-            answers.write(msgspec.json.encode(told) + b"\n")
+            answers.write(msgspec.json.encode(headline_of(asked)) + b"\n")
             answers.flush()
+
+
+def headline_of(asked: Question) -> Headline:
+    return model_headline(asked.spec) if asked.spec else part_headline(asked.kind, asked.path)
 
 
 class HeaderReader:

@@ -9,9 +9,6 @@ import av
 import numpy as np
 import pytest
 
-from engine import open_engine
-from engine.config import build_config
-from engine.errors import ConfigError, ModelError
 from engine.ipc import FrameRing
 from engine.live.sam3.entry import Sam3Config
 from engine.osc import Message, encode_message
@@ -230,14 +227,3 @@ def test_values_that_need_a_model_are_refused_with_the_setting_to_add() -> None:
     ):
         with pytest.raises(Rejected, match="--sam3 MODEL"):
             store.set(address, value)
-
-
-def test_a_missing_model_ends_the_start_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    config = stage_config(tmp_path, sam3={"model": str(tmp_path / "empty")})
-    with pytest.raises(ModelError, match="empty") as caught, open_engine(build_config(config)):
-        pass
-    assert "\n" not in str(caught.value)
-    offline = build_config(config | {"offline": True})
-    with pytest.raises(ConfigError, match="multiverse segment"), open_engine(offline):
-        pass

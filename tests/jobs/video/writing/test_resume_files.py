@@ -72,14 +72,6 @@ def test_a_run_stopped_at_once_keeps_the_work_of_the_previous_one(
     assert len(pictures(out)) == 12
 
 
-@pytest.mark.parametrize("batch", [1, 4, 5, 8])
-def test_segments_are_whole_batches(clip: Clip, tmp_path: Path, batch: int) -> None:
-    source, out = clip(20), tmp_path / "out.mp4"
-    write(source, out, stop=19, end="abandon", batch=batch)
-    done = write(source, out, stop=0, end="abandon", resume=True, batch=batch).done
-    assert done and done % batch == 0
-
-
 def half_of_zeros(path: Path) -> None:
     """Damage a file like a power cut: it keeps its size."""
     content = path.read_bytes()
