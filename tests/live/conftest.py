@@ -8,12 +8,12 @@ import pytest
 
 from engine.children.launcher import LAUNCHER
 from engine.children.spec import ChildSpec
-from tests.live.picture_studio import PictureStudio
+from tests.live.child_studio import ChildStudio
 from tests.live.rvc.studio import VoiceStudio
 from tests.live.sam3.studio import Sam3Studio
 from tests.live.sd.studio import Studio
 
-S = TypeVar("S", bound=PictureStudio | VoiceStudio)
+S = TypeVar("S", bound=ChildStudio)
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def children_have_their_share() -> Iterator[None]:
 @pytest.fixture
 def started(fork_server: None) -> Iterator[Callable[[S], S]]:
     """`started(studio)` starts the studio's child and returns the studio; closed at the end."""
-    studios: list[PictureStudio | VoiceStudio] = []
+    studios: list[ChildStudio] = []
 
     def start(studio: S) -> S:
         studios.append(studio)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import soundfile
@@ -21,7 +20,7 @@ from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.tasks import tasks_of
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.cutting import FULL, spans_of
-from tests.jobs.convert.voices import heard, span_of, spoken, tone, write_sound
+from tests.jobs.convert.voices import ebur128, heard, span_of, spoken, tone, write_sound
 from tests.support.scanner import Scanner
 
 NOBODY = 65534
@@ -113,24 +112,9 @@ def test_24_bits_are_kept(convert: Convert, tmp_path: Path) -> None:
 
 
 def true_peak_db(path: Path) -> float:
-    """Of a mono sound in dBTP, by FFmpeg's ebur128."""
+    """In dBTP, of a mono sound."""
     sound, rate_hz = heard(path)
-    graph = av.filter.Graph()
-    source = graph.add_abuffer(sample_rate=rate_hz, format="flt", layout="mono", time_base=Fraction(1, rate_hz))
-    meter, sink = graph.add("ebur128", "metadata=1:peak=true"), graph.add("abuffersink")
-    source.link_to(meter)
-    meter.link_to(sink)
-    graph.configure()
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound.T), format="flt", layout="mono")
-    frame.rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
-    graph.push(frame)
-    graph.push(None)
-    peak = 0.0
-    while True:
-        try:
-            peak = max(peak, float(graph.pull().metadata["lavfi.r128.true_peaks_ch0"]))
-        except (av.BlockingIOError, av.EOFError):
-            return float(20 * np.log10(peak))
+    return float(20 * np.log10(max(ebur128(sound.T, rate_hz, "peak=true", "true_peaks_ch0"))))
 
 
 def test_peaks_between_the_samples_stay_below_1_db_of_full_scale(tmp_path: Path) -> None:

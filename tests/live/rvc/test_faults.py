@@ -41,7 +41,7 @@ def studio(singing_voice: Path, gate: Gate, fork_server: None) -> Iterator[Voice
 @pytest.fixture
 def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
     """A studio in mid-phrase."""
-    studio.reset()
+    studio.reset({})
     studio.taken(wait_for)
     studio.sing_on(wait_for, 3)
     return studio

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.live.kit.sent_values import GENERATION
-from tests.live.picture_studio import QUICK
+from tests.live.child_studio import QUICK
 from tests.live.sd.faults import CARD_FREE_MB
 from tests.live.sd.studio import Studio
 
