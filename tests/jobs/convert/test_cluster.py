@@ -19,6 +19,7 @@ from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
 from tests.jobs.convert.conftest import CUTTING
 from tests.jobs.convert.voices import spoken, write_sound
+from tests.jobs.folders import contents
 from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.support.long_form import only_soak
 
@@ -60,10 +61,6 @@ def on_cluster(job: ConvertJob, **options: Any) -> ConvertReport:
     return run_job(job, work, load_voice(job, work, {}), **options)
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
 @only_soak
 def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     convert: Convert, sources: list[Path], job: ConvertJob, fake_ray: Any, tmp_path: Path
@@ -71,7 +68,7 @@ def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     convert(*sources, f"{tmp_path / 'local'}/", batch_size=2)
     ray = fake_ray(deadly_call=1)
     report = on_cluster(job)
-    assert content(tmp_path / "far") == content(tmp_path / "local")
+    assert contents(tmp_path / "far") == contents(tmp_path / "local")
     assert report.is_complete and report.sound_s == pytest.approx(sum(LENGTHS_S), abs=0.1)
     assert any(LOST.format(number) in report.notes for number in (0, 1)) and len(ray.handles) == 3
     assert report.notes[0].startswith("converted by ") and report.batch_size == 2

@@ -18,6 +18,7 @@ from engine.jobs.convert.tasks import Task
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.system.work_folder import WorkFolder
 from tests.jobs.convert.voices import spoken, write_sound
+from tests.jobs.folders import names
 
 Convert = Callable[..., ConvertReport]
 LONG_S = 2.8
@@ -42,10 +43,6 @@ def sources(tmp_path: Path) -> list[Path]:
         write_sound(tmp_path / "b.wav", spoken(LONG_S)),
         write_sound(tmp_path / "c.wav", spoken(0.4)),
     ]
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_stopped_run_is_resumed_with_the_same_sound(convert: Convert, sources: list[Path], tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from engine.jobs.video.writing import segmented_video
 from engine.jobs.video.writing.outputs import open_output
 from engine.models.sd.spec import ModelSpec
 from engine.sources.pictures import open_pictures
+from tests.jobs.folders import names
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of
-from tests.jobs.video.writing.written import PAINTING, Live, job_of, names, opened, write
+from tests.jobs.video.writing.written import PAINTING, Live, job_of, opened, write
 
 Clip = Callable[..., Path]
 

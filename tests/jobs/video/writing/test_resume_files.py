@@ -10,8 +10,9 @@ import pytest
 
 from engine.errors import SinkError
 from engine.jobs.video.writing import segmented_video
+from tests.jobs.folders import names
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of
-from tests.jobs.video.writing.written import names, packets_of, write
+from tests.jobs.video.writing.written import packets_of, write
 
 Clip = Callable[..., Path]
 SEGMENT = 6
