@@ -1,7 +1,6 @@
 """Fixtures with a real supervisor and child process per live model, closed at the end of the test."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -46,31 +45,16 @@ def started(fork_server: None) -> Iterator[Callable[[S], S]]:
         studio.close()
 
 
-@pytest.fixture
-def open_sd(started: Callable[[Studio], Studio]) -> Callable[..., Studio]:
-    """`open_sd(model, **more)`: a studio whose child fails on demand."""
+def opener(studio: Callable[..., ChildStudio]) -> Any:
+    """The fixture `open_NAME(model, **more)`: a started studio whose child fails on demand."""
 
-    def opened(model: Path | str, **more: Any) -> Studio:
-        return started(Studio(model, loop="tests.live.sd.faults:run", **more))
+    loop = f"{studio.__module__.removesuffix('.studio')}.faults:run"
 
-    return opened
-
-
-@pytest.fixture
-def open_sam3(started: Callable[[Sam3Studio], Sam3Studio]) -> Callable[..., Sam3Studio]:
-    """The same for SAM3."""
-
-    def opened(model: Path | str, **more: Any) -> Sam3Studio:
-        return started(Sam3Studio(model, loop="tests.live.sam3.faults:run", **more))
+    @pytest.fixture
+    def opened(started: Callable[[Any], Any]) -> Callable[..., ChildStudio]:
+        return lambda model, **more: started(studio(model, loop=loop, **more))
 
     return opened
 
 
-@pytest.fixture
-def open_rvc(started: Callable[[VoiceStudio], VoiceStudio]) -> Callable[..., VoiceStudio]:
-    """The same for a voice."""
-
-    def opened(voice: Path | str, **more: Any) -> VoiceStudio:
-        return started(VoiceStudio(voice, loop="tests.live.rvc.faults:run", **more))
-
-    return opened
+open_sd, open_sam3, open_rvc = opener(Studio), opener(Sam3Studio), opener(VoiceStudio)
