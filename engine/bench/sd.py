@@ -121,6 +121,7 @@ class _ShapeBench:
 
     def measure(self, side: int, steps: int) -> dict[str, Any]:
         """One size and number of real steps: ours with and without graphs, theirs both ways, alternating."""
+        from engine.live.kit.model_loading import held_mb
         from engine.models.sd.shapes import gflop
 
         picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
@@ -136,13 +137,12 @@ class _ShapeBench:
             calls["without_graphs"] = lambda: without.paint(picture)
         stages: list[dict[str, float]] = []
 
-        def read_stages(name: str) -> None:
+        def read(name: str) -> None:
             if name == "ours":
                 stages.append(painter.clock.read_ms())
 
-        wait = self._rival.wait
         times_ms = alone_ms(
-            calls, rounds=MIN_CALLS, seconds=self._seconds / 2, warm_up=WARM_UP_CALLS, wait=wait, after=read_stages
+            calls, rounds=MIN_CALLS, seconds=self._seconds / 2, warm_up=WARM_UP_CALLS, wait=self._rival.wait, after=read
         )
         ms = {name: statistics.median(times) for name, times in times_ms.items()}
         fps = {name: 1.0 / each for name, each in self._times_s(calls).items()}
@@ -154,7 +154,7 @@ class _ShapeBench:
             **{f"{stage}_ms": round(statistics.median(call[stage] for call in stages), 3) for stage in stages[0]},
             "gflop": round(work_gflop, 2),
             "tflops": round(work_gflop * fps["ours"] / 1000.0, 4),
-            "memory_mb": round(painter.memory_mb),
+            "memory_mb": held_mb(painter.model),
         }
         for way in ("call", "tensors"):
             result[f"diffusers_{way}_fps"] = round(fps[way], 2)

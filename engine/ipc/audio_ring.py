@@ -3,8 +3,7 @@
 It keeps the newest seconds. Samples are numbered from 0 for the life of the ring, across changes of the writer, so a
 reader asks for samples by number. The writer stores how far it is about to write (`announced`), copies, then stores how
 far it has written (`end`). A reader copies, then reads `announced`: if the writer has overtaken the start of the copy,
-the copy is discarded. This is the frame ring's seqlock with a moving boundary instead of slots. `layout` documents the
-bytes.
+the copy is discarded: the frame ring's seqlock with a moving boundary instead of slots. `layout` documents the bytes.
 """
 
 import math
@@ -117,11 +116,9 @@ class AudioRingReader(_AudioRingEnd):
     """A reader of a ring; there may be any number. It never waits and does not affect the writer."""
 
     def read(self, first_sample: int, frames: int) -> np.ndarray | None:
-        """A copy of the samples from `first_sample` on, shape (frames, channels) float32.
-
-        None if any of them is missing: not written yet, overwritten already, or overwritten during the copy.
-        SharedMemoryError for more than the ring can hold.
-        """
+        """A copy of the samples from `first_sample` on, shape (frames, channels) float32. None if any of them is
+        missing: not written yet, overwritten already, or overwritten during the copy. SharedMemoryError for more than
+        the ring can hold."""
         if not 0 < frames <= self.capacity:
             raise SharedMemoryError(f"audio ring {self.segment}: holds {self.capacity} frames, {frames} are requested")
         if first_sample < 0 or first_sample + frames > self.end_sample:

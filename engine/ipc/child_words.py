@@ -2,12 +2,10 @@
 
 A stopped or hung process answers no messages, but the engine can read these words at any time. There are two
 heartbeats, because the main loop may hang while other threads run: a separate thread stores `alive`, the main loop
-stores `progress`. Phase and time share one word, so that a reader never combines a new phase with an old time, which
-would look like a missed deadline.
+`progress`. Phase and time share one word: a new phase with an old time would look like a missed deadline.
 """
 
 from enum import IntEnum
-from typing import Self
 
 from engine.ipc import layout
 from engine.ipc.owned_segment import Word, WordSegment
@@ -28,7 +26,7 @@ class Phase(IntEnum):
 
 
 class ChildWords(WordSegment):
-    """The status of one child process. The engine makes and reads it, the child writes. `now_ns`: perf_counter_ns."""
+    """The status of one child process, all 0 at first; only the child writes it. `now_ns`: perf_counter_ns."""
 
     _kind = layout.CHILD_WORDS
     alive_ns = Word(_kind, "alive_ns", int)
@@ -44,11 +42,6 @@ class ChildWords(WordSegment):
     expected_s = Word(_kind, "expected_s", float)
     """Seconds that the child's longest piece of work takes by its own estimate; 0 if it gave none."""
     _progress = Word(_kind, "progress", int)
-
-    @classmethod
-    def create(cls, name: str) -> Self:
-        """A new status for the child `name`, all 0. SharedMemoryError when there is no room."""
-        return cls._make(name)
 
     def beat(self, now_ns: int) -> None:
         """Store a heartbeat. Called by a thread of the child that never blocks."""

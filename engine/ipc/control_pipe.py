@@ -1,8 +1,8 @@
 """Typed messages between the engine and a child: MessagePack over a duplex `multiprocessing` connection.
 
 The expected messages are declared as a union of tagged `msgspec.Struct`s and checked on arrival. A message of another
-version, or a damaged one, is an error with its reason, and the pipe still works. A message has at most 60 KiB: pictures
-and sound go through rings.
+version, or a damaged one, is an error with its reason, and the pipe still works. At most 60 KiB: pictures and sound go
+through rings.
 
 A stopped process reads nothing. Messages to it fill the pipe, and the next write would block the very thread that must
 notice the hang. So `send` waits for room for at most a second. A message of up to 16 KiB is written by one system call,
@@ -54,16 +54,13 @@ class ControlPipe(Generic[Received]):
         self._decoder: msgspec.msgpack.Decoder[Received] = msgspec.msgpack.Decoder(receives)
 
     def send(self, message: msgspec.Struct) -> None:
-        """Write one message; returns before it is read.
-
-        Raises PipeClosedError when the other end is closed, ControlPipeError when the message is too long or there is
-        no room within a second, because the other end does not read. (On Windows it may still arrive later.)
-        """
+        """Write one message, without waiting until it is read. Raises PipeClosedError when the other end is closed,
+        ControlPipeError when the message is too long, or finds no room within a second, because the other end does not
+        read. (On Windows it may still arrive later.)"""
         packed = self._encoder.encode(message)
         if len(packed) > MAX_BYTES:
-            raise ControlPipeError(
-                f"control pipe: a {type(message).__name__} of {len(packed)} bytes is too long (at most {MAX_BYTES})"
-            )
+            packed_as = f"a {type(message).__name__} of {len(packed)} bytes"
+            raise ControlPipeError(f"control pipe: {packed_as} is too long (at most {MAX_BYTES})")
         try:
             is_sent = self._write(packed)
         except OSError as error:
@@ -72,11 +69,9 @@ class ControlPipe(Generic[Received]):
             raise ControlPipeError(f"control pipe: no room for a {type(message).__name__}: the other end does not read")
 
     def receive(self, timeout_s: float = 0.0) -> Received | None:
-        """The next message, or None if none arrives within `timeout_s`.
-
-        Raises PipeClosedError when the other end is closed and all its messages are read, ControlPipeError for a
-        message that is not one of `receives`; the next one can still be read.
-        """
+        """The next message, or None if none arrives within `timeout_s`. Raises PipeClosedError when the other end is
+        closed and all its messages are read, ControlPipeError for a message that is not one of `receives`; the next one
+        can still be read."""
         try:
             if not self.connection.poll(timeout_s):
                 return None
@@ -92,7 +87,7 @@ class ControlPipe(Generic[Received]):
             raise ControlPipeError(f"control pipe: unreadable message: {error} (it begins with {start!r})") from error
 
     def close(self) -> None:
-        """Close this end. The other end can read the messages left, then gets PipeClosedError."""
+        """Close this end. The other end can still read the messages left."""
         if self._timed_writer is not None:
             self._timed_writer.cancel()
         self.connection.close()

@@ -1,10 +1,9 @@
 """A ring of pictures from one process to others: three slots of shared memory, newest wins, no side waits.
 
-The naive way, a queue, copies twice through a pipe (18.8 ms for 1080p RGBA, 0.4 ms here) and makes one side wait. With
-a lock, a reader that dies while holding it would stop the engine. So the writer cycles through three slots and stores a
-counter before and after each picture. A reader copies, then reads the counters again: if they are unchanged, the copy
-is whole. That is a seqlock (Lamport 1977; Linux `seqlock.h`), with three slots so that a reader has two frame times for
-its copy. The counters are single 8-byte loads and stores with a `fence` beside each. `layout` documents the bytes.
+A queue would copy twice through a pipe (18.8 ms for 1080p RGBA, 0.4 ms here) and make one side wait; with a lock, a
+reader that dies while holding it would stop the engine. So the writer cycles through three slots and stores a counter
+before and after each picture. A reader copies, then reads the counters again: if they are unchanged, the copy is whole.
+That is a seqlock (Lamport 1977; Linux `seqlock.h`), with three slots so that a reader has two frame times for its copy.
 
 A new size needs a new segment. The old one is marked as moved and names its successor, so a reader notices at its next
 poll and never sees pixels of one size under a header of another. Each frame has a `generation`: the writer raises it
@@ -27,14 +26,15 @@ from engine.ipc.owned_segment import Fence, MappedSegment, OwnedSegment, open_se
 from engine.ipc.ring_folder import RingFolder, find_ring, is_writer_alive, system_folder, writer_of
 from engine.ipc.segment import ForeignSegment
 
-# Indexes into the arrays of words. An aligned word is read and written whole, never half a counter. A field of a
-# structured scalar would work too, but is far slower.
+# Indexes into the arrays of words: far faster than fields of a structured scalar. An aligned word is read and written
+# whole, never half a counter.
 NEWEST = layout.FRAME_RING.word("newest")
 HEARTBEAT = layout.FRAME_RING.word("heartbeat_ns")
 NUMBER_BEFORE = layout.FRAME_RING.word("number_before")
 GENERATION_BEFORE = layout.FRAME_RING.word("generation_before")
 STATE = 3  # offset 12, in words of 4 bytes
 BEGIN, END, INDEX, TIME, GENERATION = range(5)  # of a slot
+READ_ATTEMPTS = 3  # the first and two more
 
 
 class RingBlock:
@@ -69,12 +69,9 @@ class RingBlock:
 
 
 class RingWriter:
-    """The only writer of a ring. Use it on one thread at a time. It never waits for readers.
-
-    `FrameRing.write_to` returns one for a ring that another process made. The maker has a RingOwner, and may write
-    while no other process does. Numbers continue after the newest frame in the ring, so a process can take over from
-    one that was killed anywhere in `write`.
-    """
+    """The only writer of a ring. Use it on one thread at a time. It never waits for readers. `FrameRing.write_to` gives
+    one of a ring that another process made, whose RingOwner may write while no other process does. Numbers continue
+    after the newest frame, also after a process that was killed anywhere in `write`."""
 
     def __init__(self, memory: MappedSegment) -> None:
         self._fence = Fence()
@@ -101,6 +98,10 @@ class RingWriter:
     def fps(self) -> float:
         """Nominal rate, for readers; 0 if there is none."""
         return float(self._block.header["fps"])
+
+    @fps.setter
+    def fps(self, fps: float) -> None:
+        self._block.header["fps"] = fps
 
     @property
     def sequence(self) -> int:
@@ -141,28 +142,18 @@ class RingWriter:
 
 
 class RingOwner(RingWriter):
-    """The ring in the process that made it, which can resize and remove it. Even if another process writes, readers
-    check whether the owner lives. Call `beat` regularly, for readers in other containers."""
+    """The ring in the process that made it, which can resize and remove it. Readers check whether this process lives,
+    even if another one writes. Call `beat` regularly, for readers in other containers."""
 
     def __init__(self, name: str, width: int, height: int, channels: int, fps: float, folder: RingFolder) -> None:
         self._folder = folder
         self._memory: OwnedSegment
         super().__init__(_make(name, width, height, channels, folder, {"fps": fps}))
 
-    @property
-    def fps(self) -> float:
-        return super().fps
-
-    @fps.setter
-    def fps(self, fps: float) -> None:
-        self._block.header["fps"] = fps
-
     def resize(self, width: int, height: int, channels: int | None = None) -> None:
-        """Change the shape: continue in a new segment with a new generation.
-
-        Readers follow by themselves. Another process that writes must call `FrameRing.write_to` again.
-        SharedMemoryError when there is no room; the ring then stays as it was.
-        """
+        """Change the shape: continue in a new segment with a new generation. Readers follow by themselves; another
+        process that writes must call `FrameRing.write_to` again. SharedMemoryError when there is no room; the ring then
+        stays as it was."""
         generation = max(self.generation, self._block.generation) + 1
         fields = {"fps": self.fps, "number_before": self.sequence, "generation_before": generation}
         memory = _make(self.name, width, height, channels or self.shape[2], self._folder, fields)
@@ -203,10 +194,6 @@ def _make(
     return OwnedSegment(layout.FRAME_RING, name, layout.segment_bytes(width, height, channels), folder, fields)
 
 
-READ_ATTEMPTS = 3  # the first and two more
-POLL_S = 0.001
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingFrame:
     pixels: np.ndarray
@@ -245,12 +232,9 @@ class RingReader:
         return float(self._block.header["fps"])
 
     def latest(self, spare: np.ndarray | None = None) -> RingFrame | None:
-        """The newest whole frame; the same object if there is no newer one; None before the first. Never waits.
-
-        `spare`: an array that may be overwritten, even with a torn copy, if it has the ring's shape. It may be the
-        pixels of the last frame if you no longer need them. If it does not fit, a new array is made. After three torn
-        copies the previous frame is returned.
-        """
+        """The newest whole frame; the same object if there is no newer one; None before the first. Never waits: after
+        three torn copies the previous frame is returned. `spare`: an array that may be overwritten, even with a torn
+        copy, if it has the ring's shape, such as the pixels of the last frame if they are no longer needed."""
         if self._block.states[0] == layout.MOVED:
             self._follow()
         for _ in range(READ_ATTEMPTS):
@@ -273,18 +257,6 @@ class RingReader:
                 return self._frame
             self.torn += 1
         return self._frame
-
-    def wait_newer(self, timeout_s: float) -> RingFrame | None:
-        """The next frame that `latest` has not returned yet; None after the timeout. Polls every millisecond."""
-        before = self.sequence
-        end_s = time.perf_counter() + timeout_s
-        while True:
-            frame = self.latest()
-            if self.sequence != before:
-                return frame
-            if time.perf_counter() >= end_s:
-                return None
-            time.sleep(POLL_S)
 
     @property
     def state(self) -> Literal["live", "closed", "dead"]:
@@ -340,11 +312,9 @@ class FrameRing:
 
     @staticmethod
     def write_to(segment: str) -> RingWriter:
-        """Write into a ring that another process made. Frame numbers continue after the newest frame.
-
-        Its owner and other processes must not write at the same time. Closing the writer does not remove the ring.
-        SharedMemoryError when it is gone.
-        """
+        """Write into a ring that another process made. Frame numbers continue after the newest frame. Its owner and
+        other processes must not write at the same time. Closing the writer does not remove the ring. SharedMemoryError
+        when it is gone."""
         return RingWriter(open_segment(layout.FRAME_RING, segment, is_writable=True))
 
     @staticmethod

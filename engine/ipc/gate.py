@@ -7,30 +7,20 @@ engine while it draws, expires after the times below, and a gate without a perio
 """
 
 import logging
-from typing import Final, NamedTuple, Self
+from typing import Final
 
 from engine.ipc import layout
 from engine.ipc.owned_segment import MappedSegment, Word, WordSegment
 
+logger = logging.getLogger(__name__)
+DEVICE, WANTS, WORKS = range(3)
 VOICE_LIMIT_NS: Final = 1_000_000_000  # a block of voice takes a tenth of that; after it the child counts as stopped
 TURN_LIMIT_NS: Final = 250_000_000  # a slice takes milliseconds; one that compiles or captures stops no other child
-
-
-logger = logging.getLogger(__name__)
-
-
-class _Place(NamedTuple):
-    """Indices of the words of one child's process."""
-
-    device: int
-    wants: int
-    works: int
-
-
 _PLACES: Final = [
-    _Place(*(layout.GATE.word(f"{field}_{place}") for field in ("device", "wants_ns", "works_ns")))
+    tuple(layout.GATE.word(f"{field}_{place}") for field in ("device", "wants_ns", "works_ns"))
     for place in range(1, layout.TURN_PLACES + 1)
 ]
+"""The index of each of these three words, for each child's process."""
 
 
 class Gate(WordSegment):
@@ -48,11 +38,6 @@ class Gate(WordSegment):
     def __init__(self, memory: MappedSegment) -> None:
         super().__init__(memory)
         self._free_places = list(range(layout.TURN_PLACES, 0, -1))  # taken from the end, on several threads
-
-    @classmethod
-    def create(cls) -> Self:
-        """A new, open gate. SharedMemoryError when there is no room."""
-        return cls._make("gate")
 
     def draw_begins(self, now_ns: int) -> None:
         """Called by the engine before it submits a draw."""
@@ -110,28 +95,27 @@ class Turns:
     """The turns of one child among those that use the same device. Times: perf_counter_ns."""
 
     def __init__(self, gate: Gate, place: int, device: int) -> None:
-        """`place`: from 1. `device`: its number, from 1."""
+        """`place`, `device`: from 1."""
         self._gate = gate
         self._own = _PLACES[place - 1]
-        self._set(self._own.device, device)
+        self._set(self._own[DEVICE], device)
 
     def ask(self, asked_ns: int) -> None:
         """Stand in line as from `asked_ns`; 0: not now, the others need not wait for this child."""
-        self._set(self._own.wants, asked_ns)
+        self._set(self._own[WANTS], asked_ns)
 
     def try_begin(self, now_ns: int, asked_ns: int) -> bool:
         """Begin a slice, unless another child works on this device or has asked before this one, each for up to 250 ms.
-
         True for one child only, even if two try at the same moment: each says that it works before it looks at the
-        others (Dekker's algorithm), so one of them sees the other.
-        """
+        others (Dekker's algorithm), so one of them sees the other."""
         self.ask(asked_ns)
-        others = [other for other in _PLACES if other is not self._own and self._is_on_device(other)]
-        if any(self._is_set(other.wants, now_ns) and self._is_before(other) for other in others):
+        device = self._get(self._own[DEVICE])
+        others = [other for other in _PLACES if other is not self._own and self._get(other[DEVICE]) == device]
+        if any(self._is_set(other[WANTS], now_ns) and self._is_before(other) for other in others):
             return False
-        self._set(self._own.works, now_ns)
+        self._set(self._own[WORKS], now_ns)
         self._gate._fence()
-        if any(self._is_set(other.works, now_ns) for other in others):
+        if any(self._is_set(other[WORKS], now_ns) for other in others):
             self.end()
             return False
         self.ask(0)
@@ -139,22 +123,19 @@ class Turns:
 
     def begin(self, now_ns: int) -> None:
         """Begin a slice whatever the others do."""
-        self._set(self._own.works, now_ns)
+        self._set(self._own[WORKS], now_ns)
         self.ask(0)
 
     def end(self) -> None:
         """Called when the device has finished the slice."""
-        self._set(self._own.works, 0)
-
-    def _is_on_device(self, other: _Place) -> bool:
-        return self._get(other.device) == self._get(self._own.device)
+        self._set(self._own[WORKS], 0)
 
     def _is_set(self, word: int, now_ns: int) -> bool:
         return now_ns - self._get(word) < TURN_LIMIT_NS
 
-    def _is_before(self, other: _Place) -> bool:
+    def _is_before(self, other: tuple[int, ...]) -> bool:
         """True if the other child has asked earlier; at the same time, the one whose words come first."""
-        return (self._get(other.wants), other) < (self._get(self._own.wants), self._own)
+        return (self._get(other[WANTS]), other) < (self._get(self._own[WANTS]), self._own)
 
     def _get(self, word: int) -> int:
         return int(self._gate._words[word])

@@ -106,16 +106,14 @@ def open_segment(kind: layout.SegmentKind, segment: str, *, is_writable: bool = 
 
 
 class Fence:
-    """`fence()` orders all loads and stores before it against all after it. One per ring, so never contended.
+    """`fence()` orders all loads and stores before it against all after it, for counters that another process reads
+    without a lock. One per ring, so never contended.
 
-    A memory fence in pure Python, for counters that another process reads without a lock.
-
-    x86 keeps ordinary stores in order, but not the streaming stores that memcpy uses for large pictures: such a store
-    may become visible before a counter that was stored earlier. ARM guarantees no order at all. So both sides of the
-    copy need a fence. Python has none, but acquiring and releasing a lock uses atomic operations: on x86 a locked
-    instruction, which is a full fence; on ARMv8 an acquire and a release. One pair lets earlier accesses move down and
-    later ones move up into it. Of two pairs in a row, the first's release is ordered before the second's acquire (ARMv8
-    is "RCsc"), so nothing moves past both. It takes about 0.1 us.
+    x86 keeps ordinary stores in order, but not the streaming stores that memcpy uses for large pictures; ARM guarantees
+    no order at all. So both sides of a copy need a fence. Python has none, but a lock uses atomic operations: on x86 a
+    locked instruction, which is a full fence; on ARMv8 an acquire and a release. Earlier accesses may move down into
+    such a pair, and later ones up into it. Of two pairs in a row, the first's release is ordered before the second's
+    acquire (ARMv8 is "RCsc"), so nothing moves past both. It takes about 0.1 us.
     """
 
     __slots__ = ("_lock",)
@@ -143,8 +141,9 @@ class WordSegment:
         self._floats = self._words.view(np.float64)
 
     @classmethod
-    def _make(cls, name: str) -> Self:
-        return cls(OwnedSegment(cls._kind, name, layout.PAGE_BYTES, system_folder()))
+    def create(cls, name: str = "") -> Self:
+        """New words, all 0; `name`: of their child, if they are a child's. SharedMemoryError when there is no room."""
+        return cls(OwnedSegment(cls._kind, name or cls._kind.title, layout.PAGE_BYTES, system_folder()))
 
     @classmethod
     def open(cls, segment: str) -> Self:

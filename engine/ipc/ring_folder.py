@@ -1,10 +1,8 @@
 """Finds rings by their texture's name, and sweeps the segments of dead engines.
-
 Every segment is called `multiverse-<pid>-<serial>-<start of the name>`, at most 30 characters (macOS allows 31 with the
-slash). Its header has the full name: a reader that knows only "Multiverse" takes the newest live frame ring with the
-prefix whose header has this name. Linux lists segments in /dev/shm. macOS and Windows cannot list them, so there each
-has an empty marker file of the same name in the folder `multiverse-rings` of the temporary folder
-(`tempfile.gettempdir()`).
+slash). Its header has the full name: a reader that knows only "Multiverse" takes the newest live frame ring whose
+header has it. Linux lists segments in /dev/shm. macOS and Windows cannot list them, so there each has an empty marker
+file of the same name in the folder `multiverse-rings` of the temporary folder (`tempfile.gettempdir()`).
 """
 
 import os
@@ -23,19 +21,20 @@ from engine.ipc import layout
 from engine.ipc.process_identity import ProcessIdentity, is_alive, is_pid_alive, own_namespace
 from engine.ipc.segment import SHM_FOLDER, map_segment, unlink_segment
 
+PREFIX = "multiverse-"
+MAX_SEGMENT_NAME = 30
 REFRESH_S = 600.0
+STALE_HEARTBEAT_S = 5.0  # a writer in another container has no id here: its heartbeat decides
+UNREADY_GRACE_S = 60.0  # a segment without its magic may still be being made
 
 
 class RingMarkers:
-    """Markers to keep, and the thread that touches them. `keep` and `forget` never wait; call them on any thread.
+    """Keeps this process's marker files in the temporary folder. `keep` and `forget` never wait; any thread.
 
-    Keeps this process's marker files in the temporary folder from being deleted by the system.
-
-    Problem: macOS deletes files that were not used for three days from $TMPDIR ("if they are not accessed in 3 days",
-    confstr(3), _CS_DARWIN_USER_TEMP_DIR) and from /tmp; Windows' Storage Sense cleans %TEMP%. A marker is written once
-    and never opened, so a show that runs for days would lose its rings' names. Solution: a thread touches the markers
-    every ten minutes, and makes missing ones again, because a machine that wakes up may clean the folder before the
-    thread runs.
+    macOS deletes files that were not used for three days from $TMPDIR (confstr(3), _CS_DARWIN_USER_TEMP_DIR) and from
+    /tmp; Windows' Storage Sense cleans %TEMP%. A marker is written once and never opened, so a show that runs for days
+    would lose its rings' names. So a thread touches the markers every ten minutes, and makes missing ones again: a
+    machine that wakes up may clean the folder before the thread runs.
     """
 
     _changed: threading.Condition
@@ -83,11 +82,6 @@ class RingMarkers:
                     if path not in self._paths:  # it was removed meanwhile
                         path.unlink(missing_ok=True)
 
-
-PREFIX = "multiverse-"
-MAX_SEGMENT_NAME = 30
-STALE_HEARTBEAT_S = 5.0  # a writer in another container has no id here: its heartbeat decides
-UNREADY_GRACE_S = 60.0  # a segment without its magic may still be being made
 
 _markers = RingMarkers()
 
@@ -151,11 +145,9 @@ def segment_name(name: str, pid: int, serial: int) -> str:
 
 
 def is_writer_alive(writer: ProcessIdentity, heartbeat_ns: int) -> bool:
-    """True while the process that made a segment runs. For one in another container the heartbeat decides.
-
-    Except on Linux, start times are wall clock times and may differ. There a fresh heartbeat counts more, as long as
-    any process has the id: a live ring must never be unlinked, while a dead one is still swept some seconds later.
-    """
+    """True while the process that made a segment runs. For one in another container the heartbeat decides. Except on
+    Linux, start times are wall clock times and may differ: there a fresh heartbeat counts more while any process has
+    the id, because a live ring must never be unlinked, and a dead one is still swept some seconds later."""
     age_s = (time.time_ns() - heartbeat_ns) / 1e9
     if writer.namespace != own_namespace():
         return age_s < STALE_HEARTBEAT_S
@@ -204,12 +196,9 @@ def find_ring(name: str, folder: RingFolder, *, pid: int | None = None) -> Segme
 
 
 def sweep_dead_rings(folder: RingFolder | None = None) -> list[str]:
-    """Remove the segments of engines that died (kill -9, power cut). Returns their names. Called at start.
-
-    It handles all kinds and versions, because all have the same head. A reused process id is told apart by its start
-    time. Segments of other containers stay, because their ids mean nothing here. A segment without its magic is
-    removed after a minute, if no process has the id in its name.
-    """
+    """Remove the segments of engines that died (kill -9, power cut), of all kinds and versions. Returns their names. A
+    reused process id is told apart by its start time. Segments of other containers stay, because their ids mean nothing
+    here. A segment without its magic is removed after a minute, if no process has the id in its name."""
     folder = folder or system_folder()
     removed = []
     for segment in folder.segments():

@@ -1,10 +1,9 @@
 """Makes, maps and removes shared memory segments: POSIX shared memory, or a named mapping on Windows.
 
-Python's resource tracker unlinks the segments that a process registered when that process and its relatives are gone.
-The engine's own segments stay registered, so they are removed even after kill -9, as long as the tracker lives. Up to
-Python 3.12, just opening a `SharedMemory` registers it too, and the exit of a foreign reader would then unlink the
-engine's ring. So `map_segment` bypasses that class and never registers. Its mapping is read-only unless a writer asks
-for more, so that no reader can damage a ring.
+Python's resource tracker unlinks the segments that a process registered when it and its relatives are gone. The
+engine's own stay registered, so they are removed even after kill -9, as long as the tracker lives. Up to Python 3.12,
+just opening a `SharedMemory` registers it too, and the exit of a foreign reader would then unlink the engine's ring. So
+`map_segment` never registers. Its mapping is read-only unless a writer asks for more.
 """
 
 import mmap
@@ -25,9 +24,7 @@ class ForeignSegment:
     """A mapping of another process's segment. Closing it does not remove the segment."""
 
     def __init__(self, name: str, memory: mmap.mmap | SharedMemory, buf: memoryview) -> None:
-        self.name = name
-        self.buf = buf
-        self._memory = memory
+        self.name, self.buf, self._memory = name, buf, memory
 
     def close(self) -> None:
         """Unmap it. BufferError while an array still uses `buf`."""
@@ -36,11 +33,8 @@ class ForeignSegment:
 
 
 def create_segment(name: str, size: int) -> SharedMemory:
-    """A new zeroed segment, mode 0600, with its memory allocated. FileExistsError when the name is in use.
-
-    SharedMemoryError when the system allows no shared memory or has too little. Without the allocation Linux would
-    send SIGBUS at the first write.
-    """
+    """A new zeroed segment, mode 0600, with its memory allocated: else Linux would send SIGBUS at the first write.
+    FileExistsError when the name is in use, SharedMemoryError when the system allows no shared memory or too little."""
     try:
         segment = SharedMemory(name=name, create=True, size=size)
     except FileExistsError:

@@ -1,14 +1,13 @@
 """Windows message pipes with large buffers and a timeout for writes.
 
-Problem: `multiprocessing.Pipe` makes pipes of 8 KiB, and its `send_bytes` waits for ever if a message does not fit and
-the other end does not read (BUFSIZE, and WaitForMultipleObjects with INFINITE, in CPython's
-Lib/multiprocessing/connection.py). A child is sent more than that before its interpreter runs, so its supervisor thread
-would block until then; and for ever if the child is stopped, which is what that thread must notice.
+`multiprocessing.Pipe` makes pipes of 8 KiB, and its `send_bytes` waits for ever if a message does not fit and the other
+end does not read (BUFSIZE, and WaitForMultipleObjects with INFINITE, in CPython's Lib/multiprocessing/connection.py). A
+child is sent more than that before its interpreter runs, so its supervisor thread would block; and for ever if the
+child is stopped, which is what that thread must notice.
 
-So the pipe gets the size that the messages need: a write completes at once while the buffer has room (Microsoft's
-documentation of CreateNamedPipe, nOutBufferSize). A write without room waits until the caller's timeout. It is not
-cancelled then: the reader may have read the first part of the message already, and would take the next message for the
-rest. It stays pending instead: at most one message arrives late, and none is cut.
+So the pipe gets the size that the messages need: a write completes at once while the buffer has room (CreateNamedPipe,
+nOutBufferSize). A write without room waits until the caller's timeout. It is not cancelled then, because the reader may
+have read the first part of the message already. It stays pending: at most one message arrives late, and none is cut.
 
 Windows only. `_winapi` is what CPython's own `multiprocessing`, `subprocess` and `asyncio` call there.
 """

@@ -26,8 +26,9 @@ from engine.system.atomic_file import HeldFileError, remove_file, remove_folder,
 from engine.system.small_file import read_small
 from engine.system.work_folder import WorkFolder
 from engine.values import FrameId, PublishedFrame
+from tests.jobs.folders import names
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
-from tests.jobs.video.writing.written import names, write
+from tests.jobs.video.writing.written import write
 from tests.support.scanner import Scanner
 
 BRIGHTNESS = "/multiverse/brightness"

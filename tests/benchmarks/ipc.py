@@ -3,8 +3,8 @@
 A transfer lasts from the call that sends a picture until the other process has its own copy. It has two parts, measured
 separately. Copying grows with the picture size. For the ring, the copies in and out are timed separately and together,
 while the reader polls without sleeping; for the queue, the transfer of one pixel is subtracted. The wake-up time does
-not depend on size. A reader sleeping in `wait_newer` polls every millisecond, one in `Queue.get` is woken by the
-system: here the queue is better.
+not depend on size. A reader of the ring that sleeps polls every millisecond, one in `Queue.get` is woken by the system:
+here the queue is better.
 
 Blocks of transfers alternate, so that a machine that gets busy slows both, and neither always finds the picture in the
 caches. Then the ring is measured alone at full speed: each picture has its number in every byte, so that a torn one is
@@ -32,7 +32,7 @@ BLOCK = 10  # transfers of one kind in a row
 SETTLING = 3  # transfers at the start of each block, not counted: every slot gets mapped
 NUMBERED = (64, 64, 3)
 POLL_EVERY = 100  # pictures between polls of the reader's reports
-MAX_WAIT_S = 60.0
+POLL_S = 0.001
 REPORT_EVERY = 10_000  # pictures
 ASLEEP_S = 0.003  # pause before a picture that wakes the reader
 
@@ -206,7 +206,7 @@ def sleep_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block
     for _ in range(blocks):
         _take_queue(queue, pipe, block)
         for _ in range(block):
-            reader.wait_newer(MAX_WAIT_S)
+            _spin(reader, None, POLL_S)
             got_s = time.perf_counter()
             pipe.send((got_s, got_s))
     reader.close()
@@ -234,11 +234,13 @@ def _take_queue(queue: Any, pipe: Connection, count: int) -> None:
         pipe.send((time.perf_counter(),))
 
 
-def _spin(reader: RingReader, spare: np.ndarray | None) -> tuple[float, RingFrame]:
-    """The next frame, and the start time of the poll that found it."""
+def _spin(reader: RingReader, spare: np.ndarray | None, nap_s: float = 0.0) -> tuple[float, RingFrame]:
+    """The next frame, and the start time of the poll that found it. `nap_s`: sleep between two polls."""
     before = reader.sequence
     while True:
         began_s = time.perf_counter()
         frame = reader.latest(spare)
         if frame is not None and reader.sequence != before:
             return began_s, frame
+        if nap_s:
+            time.sleep(nap_s)

@@ -15,6 +15,25 @@ MS = 1_000_000
 
 
 Words = tuple[ChildWords, ChildWords]
+FLICKER = """
+import sys
+from engine.ipc import ChildWords, Phase
+words = ChildWords.open(sys.argv[1])
+low, high = 1, 1 << 59
+words.enter(Phase.LOADING, low)
+print("ready", flush=True)
+while True:
+    words.enter(Phase.LOADING, low)
+    words.enter(Phase.RUNNING, high)
+"""
+MAKE_ALL = """
+import sys
+from engine.ipc import AudioRing, ChildWords, FrameRing, Gate
+segments = [ChildWords.create("sd"), Gate.create(), FrameRing.create("left", 6, 4)]
+segments.append(AudioRing.create("left", channels=1, rate_hz=1000, seconds=1))
+print(*(s.segment for s in segments), flush=True)
+sys.stdin.read()
+"""
 
 
 @pytest.fixture
@@ -62,19 +81,6 @@ def test_a_phase_and_its_time_come_back_as_they_were(words: Words) -> None:
         for now_ns in (1, time.perf_counter_ns(), 36 * 365 * 86_400 * 10**9):
             child.enter(phase, now_ns)
             assert engine.progress == (phase, now_ns)
-
-
-FLICKER = """
-import sys
-from engine.ipc import ChildWords, Phase
-words = ChildWords.open(sys.argv[1])
-low, high = 1, 1 << 59
-words.enter(Phase.LOADING, low)
-print("ready", flush=True)
-while True:
-    words.enter(Phase.LOADING, low)
-    words.enter(Phase.RUNNING, high)
-"""
 
 
 def test_a_phase_is_never_seen_with_the_time_of_another(children, words: Words) -> None:
@@ -203,16 +209,6 @@ def test_the_voice_has_priority_for_at_most_a_second(gate: tuple[Gate, Gate]) ->
     assert not engine.is_voice_running(6000 * MS)
     child.voice_ends()
     assert not engine.is_voice_running(5000 * MS)
-
-
-MAKE_ALL = """
-import sys
-from engine.ipc import AudioRing, ChildWords, FrameRing, Gate
-segments = [ChildWords.create("sd"), Gate.create(), FrameRing.create("left", 6, 4)]
-segments.append(AudioRing.create("left", channels=1, rate_hz=1000, seconds=1))
-print(*(s.segment for s in segments), flush=True)
-sys.stdin.read()
-"""
 
 
 def test_after_kill_9_of_the_engine_all_that_it_made_is_swept_at_once(children) -> None:

@@ -12,6 +12,28 @@ from engine.ipc import AudioRing, ChildWords, FrameRing, Gate, RingOwner, RingRe
 from engine.ipc.ring_folder import read_info, system_folder
 
 Ring = tuple[RingOwner, RingReader]
+VISIT = """
+import sys, numpy as np
+from engine.ipc import AudioRing, ChildWords, FrameRing, Gate
+picture, words, gate, sound = sys.argv[1:]
+FrameRing.write_to(picture).write(np.full((4, 6, 3), 9, np.uint8), index=0, time_s=0)
+ChildWords.open(words).beat(1)
+Gate.open(gate).voice_begins(2)
+AudioRing.write_to(sound).write(np.ones((3, 1), np.float32))
+"""
+WRITE_NUMBERS = """
+import sys, numpy as np
+from engine.ipc import FrameRing
+writer = FrameRing.write_to(sys.argv[1])
+height = writer.shape[0]
+pictures = [np.full(writer.shape, value, np.uint8) for value in range(8)]
+print(writer.sequence, flush=True)
+while True:
+    number = writer.sequence + 1
+    picture = pictures[number % 8]
+    picture.reshape(height, -1)[:, :8].view(np.uint64)[:] = number
+    writer.write(picture, index=number, time_s=0.0)
+"""
 
 
 def picture(value: int, height: int = 4, width: int = 6) -> np.ndarray:
@@ -25,18 +47,6 @@ def ring() -> Iterator[Ring]:
     yield owner, reader
     reader.close()
     owner.close()
-
-
-def test_all_readers_read_the_frames_of_a_foreign_writer(ring: Ring) -> None:
-    owner, reader = ring
-    writer = FrameRing.write_to(owner.segment)
-    assert (writer.name, writer.shape, writer.segment, writer.sequence) == ("sd", (4, 6, 3), owner.segment, 0)
-    writer.write(picture(7), index=3, time_s=0.1)
-    frame = reader.latest()
-    assert frame is not None and (frame.pixels == 7).all()
-    assert (frame.index, frame.sequence) == (3, 1)
-    assert (owner.sequence, writer.sequence, reader.sequence) == (1, 1, 1)
-    writer.close()
 
 
 def test_the_next_writer_continues_number_and_generation(ring: Ring) -> None:
@@ -106,17 +116,6 @@ def test_a_closing_ring_takes_no_new_writer(ring: Ring, state: int) -> None:
         FrameRing.write_to(owner.segment)
 
 
-VISIT = """
-import sys, numpy as np
-from engine.ipc import AudioRing, ChildWords, FrameRing, Gate
-picture, words, gate, sound = sys.argv[1:]
-FrameRing.write_to(picture).write(np.full((4, 6, 3), 9, np.uint8), index=0, time_s=0)
-ChildWords.open(words).beat(1)
-Gate.open(gate).voice_begins(2)
-AudioRing.write_to(sound).write(np.ones((3, 1), np.float32))
-"""
-
-
 def test_a_foreign_writer_that_exits_removes_nothing(children, ring: Ring) -> None:
     owner, reader = ring
     words, gate = ChildWords.create("sd"), Gate.create()
@@ -130,21 +129,6 @@ def test_a_foreign_writer_that_exits_removes_nothing(children, ring: Ring) -> No
     assert {part.segment for part in made} <= set(system_folder().segments())
     for part in made[1:]:
         part.close()
-
-
-WRITE_NUMBERS = """
-import sys, numpy as np
-from engine.ipc import FrameRing
-writer = FrameRing.write_to(sys.argv[1])
-height = writer.shape[0]
-pictures = [np.full(writer.shape, value, np.uint8) for value in range(8)]
-print(writer.sequence, flush=True)
-while True:
-    number = writer.sequence + 1
-    picture = pictures[number % 8]
-    picture.reshape(height, -1)[:, :8].view(np.uint64)[:] = number
-    writer.write(picture, index=number, time_s=0.0)
-"""
 
 
 def assert_whole(frame, since: int) -> None:

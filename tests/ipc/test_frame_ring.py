@@ -5,7 +5,6 @@ import re
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,28 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 Ring = tuple[RingWriter, RingReader]
+NO_SHARED_MEMORY = """
+import resource
+from engine.errors import SharedMemoryError
+from engine.ipc import FrameRing
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))  # standard streams only: no file can be opened
+try: FrameRing.create("none", 6, 4, fps=30)
+except SharedMemoryError as error: print(error)
+"""
+CLOSED_WHILE_AN_ERROR_IS_HANDLED = """
+import sys
+import numpy as np
+from engine.ipc import FrameRing
+
+writer = FrameRing.create("mistaken", 6, 4)
+pixels = {"size": np.zeros((5, 6, 4), np.uint8), "type": np.zeros((4, 6, 4), np.float32)}[sys.argv[1]]
+try:
+    writer.write(pixels, index=0, time_s=0)
+except Exception as error:
+    writer.close()
+    print(type(error).__name__)
+"""
 
 
 def picture(value: int, height: int = 4, width: int = 6, channels: int = 4) -> np.ndarray:
@@ -152,16 +173,6 @@ def test_the_newer_of_two_rings_with_one_name_is_found() -> None:
         ring.close()
 
 
-def test_waiting_returns_the_next_frame_or_none_after_the_timeout(ring: Ring) -> None:
-    writer, reader = ring
-    assert reader.wait_newer(0.0) is None
-    thread = threading.Thread(target=lambda: writer.write(picture(4), index=3, time_s=0))
-    thread.start()
-    frame = reader.wait_newer(120.0)
-    thread.join()
-    assert frame is not None and frame.index == 3
-
-
 def test_a_reader_cannot_damage_a_ring(ring: Ring) -> None:
     with pytest.raises(ValueError, match="read-only"):
         ring[1]._block.words[NEWEST] = 3
@@ -220,17 +231,6 @@ def test_markers_are_used_where_segments_cannot_be_listed(tmp_path: Path) -> Non
     assert os.listdir(folder.path) == []
 
 
-NO_SHARED_MEMORY = """
-import resource
-from engine.errors import SharedMemoryError
-from engine.ipc import FrameRing
-
-resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))  # standard streams only: no file can be opened
-try: FrameRing.create("none", 6, 4, fps=30)
-except SharedMemoryError as error: print(error)
-"""
-
-
 def test_a_system_without_shared_memory_is_one_clear_line(require) -> None:
     require(sys.platform == "linux", "a limit of open files (Linux)")
     done = subprocess.run(
@@ -238,21 +238,6 @@ def test_a_system_without_shared_memory_is_one_clear_line(require) -> None:
     )
     assert done.stdout.startswith("shared memory: refused by the system in /dev/shm ("), done
     assert done.stdout.count("\n") == 1
-
-
-CLOSED_WHILE_AN_ERROR_IS_HANDLED = """
-import sys
-import numpy as np
-from engine.ipc import FrameRing
-
-writer = FrameRing.create("mistaken", 6, 4)
-pixels = {"size": np.zeros((5, 6, 4), np.uint8), "type": np.zeros((4, 6, 4), np.float32)}[sys.argv[1]]
-try:
-    writer.write(pixels, index=0, time_s=0)
-except Exception as error:
-    writer.close()
-    print(type(error).__name__)
-"""
 
 
 @pytest.mark.parametrize(("mistake", "error"), [("size", "SharedMemoryError"), ("type", "TypeError")])

@@ -38,6 +38,22 @@ while True:
     numbers[:] = number
     ring.write(picture, index=number, time_s=number / 30)
 """
+MAKE_ALL = """
+import sys
+from engine.ipc import AudioRing, ChildWords, FrameRing, Gate
+made = [FrameRing.create("forked", 6, 4), ChildWords.create("forked"), Gate.create()]
+made.append(AudioRing.create("forked", channels=1, rate_hz=1000, seconds=1))
+"""
+FORK_AND_CLOSE = """
+import gc, os
+pid = os.fork()
+if pid == 0:
+    for segment in made: segment.close()
+    del made, segment; gc.collect(); os._exit(0)
+os.waitpid(pid, 0)
+print(*(segment.segment for segment in made), flush=True)
+sys.stdin.read()
+"""
 
 
 def line_of(child) -> str:
@@ -145,25 +161,6 @@ def test_a_foreign_reader_that_exits_leaves_the_ring(children) -> None:
     assert ring.segment in system_folder().segments()
     FrameRing.open("visited").close()
     ring.close()
-
-
-MAKE_ALL = """
-import sys
-from engine.ipc import AudioRing, ChildWords, FrameRing, Gate
-made = [FrameRing.create("forked", 6, 4), ChildWords.create("forked"), Gate.create()]
-made.append(AudioRing.create("forked", channels=1, rate_hz=1000, seconds=1))
-"""
-
-FORK_AND_CLOSE = """
-import gc, os
-pid = os.fork()
-if pid == 0:
-    for segment in made: segment.close()
-    del made, segment; gc.collect(); os._exit(0)
-os.waitpid(pid, 0)
-print(*(segment.segment for segment in made), flush=True)
-sys.stdin.read()
-"""
 
 
 def test_a_forked_child_does_not_remove_its_parents_segments(children, require) -> None:

@@ -22,6 +22,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.jobs.folders import contents
+
 os.environ["OMP_NUM_THREADS"] = "1"  # a fork has none of its parent's threads, and OpenMP waits for them
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
 Run = Callable[[Path, bool], None]
@@ -179,10 +181,6 @@ def compare(whole: Path, out: Path) -> None:
     if one != other:
         names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
         raise SystemExit(f"differs after a kill: {names}")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 if __name__ == "__main__":

@@ -19,34 +19,20 @@ import psutil
 import pytest
 
 from engine.errors import ModelError
-from engine.jobs.convert import ConvertJob, ConvertReport
-from engine.jobs.convert import run as converting
 from engine.jobs.dataset import make_dataset
 from engine.jobs.kit.ray_cluster import connect, ray_folder
-from engine.jobs.kit.ray_pool import LOOK_AHEAD
-from engine.jobs.segment import SegmentReport
-from engine.jobs.segment import run as segmenting
 from engine.jobs.video.batches import PaintedBatch, VideoBatch, video_batches
 from engine.jobs.video.fused import FusedStages
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.on_cluster import SEGMENT_PICTURES, ClusterStages
-from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.sd import ModelSpec
 from engine.models.sd.painting import Painting
 from engine.sources.pictures import InputPicture
 from tests.children.toys import is_live
-from tests.jobs.convert.voices import spoken, write_sound
-from tests.jobs.dataset.running.small_runs import (
-    contents,
-    one_that_fits_and_one_that_does_not,
-    recipe_2_job,
-    small_job,
-)
+from tests.jobs.dataset.running.small_runs import contents, small_job
 from tests.jobs.kit.fake_ray import use_fake_ray
-from tests.jobs.segment.conftest import job_of as segment_job
-from tests.jobs.segment.disc_movie import disc_picture, write_movie
 from tests.jobs.video.cluster_toys import DAWDLES, SIDE, WELL, open_toy
-from tests.support.long_form import IS_SOAK, in_long_form, only_soak
+from tests.support.long_form import IS_SOAK, in_long_form
 
 CPUS = 4
 SD_SIDE = 64
@@ -150,28 +136,6 @@ def test_each_picture_equals_that_of_a_local_run(
     assert painted[0].pixels.std() > 10.0
 
 
-def test_pictures_come_in_order_and_little_is_read_ahead_if_an_actor_is_slow(toys: ClusterStages) -> None:
-    count, most = 12 * SEGMENT_PICTURES + 1, 2 * LOOK_AHEAD * SEGMENT_PICTURES // 2
-    read, ahead, painted = [], [], []
-
-    def fed() -> Iterator[VideoBatch]:
-        for batch in batches(count, faults=SLOW_FIRST):
-            read.append(batch.number)
-            yield batch
-
-    before = toys.times()[1]
-    for number, each in enumerate(toys.paint(fed())):
-        painted.append(each)
-        ahead.append(len(read) - number)
-    assert_each_is_its_source_and_one_more(painted, count)
-    assert most // 2 < max(ahead) <= most
-    encode, process, _ = toys.times()
-    assert (encode.waiting, encode.most) == (0, most)
-    assert process.frames - before.frames == count and process.workers == 2
-    assert process.seconds - before.seconds == pytest.approx((count + 1) / 1000)
-    assert toys.memory_mb() == 14.0
-
-
 def test_a_killed_actor_loses_no_picture_and_is_replaced(
     toys: ClusterStages, wait_for: Callable[..., Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -188,6 +152,7 @@ def test_a_killed_actor_loses_no_picture_and_is_replaced(
     assert toys.notes[-1] == f"an actor on {MACHINE} was lost: its process was killed or crashed"
     wait_for(lambda: list(toys.paint(batches(1))) and len(toys._pool.warm) == 2, "another actor")
     assert killed not in [actor.place for actor in toys._pool.warm]
+    assert toys.times()[1].workers == 2 and toys.memory_mb() >= 7.0
     assert capfd.readouterr().out == ""  # only the report may be printed there
 
 
@@ -204,59 +169,11 @@ def test_our_own_cluster_listens_on_this_machine_only(ray: Any, toys: ClusterSta
     assert {address.removeprefix("::ffff:") for address in heard} == {"127.0.0.1"}
 
 
-@only_soak
-def test_a_segmentation_gives_the_files_of_a_local_run(ray: Any, seeing_sam3: Path, tmp_path: Path) -> None:
-    source = write_movie(tmp_path / "in.mp4", [disc_picture(number) for number in range(4)])
-
-    def run(folder: Path, **options: Any) -> SegmentReport:
-        folder.mkdir()
-        outputs = tuple(str(folder / name) for name in ("out.mp4", "masks", "out.json"))
-        job = segment_job(seeing_sam3, source, outputs, mode="image", batch=2, **options)
-        opened = segmenting.open_job(job)
-        return segmenting.run_job(job, opened, segmenting.load_model(job, opened))
-
-    run(tmp_path / "local")
-    report = run(tmp_path / "far", cluster="auto")
-    assert files_in(tmp_path / "far") == files_in(tmp_path / "local")
-    assert report.notes[0].startswith("segmented by ")
-
-
-@only_soak
-def test_a_conversion_gives_the_files_of_a_local_run(ray: Any, singing_voice: Path, tmp_path: Path) -> None:
-    source = write_sound(tmp_path / "in.wav", spoken(0.5))
-    voice = VoiceSpec(model=str(singing_voice / "voice.pth"), content=str(singing_voice / "content"), pitch="yin")
-
-    def run(folder: Path, **options: Any) -> ConvertReport:
-        own = {"spec": voice, "settings": VoiceSettings(pitch=12), "threads": 1, "device": "cpu", "batch_size": 2}
-        job = ConvertJob(sources=(source,), output=f"{folder}/", **own | options)
-        work = converting.open_job(job)
-        return converting.run_job(job, work, converting.load_voice(job, work, {}))
-
-    assert run(tmp_path / "local").is_complete
-    report = run(tmp_path / "far", cluster="auto")
-    assert files_in(tmp_path / "far") == files_in(tmp_path / "local")
-    assert report.is_complete and report.notes[0].startswith("converted by ")
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
 @pytest.fixture(scope="module")
 def dataset_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("dataset") / "out"
     make_dataset(small_job(folder, PICTURES, save_coco=True, save_hdf5=True))
     return contents(folder)
-
-
-@only_soak
-def test_all_files_of_a_picture_of_recipe_2_come_back_also_scenes_and_tiles(ray: Any, tmp_path: Path) -> None:
-    make_dataset(recipe_2_job(tmp_path / "here", 1, jobs=1))
-    report = make_dataset(recipe_2_job(tmp_path / "out", 1, cluster="auto", jobs=1))
-    assert (report.made, report.missing) == (1, 0)
-    made = contents(tmp_path / "out")
-    assert made == contents(tmp_path / "here")
-    assert {path.partition("/")[0] for path in made} >= {"images", "labels", "annotations", "piles", "scenes", "tiles"}
 
 
 def processes(words: str) -> list[psutil.Process]:
@@ -315,12 +232,3 @@ def test_a_failure_of_a_machine_is_reported_with_the_machine_and_its_log(ray: An
     (failed,) = report.failed
     assert failed.reason.startswith(f"{MACHINE}: ") and "File too large" in failed.reason
     assert "File too large" in (tmp_path / "out" / "image_000000.log").read_text()
-
-
-@only_soak
-def test_a_scene_that_does_not_fit_is_reported_as_in_a_local_run_and_not_retried(ray: Any, tmp_path: Path) -> None:
-    seed, options = one_that_fits_and_one_that_does_not()
-    report = make_dataset(small_job(tmp_path / "out", 2, cluster="auto", seed=seed, options=options))
-    (failed,) = report.failed
-    assert (report.made, failed.index, failed.attempts) == (1, 1, 1)
-    assert failed.reason.startswith(f"--num-machinery {options['num_machinery']}: ")

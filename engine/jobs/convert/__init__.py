@@ -15,12 +15,8 @@ nor on interruptions.
 
     from engine.jobs.convert import ConvertJob, convert_files
     from engine.models.rvc import VoiceSettings, VoiceSpec
-    job = ConvertJob(
-        sources=(Path("talk.wav"),),
-        output="out/",
-        spec=VoiceSpec(model="alto.pth", index="alto.index"),
-        settings=VoiceSettings(pitch=12),
-    )
+    spec, settings = VoiceSpec(model="alto.pth", index="alto.index"), VoiceSettings(pitch=12)
+    job = ConvertJob(sources=(Path("talk.wav"),), output="out/", spec=spec, settings=settings)
     print(convert_files(job).speed)
 """
 

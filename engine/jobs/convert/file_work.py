@@ -1,6 +1,4 @@
-"""One file in progress: read, converted span by span, finished. Temporary audio is in a hidden folder beside the
-output.
-"""
+"""One file in progress: read, converted span by span, finished. Its temporary audio is in a hidden folder."""
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,16 +23,7 @@ from engine.jobs.convert.writing import open_writer, subtype_of
 from engine.jobs.kit.fingerprint import Fingerprint, differences, fingerprint_of
 from engine.jobs.kit.job_folder import JobFolder, work_folder_of
 from engine.jobs.kit.resuming import mark_of
-from engine.models.rvc.cutting import (
-    FRAME,
-    MAX_PEAK_IN,
-    RATE_HZ,
-    Piece,
-    Span,
-    limiting_gain,
-    piece_of,
-    spans_of,
-)
+from engine.models.rvc.cutting import FRAME, MAX_PEAK_IN, RATE_HZ, Piece, Span, limiting_gain, piece_of, spans_of
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place
 from engine.system.work_folder import file_key
 
@@ -75,17 +64,14 @@ def read_state(entries: Iterable[dict[str, Any]]) -> FileState | None:
 
 
 class FileWork:
-    """Passed from the reader thread to the converting thread to the writer; never used by two at once.
-
-    Each step raises MultiverseError, in one line, if this file cannot be read or written.
-    """
+    """Passed from the reader thread to the converting thread to the writer; never used by two at once. Each step raises
+    MultiverseError, in one line, if this file cannot be read or written."""
 
     def __init__(
         self, task: Task, sound: Sound, voice: VoiceFacts, high_pass: HighPass, settings: Fingerprint, *, resume: bool
     ) -> None:
         """`settings`: the fingerprint without the source."""
-        self.task = task
-        self.sound = sound
+        self.task, self.sound = task, sound
         self.waiting: list[Span] = []
         """Not yet converted, in order."""
         self.is_closed = False
@@ -145,8 +131,7 @@ class FileWork:
             state.begins_s, state.notes = str(self.sound.begins_s), self.sound.notes
             self._work.keep(next(state.entries()))
         self.sound.begins_s, self.sound.notes = Fraction(state.begins_s), list(state.notes)
-        samples = self._heard.samples
-        spans = spans_of(self._heard.read, samples, voice.cutting)
+        spans = spans_of(self._heard.read, self._heard.samples, voice.cutting)
         self._made = ConvertedVoice(
             heard=self._heard,
             source_peak=state.peak,
@@ -190,7 +175,8 @@ class FileWork:
         """Write the output, move it to its name, and remove the hidden folder."""
         output = self.task.output
         form = form_of(output)
-        wanted_hz = rate_hz if isinstance(rate_hz, int) else self._own_rate_hz(rate_hz)
+        own_hz = self.sound.rate_hz if rate_hz == "source" else self._voice.rate_hz
+        wanted_hz = rate_hz if isinstance(rate_hz, int) else own_hz
         rate = rate_for(form, min(max(wanted_hz, RATES_HZ[0]), RATES_HZ[1]))
         is_float = subtype_of(self.sound, form) == "FLOAT"
         finished = FinishedVoice(self._made, settings=self._voice.settings, rate_hz=rate, is_float=is_float)
@@ -219,9 +205,6 @@ class FileWork:
         except OSError as error:  # on Windows also if another program has it open
             raise SinkError(f"{output}: cannot be replaced ({error.strerror or error})") from error
         self.discard()
-
-    def _own_rate_hz(self, of: Literal["source", "model"]) -> int:
-        return self.sound.rate_hz if of == "source" else self._voice.rate_hz
 
     def close(self) -> None:
         """Close the files; the converted part stays on the disk, for --resume."""

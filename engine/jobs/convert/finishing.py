@@ -1,10 +1,8 @@
 """Turns the model's output into the final sound: spans joined, as loud as set, silent in pauses, never clipped.
 
 Its true peak (ITU-R BS.1770, annex 2: oversampled to 192 kHz) is at most -1 dBTP, as EBU R 128 has it. A float file
-holds more than full scale: there it may be as high as the source's.
-
-Reads the sound three times: for loudness, for the peak, for writing, because the peak is known only after a whole pass.
-It is read from the disk in blocks and is never in memory as a whole.
+holds more than full scale: there it may be as high as the source's. The sound is read from the disk in blocks, three
+times: for loudness, for the peak, for writing.
 """
 
 import itertools
@@ -51,9 +49,8 @@ class ConvertedVoice:
 
     def blocks(self) -> Iterator[np.ndarray]:
         """The joined voice, (n,) float32 at the model's rate, as long as the source."""
-        parts = (
-            self.converted.read(self.place_of(number), span.frames * self.hop) for number, span in enumerate(self.spans)
-        )
+        read, spans = self.converted.read, enumerate(self.spans)
+        parts = (read(self.place_of(number), span.frames * self.hop) for number, span in spans)
         left = round(self.source_s * self.rate_hz)
         for block in joined(self.spans, parts, self.hop):
             yield block[:left]
@@ -67,9 +64,7 @@ class FinishedVoice:
 
     def __init__(self, made: ConvertedVoice, *, settings: VoiceSettings, rate_hz: int, is_float: bool = False) -> None:
         """`rate_hz`: of the output file. `is_float`: it holds more than full scale."""
-        self._made = made
-        self._settings = settings
-        self._rate_hz = rate_hz
+        self._made, self._settings, self._rate_hz = made, settings, rate_hz
         self._points = self._rms_points()
         max_peak = max(MAX_TRUE_PEAK, made.source_peak * is_float)
         self._gain = np.float32(limiting_gain(self._true_peak(), max_peak))

@@ -57,18 +57,14 @@ FORMS = {
 # Read, also from folders, but written in another format.
 OTHER_SOUNDS = (".aac", ".ac3", ".amr", ".ape", ".dts", ".mp2", ".ra", ".snd", ".spx", ".tta", ".wma", ".wv", ".oga")
 OTHER_VIDEOS = (".3gp", ".asf", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".wmv")
-SOUND_INSTEAD, VIDEO_INSTEAD = ".wav", ".mkv"
 READ = (*FORMS, *OTHER_SOUNDS, *OTHER_VIDEOS)
 """Suffixes of the files that are read from a folder."""
 
 
 def name_for(source: Path) -> str:
-    """Output name for a source: the same if its format can be written, else with the suffix of a format that holds
-    any content."""
+    """Output name for a source: the same if its format can be written, else with the suffix of one that holds it."""
     suffix = source.suffix.lower()
-    if suffix in FORMS:
-        return source.name
-    return f"{source.name}{VIDEO_INSTEAD if suffix in OTHER_VIDEOS else SOUND_INSTEAD}"
+    return source.name if suffix in FORMS else f"{source.name}{'.mkv' if suffix in OTHER_VIDEOS else '.wav'}"
 
 
 def form_of(path: Path) -> Form:

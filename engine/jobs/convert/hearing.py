@@ -1,15 +1,11 @@
 """Converts any sound to the model's input, on the disk: mixed to mono, 16 kHz, without rumble.
 
-The channels become one voice that is as loud: ITU-R BS.775 and BS.1770.
-
-BS.775 says in what shares the loudspeakers are mixed. Depending on how alike the channels are, that mix is louder or
-softer than its source, so the source is measured first, and the mix takes its loudness. Two sides of opposite phase
-would cancel each other out; then only the louder one is taken.
-
-Loudness is BS.1770's: K-weighted, in blocks of 400 ms, without those below -70 LUFS or 10 LU below the mean. One matrix
-per block, the K-weighted covariance of the channels, tells the loudness of the source and of any mix of it. A mono
-sound plays from the centre; if the source has none it plays from all loudspeakers that the source plays from. So it
-counts twice for a stereo sound, and two equal channels give a voice equal to each.
+ITU-R BS.775 says in what shares the loudspeakers are mixed. That mix is louder or softer than its source, which is
+measured first, and the mix takes its loudness. Two sides of opposite phase would cancel each other out; then only the
+louder one is taken. Loudness is BS.1770's: K-weighted, in blocks of 400 ms, without those below -70 LUFS or 10 LU below
+the mean. One matrix per block, the K-weighted covariance of the channels, tells the loudness of the source and of any
+mix of it. A mono sound plays from the centre; if the source has none it plays from all loudspeakers that the source
+plays from. So it counts twice for a stereo sound, and two equal channels give a voice equal to each.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,6 +34,10 @@ SURROUND_GAIN = 1.41
 SHELF = (1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585)
 HIGH_PASS = (1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)
 """Numerators and denominators at 48 kHz (BS.1770-4, annex 1)."""
+
+FILTERED_AT_ONCE = 8 * RATE_HZ
+END = np.zeros(0, np.float32)
+HighPass = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,7 @@ def _speakers_of(sound: Sound) -> tuple[tuple[str, ...], str]:
 
 
 def _loudness_gains(speakers: tuple[str, ...]) -> np.ndarray:
-    """Gains of the channels' powers in the loudness: more for loudspeakers at the sides, none for bass."""
+    """Weights of the channels' powers in the loudness: more for loudspeakers at the sides, none for bass."""
     sides = ("SL", "SR") if "SL" in speakers else ("BL", "BR")
     return np.array([SURROUND_GAIN if name in sides else float(SHARES.get(name, 1.0) > 0) for name in speakers])
 
@@ -166,11 +166,9 @@ def _leave_opposite_side(weights: np.ndarray, covariance: np.ndarray, speakers: 
         return ""
     is_left = of_left >= of_right
     weights[right if is_left else left] = 0
-    correlation = of_both / np.sqrt(of_left * of_right)
-    return (
-        f"left and right have opposite phase (correlation {correlation:.2f}) and would cancel each other out: of the "
-        f"two only {'left' if is_left else 'right'} is converted"
-    )
+    opposite = f"left and right have opposite phase (correlation {of_both / np.sqrt(of_left * of_right):.2f})"
+    taken = "left" if is_left else "right"
+    return f"{opposite} and would cancel each other out: of the two only {taken} is converted"
 
 
 def _k_weighting(hz: np.ndarray) -> np.ndarray:
@@ -180,11 +178,6 @@ def _k_weighting(hz: np.ndarray) -> np.ndarray:
     for above, below in (SHELF, HIGH_PASS):
         gain *= np.abs(np.polyval(above[::-1], z) / np.polyval(below[::-1], z))
     return gain
-
-
-FILTERED_AT_ONCE = 8 * RATE_HZ
-END = np.zeros(0, np.float32)
-HighPass = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,14 +32,14 @@ VOICE_OPTIONS = {
 
 def rate_of(text: str) -> int | Literal["source", "model"]:
     """Parse `--rate`: source, model or a number; UsageError for anything else."""
-    if text == "source":
-        return "source"
-    if text == "model":
-        return "model"
     try:
-        return int(text)
+        return "source" if text == "source" else "model" if text == "model" else int(text)
     except ValueError:
         raise UsageError(f"--rate: {text} is neither source nor model nor a number of Hz (for example 48000)") from None
+
+
+def _switch(help: str, name: str) -> Any:
+    return option(None, help, flags=f"--{name}/--no-{name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +58,12 @@ class ConvertJob:
     cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
     threads: int | None = option(None, "CPU threads. (default: chosen by torch)")
-    """CPU threads of the model; None: chosen by torch, or one per actor on a cluster."""
+    """None: chosen by torch, or one per actor on a cluster."""
     batch_size: int | None = option(None, "Spans per batch. [RVC_BATCH_SIZE]", flags="--batch", metavar="N")
-    fp16: bool | None = option(None, "Half precision. [RVC_USE_FP16]", flags="--fp16/--no-fp16")
-    gpu_filter: bool | None = option(
-        None, "High-pass filter on the device. [RVC_GPU_FILTER]", flags="--gpu-filter/--no-gpu-filter"
-    )
-    gpu_retrieval: bool | None = option(
-        None, "Search the index on the device. [RVC_GPU_RETRIEVAL]", flags="--gpu-retrieval/--no-gpu-retrieval"
-    )
-    profiling: bool | None = option(
-        None, "Report the time of each stage. [RVC_PROFILING]", flags="--profile/--no-profile"
-    )
+    fp16: bool | None = _switch("Half precision. [RVC_USE_FP16]", "fp16")
+    gpu_filter: bool | None = _switch("High-pass filter on the device. [RVC_GPU_FILTER]", "gpu-filter")
+    gpu_retrieval: bool | None = _switch("Search the index on the device. [RVC_GPU_RETRIEVAL]", "gpu-retrieval")
+    profiling: bool | None = _switch("Report the time of each stage. [RVC_PROFILING]", "profile")
     """None in these five: taken from the environment (RVC_*), else chosen for the device."""
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
     resume: bool = option(False, RESUME, flags="--resume")
@@ -84,10 +78,8 @@ class ConvertJob:
         if self.overwrite and self.resume:
             raise UsageError("--overwrite and --resume contradict each other: replace existing files, or skip them")
         if self.cluster is not None and (self.gpu_filter or self.profiling):
-            raise UsageError(
-                "--cluster: the filter runs on this machine, and stages are not timed; leave out --gpu-filter and "
-                "--profile"
-            )
+            reason = "the filter runs on this machine, and stages are not timed"
+            raise UsageError(f"--cluster: {reason}; leave out --gpu-filter and --profile")
         for name, info in VOICE_OPTIONS.items():
             if not info.flags.endswith("autotune"):
                 param = lookup(f"/rvc/{name.removesuffix('_db')}")

@@ -55,11 +55,7 @@ def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> 
 def facts_of(converter: "VoiceConverter") -> VoiceFacts:
     model = converter.model
     return VoiceFacts(
-        settings=converter.settings,
-        options=converter.options,
-        cutting=converter.cutting,
-        hop=converter.hop,
-        rate_hz=converter.rate_hz,
+        **{name: getattr(converter, name) for name in ("settings", "options", "cutting", "hop", "rate_hz")},
         device=str(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
         pitch=model.pitch.name,

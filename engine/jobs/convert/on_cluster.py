@@ -85,11 +85,10 @@ class ClusterVoice:
     def __init__(
         self, job: ConvertJob, *, sounds_s: list[float] | None, environ: Mapping[str, str] = os.environ
     ) -> None:
-        """Takes seconds to minutes: Ray may have to be started, and every actor loads the model.
+        """See `open_pool`; ConfigError for wrong values in `environ`. `sounds_s`: lengths of the files, or None if not
+        all are known."""
+        from engine.models.rvc.highpass import high_pass_on_host
 
-        `sounds_s`: lengths of the files, or None if not all are known. UsageError if Ray is not installed; ModelError
-        or ChildError, in one line, for everything else; ConfigError for wrong values in `environ`.
-        """
         max_actors = None
         if sounds_s is not None:
             max_actors = max(1, sum(1 + int(seconds / SHORT.center_s) for seconds in sounds_s))
@@ -104,17 +103,12 @@ class ClusterVoice:
 
         self._pool = open_pool(job, recipe_of, piece_bytes=PIECE_BYTES, max_actors=max_actors)
         self.facts: VoiceFacts = self._pool.first.facts
+        self.high_pass = high_pass_on_host
         self.memory_mb, self.close = self._pool.memory_mb, self._pool.close
 
     @property
     def notes(self) -> list[str]:
         return self._pool.notes("converted", "sounds")
-
-    def high_pass(self, sound: np.ndarray) -> np.ndarray:
-        """(n,) at 16 kHz, high-pass filtered at 48 Hz."""
-        from engine.models.rvc.highpass import high_pass_on_host
-
-        return high_pass_on_host(sound)
 
     def pieces(self, work: FileWork) -> Iterator[WorkPiece[FileSpans]]:
         """The waiting spans of a file, in batches of one size; one batch without spans if nothing waits."""
@@ -137,9 +131,8 @@ class ClusterVoice:
             assert actor.loaded is not None
             own, first = actor.loaded.facts.pitch, self.facts.pitch
             if own != first:
-                raise ModelError(
-                    f"on {actor.machine}: pitch detection uses {own}, elsewhere {first}; choose one with --f0"
-                )
+                differs = f"pitch detection uses {own}, elsewhere {first}"
+                raise ModelError(f"on {actor.machine}: {differs}; choose one with --f0")
             return receive(piece.item, parts)
 
         return self._pool.map(pieces, received)

@@ -4,12 +4,9 @@ work = open_job(job)                  UsageError, SinkError, ModelError: everyth
 voice = load_voice(job, work)         seconds; None if nothing is to be converted
 report = run_job(job, work, voice)
 
-A run reads files ahead, converts their spans and finishes files on three threads; see jobs/kit/pipeline.py. Spans of
-several files share one queue, and those of one size are converted in a batch. Files are started in order and read only
-a little ahead, so that few unfinished ones occupy the disk.
-
-Two runs on one folder share its files: each locks those it is converting. A file locked by the other run is left for
-the end and polled then, until it exists or the other run has given it up and this one can convert it.
+A run reads files a little ahead, converts their spans and finishes files on three threads; see jobs/kit/pipeline.py.
+Spans of one size, of several files, are converted in a batch. Two runs on one folder share its files: a file that the
+other has locked is left for the end and polled then, until it exists or has been given up.
 """
 
 import itertools
@@ -72,12 +69,9 @@ def convert_files(
     on_file: OnFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
-    """Convert all files. MultiverseError in one line if nothing can be done.
-
-    `on_file` is called, on any thread, as soon as a file is done or has failed; the others continue. `on_progress` is
-    called after each batch, on this thread. `stop`, set by another thread or a signal, ends the run between two
-    batches: converted files are written, and the rest can be resumed.
-    """
+    """Convert all files. MultiverseError in one line if nothing can be done. `on_file` is called, on any thread, as
+    soon as a file is done or has failed; `on_progress` after each batch, on this thread. `stop` ends the run between
+    two batches: converted files are written, and the rest can be resumed."""
     work = open_job(job, on_file=on_file)
     return run_job(job, work, load_voice(job, work), on_progress=on_progress, on_file=on_file, stop=stop)
 
@@ -92,11 +86,15 @@ def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> Opene
     work = OpenedFiles(tasks=tasks_of(job), sounds={}, reports={}, before={})
     if not job.spec.random_shape and job.cluster is None:  # else the model is on other machines
         check(job.spec).require_complete()
+
+    def report(task: Task, state: State, reason: str = "") -> None:
+        work.reports[task] = _file_report(task, state, reason)
+        on_file(work.reports[task])
+
     for task in work.tasks:
         if job.resume and task.output.is_file():
             remove_leftover(task.output)
-            work.reports[task] = FileReport(source=str(task.source), output=str(task.output), state="kept")
-            on_file(work.reports[task])
+            report(task, "kept")
             continue
         try:
             if task.problem:
@@ -104,13 +102,13 @@ def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> Opene
             sound = open_sound(task.source)
             check_pictures(task.output, sound)
         except (AudioError, SinkError) as error:
-            work.reports[task] = FileReport(
-                source=str(task.source), output=str(task.output), state="failed", reason=str(error)
-            )
-            on_file(work.reports[task])
-        else:
-            _check_rate(job, task)
-            work.sounds[task], work.before[task] = sound, mark_of(task.output)
+            report(task, "failed", str(error))
+            continue
+        form = form_of(task.output)
+        if isinstance(job.rate_hz, int) and rate_for(form, job.rate_hz) != job.rate_hz:
+            allowed = ", ".join(map(str, form.rates_hz))
+            raise UsageError(f"--rate: {task.output.suffix} takes {allowed} Hz, not {job.rate_hz}")
+        work.sounds[task], work.before[task] = sound, mark_of(task.output)
     return work
 
 
@@ -137,8 +135,8 @@ def run_job(
     on_file: OnFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
-    """Convert the files of an open job with a model that may have served other jobs before; see `convert_files`.
-    Disconnects from a cluster."""
+    """Convert the files of an open job with a model that may have served others; see `convert_files`. Disconnects from
+    a cluster."""
     stop = stop or threading.Event()
     if voice is None:
         return _report_of_nothing(job, work)
@@ -160,9 +158,9 @@ def run_job(
         dtype=facts.dtype,
         pitch=facts.pitch if facts.has_pitch else "",
         batch_size=facts.options.batch_size,
-        sound_s=run.sound_s,
+        sound_s=run.times.sound_s,
         seconds=seconds,
-        speed=run.sound_s / max(seconds, 1e-9),
+        speed=run.times.sound_s / max(seconds, 1e-9),
         stages=() if isinstance(voice, ClusterVoice) else tuple(voice.profiler.as_json()),
         peak_memory_mb=run.device_mb or peak_process_mb(),
         memory_of="device" if run.device_mb else "process",
@@ -192,17 +190,14 @@ class ConvertRun:
         self._pipeline: Pipeline[FileWork, FileWork] = Pipeline(
             "convert", ahead=self._ahead, unwritten=UNWRITTEN, is_stopped=is_stopped
         )
-        self._works: dict[Task, FileWork] = {}
-        """Files that have a working folder on the disk."""
-        self._open: list[FileWork] = []
-        """Files with unconverted spans."""
+        self._works: dict[Task, FileWork] = {}  # with a working folder on the disk
+        self._open: list[FileWork] = []  # with unconverted spans
         self._last_size = 0
         self._reports: dict[Task, FileReport] = {}
         self._promised_s = {task: sound.promised_s or 0.0 for task, sound in opened.sounds.items()}
-        self._times = _Times()
+        self.times = _Times()
         self.device_mb = 0.0
-        self._is_ending = threading.Event()
-        """Set to stop the reader from waiting for another run."""
+        self._is_ending = threading.Event()  # stops the reader from waiting for another run
 
     def run(self) -> dict[Task, FileReport]:
         """Return a report per file; re-raises a thread's error, after which unfinished files can be resumed, too."""
@@ -215,11 +210,6 @@ class ConvertRun:
             if task not in self._reports:
                 self._report(task, "not begun")
         return self._reports
-
-    @property
-    def sound_s(self) -> float:
-        """Seconds of sound that were converted in this run."""
-        return self._times.sound_s
 
     def _hear_files(self) -> Iterator[FileWork]:
         """Run on the reader thread."""
@@ -247,7 +237,7 @@ class ConvertRun:
 
     def _hear_file(self, task: Task, *, was_elsewhere: bool) -> FileWork | None:
         """The file, read; None if its output exists already or the run was stopped. FolderBusyError if another run is
-        converting it; once that run has ended, a file it left unfinished is resumed."""
+        converting it; what that leaves unfinished is resumed."""
         sound, resume = self._sounds[task], self._job.resume or was_elsewhere
         work = FileWork(task, sound, self._facts, self._voice.high_pass, self._settings, resume=resume)
         if mark_of(task.output) not in (None, self._before[task]):
@@ -277,14 +267,13 @@ class ConvertRun:
                 if each.is_last:
                     yield each.work
                 if each.spans:
-                    self._times.end_batch(each.seconds)
+                    self.times.end_batch(each.seconds)
                     self._on_progress(self._progress())
 
     def _pieces(self, voice: ClusterVoice, files: Iterator[FileWork]) -> Iterator[WorkPiece[FileSpans]]:
-        """Run on the pool's thread. It reads a file's waiting spans before any is converted, and uses nothing else of
-        the file."""
+        """Run on the pool's thread. Uses nothing of a file but its waiting spans, before any is converted."""
         for work in files:
-            self._times.resumed_s += work.seconds - work.waiting_s
+            self.times.resumed_s += work.seconds - work.waiting_s
             for piece in voice.pieces(work):
                 if self._is_stopped() or work.is_closed:
                     break
@@ -303,17 +292,16 @@ class ConvertRun:
     def _convert_here(self, converter: "VoiceConverter", files: Iterator[FileWork]) -> Iterator[FileWork]:
         while not self._is_stopped():
             if not self._open or (len(self._pipeline.pieces) and len(self._open) < self._ahead):
-                work = next(files, None)
-                if work is None:
+                if (work := next(files, None)) is None:
                     return
-                self._times.resumed_s += work.seconds - work.waiting_s
+                self.times.resumed_s += work.seconds - work.waiting_s
                 self._open.append(work)
                 yield from self._take_converted()
             else:
                 batch = self._next_batch(self._facts.options.batch_size)
                 self._convert(converter, batch)
                 yield from self._take_converted()
-                self._times.end_batch(sum(span.frames for _, span in batch) * FRAME / RATE_HZ)
+                self.times.end_batch(sum(span.frames for _, span in batch) * FRAME / RATE_HZ)
                 self._on_progress(self._progress())
 
     def _next_batch(self, count: int) -> list[tuple[FileWork, Span]]:
@@ -375,21 +363,14 @@ class ConvertRun:
         self._on_file(report)
 
     def _report_of(self, task: Task, state: State, reason: str = "", seconds: float = 0.0) -> FileReport:
-        return FileReport(
-            source=str(task.source),
-            output=str(task.output),
-            state=state,
-            reason=reason,
-            seconds=seconds,
-            notes=tuple(self._sounds[task].notes),
-        )
+        return replace(_file_report(task, state, reason), seconds=seconds, notes=tuple(self._sounds[task].notes))
 
     def _progress(self) -> ConvertProgress:
-        done_s = self._times.sound_s + self._times.resumed_s
+        done_s = self.times.sound_s + self.times.resumed_s
         return ConvertProgress(
             done=done_s,
             expected=max(sum(self._promised_s.values()), done_s),
-            rate=self._times.speed,
+            rate=self.times.speed,
             files_done=len(self._reports),
             files=len(self._sounds),
         )
@@ -432,11 +413,8 @@ def _report_of_nothing(job: ConvertJob, work: OpenedFiles) -> ConvertReport:
     )
 
 
-def _check_rate(job: ConvertJob, task: Task) -> None:
-    form = form_of(task.output)
-    if isinstance(job.rate_hz, int) and rate_for(form, job.rate_hz) != job.rate_hz:
-        allowed = ", ".join(map(str, form.rates_hz))
-        raise UsageError(f"--rate: {task.output.suffix} takes {allowed} Hz, not {job.rate_hz}")
+def _file_report(task: Task, state: State, reason: str) -> FileReport:
+    return FileReport(source=str(task.source), output=str(task.output), state=state, reason=reason)
 
 
 def _settings_fingerprint(job: ConvertJob, facts: VoiceFacts) -> Fingerprint:

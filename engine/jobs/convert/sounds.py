@@ -68,7 +68,7 @@ class DecodedSound(DecodedTrack):
                 gathered, count, read = [], 0, read + count
         if count:
             yield np.concatenate(gathered, axis=1).T
-            read += count
+        read += count
         if not read:
             raise AudioError(f"{self.path}: it has no sound that can be decoded")
         if self.knows_its_length:
@@ -110,10 +110,8 @@ class FileSound:
 
     def __init__(self, path: Path, file: "soundfile.SoundFile") -> None:
         self.path = path
-        self.rate_hz: int = file.samplerate
-        self.channels: int = file.channels
+        self.rate_hz, self.channels, self.subtype = file.samplerate, file.channels, file.subtype
         self.layout = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels} channels")
-        self.subtype: str = file.subtype
         self.notes: list[str] = []
         self.promised_s = promised_frames(file) / self.rate_hz
 

@@ -24,19 +24,11 @@ from av.video.stream import VideoStream
 from engine.system.file_names import name_for_ffmpeg
 from engine.system.media_file import open_media
 
-# Tags that describe the file or the old sound itself.
-NOT_CARRIED = (
-    "encoder",
-    "encoded_by",
-    "major_brand",
-    "minor_version",
-    "compatible_brands",
-    "duration",
-    "itunsmpb",
-    "coding_history",
-    "umid",
-    "time_reference",
+NOT_CARRIED = set(
+    "encoder encoded_by major_brand minor_version compatible_brands duration itunsmpb coding_history umid "
+    "time_reference".split()
 )
+"""Tags that describe the file or the old sound itself."""
 NOT_CARRIED_PREFIXES = ("replaygain_", "r128_", "id3v2_priv")  # the new voice has another loudness
 MIME_TYPES = {"mjpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
 FRONT_COVER = 3  # picture type in ID3 and FLAC
@@ -71,17 +63,13 @@ class TagSource:
     def __init__(self, path: Path) -> None:
         self._container: InputContainer = open_media(path)
         covers = (each for each in self._container.streams.video if Disposition.attached_pic in each.disposition)
-        self._cover: VideoStream | None = next(covers, None)
-        self._cover_packet: Any = None
-        if self._cover is not None:
-            self._cover_packet = next((packet for packet in self._container.demux(self._cover) if packet.size), None)
-        if self._cover_packet is None:
-            self._cover = None
+        cover: VideoStream | None = next(covers, None)
+        packets = () if cover is None else self._container.demux(cover)
+        self._cover_packet: Any = next((packet for packet in packets if packet.size), None)
+        self._cover = None if self._cover_packet is None else cover
         self._copy: Stream | None = None
         self.tags = Tags(
-            texts=_texts_of(self._container),
-            chapters=self._container.chapters(),
-            has_cover=self._cover is not None,
+            texts=_texts_of(self._container), chapters=self._container.chapters(), has_cover=self._cover is not None
         )
 
     def add_to(self, into: OutputContainer, voice: AudioStream) -> None:
@@ -98,9 +86,8 @@ class TagSource:
             if name in ("ogg", "opus") and kind:
                 texts["METADATA_BLOCK_PICTURE"] = _picture_comment(cover, kind, bytes(self._cover_packet))
             elif name == "matroska" and kind:
-                into.add_attachment(
-                    f"cover.{kind.partition('/')[2].replace('jpeg', 'jpg')}", kind, bytes(self._cover_packet)
-                )
+                suffix = kind.partition("/")[2].replace("jpeg", "jpg")
+                into.add_attachment(f"cover.{suffix}", kind, bytes(self._cover_packet))
             elif name in COVERED and kind:
                 self._copy = into.add_stream_from_template(cover)
                 self._copy.disposition = cover.disposition
@@ -121,32 +108,27 @@ class TagSource:
 
 def read_tags(path: Path) -> Tags:
     """The tags of a file; empty if FFmpeg cannot read it."""
-    with contextlib.suppress(av.FFmpegError, OSError):
-        source = TagSource(path)
-        source.close()
+    with contextlib.suppress(av.FFmpegError, OSError), contextlib.closing(TagSource(path)) as source:
         return source.tags
     return Tags(texts={}, chapters=[], has_cover=False)
 
 
 def copy_with_tags(sound: Path, source: Path, into: Path, container: str, samples: int) -> None:
     """Write to `into` the packets of `sound` (`samples` long) with the tags of `source`. av.FFmpegError or OSError."""
-    tags = TagSource(source)
     options = {"avoid_negative_ts": "disabled", **CONTAINER_OPTIONS.get(container, {})}
-    try:
-        with (
-            av.open(name_for_ffmpeg(sound)) as read,
-            av.open(name_for_ffmpeg(into), "w", format=container, options=options) as written,
-        ):
-            track = read.streams.audio[0]
-            voice = written.add_stream_from_template(track)
-            tags.add_to(written, voice)
-            tags.mux_cover(written)
-            packets = (packet for packet in read.demux(track) if packet.dts is not None)
-            for packet in _exact(packets, samples) if container == "ogg" else packets:
-                packet.stream = voice
-                written.mux(packet)
-    finally:
-        tags.close()
+    with (
+        contextlib.closing(TagSource(source)) as tags,
+        av.open(name_for_ffmpeg(sound)) as read,
+        av.open(name_for_ffmpeg(into), "w", format=container, options=options) as written,
+    ):
+        track = read.streams.audio[0]
+        voice = written.add_stream_from_template(track)
+        tags.add_to(written, voice)
+        tags.mux_cover(written)
+        packets = (packet for packet in read.demux(track) if packet.dts is not None)
+        for packet in _exact(packets, samples) if container == "ogg" else packets:
+            packet.stream = voice
+            written.mux(packet)
 
 
 def lost_line(source: Tags, written: Path) -> list[str]:
@@ -156,8 +138,8 @@ def lost_line(source: Tags, written: Path) -> list[str]:
 
 
 def _exact(packets: Iterator[Any], samples: int) -> Iterator[Any]:
-    """Correct the timestamps of Vorbis in a short file. FFmpeg counts the first packet, which decodes to nothing, as
-    128 samples, and ignores that the last one is cut; libsndfile would then read fewer samples."""
+    """Correct the timestamps of Vorbis. FFmpeg counts the first packet, which decodes to nothing, as 128 samples, and
+    ignores that the last one is cut; libsndfile would then read fewer samples."""
     before = next(packets)
     shift = before.duration if before.pts == 0 else 0
     for packet in chain(packets, (None,)):
@@ -173,11 +155,11 @@ def _texts_of(container: InputContainer) -> dict[str, str]:
     texts = dict(container.metadata)
     if container.format.name == "ogg" and container.streams.audio:
         texts |= container.streams.audio[0].metadata
-    return {
-        name: text
-        for name, text in texts.items()
-        if name.lower() not in NOT_CARRIED and not name.lower().startswith(NOT_CARRIED_PREFIXES) and text.strip()
-    }
+
+    def is_carried(name: str) -> bool:
+        return name not in NOT_CARRIED and not name.startswith(NOT_CARRIED_PREFIXES)
+
+    return {name: text for name, text in texts.items() if is_carried(name.lower()) and text.strip()}
 
 
 def _chapter_comments(chapters: list[Any]) -> dict[str, str]:

@@ -12,6 +12,9 @@ from engine.jobs.kit.option_range import check_no_stream
 from engine.system.folder_files import list_files
 from engine.system.work_folder import check_place
 
+Mark = tuple[int, int, int] | None
+"""Identity of a file (inode, size, time), to detect that it was replaced; None if it does not exist."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -19,10 +22,6 @@ class Task:
     output: Path
     problem: str = ""
     """Why the source cannot be read, in one line."""
-
-
-Mark = tuple[int, int, int] | None
-"""Identity of a file (inode, size, time), to detect that it was replaced; None if it does not exist."""
 
 
 def mark_of(output: Path) -> Mark:
@@ -92,7 +91,6 @@ def _check(tasks: list[Task], job: ConvertJob) -> None:
         if output.is_dir():
             raise UsageError(f"{output}: is a folder")
         if output.exists() and not (job.overwrite or job.resume):
-            raise UsageError(
-                f"{output}: exists already; --overwrite replaces it, --resume skips it and converts the rest"
-            )
+            hint = "--overwrite replaces it, --resume skips it and converts the rest"
+            raise UsageError(f"{output}: exists already; {hint}")
         check_place(output)

@@ -47,8 +47,7 @@ class SoundWriter(Protocol):
     def write(self, sound: np.ndarray) -> None:
         """Write the next (n,) float32, -1..1."""
 
-    def close(self) -> None:
-        """Complete the file."""
+    def close(self) -> None: ...
 
     def discard(self) -> None:
         """Close without completing; the caller removes the file."""
@@ -56,9 +55,7 @@ class SoundWriter(Protocol):
 
 def open_writer(path: Path, form: Form, rate_hz: int, sound: Sound) -> SoundWriter:
     """A writer of this format; the suffix of `path` does not matter. `sound`: the source."""
-    if form.codec:
-        return ContainerWriter(path, form, rate_hz, sound)
-    return FileWriter(path, form, rate_hz, sound)
+    return (ContainerWriter if form.codec else FileWriter)(path, form, rate_hz, sound)
 
 
 def check_pictures(output: Path, sound: Sound) -> None:
@@ -69,15 +66,12 @@ def check_pictures(output: Path, sound: Sound) -> None:
     with open_media(sound.path) as source:
         for stream in source.streams.video:
             if Disposition.attached_pic not in stream.disposition and not can_hold(form.container, stream):
-                raise SinkError(
-                    f"{output}: the pictures of {sound.path} ({codec_name(stream)}) cannot be copied into this format; "
-                    "name an .mkv, which holds any"
-                )
+                pictures = f"the pictures of {sound.path} ({codec_name(stream)})"
+                hint = "cannot be copied into this format; name an .mkv, which holds any"
+                raise SinkError(f"{output}: {pictures} {hint}")
         if form.container not in HIDES and source.streams.video and begins_between_keys(source):
-            raise SinkError(
-                f"{output}: {sound.path} begins with a cut between two key frames (an edit list), which this format "
-                "cannot hold; name an .mp4 or .mov"
-            )
+            cut = f"{sound.path} begins with a cut between two key frames (an edit list)"
+            raise SinkError(f"{output}: {cut}, which this format cannot hold; name an .mp4 or .mov")
 
 
 def subtype_of(sound: Sound, form: Form) -> str:
@@ -124,9 +118,8 @@ class FileWriter:
         except (av.FFmpegError, OSError, ValueError) as error:  # ValueError: a codec that the format does not support
             with contextlib.suppress(OSError):  # it is removed with its folder
                 remove_file(tagged, missing_ok=True)
-            self.notes.append(
-                f"its title, cover and the like are left out ({getattr(error, 'strerror', None) or error})"
-            )
+            reason = getattr(error, "strerror", None) or error
+            self.notes.append(f"its title, cover and the like are left out ({reason})")
         else:
             self.notes += lost_line(tags, self._path)
 
@@ -135,11 +128,7 @@ class FileWriter:
             self._file.close()
 
     def _one_line(self) -> AbstractContextManager[None]:
-        def line(error: Any) -> str:
-            reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
-            return f"{self._path}: cannot be written ({str(reason).rstrip('.')})"
-
-        return translate_errors(dict.fromkeys(self._failures, line), as_=SinkError)
+        return _one_line(self._path, *self._failures)
 
 
 class ContainerWriter:
@@ -147,19 +136,16 @@ class ContainerWriter:
 
     def __init__(self, path: Path, form: Form, rate_hz: int, sound: Sound) -> None:
         self.notes: list[str] = []
-        self._path = path
-        self._rate_hz = rate_hz
-        self._written = 0
-        self._begins = 0
+        self._path, self._rate_hz = path, rate_hz
+        self._written = self._begins = 0
         self._copy: StreamCopy | None = None
         self._tags: TagSource | None = None
         options = dict(SAME_BYTES)
         if form.container in ("mp4", "mov"):
             options |= form.options | {"movie_timescale": str(rate_hz)}
+        name = name_for_ffmpeg(path)
         with self._one_line():
-            self._container: OutputContainer = av.open(
-                name_for_ffmpeg(path), "w", format=form.container, options=options
-            )
+            self._container: OutputContainer = av.open(name, "w", format=form.container, options=options)
         try:
             with self._one_line():
                 if sound.has_video:
@@ -238,10 +224,15 @@ class ContainerWriter:
                 self.notes.append(f"{track_name(stream)} is copied, not converted")
 
     def _one_line(self) -> AbstractContextManager[None]:
-        def line(error: Any) -> str:
-            return f"{self._path}: cannot be written ({error.strerror or error})"
+        return _one_line(self._path, av.FFmpegError, OSError)
 
-        return translate_errors({av.FFmpegError: line, OSError: line}, as_=SinkError)
+
+def _one_line(path: Path, *failures: type[Exception]) -> AbstractContextManager[None]:
+    def line(error: Any) -> str:
+        reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
+        return f"{path}: cannot be written ({str(reason).rstrip('.')})"
+
+    return translate_errors(dict.fromkeys(failures, line), as_=SinkError)
 
 
 def _left_out(sound: Sound) -> list[str]:

@@ -39,10 +39,8 @@ def differences(before: Fingerprint, now: Fingerprint, *, but: Iterable[str] = (
 
 def difference(before: Any, now: Any) -> str:
     """`was 5, is 20`, or `has changed` for values that are too long to show."""
-    values = [
-        "not given" if value is None else value if isinstance(value, str) and value else _text(value)
-        for value in (before, now)
-    ]
+    shown = [value if isinstance(value, str) and value else _text(value) for value in (before, now)]
+    values = ["not given" if value is None else text for value, text in zip((before, now), shown, strict=True)]
     is_list = isinstance(now, list | dict) and not _is_range(now)
     is_shown = all(len(value) <= MAX_SHOWN for value in values) and not is_list
     return f"was {values[0]}, is {values[1]}" if is_shown else "has changed"

@@ -3,10 +3,8 @@ resumed, even after kill -9.
 
 The journal is lines of JSON, appended: a head with the run's fingerprint, then one entry per finished item, written
 after the item itself. A truncated last line, after a kill or on a full disk, is ignored, and removed when the run is
-resumed.
-
-Appending does not call fsync: the operating system keeps what a killed process has written. A power cut may lose the
-newest entries, and that work is done again; it may also damage the files, so entries carry a checksum of them.
+resumed. Appending does not call fsync: a power cut may lose the newest entries, and that work is done again; it may
+also damage the files, so entries carry a checksum of them.
 """
 
 import contextlib
@@ -29,8 +27,6 @@ from engine.system.work_folder import LOCK, WorkFolder
 NAME = "journal.jsonl"
 FORMAT = 3  # version of the file format; other versions are not read
 MAX_LINE_BYTES = 64 << 20  # of one picture with all its objects
-
-
 RESUME_HINT = "finished work is kept: continue with --resume"
 
 
@@ -45,11 +41,9 @@ class JobFolder:
     def __init__(
         self, output: Path, fingerprint: Fingerprint, *, at: Path | None = None, can_resume: bool = True
     ) -> None:
-        """Keeps the files of an interrupted run until `begin`. `at`: the folder, unless it is the one beside the
-        output. `can_resume`: False for a live source, which cannot be read again."""
-        self.output = output
-        self.fingerprint = fingerprint
-        self._can_resume = can_resume
+        """Keeps the files of an interrupted run until `begin`. `at`: the folder, unless beside the output.
+        `can_resume`: False for a live source, which cannot be read again."""
+        self.output, self.fingerprint, self._can_resume = output, fingerprint, can_resume
         self._place = WorkFolder(output, at=at or work_folder_of(output))
         self.path = self._place.path
         self._journal = self.path / NAME
@@ -58,11 +52,9 @@ class JobFolder:
     @property
     def kept_fingerprint(self) -> Fingerprint | None:
         """The fingerprint of the run that was interrupted, or None if there was none or its journal is unreadable."""
-        head = next(self._lines(), None)
-        if head is None or head.get("format") != FORMAT:
-            return None
+        head = next(self._lines(), {})
         fingerprint = head.get("fingerprint")
-        return fingerprint if isinstance(fingerprint, dict) else None
+        return fingerprint if head.get("format") == FORMAT and isinstance(fingerprint, dict) else None
 
     def kept(self) -> Iterator[dict[str, Any]]:
         """The journal entries of the finished work, as passed to `keep`; read lazily because there may be many."""
@@ -145,9 +137,8 @@ class JobFolder:
             text = str(error)
             if not isinstance(error, SinkError):
                 text = f"{self.output}: cannot be written ({error.strerror or error})"
-            raise SinkError(
-                f"{text}; {RESUME_HINT}" if self._can_resume and "--resume" not in text else text
-            ) from error
+            hint = f"; {RESUME_HINT}" if self._can_resume and "--resume" not in text else ""
+            raise SinkError(f"{text}{hint}") from error
 
 
 def _line(values: dict[str, Any]) -> str:

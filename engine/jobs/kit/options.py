@@ -7,8 +7,10 @@ another package gets its options from a table, `{"pitch": OptionInfo(...)}`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from engine.jobs.kit.option_range import check_number
 
 # Help texts that every command shares.
 RESUME = "Continue an interrupted run."
@@ -40,6 +42,14 @@ class OptionInfo:
     is_configured: bool = False
     """True if the value comes from a configuration file, or else the field's default, when the option is absent."""
     shows_default: bool = True
+
+
+def check_ranges(job: Any) -> None:
+    """Raise UsageError for a value of a job's dataclass outside the range that its option declares."""
+    for each in fields(job):
+        info, value = each.metadata.get("option"), getattr(job, each.name)
+        if info is not None and info.low is not None and value is not None:
+            check_number(info.flags or f"--{each.name.replace('_', '-')}", value, info.low, info.high)
 
 
 def option(default: Any, help: str, **info: Any) -> Any:

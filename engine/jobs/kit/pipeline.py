@@ -4,12 +4,10 @@
     caller's thread  work(pieces)    yields results, in the order to be written
     writer thread    write(results)  takes each result   at most `unwritten` queued
 
-Reading and writing overlap with the work, and the two bounded queues give backpressure: a slow writer blocks the work,
-slow work blocks the reader. `work` gets an iterator and returns one, so it may keep several pieces in flight in other
-processes or on other machines.
-
-An error on any thread ends the other two and is raised by `run`. A stop (`is_stopped`) ends the work between two
-results; results made until then are still written.
+The two bounded queues give backpressure: a slow writer blocks the work, slow work blocks the reader. `work` gets an
+iterator and returns one, so it may keep several pieces in flight in other processes or on other machines. An error on
+any thread ends the other two and is raised by `run`. A stop (`is_stopped`) ends the work between two results; results
+made until then are still written.
 """
 
 import time
@@ -38,8 +36,7 @@ class Pipeline(Generic[Piece, Result]):
         """Seconds spent reading pieces."""
         self.last_wait_s = 0.0
         """Seconds the caller waited at the end for the writer."""
-        self._name = name
-        self._is_stopped = is_stopped
+        self._name, self._is_stopped = name, is_stopped
 
     def run(
         self,
@@ -51,11 +48,9 @@ class Pipeline(Generic[Piece, Result]):
         on_worked: Callable[[], object] = lambda: None,
         stop_reading: Callable[[], object] = lambda: None,
     ) -> None:
-        """Run to the end; re-raises an error of any of the threads.
-
-        `on_result` is called on this thread after each result is queued for the writer, `on_worked` after the last one.
-        `stop_reading` must unblock a reader that waits for its source; it is called after the work, and after an error.
-        """
+        """Run to the end; re-raises an error of any of the threads. `on_result` is called on this thread after each
+        result is queued for the writer, `on_worked` after the last one. `stop_reading` must unblock a reader that waits
+        for its source; it is called after the work, and after an error."""
         reader = Worker(f"{self._name} reader", lambda: self._read(read()), self.pieces)
         writer = Worker(f"{self._name} writer", lambda: write(self.results.items()), self.results, self.pieces)
         reader.start()

@@ -1,7 +1,7 @@
 """Connects to a Ray cluster (`--cluster`), or starts one on this machine alone, which ends with the run.
 
-Ray's own `auto` joins any Ray process it finds on the machine. That may be the private cluster of another run, and our
-run would die with it. So our `auto` uses only a cluster the user has named: RAY_ADDRESS, or the last `ray start`.
+Ray's own `auto` joins any Ray process on the machine, even the private cluster of another run, with which our run would
+die. So our `auto` uses only a cluster the user has named: RAY_ADDRESS, or the last `ray start`.
 """
 
 import contextlib
@@ -79,10 +79,8 @@ def require_ray() -> None:
 
 
 def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> Connection:
-    """Connect to `cluster`, auto or HOST:PORT. UsageError or ChildError, in one line, if there is none.
-
-    For our own cluster: `cpus`, None for all; `actor_bytes`, the space each actor needs in the object store.
-    """
+    """Connect to `cluster`, auto or HOST:PORT. UsageError or ChildError, in one line, if there is none. For our own
+    cluster: `cpus`, None for all; `actor_bytes`, the space each actor needs in the object store."""
     require_ray()
     address, named = cluster, f"--cluster {cluster}"
     if cluster == "auto":
@@ -146,18 +144,15 @@ def check_answer(address: str, named: str) -> None:
     """UsageError unless `address` is HOST:PORT, ChildError if nothing answers there."""
     host, _, port = address.rpartition(":")
     if "//" in address:
-        raise UsageError(
-            f"{named}: Ray Client addresses are not supported; make this machine part of the cluster "
-            "(ray start --address=HOST:6379), then give --cluster auto"
-        )
+        hint = "make this machine part of the cluster (ray start --address=HOST:6379), then give --cluster auto"
+        raise UsageError(f"{named}: Ray Client addresses are not supported; {hint}")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise UsageError(f"{named}: neither auto nor HOST:PORT (for example 10.0.0.1:6379)")
     try:
         socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
     except OSError as error:
-        reason = error.strerror or error
-        start = f"ray start --head --port={port}"
-        raise ChildError(f"{named}: nothing answers there ({reason}); start it with: {start}") from None
+        dead = f"nothing answers there ({error.strerror or error})"
+        raise ChildError(f"{named}: {dead}; start it with: ray start --head --port={port}") from None
     except ValueError:  # such as two dots in a row or a label of more than 63 characters
         raise UsageError(f"{named}: not a host name") from None
 
@@ -213,11 +208,8 @@ def _end_own_cluster(
 
 @contextlib.contextmanager
 def _process_state_kept(variables: Mapping[str, str]) -> Iterator[Callable[[], str]]:
-    """Wrap Ray's import and start, which change signals and stderr. Sets `variables` in the environment for that time,
-    without overriding the user's.
-
-    Captures stderr of Python and C++. Yields a function that returns the text captured so far.
-    """
+    """Wrap Ray's import and start, which change signals and stderr, with these variables in addition to the user's.
+    Yields a function that returns what was written to stderr, by Python or C++, so far."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     added = {name: value for name, value in variables.items() if name not in os.environ}
 

@@ -2,8 +2,7 @@
 
 An `ActorPool` starts an actor wherever a machine has free resources. Results come in the order of the pieces, and each
 actor has two: one being processed, one being sent; or as they are made, and each has one. A dead actor is replaced and
-its pieces go to others; a piece that killed three actors ends the run, and after three failed starts, such as on
-machines with too little memory for the model, no more are started.
+its pieces go to others; a piece that killed three actors ends the run, and after three failed starts no more are made.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from engine.errors import (
     ChildError,
@@ -40,6 +39,9 @@ RESOURCES = {"num_gpus": "GPU", "num_cpus": "CPU"}  # of an actor's request and 
 
 Item = TypeVar("Item")
 Output = TypeVar("Output")
+Job = TypeVar("Job", bound=Any)
+Recipe = Callable[[], "PieceWorker"]
+"""Loads a model and warms it up; raises one of our errors if the user can fix the cause. Pickled: settings only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +70,6 @@ class PieceWorker(Protocol):
         """MiB of the device; None on a CPU."""
 
 
-Recipe = Callable[[], PieceWorker]
-"""Loads a model and warms it up; raises one of our errors if the user can fix the cause. Pickled: settings only."""
-
-
 class ActorPlace(NamedTuple):
     machine: str
     pid: int
@@ -80,7 +78,7 @@ class ActorPlace(NamedTuple):
 
 
 class PoolActor:
-    """The class that Ray instantiates on the machines of a cluster. Calls run one after the other on one thread."""
+    """Ray makes it on the machines of a cluster. Calls run one after the other on one thread."""
 
     def place(self) -> ActorPlace:
         return ActorPlace(socket.gethostname(), os.getpid(), package_version())
@@ -175,10 +173,8 @@ def share_of(
     threads: int | None = None,
     max_actors: int | None = None,
 ) -> ActorShare:
-    """Choose an actor's share of a machine for `--device` and `--threads`: one GPU, or cores. Pure.
-
-    UsageError or ModelError, with the words for the cluster, if no machine has such a device.
-    """
+    """An actor's share of a machine for `--device` and `--threads`: one GPU, or cores. UsageError or ModelError, with
+    the words for the cluster, if no machine has such a device."""
     has_cards = any(resources.get("GPU", 0.0) >= 1.0 for resources in machines)
     if device.startswith("cuda:"):
         raise UsageError(f"--device {device}: on a cluster each actor is given its card; give --device cuda")
@@ -193,26 +189,11 @@ def share_of(
     return ActorShare({"num_cpus": threads}, "cpu", threads, max_actors)
 
 
-class ClusterJob(Protocol):
-    """A job's dataclass."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def cluster(self) -> str | None: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def threads(self) -> int | None: ...
-
-
-Job = TypeVar("Job", bound=ClusterJob)
-
-
 def open_pool(
     job: Job, recipe_of: Callable[[Job], Recipe], *, piece_bytes: int, max_actors: int | None = None
 ) -> "ActorPool":
-    """The pool of a job's model; `recipe_of` gets the job as an actor runs it."""
+    """The pool of a model; see `ActorPool`. `job`: a dataclass with cluster, device and threads; `recipe_of` gets it as
+    an actor runs it."""
 
     def recipe_for(share: ActorShare) -> Recipe:
         return recipe_of(replace(job, cluster=None, device=share.device, threads=share.threads))
@@ -233,12 +214,9 @@ class ActorPool:
         piece_bytes: int,
         is_ordered: bool = True,
     ) -> None:
-        """Connect, start the actors, and return when one is warm: seconds to minutes. `piece_bytes`: of a payload.
-
-        `is_ordered`: outputs come in the order of the pieces; else as they are made, and no actor waits for another.
-
-        UsageError if Ray is not installed; ModelError or ChildError, in one line, for everything else.
-        """
+        """Connect, start the actors, and return when one is warm: seconds to minutes. UsageError if Ray is not
+        installed; ModelError or ChildError, in one line, for everything else. `piece_bytes`: of a payload.
+        `is_ordered`: outputs come in the order of the pieces; else as they are made, and no actor waits for another."""
         self.actors: list[Actor] = []
         self.lost: list[str] = []
         """Why actors were lost, a line each."""
@@ -313,12 +291,9 @@ class ActorPool:
     def map(
         self, pieces: Iterator[WorkPiece[Item]], receive: Callable[[Actor, WorkPiece[Item], Any], Output]
     ) -> Generator[Output | None, None, None]:
-        """Yield one output per piece, and None about every 0.1 s. May be called again after the iterator has ended or
-        was closed.
-
+        """Yield one output per piece, and None about every 0.1 s. May be called again when the iterator has ended.
         `receive` turns each result into an output as soon as it arrives, so out of order. It must copy arrays that it
-        keeps: they occupy the object store while they are referenced, and disappear with Ray.
-        """
+        keeps: they occupy the object store while they are referenced, and disappear with Ray."""
         line: deque[WorkPiece[Item]] = deque()
         self._had_actor_s = time.perf_counter()  # the last map may have lost them all, long ago
         try:
@@ -402,9 +377,8 @@ class ActorPool:
         if any(actor.place is not None for actor in self.actors):
             self._had_actor_s = now_s
         elif now_s - self._had_actor_s > NO_ACTOR_S:
-            raise ChildError(
-                f"no actor has started for {NO_ACTOR_S:.0f} s on {self.words}: nothing is free; see: ray status"
-            )
+            idle = f"no actor has started for {NO_ACTOR_S:.0f} s on {self.words}"
+            raise ChildError(f"{idle}: nothing is free; see: ray status")
         is_starting = len(self.warm) < len(self.actors)
         if now_s - self._polled_s < POLL_INTERVAL_S or is_starting or self._failed_starts >= MAX_FAILED_STARTS:
             return
@@ -417,15 +391,11 @@ class ActorPool:
             self.actors.append(Actor(handle=handle, place_ref=place_ref, load_ref=load_ref))
 
     def _room(self) -> int:
-        """Number of actors that fit on the whole cluster, ignoring other jobs.
-
-        Ray does not say on which machines the model does not fit, so each that was met is counted as one actor.
-        """
-        wanted = {RESOURCES[name]: count for name, count in self._share.needs.items()}
-        room = sum(
-            min(int(resources.get(name, 0.0) // count) for name, count in wanted.items())
-            for resources in self._connection.machines()
-        )
+        """Number of actors that fit on the whole cluster, ignoring other jobs. Ray does not say on which machines the
+        model does not fit, so each that was met is counted as one actor."""
+        wanted = self._share.needs.items()
+        machines = self._connection.machines()
+        room = sum(min(int(each.get(RESOURCES[name], 0.0) // count) for name, count in wanted) for each in machines)
         room = max(room - self._unusable, 0)
         return room if self._share.max_actors is None else min(room, self._share.max_actors)
 
@@ -451,10 +421,8 @@ class ActorPool:
     def _lose(
         self, actor: Actor, error: Exception, failed: WorkPiece[Any] | None = None, *, is_unusable: bool = False
     ) -> None:
-        """Remove an actor after this error; its pieces go to others. Raises the error that ends the run.
-
-        `failed`: the piece whose answer this is. `is_unusable`: no other may be started in its place.
-        """
+        """Remove an actor after this error; its pieces go to others. Raises the error that ends the run. `failed`: the
+        piece whose answer this is. `is_unusable`: no other may be started in its place."""
         cause = getattr(error, "cause", None)  # what the actor itself raised; None if it died
         is_told = isinstance(cause, ActorError)
         reason = ray_reason(error) if cause is None else str(cause) if is_told else in_one_line(cause)
@@ -495,11 +463,8 @@ def gathered(items: Iterator[Item], count: int) -> Iterator[tuple[Item, ...]]:
 
 
 def with_heartbeat(items: Iterator[Item]) -> Generator[Item | None, None, None]:
-    """Yield each item, and None after every 0.1 s without one, so that the caller can do other work meanwhile.
-
-    Nothing is read ahead: the next item is requested only when the caller asks for it. `items` is advanced on another
-    thread, which the interpreter joins at exit: an iterator that may block must end when its source is aborted.
-    """
+    """Yield each item, and None after every 0.1 s without one. Nothing is read ahead. `items` is advanced on another
+    thread, which the interpreter joins at exit: an iterator that may block must end when its source is aborted."""
     thread, end = ThreadPoolExecutor(1, thread_name_prefix="feeder"), object()
     try:
         while True:

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+Progress = TypeVar("Progress", bound="JobProgress")
+OnProgress = Callable[[Progress], object]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
@@ -24,16 +27,12 @@ class JobProgress:
         return None if self.expected is None or not self.rate else max(self.expected - self.done, 0) / self.rate
 
 
-Progress = TypeVar("Progress", bound=JobProgress)
-OnProgress = Callable[[Progress], object]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
     is_interrupted: bool
-    """True if the run ended before everything was done; --resume continues it."""
+    """It ended before everything was done; --resume continues it."""
     seconds: float
-    """Duration of the run, without the time to load the model."""
+    """Without the time to load the model."""
     peak_memory_mb: float
     memory_of: str
     """`device`, or `process`: main memory of this process."""

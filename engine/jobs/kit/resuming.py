@@ -24,46 +24,36 @@ def check_start(
     may_differ: Iterable[str] = (),
 ) -> str:
     """UsageError if the existing files may be neither replaced nor resumed. Returns a note if `resume` finds nothing to
-    continue, else "".
-
-    `existing`: the outputs that exist. `is_ours`: True for one that the interrupted run wrote. `may_differ`: keys of
-    the fingerprint that may change when a run is resumed.
-    """
+    continue, else "". `existing`: the outputs that exist. `is_ours`: True for one that the interrupted run wrote.
+    `may_differ`: keys of the fingerprint that may change when a run is resumed."""
     before = work.kept_fingerprint
     difference = "" if before is None else differences(before, work.fingerprint, but=may_differ)
     can_resume = before is not None and not difference
     first = existing[0] if existing else str(work.output)
     if resume:
         if difference and (work.has_kept or existing):
-            raise UsageError(
-                f"{work.output}: cannot resume, this run differs from the interrupted one: {difference}; give the same "
-                "options, or --overwrite instead of --resume to start again"
-            )
+            differs = f"cannot resume, this run differs from the interrupted one: {difference}"
+            hint = "give the same options, or --overwrite instead of --resume to start again"
+            raise UsageError(f"{work.output}: {differs}; {hint}")
         if can_resume:
             foreign = [] if overwrite else [name for name in existing if not is_ours(Path(name))]
             if not foreign:
                 return ""
-            raise UsageError(
-                f"{foreign[0]}: was not written by the interrupted run; --resume together with --overwrite replaces it"
-            )
+            hint = "--resume together with --overwrite replaces it"
+            raise UsageError(f"{foreign[0]}: was not written by the interrupted run; {hint}")
         if existing and not overwrite:
-            raise UsageError(
-                f"{first}: exists already, and there is no interrupted run to resume; --overwrite replaces it"
-            )
+            alone = "exists already, and there is no interrupted run to resume"
+            raise UsageError(f"{first}: {alone}; --overwrite replaces it")
         return f"{work.output}: no interrupted run to resume; started from the beginning"
     if overwrite:
         return ""
     resume_hint = ", --resume continues the interrupted run" if can_resume else ""
     if existing:
         raise UsageError(f"{first}: exists already; --overwrite replaces it{resume_hint}")
-    if can_resume and work.has_kept:
-        raise UsageError(
-            f"{work.output}: there is an interrupted run of this job; --overwrite starts again{resume_hint}"
-        )
     if work.has_kept:
-        raise UsageError(
-            f"{work.output}: there is an interrupted run of another job ({difference}); --overwrite discards it"
-        )
+        another = f"another job ({difference}); --overwrite discards it"
+        of = f"this job; --overwrite starts again{resume_hint}" if can_resume else another
+        raise UsageError(f"{work.output}: there is an interrupted run of {of}")
     return ""
 
 

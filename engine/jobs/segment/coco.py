@@ -5,6 +5,7 @@ is ASCII: pycocotools opens it in the machine's own encoding, and a picture's na
 """
 
 import json
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,7 @@ class CocoFile:
     """Category ids are prompt numbers; `track_id` is written in track mode only."""
 
     def __init__(
-        self,
-        path: Path,
-        pictures: Pictures,
-        prompts: tuple[str, ...],
-        made_with: MadeWith | None,
-        *,
-        is_tracked: bool,
+        self, path: Path, pictures: Pictures, prompts: tuple[str, ...], made_with: MadeWith | None, *, is_tracked: bool
     ) -> None:
         self.path = path
         self.notes: list[str] = []
@@ -76,10 +71,8 @@ class CocoFile:
         self._whole.publish()
 
     def discard(self) -> None:
-        try:
+        with suppress(OSError):  # flushing may have failed
             self._file.close()
-        except OSError:  # flushing may have failed
-            pass
         self._whole.discard()
 
     def _annotation(self, result: Result, place: int) -> dict[str, Any]:
@@ -103,11 +96,8 @@ class CocoFile:
 
 
 def run_lengths(part: np.ndarray, left: int, top: int, height: int, width: int) -> list[int]:
-    """COCO's uncompressed RLE: pixels outside, inside, outside ... down each column and then to the next.
-
-    `part` (rows, columns) of 0 and 1 is at `left`, `top` in a picture (height, width) that is 0 elsewhere. Only this
-    part is scanned, because the whole picture would take ten times as long.
-    """
+    """COCO's uncompressed RLE: pixels outside, inside, outside ... down each column and then to the next. `part` (rows,
+    columns) of 0 and 1 is at `left`, `top` in a picture (height, width) that is 0 elsewhere, and only it is scanned."""
     columns = np.zeros((part.shape[1], part.shape[0] + 2), np.int8)
     columns[:, 1:-1] = part.T
     xs, ys = np.nonzero(np.diff(columns, axis=1))  # alternating: first pixel of a run, first pixel after it

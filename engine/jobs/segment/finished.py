@@ -3,13 +3,11 @@
     .out.mp4.segment/    lock, journal.jsonl, masks.bin, tracker_000123.pt
 
 The masks of each finished batch are appended to masks.bin, then a journal entry records their offset. Outputs are not
-kept: a video encoder cannot continue in the middle of a file, and painting and encoding cost little compared with the
-model. A resumed run reads the masks of the finished pictures from here and writes all outputs from the first picture
-on, so that they are byte-identical to those of an uninterrupted run.
+kept: a video encoder cannot continue in the middle of a file. A resumed run reads the masks of the finished pictures
+from here and writes all outputs from the first picture on, byte-identical to those of an uninterrupted run.
 
-In track mode the next picture depends on the tracker's memory of all pictures before. Running the tracker over them
-again would take as long as the first run, so its exact state is saved every CHECKPOINT_S, and pictures after the newest
-checkpoint are segmented again.
+In track mode the next picture depends on the tracker's memory of all before. So its exact state is saved every
+CHECKPOINT_S, and pictures after the newest checkpoint are segmented again.
 """
 
 import zlib
@@ -65,10 +63,8 @@ class FinishedBatches:
                 return
             entry = next(entries)
             if [picture.number for picture in batch.pictures] != entry["pictures"]:
-                raise SourceError(
-                    f"{self.work.output}: cannot resume, the pictures of the source have changed; --overwrite "
-                    "instead of --resume starts again"
-                )
+                changed = f"{self.work.output}: cannot resume, the pictures of the source have changed"
+                raise SourceError(f"{changed}; --overwrite instead of --resume starts again")
             content = self._content(entry["masks"])
             assert content is not None  # checked when the run was resumed
             found = list(_unpacked(entry["found"], zlib.decompress(content)))
@@ -153,12 +149,8 @@ class FinishedBatches:
     def _content(self, place: list[int]) -> bytes | None:
         """Compressed masks; None if their checksum does not match."""
         first, size, crc = place
-        with suppress(OSError), open_regular(self._masks) as file:
-            file.seek(first)
-            content = file.read(size)
-            if len(content) == size and zlib.crc32(content) == crc:
-                return content
-        return None
+        content = _read(self._masks, first, size)
+        return content if content and (len(content), zlib.crc32(content)) == (size, crc) else None
 
 
 def segment_fingerprint(job: SegmentJob, pictures: Pictures, mode: Mode) -> Fingerprint:
@@ -197,16 +189,9 @@ def segment_fingerprint(job: SegmentJob, pictures: Pictures, mode: Mode) -> Fing
 
 
 def _described(found: Segmentation) -> dict[str, Any]:
-    values: dict[str, Any] = msgspec.to_builtins(
-        {
-            "objects": found.objects,
-            "picture_px": found.picture_px,
-            "index": found.index,
-            "time_s": found.time_s,
-            "masks": found.masks.shape,
-        }
-    )
-    return values
+    values = {name: getattr(found, name) for name in ("objects", "picture_px", "index", "time_s")}
+    described: dict[str, Any] = msgspec.to_builtins(values | {"masks": found.masks.shape})
+    return described
 
 
 def _unpacked(described: list[dict[str, Any]], masks: bytes) -> Iterator[Segmentation]:
@@ -224,7 +209,8 @@ def _unpacked(described: list[dict[str, Any]], masks: bytes) -> Iterator[Segment
         first = end
 
 
-def _read(path: Path) -> bytes | None:
+def _read(path: Path, first: int = 0, size: int = -1) -> bytes | None:
     with suppress(OSError), open_regular(path) as file:
-        return file.read()
+        file.seek(first)
+        return file.read(size)
     return None

@@ -5,26 +5,14 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import UsageError
+from engine.jobs.kit import options
 from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import (
-    CLUSTER,
-    CLUSTERS,
-    DEINTERLACE,
-    DEVICE,
-    DEVICES,
-    DTYPE,
-    DTYPES,
-    FPS,
-    METADATA,
-    OVERWRITE,
-    RECURSIVE,
-    RESUME,
-    option,
-)
+from engine.jobs.kit.options import check_ranges, option
 from engine.system.schedule import MAX_FILM_FPS, MIN_FILM_FPS, parse_rate
 from engine.values import MAX_OBJECTS, Deinterlace
 
 MAX_BATCH = 4
+FRAMES = "Also write the video's pictures, under their names in the COCO file."
 RESOLUTIONS_PX = (1008, 840, 672, 504, 336)
 NO_MODEL = (
     "no model: name one with --model (a folder or a Hugging Face id, for example --model facebook/sam3), or set model "
@@ -58,7 +46,6 @@ class SegmentJob:
     model: str = option(
         "", "A folder or a Hugging Face id, such as facebook/sam3.", metavar="PATH|ID", is_configured=True
     )
-    """A folder, a Hugging Face id, or random:SHAPE."""
     mode: Mode | None = option(
         None,
         "image: each picture by itself; track: objects keep their ids. (default: track for a video)",
@@ -80,33 +67,25 @@ class SegmentJob:
         metavar="CX,CY,W,H",
         parse=box_of,
     )
-    """Boxes around examples of the object: centre x and y, width, height, 0..1; image mode only."""
+    """Centre x and y, width, height."""
     opacity: float = option(0.5, "Opacity of the mask colours over the picture.", low=0.0, high=1.0)
     edge: Literal["soft", "hard"] = option("soft", "Edge of the mask colours over the picture.", metavar="soft|hard")
     """Only for the overlay; the masks themselves are cut at one half."""
-    cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
-    device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
-    dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
+    cluster: str | None = option(None, options.CLUSTER, metavar=options.CLUSTERS)
+    device: str = option("auto", options.DEVICE, metavar=options.DEVICES, is_configured=True)
+    dtype: str = option("auto", options.DTYPE, metavar=options.DTYPES, is_configured=True)
     threads: int | None = option(None, "CPU threads. (default: chosen by torch)", low=1)
-    """CPU threads of the model; None: chosen by torch, or one per actor on a cluster."""
     is_compiled: bool = option(False, "Compile the model: minutes at the start, faster afterwards.", flags="--compile")
     is_offloaded: bool = option(False, "Keep weights in main memory, for small GPUs.", flags="--offload")
-    recursive: bool = option(False, RECURSIVE, flags="--recursive")
-    fps: float | None = option(None, FPS, metavar="RATE", parse=parse_rate)
-    deinterlace: Deinterlace | None = option(None, DEINTERLACE, metavar="field|frame")
+    recursive: bool = option(False, options.RECURSIVE, flags="--recursive")
+    fps: float | None = option(None, options.FPS, metavar="RATE", parse=parse_rate)
+    deinterlace: Deinterlace | None = option(None, options.DEINTERLACE, metavar="field|frame")
     every: int = option(1, "Only each N-th picture.", metavar="N", low=1)
     limit: int | None = option(None, "At most N pictures.", metavar="N", low=1)
-    frames: str = option(
-        "",
-        "Also write the video's pictures, under their names in the COCO file.",
-        metavar="FOLDER",
-        shows_default=False,
-    )
-    """A folder for the pictures of a video; "" for none."""
-    metadata: bool = option(True, METADATA, flags="--metadata/--no-metadata")
-    resume: bool = option(False, RESUME, flags="--resume")
-    """Continue an interrupted run of the same job."""
-    overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
+    frames: str = option("", FRAMES, metavar="FOLDER", shows_default=False)
+    metadata: bool = option(True, options.METADATA, flags="--metadata/--no-metadata")
+    resume: bool = option(False, options.RESUME, flags="--resume")
+    overwrite: bool = option(False, options.OVERWRITE, flags="--overwrite")
 
     def check(self) -> None:
         """Raise UsageError for contradictions and values out of range. Touches no file."""
@@ -116,14 +95,8 @@ class SegmentJob:
             raise UsageError(NO_MODEL)
         if not self.outputs:
             raise UsageError("no output: name a video, a picture, a folder or a .json file after the input")
-        check_number("--threshold", self.threshold, 0.0, 1.0)
-        check_number("--opacity", self.opacity, 0.0, 1.0)
-        check_number("--max-objects", self.max_objects, 1, MAX_OBJECTS)
-        check_number("--batch", self.batch, 1, MAX_BATCH)
-        check_number("--every", self.every, 1)
-        check_number("--limit", 1 if self.limit is None else self.limit, 1)
+        check_ranges(self)
         check_number("--fps", MIN_FILM_FPS if self.fps is None else self.fps, MIN_FILM_FPS, MAX_FILM_FPS)
-        check_number("--threads", 1 if self.threads is None else self.threads, 1)
         if self.resolution not in RESOLUTIONS_PX:
             raise UsageError(f"--resolution: {self.resolution} is not one of {', '.join(map(str, RESOLUTIONS_PX))}")
         for box in self.boxes:
@@ -134,7 +107,6 @@ class SegmentJob:
 
     def check_mode(self, mode: Mode) -> None:
         """Raise UsageError for options that this mode does not take."""
-        if mode == "track" and self.batch > 1:
-            raise UsageError("--batch: tracking takes one picture at a time; give --mode image with it")
-        if mode == "track" and self.boxes:
-            raise UsageError("--box: tracking takes no boxes; give --mode image with it")
+        wrong = "--batch: tracking takes one picture at a time" if self.batch > 1 else "--box: tracking takes no boxes"
+        if mode == "track" and (self.batch > 1 or self.boxes):
+            raise UsageError(f"{wrong}; give --mode image with it")

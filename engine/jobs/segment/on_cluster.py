@@ -1,10 +1,8 @@
 """Segmentation on the machines of a Ray cluster: batches are sent in pieces, results come in order.
 
-Image mode spreads the pieces over all actors. A piece is a whole number of batches, so each picture is segmented in the
-same batch as in a local run.
-
-Track mode has one actor, which gets one piece at a time, because each picture depends on all before it. Every result
-includes the tracker's state: if the actor is lost, its successor continues from that state with identical results.
+Image mode spreads the pieces over all actors. A piece is a whole number of batches, as in a local run. Track mode has
+one actor, which gets one piece at a time, because each picture depends on all before it. Every result includes the
+tracker's state: if the actor is lost, its successor continues from that state with identical results.
 """
 
 import time
@@ -57,7 +55,7 @@ class SegmentWorker:
     def process(self, payload: SentPiece) -> FoundPiece:
         if self._is_tracked and not self._is_ready_for(payload):
             return FoundPiece()
-        found = tuple(self._stage.find(pixels, index=index, time_s=time_s) for pixels, index, time_s in payload.batches)
+        found = tuple(self._stage.launch(*batch)() for batch in payload.batches)
         self._next = payload.number + 1
         return FoundPiece(batches=found, tracker=self._stage.tracker_state() if self._is_tracked else None)
 
@@ -80,11 +78,7 @@ class ClusterSegments:
     is_local = False
 
     def __init__(self, job: SegmentJob, mode: Mode, *, picture_bytes: int, expected: int | None) -> None:
-        """Takes seconds to minutes: Ray may have to be started, and every actor loads the model.
-
-        `picture_bytes`: of the first picture. `expected`: number of pictures, or None. UsageError if Ray is not
-        installed; ModelError or ChildError, in one line, for everything else.
-        """
+        """See `open_pool`. `picture_bytes`: of the first picture. `expected`: number of pictures, or None."""
         batch_bytes = job.batch * picture_bytes
         self._piece_batches = max(1, min(PICTURES[mode] // job.batch, PIECE_BYTES // batch_bytes))
         self._mode = mode

@@ -36,8 +36,6 @@ FORMS = (
 )
 
 Form = Literal["video", "picture", "coco", "masks", "frames"]
-
-
 OnWhole = Callable[[Path], object]
 
 
@@ -64,11 +62,9 @@ def form_of(name: str) -> Form:
         return "masks"
     if suffix in VIDEO_FORMATS:
         return "video"
-    if suffix in PICTURE_FORMATS:
-        return "picture"
-    if suffix == COCO:
-        return "coco"
-    raise UsageError(f"{name}: an output is {FORMS}")
+    if suffix not in (*PICTURE_FORMATS, COCO):
+        raise UsageError(f"{name}: an output is {FORMS}")
+    return "coco" if suffix == COCO else "picture"
 
 
 def forms_of(names: tuple[str, ...], frames: str) -> list[tuple[str, Form]]:
@@ -89,10 +85,8 @@ def check_outputs(forms: list[tuple[str, Form]], source: Path) -> list[str]:
             raise UsageError(f"{name}: is given twice")
         if is_folder and path.exists() and not path.is_dir():
             raise UsageError(f"{name}: is a file; a folder of {form} needs another name")
-        is_taken = path.exists()
-        if is_folder and is_taken:
-            is_taken = any(entry.name not in (WORK, JOB_WORK) for entry in path.iterdir())
-        if is_taken:
+        is_own = is_folder and path.exists() and all(each.name in (WORK, JOB_WORK) for each in path.iterdir())
+        if path.exists() and not is_own:
             existing.append(name)
         check_place(path / WORK if is_folder else path)
         if form == "coco" and importlib.util.find_spec("pycocotools") is None:
@@ -118,6 +112,5 @@ def check_forms(forms: list[tuple[str, Form]], pictures: Pictures) -> None:
         if form == "masks" and isinstance(pictures, FolderPictures) and (own := pictures.input_under(Path(name), MASK)):
             raise UsageError(f"{name}: {own} is an input and would be replaced; name another output")
         if form == "frames" and pictures.kind != "video":
-            raise UsageError(
-                f"--frames: only for a video; COCO refers to the pictures of {pictures.path} by their own names"
-            )
+            theirs = f"COCO refers to the pictures of {pictures.path} by their own names"
+            raise UsageError(f"--frames: only for a video; {theirs}")

@@ -12,13 +12,12 @@ class SegmentProgress(JobProgress):
     """In pictures, reported after each batch. `rate`: without the first batch, which includes the warm-up."""
 
     read_ahead: tuple[int, int]
-    """Batches decoded and waiting for the model, and their maximum."""
     unwritten: tuple[int, int]
-    """Batches segmented and waiting to be written, and their maximum."""
+    """Batches that wait for the model and for the writer, each with its maximum."""
     advice: str | None
     """One line of advice on speed, after a slow batch; also in the report's notes."""
     failed: tuple[str, ...] = ()
-    """Outputs that were given up, one line each; also in the report."""
+    """As in the report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,7 @@ class SegmentReport(JobReport):
     outputs: tuple[str, ...]
     """Outputs that are complete, or shorter because the run was interrupted."""
     failed: tuple[str, ...]
-    """Outputs that were given up and why, one line each."""
+    """Those that were given up and why, one line each."""
     model: str
     mode: Mode
     resolution: int
@@ -59,11 +58,11 @@ class SegmentReport(JobReport):
     unreadable: int
     refitted: int
     objects: int
-    """Number of objects, summed over all pictures."""
+    """Summed over all pictures."""
     identities: int
     """Number of different ids; in track mode the number of tracked objects."""
     most_objects: int
-    """Largest number in one picture."""
+    """In one picture."""
     first_batch_s: float
     """Part of `seconds`: the first batch, in which kernels are selected, compiled and captured."""
     fps: float
@@ -78,8 +77,5 @@ class SegmentReport(JobReport):
 
     def as_json(self) -> dict[str, Any]:
         values = JobReport.as_json(self)
-        values["stages"] = {
-            stage.name: {"ms": round(stage.ms, 3), "share": round(stage.share, 4)} for stage in self.stages
-        }
-        values["hidden_ms"] = {name: round(ms, 3) for name, ms in self.hidden_ms.items()}
-        return values
+        stages = {each.name: {"ms": round(each.ms, 3), "share": round(each.share, 4)} for each in self.stages}
+        return values | {"stages": stages, "hidden_ms": {name: round(ms, 3) for name, ms in self.hidden_ms.items()}}

@@ -45,9 +45,7 @@ class Result:
     """Single-threaded. Everything is drawn on first use."""
 
     def __init__(self, picture: InputPicture, found: Segmentation, look: PaintLook) -> None:
-        self.picture = picture
-        self.found = found
-        self._look = look
+        self.picture, self.found, self._look = picture, found, look
         self._boxes = mask_boxes(found.masks)
         self._masks = np.require(found.masks, requirements=["C", "W"])  # one array layout, so that Numba compiles once
         self._overlay: Rgb | None = None
@@ -71,8 +69,8 @@ class Result:
         return self._painted(slice(None), [shown_id(each.id) for each in self.found.objects])
 
     def mask(self, place: int) -> tuple[np.ndarray, int, int]:
-        """Full mask of the object at index `place`, including occluded pixels: (height, width) uint8, 1 inside and 0
-        elsewhere, cropped to the object's part of the picture; and the left and top of that part."""
+        """Full mask of the object at index `place`, with occluded pixels: (height, width) uint8, 1 inside, cropped to
+        the object's part of the picture; and the left and top of that part."""
         from engine.render.numba_masks import pixels_touching
 
         height, width = self.picture.pixels.shape[:2]

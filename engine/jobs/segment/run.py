@@ -59,11 +59,8 @@ def segment_file(
 ) -> SegmentReport:
     """Segment a whole source. MultiverseError in one line if it fails; then no output is left behind, and results stay
     on the disk for `resume`. If one of several outputs cannot be written, the others continue: see
-    `SegmentReport.failed`.
-
-    `on_progress` is called after each batch, on this thread. `stop`, set by another thread or a signal, ends the run
-    early: pictures segmented by then are written, and `resume` continues.
-    """
+    `SegmentReport.failed`. `on_progress` is called after each batch, on this thread. `stop` ends the run early:
+    pictures segmented by then are written, and `resume` continues."""
     opened = open_job(job)
     try:
         model = load_model(job, opened)
@@ -89,8 +86,7 @@ def open_job(job: SegmentJob) -> OpenedSource:
     check_forms(forms, pictures)
     mode = mode_for(job, pictures, can_follow=_can_follow(job))
     job.check_mode(mode)
-    folder, fingerprint = job_folder_of(forms), segment_fingerprint(job, pictures, mode)
-    work = JobFolder(Path(forms[0][0]), fingerprint, at=folder)
+    work = JobFolder(Path(forms[0][0]), segment_fingerprint(job, pictures, mode), at=job_folder_of(forms))
     try:
 
         def is_ours(path: Path) -> bool:
@@ -123,8 +119,8 @@ def run_job(
     on_progress: OnProgress = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> SegmentReport:
-    """Segment one source with a model that may have served other jobs before; see `segment_file`. Call it on the thread
-    that loaded the model. Disconnects from a cluster."""
+    """Segment one source with a model that may have served others, on the thread that loaded it; see `segment_file`.
+    Disconnects from a cluster."""
     work = opened.finished.work
     try:
         if isinstance(model, ClusterSegments):
@@ -166,9 +162,8 @@ class SegmentRun:
             "segment", ahead=waiting, unwritten=waiting, is_stopped=stop.is_set
         )
         self._writer = Writer(job, opened.pictures, mode, opened.finished)
-        self._frames = self._objects = self._most_objects = self._not_finite = self._resumed = 0
+        self._frames = self._objects = self._most_objects = self._not_finite = self._resumed = self._batches = 0
         self._ids: set[int] = set()
-        self._batches = 0
         self._advice: str | None = None
         self._device_mb = 0.0
         self._times = RunTimes(self._pipeline.pieces, self._pipeline.results)
@@ -236,10 +231,8 @@ class SegmentRun:
         own_notes = [note for output in writer.outputs for note in output.notes]
         if self._not_finite:
             own_notes.append(f"{self._not_finite} pictures: the model answered with NaN; try --dtype float32")
-        if self._advice:
-            own_notes.append(self._advice)
-        if writer.failed:
-            own_notes.append(f"{self._finished.work.output}: {RESUME_HINT}")
+        own_notes += [self._advice] if self._advice else []
+        own_notes += [f"{self._finished.work.output}: {RESUME_HINT}"] * bool(writer.failed)
         height, width = self._pictures.first.pixels.shape[:2]
         times = self._times
         return SegmentReport(
@@ -247,22 +240,16 @@ class SegmentRun:
             outputs=tuple(str(output.path) for output in writer.outputs),
             failed=tuple(writer.failed),
             is_interrupted=self._pipeline.is_interrupted,
-            model=job.model,
             mode=self._mode,
-            resolution=job.resolution,
-            batch=job.batch,
-            device=self._stage.device,
-            dtype=self._stage.dtype,
+            **{name: getattr(job, name) for name in ("model", "resolution", "batch")},
+            **{name: getattr(self._stage, name) for name in ("device", "dtype")},
             width=width,
             height=height,
             read=counts.decoded,
             written=writer.written,
             resumed=self._resumed,
             unwritten=counts.decoded - counts.passed_over - writer.written,
-            passed_over=counts.passed_over,
-            damaged=counts.damaged,
-            unreadable=counts.unreadable,
-            refitted=counts.refitted,
+            **{name: getattr(counts, name) for name in ("passed_over", "damaged", "unreadable", "refitted")},
             objects=self._objects,
             identities=len(self._ids),
             most_objects=self._most_objects,
@@ -284,16 +271,13 @@ class SegmentRun:
 
 def mode_for(job: SegmentJob, pictures: Pictures, *, can_follow: bool) -> Mode:
     """The requested mode; else track for a video, unless boxes or batches are given, which need image mode."""
-    if job.mode is not None:
-        return job.mode
-    return "track" if pictures.kind == "video" and can_follow and job.batch == 1 and not job.boxes else "image"
+    is_film = pictures.kind == "video" and can_follow and job.batch == 1 and not job.boxes
+    return job.mode or ("track" if is_film else "image")
 
 
 def _can_follow(job: SegmentJob) -> bool:
-    """True if the model has a tracker; ModelError if files are missing. Milliseconds.
-
-    On a cluster the model may be on other machines only: returns True then, and they raise the error.
-    """
+    """True if the model has a tracker; ModelError if files are missing. On a cluster the model may be on other machines
+    only: returns True then, and they raise the error."""
     from engine.models.sam3.check import NO_TRACKER, check
 
     spec = spec_of(job)
@@ -301,8 +285,7 @@ def _can_follow(job: SegmentJob) -> bool:
         return True
     try:
         report = check(spec)
-        if report.missing:
-            raise ModelError(report.missing[0])
+        report.require_complete()
     except ModelError:
         if job.cluster is None:
             raise

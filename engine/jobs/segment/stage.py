@@ -56,6 +56,8 @@ class LocalSegments:
         segmenter.mode = mode
         segmenter.reset()
         segmenter.threshold, segmenter.max_objects, segmenter.boxes = job.threshold, job.max_objects, job.boxes
+        self.forget, self.tracker_state = segmenter.reset, segmenter.tracker_state
+        self.restore_tracker = segmenter.restore_tracker
         model = segmenter.model
         self.notes = model.notes + segmenter.set_prompts(job.prompts)
         self.device, self.dtype = str(model.device), str(model.dtype).removeprefix("torch.")
@@ -68,7 +70,7 @@ class LocalSegments:
         for batch in chain(batches, [None] * in_flight):
             if batch is not None:
                 first = batch.pictures[0]
-                flights.append((batch, self._launch(batch.pixels, first.number, float(first.start_s))))
+                flights.append((batch, self.launch(batch.pixels, first.number, float(first.start_s))))
             if len(flights) <= (0 if batch is None else in_flight):
                 continue
             landed, finish = flights.popleft()
@@ -77,12 +79,8 @@ class LocalSegments:
                 state, saved_s = self.tracker_state(), time.monotonic()
             yield Segmented(batch=landed, made=made, tracker=state)
 
-    def find(self, pixels: np.ndarray, *, index: int, time_s: float) -> FoundBatch:
-        """Segment one batch. `index` and `time_s` belong to its first picture."""
-        return self._launch(pixels, index, time_s)()
-
-    def _launch(self, pixels: np.ndarray, index: int, time_s: float) -> Callable[[], FoundBatch]:
-        """Queue one batch; the returned function waits for its result."""
+    def launch(self, pixels: np.ndarray, index: int, time_s: float) -> Callable[[], FoundBatch]:
+        """Queue one batch; the returned function waits for its result. `index`, `time_s`: of its first picture."""
         full = f"{len(pixels)} x {self._job.resolution} px", "a smaller --batch or --resolution, or --offload"
         with one_line_when_full(*full):
             results = self._segmenter.launch(pixels, index=index, time_s=time_s)
@@ -94,16 +92,6 @@ class LocalSegments:
             return FoundBatch(found=found, not_finite=self._segmenter.not_finite, stages_ms=clock.read_ms())
 
         return finish
-
-    def forget(self) -> None:
-        """Drop all tracked objects."""
-        self._segmenter.reset()
-
-    def tracker_state(self) -> bytes:
-        return self._segmenter.tracker_state()
-
-    def restore_tracker(self, state: bytes) -> None:
-        self._segmenter.restore_tracker(state)
 
     def memory_mb(self) -> float | None:
         return self._segmenter.memory_mb

@@ -9,17 +9,12 @@ from engine.system.bounded_queue import BoundedQueue
 READ, WRITE, OTHER = "read (wait)", "write (wait)", "other"
 COARSEST_PX = 336
 SLOW_S = 2.0  # per picture; a minute of video then takes an hour
-SHARE_OF_WORK = {
-    1008: "a tenth",
-    840: "a seventh",
-    672: "a quarter",
-    504: "a third",
-}  # at COARSEST_PX; computed with models/sam3/shapes.py
+# at COARSEST_PX; computed with models/sam3/shapes.py
+SHARE_OF_WORK = {1008: "a tenth", 840: "a seventh", 672: "a quarter", 504: "a third"}
 
 
 class RunTimes:
-    """Averages without the first batch, in which kernels are selected, compiled and captured, unless it is the only
-    one."""
+    """Averages without the first batch, in which kernels are selected and captured, unless it is the only one."""
 
     def __init__(self, read: BoundedQueue[Any], results: BoundedQueue[Any]) -> None:
         """Start the clock. `read`: the model's input queue; `results`: its output queue."""

@@ -34,10 +34,7 @@ class Writer:
         self._open: list[SegmentOutput] = []
         """Outputs still being written."""
         self._forms = forms_of(job.outputs, job.frames)
-        self._job = job
-        self._pictures = pictures
-        self._mode = mode
-        self._finished = finished
+        self._job, self._pictures, self._mode, self._finished = job, pictures, mode, finished
         self._made_with = _made_with(job, mode) if job.metadata else None
         self._look = PaintLook(opacity=job.opacity, is_hard=job.edge == "hard")
 
@@ -59,18 +56,14 @@ class Writer:
                     self.written += 1
                 self.work_s += time.perf_counter() - began_s
             if self.written:
-                self._finish()
+                with contextlib.ExitStack() as each:  # completed ones stay if the next one fails
+                    for output in reversed(self._open):
+                        each.callback(self._finish, output)
         finally:
             for output in self._open:
                 output.discard()
 
-    def _finish(self) -> None:
-        """Finish the outputs one by one: completed ones stay if the next one fails."""
-        with contextlib.ExitStack() as each:
-            for output in reversed(self._open):
-                each.callback(self._finish_one, output)
-
-    def _finish_one(self, output: SegmentOutput) -> None:
+    def _finish(self, output: SegmentOutput) -> None:
         with self._or_fail(output):
             output.finish(partial(self._finished.keep_published, output.path))
             self._open.remove(output)

@@ -29,11 +29,7 @@ class PaintedBatch:
 
 
 def video_batches(
-    pictures: Iterator[InputPicture],
-    size: int,
-    painted_size: tuple[int, int],
-    *,
-    first: int = 0,
+    pictures: Iterator[InputPicture], size: int, painted_size: tuple[int, int], *, first: int = 0
 ) -> Iterator[VideoBatch]:
     """Batches of `size` pictures, in order. `painted_size`: width and height; `first`: number of the first batch."""
     width, height = painted_size

@@ -1,11 +1,11 @@
 """State of a job's graphics card from NVML: memory, load, temperature, and reasons for throttling.
 
-NVML numbers cards differently from CUDA: it ignores CUDA_VISIBLE_DEVICES, and CUDA puts the fastest card first unless
-CUDA_DEVICE_ORDER is PCI_BUS_ID. So a card is identified by its UUID, which CUDA tells the process that uses it.
-Untested on a device.
+NVML numbers cards differently from CUDA, so a card is identified by its UUID, which CUDA tells the process that uses
+it. Untested on a device.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from engine.jobs.video.report import DeviceState
@@ -83,22 +83,17 @@ class DeviceWatch:
 
     def _end(self, reason: str) -> None:
         self._card, self.reason = None, reason
-        try:
-            self._nvml.nvmlShutdown()
-        except self._nvml.NVMLError:
-            return  # the driver is gone
+        self._value_or_none(self._nvml.nvmlShutdown)  # the driver may be gone
 
     def _value_or_none(self, ask: Callable[[], Any]) -> Any:
-        try:
+        with suppress(self._nvml.NVMLError):
             return ask()
-        except self._nvml.NVMLError:
-            return None
+        return None
 
     def _found(self, device: str) -> Any:
         """The card; LookupError if this process does not use it."""
         from engine.models.card_memory import card_uuid
 
-        uuid = card_uuid(device)
-        if not uuid:
-            raise LookupError(f"{device} is not in use")
-        return self._nvml.nvmlDeviceGetHandleByUUID(uuid)
+        if uuid := card_uuid(device):
+            return self._nvml.nvmlDeviceGetHandleByUUID(uuid)
+        raise LookupError(f"{device} is not in use")

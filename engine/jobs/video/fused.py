@@ -11,6 +11,7 @@ from engine.errors import DeviceLostError, ModelError, MultiverseError, in_one_l
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.stages import STAGES, StageFigures
+from engine.models.sd.spec import ModelSpec
 
 
 class FusedStages:
@@ -104,14 +105,10 @@ class FusedStages:
             raise kind(f"{self._model}: {in_one_line(error)}") from error
 
 
-def check_model(job: VideoJob) -> None:
-    """Raise ModelError for missing files of a model. Takes milliseconds. Skipped on a cluster: the files are on other
-    machines."""
+def check_model(spec: ModelSpec) -> None:
+    """Raise ModelError for missing files of a model. Takes milliseconds."""
     from engine.models.sd.check import check
 
-    spec = job.painting.spec
-    if spec.random_shape or job.cluster is not None:
-        return
-    report = check(spec)
-    if report.missing:
-        raise ModelError(report.missing[0])
+    missing = () if spec.random_shape else check(spec).missing
+    if missing:
+        raise ModelError(missing[0])

@@ -21,11 +21,8 @@ def open_input(
     deinterlace: Deinterlace | None = None,
 ) -> Pictures:
     """Open a video, a picture, a folder of pictures, a camera's index or name, or an address. A file on a server is
-    read like one on disk; streams and cameras are live. For a file named like a camera use `./0`.
-
-    SourceError, in one line, if it is missing or has no picture; the first one is decoded here. The caller calls
-    `close()`. `is_recursive`, `but`, `fps`, `deinterlace`: see `open_pictures`.
-    """
+    read like one on disk; streams and cameras are live. For a file named like a camera use `./0`. SourceError, in one
+    line, if it is missing or has no picture. The caller calls `close()`. The options: see `open_pictures`."""
     is_address = re.match(ADDRESS, source, re.IGNORECASE)
     try:
         camera = None if is_address else camera_of(source)
@@ -49,9 +46,8 @@ def _open_address(url: str, deinterlace: Deinterlace | None) -> Pictures:
         return VideoPictures(url, deinterlace)
     if is_playlist(container):
         container.close()
-        raise SourceError(
-            f"{shown_address(url)}: a playlist (HLS) of a live stream; give the address of the stream itself"
-        )
+        playlist = "a playlist (HLS) of a live stream; give the address of the stream itself"
+        raise SourceError(f"{shown_address(url)}: {playlist}")
     if deinterlace is not None:
         container.close()
         raise UsageError(f"--deinterlace: {shown_address(url)} is not a film")

@@ -3,22 +3,9 @@
 from dataclasses import dataclass
 
 from engine.errors import UsageError
+from engine.jobs.kit import options
 from engine.jobs.kit.option_range import check_no_stream, check_number
-from engine.jobs.kit.options import (
-    CLUSTER,
-    CLUSTERS,
-    DEINTERLACE,
-    DEVICE,
-    DEVICES,
-    DTYPE,
-    DTYPES,
-    FPS,
-    METADATA,
-    OVERWRITE,
-    RECURSIVE,
-    RESUME,
-    option,
-)
+from engine.jobs.kit.options import option
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
@@ -42,20 +29,20 @@ class VideoJob:
     painting: Painting
     scale: float = option(1.0, "Factor of the source's size; sides are rounded to 8 px.", metavar="0.05..8")
     batch: int = option(1, "Pictures per batch.", metavar="1..64")
-    recursive: bool = option(False, RECURSIVE, flags="--recursive")
-    fps: float | None = option(None, FPS, metavar="RATE", parse=parse_rate)
-    deinterlace: Deinterlace | None = option(None, DEINTERLACE, metavar="field|frame")
+    recursive: bool = option(False, options.RECURSIVE, flags="--recursive")
+    fps: float | None = option(None, options.FPS, metavar="RATE", parse=parse_rate)
+    deinterlace: Deinterlace | None = option(None, options.DEINTERLACE, metavar="field|frame")
     skip: int = option(0, "Leave out N pictures after each one.", metavar="N")
     """A picture is kept if its number % (skip + 1) == 0."""
     limit: int | None = option(None, "Paint at most N pictures.", metavar="N")
-    cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
-    device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
-    dtype: str = option("auto", DTYPE, metavar=DTYPES, is_configured=True)
+    cluster: str | None = option(None, options.CLUSTER, metavar=options.CLUSTERS)
+    device: str = option("auto", options.DEVICE, metavar=options.DEVICES, is_configured=True)
+    dtype: str = option("auto", options.DTYPE, metavar=options.DTYPES, is_configured=True)
     threads: int | None = option(None, "CPU threads. (default: chosen by torch)", metavar="N")
     """None: chosen by torch, or one per actor on a cluster."""
-    metadata: bool = option(True, METADATA, flags="--metadata/--no-metadata")
-    resume: bool = option(False, RESUME, flags="--resume")
-    overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
+    metadata: bool = option(True, options.METADATA, flags="--metadata/--no-metadata")
+    resume: bool = option(False, options.RESUME, flags="--resume")
+    overwrite: bool = option(False, options.OVERWRITE, flags="--overwrite")
 
     def check(self) -> None:
         """Raise UsageError for contradictions and values out of range. Touches no file."""
@@ -75,16 +62,14 @@ class VideoJob:
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
         """Painted width and height of a picture of this size, rounded to multiples of 8 px."""
-
         return painted_size(width * self.scale, height * self.scale)
 
     def notes(self, width: int, height: int) -> list[str]:
-        """Notes about options with no effect, or an unexpected one, on pictures of this size."""
-        found = []
-        if min(width, height) * self.scale < MIN_SIDE_PX - SIDE_STEP_PX / 2:
-            shown = "{}x{}".format(*self.size_for(width, height))
-            found.append(f"painted at {shown}: sides are at least {MIN_SIDE_PX} px, so the proportions have changed")
-        return found
+        """Notes about options with an unexpected effect on pictures of this size."""
+        if min(width, height) * self.scale >= MIN_SIDE_PX - SIDE_STEP_PX / 2:
+            return []
+        shown = "{}x{}".format(*self.size_for(width, height))
+        return [f"painted at {shown}: sides are at least {MIN_SIDE_PX} px, so the proportions have changed"]
 
 
 def painted_size(width: float, height: float) -> tuple[int, int]:

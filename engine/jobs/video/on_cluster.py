@@ -1,8 +1,7 @@
 """Stages on the machines of a Ray cluster: the clip is sent in segments, actors paint them, results come in order.
 
 Reading and writing are the same code as in a local run. A segment is a whole number of batches, so each picture is
-painted in the same batch as in a local run, with the same result. The driver keeps a segment's pictures until it is
-painted; the pool limits the number of segments in flight.
+painted in the same batch, with the same result. The driver keeps a segment's pictures until it is painted.
 """
 
 import time
@@ -59,7 +58,7 @@ class PaintWorker:
 
 
 def open_worker(job: VideoJob, size: tuple[int, int]) -> PieceWorker:
-    check_model(job)  # before torch is loaded, which takes seconds
+    check_model(job.painting.spec)  # before torch is loaded, which takes seconds
     return PaintWorker(FusedStages(job, size))
 
 
@@ -76,10 +75,7 @@ class ClusterStages:
         max_actors: int | None = None,
         open_worker: Callable[[VideoJob, tuple[int, int]], PieceWorker] = open_worker,
     ) -> None:
-        """Takes seconds to minutes: Ray may have to be started, and every actor loads the model.
-
-        UsageError if Ray is not installed; ModelError or ChildError, in one line, for everything else.
-        """
+        """See `open_pool`."""
         began_s = time.perf_counter()
         batch_bytes = job.batch * size[0] * size[1] * 3
         most = SEGMENT_BATCHES if job.limit is None else min(SEGMENT_BATCHES, job.limit // (4 * job.batch))
@@ -89,11 +85,9 @@ class ClusterStages:
             segments = -(-job.limit // (self._segment_batches * job.batch))
             max_actors = min(segments, max_actors or segments)
         self._seconds = dict.fromkeys(STAGES, 0.0)
-        self._frames = 0
-        self._turns = ""
+        self._frames, self._turns = 0, ""
         self._last: dict[Actor, dict[str, float]] = {}
         """Latest totals of each actor, in seconds per stage."""
-
         self._pool = open_pool(
             job,
             lambda own: partial(open_worker, _with_absolute_paths(own), size),
@@ -119,14 +113,9 @@ class ClusterStages:
     def times(self) -> tuple[StageFigures, ...]:
         """Totals of all actors. Everything in flight counts as waiting before the first stage. `workers` is the highest
         number that worked at once: there may be fewer now, but the seconds include all of them."""
+        workers, frames, turns = max(self._pool.max_workers, 1), self._frames, self._turns
         first, *others = (
-            StageFigures(
-                name=name,
-                frames=self._frames,
-                seconds=self._seconds[name],
-                workers=max(self._pool.max_workers, 1),
-                turns=self._turns,
-            )
+            StageFigures(name=name, frames=frames, seconds=self._seconds[name], workers=workers, turns=turns)
             for name in STAGES
         )
         most = self._pool.look_ahead * self._segment_batches

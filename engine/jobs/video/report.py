@@ -49,7 +49,6 @@ class VideoReport(JobReport):
     resumed: int
     """Finished by an interrupted run; if this run was stopped early, only those it has passed."""
     painted: int
-    """Pictures painted and written by this run."""
     unpainted: int
     """Read, but the run was interrupted before they were written."""
     kept: int
@@ -59,10 +58,10 @@ class VideoReport(JobReport):
     dropped: int
     """Pictures of a live source that were replaced by newer ones before they could be painted."""
     damaged: int
-    """Painted pictures that could be decoded only in part."""
+    """Painted, but decoded only in part."""
     unreadable: int
     refitted: int
-    """Pictures whose size differs from the first one's."""
+    """Pictures of another size than the first."""
     rerun: int
     """Painted at the second attempt, because the first gave NaN or black."""
     passed_through: int
@@ -96,18 +95,17 @@ class VideoReport(JobReport):
     def as_json(self) -> dict[str, Any]:
         values = JobReport.as_json(self)
         busy = self.busy
-        values["times"] = {
-            time.name: {
-                "frames": time.frames,
-                "seconds": round(time.seconds, 3),
-                "workers": time.workers,
-                "busy": round(busy[time.name], 4),
+        times = {
+            each.name: {
+                "frames": each.frames,
+                "seconds": round(each.seconds, 3),
+                "workers": each.workers,
+                "busy": round(busy[each.name], 4),
             }
-            for time in self.times
+            for each in self.times
         }
         name, share = self.busiest
-        values["busiest"] = {"stage": name, "busy": round(share, 4)}
-        return values
+        return values | {"times": times, "busiest": {"stage": name, "busy": round(share, 4)}}
 
 
 def busiest_of(times: Sequence[StageFigures], busy: Mapping[str, float]) -> tuple[str, float]:

@@ -53,10 +53,8 @@ def paint_video(
     job: VideoJob, *, on_progress: OnProgress = lambda progress: None, stop: threading.Event | None = None
 ) -> VideoReport:
     """Paint a whole video. MultiverseError in one line if it fails; finished parts then stay for `resume`.
-
-    `on_progress` is called after each batch, and once when all are painted, on this thread. `stop`, set by another
-    thread or a signal, ends the run early: pictures painted by then form a playable output, and `resume` continues.
-    """
+    `on_progress` is called after each batch, and once when all are painted, on this thread. `stop` ends the run early:
+    pictures painted by then form a playable output, and `resume` continues."""
     opened = open_job(job)
     try:
         stages = open_stages(job, opened)
@@ -69,11 +67,12 @@ def paint_video(
 def open_job(job: VideoJob) -> OpenedJob:
     """Open source and output, and decode the first picture. Raises errors of the job, its model, source or output."""
     job.check()
-    if job.cluster is not None:
+    if job.cluster is None:
+        check_model(job.painting.spec)
+    else:  # the files are on other machines
         from engine.jobs.kit.ray_cluster import require_ray
 
         require_ray()
-    check_model(job)
     pictures = open_input(
         job.source, is_recursive=job.recursive, but=(Path(job.output),), fps=job.fps, deinterlace=job.deinterlace
     )
@@ -105,10 +104,8 @@ def run_job(
     watch: Watch = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> VideoReport:
-    """Run an opened job, on the thread that opened the stages; see `paint_video`. Closes the stages and the opened job.
-
-    `watch` receives a progress getter that is safe to call from any thread, because a batch may take minutes.
-    """
+    """Run an opened job, on the thread that opened the stages, and close both; see `paint_video`. `watch` receives a
+    progress getter that is safe to call from any thread, because a batch may take minutes."""
     try:
         run = VideoRun(job, opened, stages, on_progress, stop or threading.Event())
         watch(run.progress)
@@ -144,9 +141,7 @@ class VideoRun:
         self.painted = self.rerun = self.passed_through = 0
         self.first_passed = ""
         """Name of the first picture that was passed through; "" if there was none."""
-        self._save_s = 0.0
-        self._read_frames = 0
-        self._is_painted = False
+        self._save_s, self._read_frames, self._is_painted = 0.0, 0, False
         self._before = {time.name: time for time in stages.times()}  # of earlier runs
         self._began_s = time.perf_counter()
         self._end_s: float | None = None
@@ -176,7 +171,12 @@ class VideoRun:
         """Frames and seconds of each stage so far. Any thread."""
         pieces, results = self._pipeline.pieces, self._pipeline.results
         read = StageFigures(name="read", frames=self._read_frames, seconds=self._pipeline.read_s)
-        first, *others = [_since(self._before[time.name], time) for time in self._stages.times()]
+
+        def since(now: StageFigures) -> StageFigures:
+            before = self._before[now.name]
+            return replace(now, frames=now.frames - before.frames, seconds=now.seconds - before.seconds)
+
+        first, *others = map(since, self._stages.times())
         first = replace(first, waiting=first.waiting + len(pieces), most=first.most + pieces.max_items)
         save = StageFigures(
             name="save", frames=self.painted, seconds=self._save_s, waiting=len(results), most=results.max_items
@@ -237,10 +237,6 @@ class VideoRun:
             self.painted += 1
 
 
-def _since(before: StageFigures, now: StageFigures) -> StageFigures:
-    return replace(now, frames=now.frames - before.frames, seconds=now.seconds - before.seconds)
-
-
 def _report(job: VideoJob, opened: OpenedJob, stages: PaintStages, run: VideoRun) -> VideoReport:
     counts, output, painting = opened.pictures.counts, opened.output, job.painting
     height, width = opened.pictures.first.pixels.shape[:2]
@@ -249,10 +245,8 @@ def _report(job: VideoJob, opened: OpenedJob, stages: PaintStages, run: VideoRun
         notes.append(f"{run.rerun} pictures were painted twice, because the first attempt gave no picture")
     if run.passed_through:
         advice = "" if stages.dtype == "float32" else "; try --dtype float32"
-        notes.append(
-            f"{run.passed_through} pictures were left unpainted, the first is {run.first_passed}: "
-            f"the model gave NaN or black for them twice{advice}"
-        )
+        left = f"{run.passed_through} pictures were left unpainted, the first is {run.first_passed}"
+        notes.append(f"{left}: the model gave NaN or black for them twice{advice}")
     device_mb = stages.memory_mb()
     fps = run.painted / max(run.seconds, 1e-9)
     return VideoReport(
@@ -266,15 +260,11 @@ def _report(job: VideoJob, opened: OpenedJob, stages: PaintStages, run: VideoRun
         width=opened.size[0],
         height=opened.size[1],
         read=counts.decoded,
-        resumed=counts.resumed,
         kept=output.kept,
         painted=run.painted,
         unpainted=counts.decoded - counts.passed_over - counts.dropped - counts.resumed - run.painted,
         skipped=counts.passed_over,
-        dropped=counts.dropped,
-        damaged=counts.damaged,
-        unreadable=counts.unreadable,
-        refitted=counts.refitted,
+        **{name: getattr(counts, name) for name in ("resumed", "dropped", "damaged", "unreadable", "refitted")},
         rerun=run.rerun,
         passed_through=run.passed_through,
         load_s=stages.load_s,

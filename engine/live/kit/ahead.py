@@ -1,10 +1,8 @@
 """Lets a child's *picture* change on the beat, not only its values.
 
-A child needs time: a value that is sent on the beat is seen when the pictures in work are done and the first one with
-the new value is painted, after 50 ms or a second. Peers let people set that time by hand. Here the child measures it
-(`Figures.delay_s`), and values that wait for a beat are sent that much earlier. The first pictures with them are ready
-a little before the beat, and wait for its frame; until then the last picture without them stays. So the picture is late
-only if the child took longer than nineteen times in twenty before.
+A child needs time: the first picture with a new value is painted 50 ms or a second after it was sent. The child
+measures that (`Figures.delay_s`), and values that wait for a beat are sent that much earlier. The first pictures with
+them are ready a little before the beat, and wait for its frame; until then the last picture without them stays.
 
 Each change that is sent ahead begins a generation, which the child attaches to its pictures. Two changes may be on
 their way: between two beats that are closer than the delay. So the newest picture of each is kept. If a change is taken

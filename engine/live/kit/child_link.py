@@ -1,7 +1,7 @@
-"""Base class of every live model's link: supervisor, values, model swaps, rings, closing.
+"""Base class of every live model's link, the engine's end of one child: supervisor, values, model swaps, rings.
 
-A link is the engine's end of one child. Nothing in it blocks: rings hold only the newest picture, the supervisor has
-its own thread, and a worker thread does all disk access and memory allocation.
+Nothing in it blocks: rings hold only the newest picture, the supervisor has its own thread, and a worker thread does
+all disk access and memory allocation.
 """
 
 import threading
@@ -9,9 +9,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Set
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from engine.children.spec import ChildSpec, ChildStatus
 from engine.children.supervisor import Supervisor
@@ -19,6 +20,7 @@ from engine.ipc import Gate
 from engine.live.kit.live_model import DeviceTable, Surroundings
 from engine.live.kit.picture_rings import OutputRing, SourceRings
 from engine.live.kit.sent_values import SentValues
+from engine.models.libraries import require_libraries
 from engine.params import Snapshot
 from engine.system.daemon_worker import DaemonWorker
 from engine.system.reporting import Report
@@ -60,10 +62,6 @@ class Requests(Generic[Build]):
             return self._open[-1] if self._open else self._in_force
 
 
-class _Ring(Protocol):
-    def close(self) -> None: ...
-
-
 class ChildLink(ABC, Generic[Build]):
     """Render thread, except `supervisor` and `status`: any thread. `Build`: the settings fixed when a model is
     loaded; changing them needs a new process."""
@@ -78,7 +76,7 @@ class ChildLink(ABC, Generic[Build]):
         self._sent = SentValues(spec.name, obsoleting=obsoleting)
         self._builds: Requests[Build] = Requests(in_force)
         self._worker = DaemonWorker(f"{spec.name} files")
-        self._rings: list[_Ring] = []
+        self._closing = ExitStack()
         self._is_ending = False
 
     def start(self, snapshot: Snapshot) -> None:
@@ -93,8 +91,7 @@ class ChildLink(ABC, Generic[Build]):
         self.ask_to_end()
         self._worker.shutdown()
         self.supervisor.close()
-        for ring in self._rings:
-            ring.close()
+        self._closing.close()
 
     def status(self) -> ChildStatus:
         """Any thread. After `close`: the last status that the child sent."""
@@ -114,13 +111,13 @@ class ChildLink(ABC, Generic[Build]):
         """Open the rings of the child's input `name`; the link closes them."""
         connect = partial(self.supervisor.connect_input, name)
         rings = SourceRings(f"{self.name} {name}", self._worker, connect, self._report)
-        self._rings.append(rings)
+        self._closing.callback(rings.close)
         return rings
 
     def _open_output(self, name: str) -> OutputRing:
         """Open the ring of the child's output `name`; the link closes it."""
         ring = OutputRing(self.supervisor, name)
-        self._rings.append(ring)
+        self._closing.callback(ring.close)
         return ring
 
     def _swap(self, build: Build, settings: Mapping[str, Any]) -> None:
@@ -180,6 +177,14 @@ class PictureLink(ChildLink[Build]):
         if is_loop and not self._is_loop:
             self._report(f"{self.name}.loop", line)
         self._is_loop = is_loop
+
+
+def require_complete(spec: Any, check: Callable[[Any], Any]) -> None:
+    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading. `check`: that
+    of the model's files."""
+    require_libraries()
+    if not spec.random_shape:
+        check(spec).require_complete()
 
 
 def device_settings(spec: Any, table: DeviceTable, dtype: str) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """Crossfades from one painted picture to the next. Deterministic; the time is an argument.
 
-Painted pictures arrive much less often than frames are drawn. So each new picture fades in over the old one in the
-shader, with a weight that grows every frame. Two cases need care. If a picture arrives before the last one has faded
-in, the fade starts from the mixture on display, which is computed here once. And a fade longer than the interval
-between pictures would never finish, so it lasts no longer than the interval between the last two pictures.
+Painted pictures arrive much less often than frames are drawn, so each fades in over the old one in the shader. If a
+picture arrives before the last one has faded in, the fade starts from the mixture on display, which is computed here
+once. A fade lasts no longer than the interval between the last two pictures, or it would never finish.
 """
 
 from dataclasses import dataclass

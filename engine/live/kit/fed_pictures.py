@@ -1,11 +1,10 @@
 """Finds the source picture of a result among the pictures that the child may have read. Pure.
 
 A child reads the newest picture at a moment that the engine cannot observe, and asks for the next one before it has
-finished. If the work takes longer than expected, dozens of pictures are sent, of which the child reads one; keeping all
-of them would need too much memory. So only those that the child may have read are kept: the first picture after a
-result or after the child began to ask, because the child may have been waiting for it; the newest one when a result
-arrives, because the child then reads the next; and the newest one when the child stops asking, because it has read one.
-In the last two cases the previous picture is kept as well, because the engine notices one frame late.
+finished. So those that it may have read are kept: the first picture after a result or after the child began to ask,
+because it may have been waiting for it; the newest one when a result arrives, because the child then reads the next;
+and the newest one when the child stops asking, because it has read one. In the last two cases the previous picture is
+kept as well, because the engine notices one frame late.
 """
 
 from collections import deque

@@ -47,7 +47,6 @@ class LiveModel(Protocol):
     @property
     def name(self) -> str:
         """Name of its option, configuration table, OSC prefix and folder."""
-        ...
 
     @property
     def supervisor(self) -> Supervisor: ...
@@ -55,36 +54,28 @@ class LiveModel(Protocol):
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[PictureName, tuple[int, int]]:
         """The pictures it publishes in addition to the main one, with the width and height used until the first one
         arrives."""
-        ...
 
     def start(self, snapshot: Snapshot) -> None:
         """Start loading the model with these values."""
-        ...
 
     def follow(self, snapshot: Snapshot, values: Mapping[str, object], moved: Mapping[str, float]) -> None:
         """Send the parameters that have changed. `values`: this frame's values, smoothed and modulated. `moved`: only
         the modulated parameters, with their modulated values."""
-        ...
 
     def show(self, scene: Scene, values: Mapping[str, object], now_s: float) -> None:
         """Add the newest results to the scene: layer 5, masks, extra pictures."""
-        ...
 
     def feed(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
         """Send the pictures that the child asks for, from the finished frame or from the scene."""
-        ...
 
     def describe(self, snapshot: Snapshot) -> list[str]:
         """Lines for the start of a run: the model and how it is run, then hints at what keeps it from being noticed."""
-        ...
 
     def status(self) -> ChildStatus:
         """Status of the child; after `close`, the last one that it sent."""
-        ...
 
     def ask_to_end(self) -> None:
         """Ask the child to stop, without waiting for it."""
-        ...
 
     def close(self) -> None: ...
 

@@ -3,7 +3,8 @@
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, Protocol, TypeVar
+from pkgutil import resolve_name
+from typing import Any, Literal, Protocol, TypeVar
 
 from engine.children.port import ChildPort
 from engine.errors import DeviceFullError, DeviceLostError, ModelError, in_one_line
@@ -16,16 +17,21 @@ class _Loaded(Protocol):
 
 
 M = TypeVar("M", bound=_Loaded)
+T = TypeVar("T")
+
+
+def loader(function: str, spec: Any) -> Callable[[str, str], Any]:
+    """The `load` of `load_on_device` that calls `function` with `spec` first. It is imported, which takes seconds, in
+    the phase LOADING."""
+    return lambda device, dtype: resolve_name(function)(spec, device, dtype)
 
 
 def load_on_device(
     port: ChildPort, name: str, load: Callable[[str, str], M], *, half: str, gives_way: bool = True
 ) -> M:
     """Call `load(device, dtype)` with the device and dtype from `port.settings`; `half`: the dtype for `auto` on a GPU.
-
     `name`: name of the model, for messages. Its notes are sent to the engine. `gives_way`: on a CPU, run the child at
-    the lowest priority; wrong for sound. On Windows every child loads at that priority.
-    """
+    the lowest priority; wrong for sound. On Windows every child loads at that priority."""
     port.enter(Phase.LOADING)
     own_class = priority.enter_idle_class()  # torch is imported next
     from engine.models import device_work
@@ -54,6 +60,32 @@ def load_on_device(
     for number, note in enumerate(model.notes):
         port.note(f"model.{number}", f"{name}: {note}")
     return model
+
+
+def held_mb(model: Any) -> int:
+    """Memory of this process on the model's device in MiB; on a CPU only the weights."""
+    from engine.models.device_work import memory_mb
+
+    mb = memory_mb(model.device)
+    return round(model.memory_bytes() / 2**20 if mb is None else mb)
+
+
+def with_less_memory(work: Callable[[], T], free: Callable[[], object], reduce: Callable[[], object]) -> T:
+    """The result of `work()`. If the device runs out of memory, it is repeated after `free()`, and then each time also
+    after `reduce()`, which raises if no less will do."""
+    from engine.models.device_work import is_out_of_memory
+
+    is_second = False
+    while True:
+        try:
+            return work()
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        free()  # outside the handler, because the traceback holds references to tensors
+        if is_second:
+            reduce()
+        is_second = True
 
 
 @contextmanager

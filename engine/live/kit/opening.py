@@ -106,10 +106,7 @@ def models_of(config: Config, has_camera: Callable[[], bool], report: Report) ->
         first_values.append((f"/{name}/enable", name in wanted))
         conditions += () if name in wanted else _refusing_model(name, reason)
     return ModelsOfRun(
-        entries=tuple(wanted.values()),
-        missing=missing,
-        conditions=tuple(conditions),
-        first_values=tuple(first_values),
+        entries=tuple(wanted.values()), missing=missing, conditions=tuple(conditions), first_values=tuple(first_values)
     )
 
 

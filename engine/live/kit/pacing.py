@@ -1,9 +1,8 @@
 """Limits a child's share of the device (its duty), and splits its work into slices that yield to the renderer.
 
 Processes share a GPU by time slices, and priorities do not work across processes: if a child queues 80 ms of work, the
-renderer waits 80 ms. So a child queues one slice, waits until the device has finished it, sleeps, waits while a picture
-is being drawn or a voice converted, and only then queues the next slice. It must wait for the device before it sleeps:
-launches are asynchronous, so without the wait the sleep would overlap with the work.
+renderer waits 80 ms. So a child queues one slice, waits until the device has finished it (launches are asynchronous),
+sleeps, waits while a picture is being drawn or a voice converted, and only then queues the next slice.
 
 Each wait leaves the device idle for a moment. So a slice has as many pieces of the work as fit, by the time that each
 took before, into `slice_ms` and into the time until the next draw. Only a piece that was never measured, or is longer
@@ -17,7 +16,6 @@ after a late frame.
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from itertools import islice
 
 from engine.ipc import Gate, Turns
@@ -61,21 +59,10 @@ class DutyControl:
         return self.duty
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliceTimes:
-    """Statistics over the newest 512 slices: milliseconds of device work between two checks of the gate; 0 before the
-    first."""
-
-    p50_ms: float = 0.0
-    p99_ms: float = 0.0
-
-
 class SlicePlan:
-    """The pieces of a call, in order, and the milliseconds that each is expected to take. Single thread.
-
-    A piece that was never measured is a slice of its own. When several pieces were one slice, the difference to what
-    was expected is spread over them in proportion.
-    """
+    """The pieces of a call, in order, and the milliseconds that each is expected to take. Single thread. A piece that
+    was never measured is a slice of its own. When several were one slice, the difference to what was expected is spread
+    over them in proportion."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, dict[int, float]] = {}
@@ -136,23 +123,17 @@ class SlicePlan:
             self._pieces_ms[place] += LEARNT * share * (slice_ms - expected_ms)
 
 
-def _nothing() -> None:
-    return None
-
-
 class Pacer:
-    """Splits a child's work into slices. Used by the child's main thread only.
-
-    `wait_device` blocks until the device has finished all work (on a CPU it returns immediately). `rest(seconds)`
-    sleeps; in a child it also serves the control pipe and the heartbeat, and may return early so that a new duty takes
-    effect. `turns`: those of this child on a GPU; None on a CPU, where `yield_within` stops the work at any layer.
-    """
+    """Splits a child's work into slices. Used by the child's main thread only. `wait_device` blocks until the device
+    has finished all work. `rest(seconds)` sleeps; in a child it also serves the control pipe and the heartbeat, and may
+    return early so that a new duty takes effect. `turns`: those of this child on a GPU; None on a CPU, where
+    `yield_within` stops the work at any layer."""
 
     def __init__(
         self,
         gate: Gate | None,
         *,
-        wait_device: Callable[[], None] = _nothing,
+        wait_device: Callable[[], None] = lambda: None,
         rest: Callable[[float], None] = time.sleep,
         now_ns: Callable[[], int] = time.perf_counter_ns,
         turns: Turns | None = None,
@@ -164,17 +145,13 @@ class Pacer:
         """Pieces that take no longer than this together are one slice."""
         self.idle_s = 0.0
         """Total time spent in waits and rests."""
-        self._gate = gate
-        self._turns = turns
-        self._wait_device = wait_device
-        self._rest = rest
+        self._gate, self._turns, self._wait_device, self._rest = gate, turns, wait_device, rest
         self._now_ns = now_ns
         self._control = DutyControl()
         self._slices_ms: deque[float] = deque(maxlen=KEPT_SLICES)
         self._slice_began_ns: int | None = None  # None: outside a call
-        self._slice_limit_ms = 0.0
-        self._work_ms = 0.0
-        self._plan = SlicePlan()
+        self._slice_limit_ms = self._work_ms = 0.0
+        self.plan = SlicePlan()
 
     @property
     def duty(self) -> float:
@@ -183,29 +160,19 @@ class Pacer:
     def begin_call(self, kind: Hashable = None) -> None:
         """Call before the first work on a picture. Calls of the same `kind` have the same pieces."""
         self._work_ms = 0.0
-        self._plan.begin_call(kind)
+        self.plan.begin_call(kind)
         self._begin_slice()
-
-    def change_kind(self, kind: Hashable) -> None:
-        """Call in the first piece if new values may have changed the pieces that come."""
-        self._plan.change_kind(kind)
 
     def between(self) -> None:
         """Call between two pieces: ends the slice if the next piece does not fit into it. Does nothing outside a call,
         for example during warm-up."""
-        if self._slice_began_ns is not None and not self._plan.fits_next(self._slice_limit_ms):
+        if self._slice_began_ns is not None and not self.plan.fits_next(self._slice_limit_ms):
             self._end_slice()
             self._begin_slice()
 
-    def forget_slice(self) -> None:
-        """Do not learn from the slice under way, because it captures or compiles."""
-        self._plan.forget_slice()
-
     def yield_within(self) -> None:
-        """Wait inside a slice, at any duty, while a picture is being drawn, at most one frame period.
-
-        For a CPU that also renders: it has no queue, so the work can stop between any two layers.
-        """
+        """Wait inside a slice, at any duty, while a picture is being drawn, at most one frame period. For a CPU that
+        also renders: it has no queue, so the work can stop between any two layers."""
         gate = self._gate
         if gate is None or self._slice_began_ns is None or not self.yields_to_drawing:
             return
@@ -218,17 +185,15 @@ class Pacer:
 
     def end_call(self) -> float:
         """Call after the last work on a picture. Returns the milliseconds of its work, without waits and rests."""
-        self._plan.end_call()
+        self.plan.end_call()
         self._end_slice()
         self._slice_began_ns = None
         return self._work_ms
 
     def before_slice(self) -> None:
-        """Wait until nothing holds the slice back, and take this child's turn.
-
-        It is held back while a voice is being converted (at most 1 s), while a picture is drawn or will be before the
-        first piece ends (at most one frame period), and while another child has its turn on this GPU (at most 250 ms).
-        """
+        """Wait until nothing holds the slice back, and take this child's turn. It is held back while a voice is being
+        converted (at most 1 s), while a picture is drawn or will be before the first piece ends (at most one frame
+        period), and while another child has its turn on this GPU (at most 250 ms)."""
         gate, turns = self._gate, self._turns
         if gate is None:
             return
@@ -267,13 +232,11 @@ class Pacer:
             now_ns = self._now_ns()
         self.idle_s += (now_ns - began_ns) / 1e9
 
-    def slice_times(self) -> SliceTimes:
+    @property
+    def slice_p99_ms(self) -> float:
+        """Milliseconds of device work between two checks of the gate, of the newest 512 slices; 0 before the first."""
         ordered = sorted(self._slices_ms)
-        if not ordered:
-            return SliceTimes()
-        return SliceTimes(
-            p50_ms=ordered[len(ordered) // 2], p99_ms=ordered[min(len(ordered) * 99 // 100, len(ordered) - 1)]
-        )
+        return ordered[len(ordered) * 99 // 100] if ordered else 0.0
 
     def _rest_s(self, work_ms: float) -> float:
         """Seconds to rest after this much work at the current duty."""
@@ -294,12 +257,12 @@ class Pacer:
         work_ms = (self._now_ns() - self._slice_began_ns) / 1e6
         if self._turns is not None:
             self._turns.end()
-        self._plan.learn(work_ms)
+        self.plan.learn(work_ms)
         self._work_ms += work_ms
         self.after_slice(work_ms)
 
     def _ends_before_draw(self, gate: Gate, now_ns: int) -> bool:
         """True if the first piece ends before the next draw begins. A piece as long as a frame period would meet a draw
         anyway, and on a CPU the work stops when the draw begins."""
-        first_ns = self._plan.first_ms * 1e6
+        first_ns = self.plan.first_ms * 1e6
         return self._turns is None or first_ns >= gate.period_ns or not now_ns < gate.draw_ns < now_ns + first_ns

@@ -1,32 +1,33 @@
 """The main loop of a child that processes pictures: read the newest picture, process it, publish the result, repeat.
 
-First it warms the model up with a made-up picture. `PictureLoop` contains everything that does not depend on the model;
-a child implements its abstract methods. `progress` splits the work into pieces.
-
-Errors: if the device runs out of memory, caches are freed and the work is retried once; then the child decides. An
-output with NaN is not shown. Every other error ends the process, because the device's context may be broken after it.
-No model and no prompt is blamed for a lost device (`lost_device_told`).
+First it warms the model up with a made-up picture. A child implements the abstract methods. If the device runs out of
+memory, caches are freed and the work is retried once; then the child decides. An output with NaN is not shown. Every
+other error ends the process, because the device's context may be broken after it. No model and no prompt is blamed for
+a lost device (`lost_device_told`).
 """
 
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
-from engine.ipc import Phase, RingFrame, RingReader, RingWriter, Turns
+from engine.ipc import Phase, RingFrame, RingReader, RingWriter
 from engine.live.kit.figures import Figures
+from engine.live.kit.model_loading import held_mb, with_less_memory
 from engine.live.kit.pace import read_pace
 from engine.live.kit.progress import MAX_NAP_S, CallProgress
 from engine.live.kit.sent_values import GENERATION
 
 if TYPE_CHECKING:
     import torch
+
+    from engine.models.device_work import StageClock
 
 POLL_S = 0.002  # poll interval for a new picture
 LEAD_S = 0.1  # three frames at 30 fps: the engine notices one frame later, and reads back one frame after that
@@ -36,36 +37,53 @@ Result = TypeVar("Result")
 T = TypeVar("T")
 
 
+class ModelWorker(Protocol):
+    """The part of a child that works with the model."""
+
+    clock: "StageClock"
+    """The durations of the stages of the newest call."""
+
+    @property
+    def work(self) -> float:
+        """Amount of work in one call, in arbitrary units."""
+
+    @property
+    def kind(self) -> Hashable:
+        """Equal for calls that have the same pieces, which take the same times."""
+
+    def free_memory(self) -> None: ...
+
+
 class PictureLoop(ABC, Generic[Picture, Result]):
     """The main loop and its state. Main thread."""
 
+    _worker: ModelWorker
+    """Set by each child."""
+
     def __init__(
-        self,
-        port: ChildPort,
-        *,
-        area: str,
-        output: str,
-        model: str,
-        device: "torch.device",
-        capture_phase: Phase = Phase.CAPTURING,
+        self, port: ChildPort, *, area: str, output: str, model: Any, networks: Iterable[Any], is_compiled: bool
     ) -> None:
         """`area`: first part of the child's OSC addresses, with the slash. `output`: name of its output ring. `model`:
-        name of the model, for messages."""
-        from engine.models.device_work import device_wait
+        as loaded, with `spec`, `device` and `dtype`. `networks`: its networks, which are interrupted on a CPU unless
+        they are compiled; None is left out."""
+        from engine.models.device_work import call_before_layers, device_wait
 
-        self._port = port
-        self._model_name = model
-        self._output = output
+        device: torch.device = model.device
+        gate = None if device.type == "cpu" else port.gate
+        self._port, self._output = port, output
+        self._loaded, self._model_name = model, model.spec.model
         self._figures = Figures()
         self._progress = CallProgress(
             port,
             wait_device=device_wait(device),
-            turns=turns_on(device, port),
+            turns=None if gate is None else gate.turns(port.gate_place, 1 + (device.index or 0)),
             read_pace=partial(read_pace, area=area),
-            work=lambda: self._work,
-            kind=lambda: self._kind,
-            capture_phase=capture_phase,
+            work=lambda: self._worker.work,
+            kind=lambda: self._worker.kind,
+            capture_phase=Phase.COMPILING if is_compiled else Phase.CAPTURING,
         )
+        if device.type == "cpu" and not is_compiled:
+            call_before_layers(filter(None, networks), self._progress.pacer.yield_within)
         self._pace = self._progress.take_pace()
         self._values_version = -1  # none taken yet
         self._generation = 0
@@ -76,6 +94,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._writer: RingWriter | None = None
         self._is_nan = False
         self._call_began_s = float("-inf")
+        port.on_call("empty_cache", self._empty_cache)
 
     def run(self) -> None:
         port = self._port
@@ -84,7 +103,9 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._retry_after_freeing(self._warm_up)
         self._progress.end_piece()
         port.proved("model", self._model_name)
-        port.ready(model=self._model_name, **self._facts_once())
+        device, dtype = str(self._loaded.device), str(self._loaded.dtype).removeprefix("torch.")
+        facts: dict[str, Fact] = {"device": device, "dtype": dtype, "memory_mb": held_mb(self._loaded)}
+        port.ready(model=self._model_name, **self._facts_once(), **facts)
         while not port.should_stop:
             port.poll()
             self._follow_values()
@@ -122,27 +143,9 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         """Call `_publish_pixels` with the result, or `_drop` with the reason not to show it."""
 
     @abstractmethod
-    def _stages_ms(self) -> Mapping[str, float]:
-        """Milliseconds of each stage of the newest call; waits until the device has finished it."""
-
-    @abstractmethod
-    def _free_memory(self) -> None:
-        """Free everything that is only cached for speed."""
-
-    @abstractmethod
     def _reduce_memory(self) -> None:
         """Reduce the memory needed, or end the child. Called if the device is out of memory even after
         `_free_memory`."""
-
-    @property
-    @abstractmethod
-    def _work(self) -> float:
-        """Amount of work in one call, in arbitrary units."""
-
-    @property
-    @abstractmethod
-    def _kind(self) -> Hashable:
-        """Equal for calls that have the same pieces, which take the same times."""
 
     @property
     def _calls_a_result(self) -> int:
@@ -156,11 +159,11 @@ class PictureLoop(ABC, Generic[Picture, Result]):
 
     @abstractmethod
     def _facts_once(self) -> dict[str, Fact]:
-        """Facts to report when the child is ready."""
+        """Facts to report when the child is ready, besides device, dtype and memory."""
 
     @abstractmethod
     def _facts(self) -> dict[str, Fact]:
-        """Facts to report once a second."""
+        """Facts to report once a second, besides the memory."""
 
     # -- one call
 
@@ -194,27 +197,23 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         work_ms = self._progress.pacer.end_call()
         if alarm is not None:
             alarm.cancel()
-        stages_ms = dict(self._stages_ms())
+        stages_ms = self._worker.clock.read_ms()
         stages_ms["other"] = max(0.0, work_ms - sum(stages_ms.values())) + stages_ms.pop("copy", 0.0)
         self._figures.count_call(stages_ms, time.perf_counter() - began_s)
         self._port.enter(Phase.IDLE)
 
-    def _retry_after_freeing(self, work: Callable[[], T]) -> T:
-        """The result of `work()`. If the device runs out of memory, it is retried with less and less memory, as far as
-        the child can reduce it."""
-        from engine.models.device_work import is_out_of_memory
+    def _free_memory(self) -> None:
+        """Free everything that is only cached for speed."""
+        self._worker.free_memory()
 
-        is_second = False
-        while True:
-            try:
-                return work()
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            self._free_memory()  # outside the handler, because the traceback holds references to tensors
-            if is_second:
-                self._reduce_memory()
-            is_second = True
+    def _retry_after_freeing(self, work: Callable[[], T]) -> T:
+        return with_less_memory(work, self._free_memory, self._reduce_memory)
+
+    def _empty_cache(self) -> str:
+        before_mb = held_mb(self._loaded)
+        self._worker.free_memory()
+        now_mb = held_mb(self._loaded)
+        return f"freed {before_mb - now_mb} MiB, {now_mb} MiB in use"
 
     def _name_suspects(self, texts: Mapping[str, str]) -> None:
         """Tell the engine which texts are in use from now on, by address. They are suspects for quarantine if the
@@ -283,28 +282,23 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         now_s = time.perf_counter()
         if not self._figures.is_due(now_s):
             return
+        from engine.models.card_memory import card_facts
+
         pacer = self._progress.pacer
         self._port.facts(
             **self._figures.facts(now_s),
             **self._facts(),
+            memory_mb=held_mb(self._loaded),
+            **card_facts(self._loaded.device),
             delay_ms=round(1000.0 * self._figures.delay_s(self._calls_a_result), 1),
             duty=round(pacer.duty, 3),
-            slice_p99_ms=round(pacer.slice_times().p99_ms, 2),
+            slice_p99_ms=round(pacer.slice_p99_ms, 2),
         )
-
-
-def turns_on(device: "torch.device", port: ChildPort) -> Turns | None:
-    """The turns of this child on a GPU; None on a CPU and without a gate."""
-    if device.type == "cpu" or port.gate is None:
-        return None
-    return port.gate.turns(port.gate_place, 1 + (device.index or 0))
 
 
 def ask_from_s(*, call_began_s: float, call_s: float, due_s: float) -> float:
     """The time to ask for the next picture. A call of about `call_s` began at `call_began_s`, and the next one begins
-    at `due_s` at the earliest. All in seconds of one clock.
-
-    If a child asks all the time, the engine reads back pictures that are never used; if it asks only after it has
-    finished, it waits for one. So a slow child asks shortly before it will finish, and a fast child all the time.
-    """
+    at `due_s` at the earliest. All in seconds of one clock. If a child asks all the time, the engine reads back
+    pictures that are never used; if it asks only after it has finished, it waits for one. So a slow child asks shortly
+    before it will finish, and a fast child all the time."""
     return max(call_began_s + call_s, due_s) - LEAD_S

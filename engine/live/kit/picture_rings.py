@@ -1,8 +1,7 @@
 """The pictures that go to a child and come back, in rings that are allocated without blocking the frame loop.
 
-The system zeroes newly allocated shared memory: 25 MB for 1080p RGBA takes 15 ms, nearly a frame at 60 fps. A source
-may change its shape during the show (RGB from a camera, RGBA from the Multiverse). So a worker thread allocates the
-ring, pictures are dropped until it is ready, and the rings of the last few shapes are kept.
+The system zeroes newly allocated shared memory: 25 MB for 1080p RGBA takes 15 ms, nearly a frame at 60 fps. So a worker
+thread allocates the ring, pictures are dropped until it is ready, and the rings of the last few shapes are kept.
 """
 
 from collections.abc import Callable
@@ -27,10 +26,7 @@ class SourceRings:
     """Render thread. `connect(segment)` is called whenever writing switches to another ring."""
 
     def __init__(self, name: str, worker: DaemonWorker, connect: Callable[[str], None], report: Report) -> None:
-        self._name = name
-        self._worker = worker
-        self._connect = connect
-        self._report = report
+        self._name, self._worker, self._connect, self._report = name, worker, connect, report
         self._rings: dict[Shape, RingOwner] = {}  # least recently used first
         self._making: tuple[Shape, Future[RingOwner]] | None = None
         self._retry_at_s = 0.0
@@ -84,8 +80,7 @@ class OutputRing:
     process or the picture's shape changes. Single thread."""
 
     def __init__(self, supervisor: Supervisor, name: str) -> None:
-        self._supervisor = supervisor
-        self._name = name
+        self._supervisor, self._name = supervisor, name
         self._reader: RingReader | None = None
         self._segment = ""
         self._sequence = 0

@@ -36,10 +36,7 @@ class CallProgress:
         `kind()`: what the number of its pieces and their times depend on. `capture_phase`: CAPTURING or COMPILING, the
         phase of the work done once for each shape."""
         self.pacer = Pacer(port.gate, wait_device=wait_device, rest=self._rest, turns=turns)
-        self._port = port
-        self._read_pace = read_pace
-        self._work = work
-        self._kind = kind
+        self._port, self._read_pace, self._work, self._kind = port, read_pace, work, kind
         self._capture_phase = capture_phase
         self._pieces = PieceTimes()
         self._phase = self._usual_phase = Phase.COMPILING  # until the warm-up is over
@@ -78,7 +75,7 @@ class CallProgress:
 
     def before_capture(self) -> None:
         """Enter the phase of the slow work done once for each shape."""
-        self.pacer.forget_slice()
+        self.pacer.plan.forget_slice()
         if self._usual_phase is Phase.RUNNING:
             self._phase = self._capture_phase
             self._port.enter(self._phase)
@@ -86,7 +83,7 @@ class CallProgress:
     def take_values(self) -> None:
         """Call in the first piece of a call if it took new values."""
         self._expect()
-        self.pacer.change_kind(self._kind())
+        self.pacer.plan.change_kind(self._kind())
 
     def _expect(self) -> None:
         """Tell the engine how long the longest piece of the call may take."""
@@ -118,8 +115,7 @@ class CallProgress:
 
 class PieceTimes:
     """Durations of the newest pieces, each with the amount of work of its call, so that slow work is not mistaken for a
-    hang: on a CPU one piece may take half a minute, and the first call with larger pictures takes longer than any
-    before it."""
+    hang: the first call with larger pictures takes longer than any before it."""
 
     def __init__(self) -> None:
         self._pieces: deque[tuple[float, float]] = deque(maxlen=KEPT_PIECES)

@@ -1,7 +1,6 @@
-"""The scene of a frame: the camera picture, and everything that the live models add to it.
+"""The scene of a frame: the camera picture, and everything that the live models add to it, one after the other.
 
-The frame loop creates one Scene per frame. Each live model in turn adds its newest results in `show`, and may use the
-results of the models before it. Models interact only through the Scene.
+Each may use the results of the models before it. Models interact only through the Scene.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,19 +46,15 @@ class Masks(Protocol):
     @property
     def found(self) -> Segmentation | None:
         """The newest result; the same object until the next result, None before the first."""
-        ...
 
     def matte(self, values: Values) -> Matte | None:
         """The matte of layer 5, or None if nothing is cut."""
-        ...
 
     def synced_layer5(self, layer5: Fade | None, values: Values) -> Fade | None:
         """`layer5`, or, while it is cut out, the picture that the masks were found in."""
-        ...
 
     def region_settings(self, values: Values) -> RegionSettings:
         """The settings of the region map, adapted to the picture that the masks were found in."""
-        ...
 
 
 @dataclass(slots=True, kw_only=True)

@@ -37,11 +37,9 @@ class SentValues:
         return self.generation
 
     def changes(self, snapshot: Snapshot, moved: Mapping[str, Any] = NOTHING) -> Mapping[str, Any]:
-        """The values that differ from the last call, by address; on the first call all values.
-
-        `moved`: values that are used in place of the set ones, by modulation or ahead of their beat. When that ends,
-        the set value is sent again. A new generation is one of them.
-        """
+        """The values that differ from the last call, by address; on the first call all values. `moved`: values that are
+        used in place of the set ones, by modulation or ahead of their beat. When that ends, the set value is sent
+        again. A new generation is one of them."""
         if snapshot is self.snapshot and not moved and not self._moved:
             return NOTHING
         changed = (

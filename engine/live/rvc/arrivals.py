@@ -1,11 +1,9 @@
 """Predicts when the next block of a sound that another process writes will be complete. Pure.
 
-The sound comes in chunks of unknown size, with jitter. Polling once a millisecond would waste part of a core. Sleeping
-for the duration of the missing samples wakes up to one chunk too late, because the newest samples arrived some time
-ago. But samples arrive in real time: a sample's number divided by the sample rate, plus the smallest offset seen
-lately, is the earliest time at which it can arrive. So sleep until shortly before that time, then poll once a
-millisecond until the chunk arrives. Waking early is necessary: if a chunk is already there at the first poll, its
-arrival time is unknown and cannot correct the offset.
+The sound comes in chunks of unknown size, with jitter. Polling once a millisecond would waste part of a core. But
+samples arrive in real time: a sample's number divided by the sample rate, plus the smallest offset seen lately, is the
+earliest time at which it can arrive. So sleep until shortly before that time, then poll once a millisecond until the
+chunk arrives. If it is already there at the first poll, its arrival time is unknown and cannot correct the offset.
 """
 
 from collections import deque

@@ -7,8 +7,7 @@ The transposition glides for GLIDE_S to what is wanted, and stays there while th
 a melody must not pull it along. At a start nothing has been heard yet, so it begins where it belongs (`settle`).
 
 The pitch of the model's own voice is not in its file, and cannot be measured from its weights: the decoder follows any
-pitch that it is given, and the embedding of the pitch was trained over its whole range before the voice was. So the
-target is set by hand (`/rvc/pitch_target_hz`).
+pitch that it is given. So the target is set by hand (`/rvc/pitch_target_hz`).
 """
 
 from collections import deque

@@ -1,8 +1,7 @@
 """Reads the output of a sound child by sample number, across restarts and swaps of its process.
 
-Each process writes its own ring. When a new process takes over, the reader still needs older samples from the previous
-ring. So that ring is kept until the read position has passed the start of the new one. There the two are crossfaded,
-because the new process may have another model with another voice.
+Each process writes its own ring. When a new process takes over, the previous ring is kept until the read position has
+passed the start of the new one. There the two are crossfaded, because the new process may have another voice.
 """
 
 import math
@@ -23,17 +22,14 @@ class ConvertedSound:
     """One thread. Channel 0 of the rings is the sound, channel 1 its presence, 0.0 or 1.0."""
 
     def __init__(self, supervisor: Supervisor, name: str) -> None:
-        self._supervisor = supervisor
-        self._name = name
+        self._supervisor, self._name = supervisor, name
         self._segment = ""
         self._rings: deque[_Ring] = deque()
         """The newest last."""
 
     def read(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """The sound from sample `first` on and its presence, each (frames,) float32; both 0.0 if missing.
-
-        `first` must increase from call to call, so that the start of each new process is noticed.
-        """
+        """The sound from sample `first` on and its presence, each (frames,) float32; both 0.0 if missing. `first` must
+        increase from call to call, so that the start of each new process is noticed."""
         self._follow()
         sound, presence = np.zeros(frames, np.float32), np.zeros(frames, np.float32)
         for ring in self._rings:

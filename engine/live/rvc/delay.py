@@ -5,11 +5,9 @@
 
 A gap is worse than a few more milliseconds of delay, so each part starts long: computing with AT_FIRST times the
 longest of the first blocks, the devices with GENEROUS_S until they have run undisturbed for MEASURED_S, then with their
-measured need plus ROOM_S. A part that proves too short is lengthened immediately.
-
-Each part shrinks to its worst measurement of the last ten minutes (CALM_S). Each change is audible as a crossfade, so
-reductions are at least APART_S apart and at least MARGIN_S long. If a part proves too short after it was shortened, its
-waiting time before the next reduction doubles, so the delay stays long on a machine with recurring gaps.
+measured need plus ROOM_S. A part that proves too short is lengthened immediately, and shrinks to its worst measurement
+of the last ten minutes (CALM_S). Each change is audible as a crossfade, so reductions are at least APART_S apart and at
+least MARGIN_S long. The wait before the next one doubles if a part proves too short after it was shortened.
 """
 
 import math
@@ -86,10 +84,8 @@ class VoiceDelay:
         self._computing.was_short(self.parts.compute_s + late_s, now_s, longest_s=self._longest_compute_s)
 
     def had_spare(self, spare_s: float, disturbances: int, now_s: float) -> None:
-        """Record the smallest recent margin between mixing and playback; negative: samples were missing.
-
-        `disturbances` is the running count of clock disturbances.
-        """
+        """Record the smallest recent margin between mixing and playback; negative: samples were missing. `disturbances`
+        is the running count of clock disturbances."""
         if disturbances != self._disturbances:  # margins measured so far no longer apply
             self._disturbances = disturbances
             self._devices.measure_anew()

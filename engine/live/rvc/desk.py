@@ -44,22 +44,12 @@ class VoiceDesk:
     capture and the output."""
 
     def __init__(
-        self,
-        link: VoiceLink,
-        capture: Capture,
-        output: DeviceOutput | None,
-        *,
-        clock: Clock,
-        report: Report,
+        self, link: VoiceLink, capture: Capture, output: DeviceOutput | None, *, clock: Clock, report: Report
     ) -> None:
         rate_hz = capture.ring.sample_rate_hz
         self.heard = SampleRing(rate_hz, 1, HEARD_S)
-        self._link = link
-        self._capture = capture
-        self._output = output
-        self._clock = clock
-        self._report = report
-        self._rate_hz = rate_hz
+        self._link, self._capture, self._output, self._clock = link, capture, output, clock
+        self._report, self._rate_hz = report, rate_hz
         self._dry = SampleRing(rate_hz, 1, HEARD_S)
         self._one_channel = OneChannel(rate_hz)
         self._mix = VoiceMix(rate_hz)
@@ -68,9 +58,8 @@ class VoiceDesk:
         self._delay.follow(link.timing, 0.0)
         self._parts = self._delay.parts
         self._settings = MixSettings()
-        self._asked_ms = 0.0
-        self._reported_ms = 0.0
-        """The last requested delay that was reported as too short."""
+        self._asked_ms = self._reported_ms = 0.0
+        """The requested delay, and the last one that was reported as too short."""
         self._channel = 1
         self._longest_step = round(MAX_STEP_S * rate_hz)
         self._next_adapt_s = 0.0
@@ -106,12 +95,10 @@ class VoiceDesk:
         self._settings = MixSettings.from_values(values)
         self._asked_ms = float(values["/rvc/delay_ms"])
         former, self._channel = self._channel, int(values["/rvc/input_channel"])
-        if self._channel != former and self._channel > self._capture.ring.used_channels:
-            self._report(
-                "rvc.input",
-                f"/rvc/input_channel {self._channel}: the voice is silent, {self._capture.description} has only "
-                f"{self._capture.ring.used_channels}",
-            )
+        used = self._capture.ring.used_channels
+        if self._channel != former and self._channel > used:
+            silent = f"the voice is silent, {self._capture.description} has only {used}"
+            self._report("rvc.input", f"/rvc/input_channel {self._channel}: {silent}")
 
     @property
     def delay(self) -> DelayParts:
@@ -215,10 +202,8 @@ class VoiceDesk:
         asked_ms, shortest_ms = self._asked_ms, self._delay.shortest_s * 1000.0
         if asked_ms != self._reported_ms and 0.0 < asked_ms < shortest_ms and self._delay.is_settled:
             self._reported_ms = asked_ms
-            self._report(
-                "rvc.delay",
-                f"/rvc/delay_ms {asked_ms:g}: too short; using the minimum, {math.ceil(shortest_ms)} ms",
-            )
+            least = f"too short; using the minimum, {math.ceil(shortest_ms)} ms"
+            self._report("rvc.delay", f"/rvc/delay_ms {asked_ms:g}: {least}")
 
     def _watch_spare(self) -> None:
         self._gaps = sum(reader.gaps for reader in self._readers)

@@ -45,8 +45,7 @@ class RvcConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         ),
     ] = "audio"
     output: Annotated[
-        str,
-        option("Sound output for the converted voice. (default: none)", "none|default|device:NAME"),
+        str, option("Sound output for the converted voice. (default: none)", "none|default|device:NAME")
     ] = "none"
     folders: tuple[str, ...] = ()
     """Folders of the models that `/rvc/model` may name over OSC."""

@@ -1,8 +1,5 @@
 """The engine's end of the voice child: sends the voice and the parameters, receives the converted voice by sample
-number.
-
-Used by two threads: the frame loop's for parameters, and the desk's for sound. Neither blocks: a worker thread does all
-disk access.
+number. The frame loop's thread uses it for parameters, and the desk's for sound; a worker thread does all disk access.
 """
 
 import os
@@ -16,14 +13,14 @@ import osc_schema
 from engine.children.spec import ChildSpec
 from engine.errors import ModelError
 from engine.ipc import AudioRing, AudioRingWriter, Gate
-from engine.live.kit.child_link import ChildLink, device_settings
+from engine.live.kit.child_link import ChildLink, device_settings, require_complete
 from engine.live.kit.refusing import absolute
 from engine.live.kit.sent_values import NOTHING
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.entry import MODEL, RvcConfig, files_named
 from engine.live.rvc.settings import PRELOAD, read_settings
-from engine.models.libraries import require_libraries
 from engine.models.rvc import VoiceSpec
+from engine.models.rvc.check import check
 from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.optimization import VARIABLES, OptimizationConfig
 from engine.params import Snapshot
@@ -53,15 +50,6 @@ def spec_of(config: RvcConfig, build: Build = AS_DECLARED) -> VoiceSpec:
         pitch=build["/rvc/f0"],
         rmvpe=absolute(config.rmvpe),
     )
-
-
-def require_complete(spec: VoiceSpec) -> None:
-    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading."""
-    require_libraries()
-    if not spec.random_shape:
-        from engine.models.rvc.check import check
-
-        check(spec).require_complete()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,19 +85,19 @@ class VoiceLink(ChildLink[Build]):
         self._voice: AudioRingWriter | None = None
         self.converted = ConvertedSound(self.supervisor, "converted")
         """The converted samples, for the desk's thread."""
-        self._rings.append(self.converted)
+        self._closing.callback(self.converted.close)
 
     def open_voice(self, rate_hz: int) -> None:
         """Create the shared-memory ring for the voice. Call once, before `start`. May raise SharedMemoryError."""
         self._voice = AudioRing.create(f"{CHILD} voice", channels=1, rate_hz=rate_hz, seconds=KEPT_S)
-        self._rings.append(self._voice)
+        self._closing.callback(self._voice.close)
         self.supervisor.connect_input("voice", self._voice.segment)
 
     def start(self, values: Snapshot) -> None:
         """Start loading the model with these values. Reads the disk."""
         assert self._voice is not None
         self._grid = _grid(self._voice.rate_hz, values)
-        self._change(self._built_as(values))
+        self._change({address: values[address] for address in BUILT})
         self.supervisor.start()
 
     # -- parameters: the render thread -----------------------------------------------------
@@ -117,12 +105,11 @@ class VoiceLink(ChildLink[Build]):
     def follow(self, values: Snapshot, moved: Mapping[str, float] = NOTHING) -> None:
         """Send the values that changed since the last frame. A change of a BUILT parameter starts a planned swap."""
         changes = self._sent.changes(values, moved)
-        plain = {address: value for address, value in changes.items() if address not in BUILT}
-        if plain:
+        if plain := {address: value for address, value in changes.items() if address not in BUILT}:
             self._grid = _grid(self._grid.rate_hz, {**values, **moved})
             self.supervisor.set_values(plain)
         if not changes.keys().isdisjoint(BUILT):
-            self._in_background(self._change, self._built_as(values), of=MODEL)
+            self._in_background(self._change, {address: values[address] for address in BUILT}, of=MODEL)
 
     def _change(self, build: Build) -> None:
         """Request another build unless it is already the latest request. Called by the worker thread and by `start`."""
@@ -135,7 +122,7 @@ class VoiceLink(ChildLink[Build]):
         if build == newest:
             return
         try:
-            require_complete(spec_of(self._config, build))
+            require_complete(spec_of(self._config, build), check)
         except ModelError as reason:
             self._refuse(build, newest, str(reason))
         else:
@@ -149,20 +136,11 @@ class VoiceLink(ChildLink[Build]):
         for address in refused:
             self._set_value(address, stays[address])
 
-    @staticmethod
-    def _built_as(values: Snapshot) -> dict[str, Any]:
-        return {address: values[address] for address in BUILT}
-
     def _settings(self, build: Build) -> dict[str, Any]:
         settings = device_settings(spec_of(self._config, build), self._config, DTYPES[build["/rvc/fp16"]])
         return settings | {"gpu_retrieval": build["/rvc/gpu_retrieval"], "environment": self._environment}
 
     # -- sound: the desk's thread ----------------------------------------------------------------
-
-    @property
-    def heard_samples(self) -> int:
-        """Number of voice samples sent so far, which is the number of the next one."""
-        return 0 if self._voice is None else self._voice.end_sample
 
     def hear(self, block: np.ndarray) -> None:
         """Send the next captured samples of the voice, (n,) float32."""

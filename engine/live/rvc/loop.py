@@ -7,12 +7,11 @@ Samples keep their numbers: sample n of `converted` is made from sample n of `vo
 it was converted. All blocks are aligned to one grid, so that two processes produce the same blocks while one takes over
 from the other. No sample is published twice, and a child that is more than one block behind skips blocks.
 
-If the conversion starts in the middle of a phrase (a new process, a new window, `/rvc/enable`), it first processes the
-preceding sound, so that its first block is as good as any other.
+If the conversion starts in the middle of a phrase, it first processes the preceding sound, so that its first block is
+as good as any other.
 
 Errors: if the model cannot be loaded, or the device stays out of memory, the child exits and is not restarted. NaN and
-infinite input samples are replaced by silence; a block whose output is not finite is skipped. Every other error ends
-the process, and the engine starts another.
+infinite input samples are replaced by silence; a block whose output is not finite is skipped.
 """
 
 import math
@@ -29,7 +28,7 @@ from engine.children.messages import Fact
 from engine.children.port import ChildPort
 from engine.ipc import AudioRingReader, Phase
 from engine.live.kit.figures import StageTimes
-from engine.live.kit.model_loading import load_on_device, lost_device_told
+from engine.live.kit.model_loading import load_on_device, lost_device_told, with_less_memory
 from engine.live.rvc.arrivals import Arrivals
 from engine.live.rvc.auto_pitch import AutoPitch
 from engine.live.rvc.settings import Window, read_settings
@@ -51,12 +50,10 @@ T = TypeVar("T")
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it must stop.
-
-    `port.settings`: `spec` (the fields of VoiceSpec), `device` and `dtype` (or auto), `gpu_retrieval` (auto, on, off),
-    `environment` (the engine's RVC_*), `threads`. Values: `/rvc/*`. Input `voice`: mono, of any rate. Output
-    `converted`, at the same rate: the sound in channel 0, its presence in channel 1. Command `empty_cache`.
-    """
+    """The child's main function; returns when it must stop. `port.settings`: `spec` (the fields of VoiceSpec), `device`
+    and `dtype` (or auto), `gpu_retrieval` (auto, on, off), `environment` (the engine's RVC_*), `threads`. Values:
+    `/rvc/*`. Input `voice`: mono, of any rate. Output `converted`, at the same rate: the sound in channel 0, its
+    presence in channel 1. Command `empty_cache`."""
     with lost_device_told(port):
         model = load_model(port)
         while not port.should_stop and port.audio_input("voice") is None:
@@ -72,8 +69,7 @@ class VoiceLoop:
 
     def __init__(self, port: ChildPort, model: "VoiceModel") -> None:
         """`port` must have the input `voice`."""
-        self._port = port
-        self._model = model
+        self._port, self._model = port, model
         chosen = OptimizationConfig.resolve(model.device.type, port.settings["environment"])
         self._is_always_profiled = chosen.profiling
         self._settings = read_settings(port.values)
@@ -204,9 +200,8 @@ class VoiceLoop:
         return self._arrivals.wait_s((self._next + 1) * frames, now_s)
 
     def _start_blocks(self) -> int:
-        """Prepare the stream and return the number of the first block, which is not complete yet. The sound before it
-        is processed, and the block before it is converted but not published, so that the first block continues
-        seamlessly."""
+        """Prepare the stream and return the number of the first block, which is not complete yet. The block before it
+        is converted but not published, so that the first block continues seamlessly."""
         self._joined_from = number = 0
         with self._occupying_device():
             for _ in range(2):  # first the window, then the samples that arrived during that
@@ -238,8 +233,7 @@ class VoiceLoop:
         in the ring."""
         in_window = math.ceil(self._settings.window.extra_ms / self._block_ms)
         for number in range(max(first, end - in_window, 0), end):
-            sound = self._read(number)
-            if sound is not None:
+            if (sound := self._read(number)) is not None:
                 self._live.listen(sound, first_sample=number * self._live.grid.block)
 
     def _convert(self, number: int) -> None:
@@ -271,8 +265,7 @@ class VoiceLoop:
 
     def _read(self, number: int) -> np.ndarray | None:
         """A block of the voice, (grid.block,), or None if it is incomplete or was already overwritten in the ring."""
-        frames = self._live.grid.block
-        sound = self._reader.read(number * frames, frames)
+        sound = self._reader.read(number * self._live.grid.block, self._live.grid.block)
         return None if sound is None else sound[:, 0]
 
     @contextmanager
@@ -304,19 +297,14 @@ class VoiceLoop:
 
     def _retry_after_freeing(self, live: "LiveVoice", work: Callable[[], T]) -> T:
         """The result of `work()`, retried once after freeing memory if the device ran out of memory."""
-        from engine.models.device_work import is_out_of_memory
 
-        for is_second in (False, True):
-            try:
-                return work()
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            if not is_second:  # outside the handler, because the traceback holds references to tensors
-                live.free_memory()
-                live.reset()
+        def free() -> None:
+            live.free_memory()
+            live.reset()
+
         full = f"{self._model.device}: no memory for a window of {self._settings.window.extra_ms:g} ms"
-        self._port.fail("memory", f"{full}; set a smaller /rvc/extra_ms or /rvc/block_ms", is_final=True)
+        advice = f"{full}; set a smaller /rvc/extra_ms or /rvc/block_ms"
+        return with_less_memory(work, free, lambda: self._port.fail("memory", advice, is_final=True))
 
     def _empty_cache(self) -> str:
         before_mb = self._memory_mb
@@ -356,8 +344,7 @@ class VoiceLoop:
             "rate_hz": model.rate_hz,
             "version": model.version,
             "pitch": model.pitch.name if model.has_pitch else "none",
-            "device": str(model.device),
-            "dtype": str(model.dtype).removeprefix("torch."),
+            **{"device": str(model.device), "dtype": str(model.dtype).removeprefix("torch.")},
             "memory_mb": self._memory_mb,
         }
 
@@ -388,10 +375,8 @@ class VoiceLoop:
 
 
 def load_model(port: ChildPort) -> "VoiceModel":
-    """Load the voice named in `port.settings` on the device given there. Ends the child if that fails.
-
-    Settings of `auto` are decided by the environment (RVC_USE_FP16, RVC_GPU_RETRIEVAL), then by the device.
-    """
+    """Load the voice named in `port.settings` on the device given there. Ends the child if that fails. Settings of
+    `auto` are decided by the environment (RVC_USE_FP16, RVC_GPU_RETRIEVAL), then by the device."""
     spec, settings = VoiceSpec(**port.settings["spec"]), port.settings
 
     def loaded(device: str, _: str) -> "VoiceModel":
@@ -430,20 +415,16 @@ class VoiceFigures(StageTimes):
 
     def too_slow_ms(self, block_ms: float) -> float | None:
         """The median processing time if it is longer than a block; None if the conversion keeps up."""
-        if len(self._work_ms) < MIN_BLOCKS:
-            return None
-        p50_ms = sorted(self._work_ms)[len(self._work_ms) // 2]
+        p50_ms = self._percentile_ms(50) if len(self._work_ms) >= MIN_BLOCKS else 0.0
         return p50_ms if p50_ms > block_ms else None
 
     def facts(self, block_ms: float) -> dict[str, Fact]:
         """p50 and p99 over the newest 512 blocks; `rtf`: p50 as a share of a block's length."""
-        ordered = sorted(self._work_ms)
-        if not ordered:
+        if not self._work_ms:
             return {"skipped": self.skipped}
-        p50_ms, p99_ms = ordered[len(ordered) // 2], ordered[min(len(ordered) * 99 // 100, len(ordered) - 1)]
-        return {
-            "work_p50_ms": round(p50_ms, 2),
-            "work_p99_ms": round(p99_ms, 2),
-            "rtf": round(p50_ms / block_ms, 3),
-            "skipped": self.skipped,
-        }
+        p50_ms, p99_ms = self._percentile_ms(50), self._percentile_ms(99)
+        times = {"work_p50_ms": round(p50_ms, 2), "work_p99_ms": round(p99_ms, 2), "rtf": round(p50_ms / block_ms, 3)}
+        return {**times, "skipped": self.skipped}
+
+    def _percentile_ms(self, percent: int) -> float:
+        return sorted(self._work_ms)[len(self._work_ms) * percent // 100]

@@ -50,8 +50,7 @@ class VoiceMix:
         self.fade_frames = round(rate_hz * FADE_S)
         """Number of converted samples that `mix` needs beyond the ones it mixes."""
         self.underruns = 0
-        """Times that converted samples were missing while the conversion was on; a run of missing samples counts
-        once."""
+        """Runs of missing samples while the conversion was on."""
         self._usable = np.zeros(self.fade_frames, bool)  # 1 for each of the newest samples that was usable, else 0
         self._was_wanted = False
         window = np.hanning(self.fade_frames + 2)[1:-1]

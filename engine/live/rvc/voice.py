@@ -1,5 +1,4 @@
-"""The LiveModel of voice conversion: the link to the child, the desk, and the audio devices that only the voice
-uses."""
+"""The LiveModel of voice conversion: the link to the child, the desk, and the voice's own audio devices."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -12,11 +11,13 @@ from engine.audio.input import LiveAudio
 from engine.audio.open import open_capture, open_output
 from engine.children.spec import ChildStatus
 from engine.children.supervisor import Supervisor
+from engine.live.kit.child_link import require_complete
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.scene import Scene
 from engine.live.rvc.desk import VoiceDesk
 from engine.live.rvc.entry import RvcConfig
-from engine.live.rvc.link import VoiceLink, require_complete, spec_of
+from engine.live.rvc.link import VoiceLink, spec_of
+from engine.models.rvc.check import check
 from engine.params import Snapshot
 from engine.values import PublishedFrame
 from osc_schema.rvc import CHILD
@@ -30,10 +31,7 @@ class LiveRvc:
     ) -> None:
         """`capture`: the voice's own input device; None if the voice is a channel of the run's main input."""
         self.name = link.name
-        self.link = link
-        self.desk = desk
-        self._capture = capture
-        self._output = output
+        self.link, self.desk, self._capture, self._output = link, desk, capture, output
 
     @property
     def supervisor(self) -> Supervisor:
@@ -81,7 +79,7 @@ def open_rvc(entry: LiveEntry, around: Surroundings) -> LiveRvc:
     config: RvcConfig = around.config.models[entry.name]
     audio = around.audio
     assert isinstance(audio, LiveAudio)  # live voice conversion does not run offline
-    require_complete(spec_of(config))
+    require_complete(spec_of(config), check)
     with ExitStack() as undo:
         set_value = partial(around.store.set, by=CHILD)
         link = VoiceLink(config, gate=around.gate, report=around.report, set_value=set_value)

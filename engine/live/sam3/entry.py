@@ -26,8 +26,7 @@ class Sam3Config(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=T
         option("What SAM3 should find, repeatable up to four times. (default: person)", "WORDS", max_length=4),
     ] = ()
     video: Annotated[
-        str,
-        option("Video, picture, stream or another program's picture for /sam3/source video.", "FILE|URL|KIND:NAME"),
+        str, option("Video, picture, stream or another program's picture for /sam3/source video.", "FILE|URL|KIND:NAME")
     ] = ""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
 

@@ -8,7 +8,7 @@ import osc_schema
 from engine.children.spec import ChildSpec
 from engine.errors import SharedMemoryError
 from engine.ipc.segmentation_sheet import read_sheet
-from engine.live.kit.child_link import PictureLink, device_settings
+from engine.live.kit.child_link import PictureLink, device_settings, require_complete
 from engine.live.kit.fed_pictures import FedPictures
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.picture_rings import finished_picture
@@ -17,7 +17,6 @@ from engine.live.kit.scene import Scene
 from engine.live.kit.sent_values import NOTHING
 from engine.live.sam3.entry import Sam3Config
 from engine.live.sam3.outputs import MaskOutputs, MasksView
-from engine.models.libraries import require_libraries
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 from engine.params import Snapshot
@@ -48,22 +47,14 @@ PRELOAD = (
 """Modules that the fork server of the SAM3 children imports in advance."""
 LOOP = "engine.live.sam3.loop:run"
 SOURCE = "/sam3/source"
-SEES_ITS_MATTE = (  # an object that is cut away is no longer found, so it reappears
-    "/layer/5/matte cuts the finished picture that SAM3 segments: feedback; choose another /sam3/source"
-)
+# an object that is cut away is no longer found, so it reappears
+SEES_ITS_MATTE = "/layer/5/matte cuts the finished picture that SAM3 segments: feedback; choose another /sam3/source"
 REPEAT_S = 0.1  # interval at which an unchanged picture is segmented again, because prompts change
 
 
 def spec_of(config: Sam3Config) -> SegmentationSpec:
     """The configured model. Reads the disk."""
     return SegmentationSpec(model=absolute(config.model))
-
-
-def require_complete(spec: SegmentationSpec) -> None:
-    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading."""
-    require_libraries()
-    if not spec.random_shape:
-        check(spec).require_complete()
 
 
 class SegmentationLink(PictureLink[Build]):
@@ -93,8 +84,7 @@ class SegmentationLink(PictureLink[Build]):
         self._prompts: tuple[str, ...] = ()
 
     def start(self, snapshot: Snapshot) -> None:
-        build = self._built_as(snapshot)
-        self._swap(build, self._settings(build))
+        self._rebuild(snapshot)
         self.supervisor.start()
 
     def close(self) -> None:
@@ -114,19 +104,18 @@ class SegmentationLink(PictureLink[Build]):
     ) -> None:
         """Send the values that changed since the last frame. A change of a BUILT parameter starts a planned swap."""
         changes = self._sent.changes(snapshot, moved)
-        plain = {address: value for address, value in changes.items() if address not in BUILT.values()}
-        if plain:
+        if plain := {address: value for address, value in changes.items() if address not in BUILT.values()}:
             self.supervisor.set_values(plain)
             self._prompts = tuple(str(snapshot[f"/sam3/prompt/{n}"]) for n in PROMPTS)
-        if not changes.keys().isdisjoint(BUILT.values()) and (build := self._built_as(snapshot)) != self._builds.newest:
+        self._rebuild(snapshot)
+
+    def _rebuild(self, snapshot: Snapshot) -> None:
+        build = {address: snapshot[address] for address in BUILT.values()}
+        if build != self._builds.newest:
             self._swap(build, self._settings(build))
 
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
         self._store.set_many(list(stays.items()), by=CHILD)  # the supervisor has already reported the reason
-
-    @staticmethod
-    def _built_as(values: Snapshot) -> Build:
-        return {address: values[address] for address in BUILT.values()}
 
     def _settings(self, build: Build) -> dict[str, Any]:
         spec = replace(self._spec, **{field: build[address] for field, address in BUILT.items()})
@@ -160,8 +149,7 @@ class SegmentationLink(PictureLink[Build]):
         self._newest = picture
         if picture is None or not is_wanted:
             return
-        is_new = picture is not self._fed.newest
-        if is_new or now_s - self._fed_s >= REPEAT_S:
+        if picture is not self._fed.newest or now_s - self._fed_s >= REPEAT_S:
             number = FrameId(index=self._fed_count, time_s=frame.time_s)
             if self._input.write(picture.pixels, number, now_s):
                 self._fed.add(self._fed_count, picture)
@@ -205,5 +193,5 @@ class SegmentationLink(PictureLink[Build]):
 
 def open_sam3(entry: LiveEntry, around: Surroundings) -> SegmentationLink:
     config: Sam3Config = around.config.models[entry.name]
-    require_complete(spec_of(config))
+    require_complete(spec_of(config), check)
     return SegmentationLink(config, around)

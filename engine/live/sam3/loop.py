@@ -4,13 +4,11 @@ START HERE, then `picture_loop` (the main loop), `engine.models.sam3` (how objec
 device is shared).
 
 Each result carries the index and time of its picture. In mode `track` objects are tracked from picture to picture; if
-the picture source changes, tracking starts over.
-
-Errors, besides those of `picture_loop`: if the model cannot be loaded, or the device stays out of memory, the child
-exits and is not restarted. A model without a tracker detects in each picture separately, and a note says so.
+the picture source changes, tracking starts over. If the model cannot be loaded, or the device stays out of memory, the
+child exits and is not restarted. A model without a tracker detects in each picture separately, and a note says so.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -20,9 +18,9 @@ import numpy as np
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
 from engine.errors import ModelError
-from engine.ipc import Phase, RingFrame, RingReader
+from engine.ipc import RingFrame, RingReader
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
-from engine.live.kit.model_loading import load_on_device, lost_device_told
+from engine.live.kit.model_loading import load_on_device, loader, lost_device_told
 from engine.live.kit.pace import filled, value_reader
 from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
@@ -39,12 +37,9 @@ NO_PROMPT: Final = "no prompt is set: /sam3/prompt/1 to 4 are empty"
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it must stop.
-
-    `port.settings`: `spec` (the fields of SegmentationSpec), `device` and `dtype` (or auto), `threads`. Values:
-    `/sam3/*`. Input `source`: RGB or RGBA pictures of any size. Output `objects`: sheets of `segmentation_sheet`.
-    Command `empty_cache`.
-    """
+    """The child's main function; returns when it must stop. `port.settings`: `spec` (the fields of SegmentationSpec),
+    `device` and `dtype` (or auto), `threads`. Values: `/sam3/*`. Input `source`: RGB or RGBA pictures of any size.
+    Output `objects`: sheets of `segmentation_sheet`. Command `empty_cache`."""
     with lost_device_told(port), suppress(Stopped):
         SegmentationLoop(port, load_model(port)).run()
 
@@ -53,22 +48,14 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
     """Finds and follows objects."""
 
     def __init__(self, port: ChildPort, model: "SegmentationModel") -> None:
-        from engine.models.device_work import call_before_layers
         from engine.models.sam3.segmenter import Segmenter
 
         is_compiled = model.spec.is_compiled
         super().__init__(
-            port,
-            area="/sam3",
-            output="objects",
-            model=model.spec.model,
-            device=model.device,
-            capture_phase=Phase.COMPILING if is_compiled else Phase.CAPTURING,
+            port, area="/sam3", output="objects", model=model, networks=model.networks, is_compiled=is_compiled
         )
         self._model = model
-        if model.device.type == "cpu" and not is_compiled:  # compiled layers cannot be interrupted
-            call_before_layers(model.networks, self._progress.pacer.yield_within)
-        self._segmenter = Segmenter(
+        self._segmenter = self._worker = Segmenter(
             model,
             between=self._progress.between,
             before_capture=self._progress.before_capture,
@@ -81,7 +68,6 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         """The ring from which the newest picture was read."""
         self._notes: list[str] = []
         self._sheet = np.zeros(sheet_shape(model.mask_side), np.uint8)
-        port.on_call("empty_cache", self._empty_cache)
 
     def _warm_up(self) -> None:
         self._segmenter.set_prompts([WARM_UP_PROMPT])
@@ -136,14 +122,6 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
         return found
 
     @property
-    def _work(self) -> float:
-        return self._segmenter.work
-
-    @property
-    def _kind(self) -> tuple[object, ...]:
-        return self._segmenter.kind
-
-    @property
     def _uses_source(self) -> bool:
         return True
 
@@ -158,48 +136,21 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
     # -- memory
 
     def _free_memory(self) -> None:
-        self._segmenter.free_memory()
+        super()._free_memory()
         self._segmenter.reset()  # the failed call may have left the tracker in an inconsistent state
 
     def _reduce_memory(self) -> None:
         full = f"{self._model.device}: no memory for {self._model.spec.resolution} px"
         self._port.fail("memory", f"{full}; set a smaller /sam3/resolution, or /sam3/offload", is_final=True)
 
-    def _empty_cache(self) -> str:
-        before_mb = self._memory_mb
-        self._segmenter.free_memory()
-        return f"freed {before_mb - self._memory_mb} MiB, {self._memory_mb} MiB in use"
-
-    @property
-    def _memory_mb(self) -> int:
-        """Memory of this process on the device in MiB; on a CPU only the weights."""
-        held_mb = self._segmenter.memory_mb
-        return round(self._model.memory_bytes() / 2**20 if held_mb is None else held_mb)
-
     # -- reports
 
-    def _stages_ms(self) -> dict[str, float]:
-        return self._segmenter.clock.read_ms()
-
     def _facts_once(self) -> dict[str, Fact]:
-        model = self._model
-        return {
-            "resolution": model.spec.resolution,
-            "device": str(model.device),
-            "dtype": str(model.dtype).removeprefix("torch."),
-            "memory_mb": self._memory_mb,
-        }
+        return {"resolution": self._model.spec.resolution}
 
     def _facts(self) -> dict[str, Fact]:
-        from engine.models.card_memory import card_facts
-
-        return {
-            "objects": self._objects,
-            "prompts": len(self._settings.texts),
-            "mode": self._segmenter.mode,
-            "memory_mb": self._memory_mb,
-            **card_facts(self._model.device),
-        }
+        mode = self._segmenter.mode
+        return {"objects": self._objects, "prompts": len(self._settings.texts), "mode": mode}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,14 +166,12 @@ class SegmentationSettings:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The prompts to encode, by address, without blank ones. They are suspects for quarantine if the process
-        dies."""
+        """The prompts to encode, by address, without blank ones: suspects for quarantine if the process dies."""
         return {f"/sam3/prompt/{n}": text for n, text in zip(PROMPTS, self.prompts, strict=True) if text.strip()}
 
     @property
     def query(self) -> Hashable:
-        """Prompts, mode and source: the settings whose change needs preparation. Threshold and count need none, so
-        modulation may change them in every frame."""
+        """The settings whose change needs preparation. Threshold and count need none: modulation may move them."""
         return self.prompts, self.mode, self.source
 
 
@@ -236,10 +185,5 @@ def read_settings(values: Mapping[str, Any]) -> SegmentationSettings:
 def load_model(port: ChildPort) -> "SegmentationModel":
     """Load the model named in `port.settings` on the device given there. Ends the child if that fails."""
     spec = SegmentationSpec(**port.settings["spec"])
-
-    def loaded(device: str, dtype: str) -> "SegmentationModel":
-        from engine.models.sam3.load import load  # takes seconds, so inside the phase LOADING
-
-        return load(spec, device, dtype)
-
-    return load_on_device(port, spec.model, loaded, half="bfloat16")  # float16 overflows in SAM3's attention
+    load: Callable[[str, str], SegmentationModel] = loader("engine.models.sam3.load:load", spec)
+    return load_on_device(port, spec.model, load, half="bfloat16")  # float16 overflows in SAM3's attention

@@ -77,10 +77,9 @@ class MaskOutputs:
         them."""
         scene.masks = view
         if view.picture is not None:
-            height, width = view.picture.pixels.shape[:2]
-            self._size_px = (width, height)
+            self._size_px = view.picture.pixels.shape[1], view.picture.pixels.shape[0]
         scene.extra_pictures["sam3"] = partial(self._draw_masks, view, values)
-        scene.extra_pictures["sam3_mask"] = partial(self._draw_ids, view)
+        scene.extra_pictures["sam3_mask"] = lambda drawing: drawing.show_ids(view.found, size_px=self._size_px)
 
     def tell(self, view: MasksView) -> None:
         """Send each result once over OSC: the number of objects, then each object, best first; 0 when the masks end."""
@@ -103,18 +102,9 @@ class MaskOutputs:
                 self._shown = self._painted
 
     def _draw_masks(self, view: MasksView, values: Mapping[str, object], drawing: GuardedRenderer) -> ShownPicture:
-        opacity = values["/sam3/opacity"]
+        opacity, is_hard = values["/sam3/opacity"], values["/sam3/mask_edge"] == "hard"
         assert isinstance(opacity, float)
-        return drawing.show_masks(
-            view.picture,
-            view.found,
-            is_hard=values["/sam3/mask_edge"] == "hard",
-            opacity=opacity,
-            size_px=self._size_px,
-        )
-
-    def _draw_ids(self, view: MasksView, drawing: GuardedRenderer) -> ShownPicture:
-        return drawing.show_ids(view.found, size_px=self._size_px)
+        return drawing.show_masks(view.picture, view.found, is_hard=is_hard, opacity=opacity, size_px=self._size_px)
 
     def _paint(self, found: Segmentation | None, prompts: tuple[str, ...]) -> None:
         """Take a finished control image, and start drawing the newest result."""

@@ -39,10 +39,8 @@ def model_entries(at: str, asked: ListAsked) -> Iterator[ListEntry]:
     def question(path: str) -> Question:
         return Question(kind=MODELS, path=path, spec=spec_of(asked.table, path, chosen))
 
-    titles = (
-        (name, f"{name} ({_of_model(asked, headline)})") for name, _, headline in _read(MODELS, asked.table, question)
-    )
-    return asked.models(BUILD[0], titles)
+    found = _read(MODELS, asked.table, question)
+    return asked.models(BUILD[0], ((name, f"{name} ({_of_model(asked, told)})") for name, _, told in found))
 
 
 def part_entries(at: str, asked: ListAsked) -> Iterator[ListEntry]:

@@ -39,11 +39,7 @@ class ControlImages:
         self._note_modes(controls[:count])
         self.used = tuple(control for control in controls if control.scale and control.number <= count)
         self._pixels = pixels
-        self._draw = {
-            "input": pixels.prepare_control,
-            "edges": pixels.prepare_edges,
-            "soft": pixels.prepare_soft_edges,
-        }
+        self._draw = {"input": pixels.prepare_control, "edges": pixels.prepare_edges, "soft": pixels.prepare_soft_edges}
 
     @property
     def detected(self) -> tuple[ControlSetting, ...]:

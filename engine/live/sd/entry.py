@@ -120,9 +120,8 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
             reason = f"no {part} model is configured: {start}"
             yield from (refusing(f"/sd/controlnet/{n}/source", reason, part) for n in CONTROLNETS)
     if not config.second:
-        reason = (
-            "no second picture is configured: start with `multiverse run --sd-second FILE`, or set second under [sd]"
-        )
+        start = "start with `multiverse run --sd-second FILE`, or set second under [sd]"
+        reason = f"no second picture is configured: {start}"
         yield from (refusing(f"/sd/controlnet/{n}/from", reason, "second") for n in CONTROLNETS)
         yield refusing(LIVE, reason, "second")
     if not config.ip_adapter:
@@ -167,7 +166,6 @@ def picture_named(config: SdConfig, name: str) -> str:
 
 
 def pictures_of(config: SdConfig) -> Path:
-    """The folder of the pictures."""
     return Path(config.pictures or "pictures")
 
 

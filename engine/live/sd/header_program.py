@@ -32,14 +32,13 @@ def main() -> None:
     give_way(NICENESS)
     with contextlib.suppress(OSError):  # the engine is gone
         while line := sys.stdin.buffer.readline():
-            answers.write(msgspec.json.encode(_answer(msgspec.json.decode(line, type=Question))) + b"\n")
+            asked = msgspec.json.decode(line, type=Question)
+            answers.write(msgspec.json.encode(headline_of(asked)) + b"\n")
             answers.flush()
 
 
-def _answer(question: Question) -> Headline:
-    if question.spec is not None:
-        return model_headline(question.spec)
-    return part_headline(question.kind, question.path)
+def headline_of(asked: Question) -> Headline:
+    return model_headline(asked.spec) if asked.spec else part_headline(asked.kind, asked.path)
 
 
 class HeaderReader:

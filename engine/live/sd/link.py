@@ -12,7 +12,7 @@ import osc_schema
 from engine.children.spec import ChildSpec
 from engine.errors import ModelError
 from engine.live.kit.ahead import Ahead
-from engine.live.kit.child_link import PictureLink, device_settings
+from engine.live.kit.child_link import PictureLink, device_settings, require_complete
 from engine.live.kit.fader import Fade, Fader
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.picture_rings import finished_picture
@@ -33,7 +33,6 @@ from engine.live.sd.entry import (
 )
 from engine.live.sd.settings import RESETS
 from engine.live.sd.travel import Travel
-from engine.models.libraries import require_libraries
 from engine.models.sd.check import check, run_line
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
@@ -106,22 +105,6 @@ def _parts(config: SdConfig, addresses: Sequence[str], chosen: Mapping[str, str]
     return [path for path in paths if path]
 
 
-def require_complete(spec: ModelSpec) -> None:
-    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading."""
-    require_libraries()
-    if not spec.random_shape:
-        check(spec).require_complete()
-
-
-def sd_line(config: SdConfig) -> str:
-    """One line on how the configured model will be run and why; "" for random weights. ModelError if it is missing."""
-    spec = spec_of(config, config.model)
-    if spec.random_shape:
-        return ""
-    report = check(spec)
-    return run_line(report.sampler, report.sampler_reason, report.prediction_type, report.prediction_reason)
-
-
 class DiffusionLink(PictureLink[Build]):
     """A LiveModel."""
 
@@ -154,8 +137,12 @@ class DiffusionLink(PictureLink[Build]):
         self._is_black = False
 
     def describe(self, snapshot: Snapshot) -> list[str]:
-        how = sd_line(self._config)
-        return [f"{self._config.model}, {how}" if how else self._config.model]
+        spec = spec_of(self._config, self._config.model)
+        if spec.random_shape:
+            return [self._config.model]
+        told = check(spec)
+        how = run_line(told.sampler, told.sampler_reason, told.prediction_type, told.prediction_reason)
+        return [f"{self._config.model}, {how}"]
 
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
         return {CHILD: shown_size_of(snapshot)}
@@ -212,13 +199,13 @@ class DiffusionLink(PictureLink[Build]):
     def _launched(self, lead_s: float) -> list[ComingValues]:
         """The changes for the child that wait for a beat within `lead_s`. What is used of each is decided once."""
         coming = self._coming(lead_s) if lead_s else ()
-        self._near = {
-            each.key: each if each.is_due else self._near.get(each.key) or self._usable(each) for each in coming
-        }
-        return [change for change in self._near.values() if change.values or change.is_due]
 
-    def _usable(self, change: ComingValues) -> ComingValues:
-        return replace(change, values={at: to for at, to in change.values.items() if self._is_sent_ahead(at, to)})
+        def usable(change: ComingValues) -> ComingValues:
+            return replace(change, values={at: to for at, to in change.values.items() if self._is_sent_ahead(at, to)})
+
+        near = self._near
+        self._near = {each.key: each if each.is_due else near.get(each.key) or usable(each) for each in coming}
+        return [change for change in self._near.values() if change.values or change.is_due]
 
     def _is_sent_ahead(self, address: str, value: Any) -> bool:
         """True for a value of the child that this run can use. A model and a size come late: they take too long."""
@@ -244,7 +231,7 @@ class DiffusionLink(PictureLink[Build]):
         """The worker's thread."""
         try:
             spec = spec_of(self._config, model_named(self._config, build[0]), dict(zip(BUILD, build, strict=True)))
-            require_complete(spec)
+            require_complete(spec, check)
         except (ValueError, ModelError) as reason:
             self._refuse(build, self._builds.newest, str(reason))
         else:
@@ -279,7 +266,7 @@ class DiffusionLink(PictureLink[Build]):
             if self._shows_source:
                 self._multiverse = finished_picture(pixels, frame.id)
             return
-        picture = self._source_picture(scene.camera)
+        picture = self._from_outside(scene.camera)
         if picture is None or not is_wanted:
             return
         is_due = picture is not self._fed or now_s - self._fed_s >= REPEAT_S
@@ -311,10 +298,6 @@ class DiffusionLink(PictureLink[Build]):
         if self._regions.write(np.ascontiguousarray(indices)[..., None], frame.id, now_s):
             self._region_map = regions.indices
 
-    def _source_picture(self, camera: VideoFrame | None) -> VideoFrame | None:
-        """The newest picture of the source."""
-        return self._multiverse if self.source == "multiverse" else self._from_outside(camera)
-
     # -- pictures from the child ---------------------------------------------------------------
 
     def show(self, scene: Scene, values: Mapping[str, object], now_s: float) -> None:
@@ -338,7 +321,8 @@ class DiffusionLink(PictureLink[Build]):
         if not self._values["/sd/freeze"]:
             self._take_newest(now_s, crossfade_s)
         fade = self._fader.at(now_s, crossfade_s)
-        if self._shows_source and (source := self._source_picture(camera)) is not None:
+        source = self._multiverse if self.source == "multiverse" else self._from_outside(camera)
+        if self._shows_source and source is not None:
             fade = Fade(picture=self._fit(source), before=None, share=1.0)
         return Layer5Offer(fade=fade, is_automatic=self._is_enabled and fade is not None)
 
@@ -393,5 +377,5 @@ def shown_size_of(values: Snapshot) -> tuple[int, int]:
 
 def open_sd(entry: LiveEntry, around: Surroundings) -> DiffusionLink:
     config: SdConfig = around.config.models[entry.name]
-    require_complete(spec_of(config, config.model))
+    require_complete(spec_of(config, config.model), check)
     return DiffusionLink(config, around)

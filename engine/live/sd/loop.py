@@ -1,13 +1,12 @@
 """The diffusion child: repaints the newest picture from the engine, over and over.
 
 START HERE, then `picture_loop` (the main loop), `painter` (how a picture is painted), `pacing` (how the device is
-shared), `settings`.
-
-Errors, besides those of `picture_loop`: if the model cannot be loaded, the child exits and is not restarted. If the
-device stays out of memory, the picture is made smaller if `/sd/oom` allows it, else the child exits.
+shared), `settings`. If the device stays out of memory, the picture is made smaller if `/sd/oom` allows it, else the
+child exits and is not restarted; so it is if the model cannot be loaded.
 """
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,8 +17,7 @@ import numpy as np
 
 from engine.children.messages import Fact
 from engine.children.port import ChildPort
-from engine.ipc import Phase
-from engine.live.kit.model_loading import load_on_device, lost_device_told
+from engine.live.kit.model_loading import load_on_device, loader, lost_device_told
 from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
 from engine.live.sd.settings import Words, read_settings, smaller
@@ -38,13 +36,10 @@ GREY_AFTER_S = 0.5  # wait for the engine's first picture, which takes a few fra
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it must stop.
-
-    `port.settings`: `spec` (the fields of ModelSpec), `device` and `dtype` (or auto), `threads`. Values: `/sd/*`.
-    Inputs `source`: RGB or RGBA pictures; `second`: others for ControlNets; `segments`: RGB segmentation pictures for
-    those with source `sam3`; `regions`: (H, W, 1), the index of the layer whose region a pixel is in.
-    Output `picture`: (height, width, 3).
-    """
+    """The child's main function; returns when it must stop. `port.settings`: `spec` (the fields of ModelSpec), `device`
+    and `dtype` (or auto), `threads`. Values: `/sd/*`. Inputs `source`: RGB or RGBA pictures; `second`: others for
+    ControlNets; `segments`: RGB segmentation pictures for those with source `sam3`; `regions`: (H, W, 1), the index of
+    the layer whose region a pixel is in. Output `picture`: (height, width, 3)."""
     with lost_device_told(port), suppress(Stopped):
         DiffusionLoop(port, load_model(port)).run()
 
@@ -54,24 +49,14 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     def __init__(self, port: ChildPort, model: "DiffusionModel") -> None:
         from engine.live.sd.painter import Painter
-        from engine.models.device_work import call_before_layers
 
-        is_plain = model.spec.accelerator == "none"
-        super().__init__(
-            port,
-            area="/sd",
-            output="picture",
-            model=model.spec.model,
-            device=model.device,
-            capture_phase=Phase.CAPTURING if is_plain else Phase.COMPILING,
-        )
+        detectors = [detector.network for detector in model.detectors.values()]
+        controlnets = model.controlnets[: model.controlnet_count]  # without other views of the same layers
+        networks = (model.unet, model.vae, *controlnets, *detectors, model.upscaler)
+        is_compiled = model.spec.accelerator != "none"
+        super().__init__(port, area="/sd", output="picture", model=model, networks=networks, is_compiled=is_compiled)
         self._model = model
-        if model.device.type == "cpu" and is_plain:  # compiled layers cannot be interrupted
-            detectors = [detector.network for detector in model.detectors.values()]
-            controlnets = model.controlnets[: model.controlnet_count]  # without other views of the same layers
-            networks = (model.unet, model.vae, *controlnets, *detectors, model.upscaler)
-            call_before_layers(filter(None, networks), self._progress.pacer.yield_within)
-        self._painter = Painter(
+        self._painter = self._worker = Painter(
             model,
             note=port.note,
             between=self._progress.between,
@@ -93,7 +78,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         picture = blank(self._size)
         while self._painter.paint(picture) is None:
             pass
-        self._painter.forget()
+        self._painter.last = None
 
     # -- values
 
@@ -134,8 +119,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         return frame.pixels
 
     def _next_of_feedback(self) -> "np.ndarray | torch.Tensor | None":
-        """The last picture, zoomed and rotated. The first one is the engine's picture, or grey if none arrives in
-        time."""
+        """The last picture, zoomed and rotated; at first the engine's, or grey if none arrives in time."""
         moved = self._painter.feedback(self._settings.zoom, self._settings.rotate_deg)
         if moved is not None:
             self._grey_from_s = None
@@ -150,7 +134,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     @property
     def _uses_source(self) -> bool:
-        return not (self._settings.is_feedback and self._painter.has_last)
+        return not self._settings.is_feedback or self._painter.last is None
 
     def _work_on(self, picture: "np.ndarray | torch.Tensor") -> "PaintedPicture | None":
         if self._is_changed:
@@ -176,15 +160,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     @property
     def _calls_a_result(self) -> int:
-        return self._painter.calls
-
-    @property
-    def _work(self) -> float:
-        return self._painter.work
-
-    @property
-    def _kind(self) -> tuple[object, ...]:
-        return self._painter.kind
+        return self._painter.plan.calls
 
     def _publish(self, painted: "PaintedPicture") -> None:
         if not painted.is_finite:
@@ -195,9 +171,6 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         )
 
     # -- memory
-
-    def _free_memory(self) -> None:
-        self._painter.free_memory()
 
     def _reduce_memory(self) -> None:
         """Make the picture smaller, or end the child."""
@@ -213,9 +186,6 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     # -- reports
 
-    def _stages_ms(self) -> dict[str, float]:
-        return self._painter.clock.read_ms()
-
     def _facts_once(self) -> dict[str, Fact]:
         model = self._model
         return {
@@ -224,38 +194,26 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             "sampler_why": model.sampler_reason,
             "prediction": model.prediction_type,
             "prediction_why": model.prediction_reason,
-            "device": str(model.device),
-            "dtype": str(model.dtype).removeprefix("torch."),
             "loras": "" if model.loras is None else ", ".join(model.loras.names),
             "controlnets": model.controlnet_count,
-            "memory_mb": round(self._painter.memory_mb),
         }
 
     def _facts(self) -> dict[str, Fact]:
-        from engine.models.card_memory import card_facts
-
         width, height = self._size
         return {
             "skipped": self._skipped,
             "size": f"{width}x{height}",
             "steps_asked": self._settings.steps.steps,
-            "steps": self._painter.steps,
-            "guidance": round(self._painter.guidance, 2),
-            "memory_mb": round(self._painter.memory_mb),
-            **card_facts(self._model.device),
+            "steps": self._painter.plan.steps,
+            "guidance": round(self._painter.plan.schedule.guidance, 2),
         }
 
 
 def load_model(port: ChildPort) -> "DiffusionModel":
     """Load the model named in `port.settings` on the device given there. Ends the child if that fails."""
     spec = msgspec.convert(port.settings["spec"], ModelSpec)
-
-    def loaded(device: str, dtype: str) -> "DiffusionModel":
-        from engine.models.sd.load import load  # takes seconds, so inside the phase LOADING
-
-        return load(spec, device, dtype)
-
-    return load_on_device(port, spec.model, loaded, half="float16")
+    load: Callable[[str, str], DiffusionModel] = loader("engine.models.sd.load:load", spec)
+    return load_on_device(port, spec.model, load, half="float16")
 
 
 def blank(size: tuple[int, int]) -> np.ndarray:

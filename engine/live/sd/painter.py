@@ -27,10 +27,6 @@ MIN_MAP_PX = 128
 _LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
 
 
-def _nothing() -> None:
-    return None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaintedPicture:
     pixels: np.ndarray
@@ -49,8 +45,8 @@ class Painter:
         model: "DiffusionModel",
         *,
         note: Note,
-        between: Callable[[], None] = _nothing,
-        before_capture: Callable[[], None] = _nothing,
+        between: Callable[[], None] = lambda: None,
+        before_capture: Callable[[], None] = lambda: None,
         idle_s: Callable[[], float] = lambda: 0.0,
         calls: "Callable[[torch.device, Callable[[], None], Callable[[], bool]], Calls] | None" = None,
     ) -> None:
@@ -73,8 +69,7 @@ class Painter:
         self.model = model
         self.clock = StageClock(model.device, idle_s)
         """Durations of the stages encode, unet, decode, upscale and copy in the newest call."""
-        self._between = between
-        self._note = note
+        self._between, self._note = between, note
         self._conditioner = Conditioner(model, note=note)
         self._denoiser = Denoiser(model, calls=for_unet, is_split=True, beside=beside)
         self._lora_faders = LoraFaders(() if model.loras is None else model.loras.names, note)
@@ -85,8 +80,10 @@ class Painter:
         self._consistency = Consistency(self._device_copies.send)
         self._settings: DiffusionSettings | None = None
         self._plan: StreamPlan | SinglePlan | None = None
+        self._told: list[tuple[str, str]] = []
         self._conditioned: tuple[object, ...] = ()
-        self._last: torch.Tensor | None = None
+        self.last: torch.Tensor | None = None
+        """The last picture; None: the feedback starts over."""
         self._region_weights: tuple[float, ...] = ()
         """How much of each layer's region its prompt has; empty without regions."""
         self._amount = 0.0
@@ -94,10 +91,7 @@ class Painter:
 
     def take(self, settings: DiffusionSettings) -> None:
         """Use these settings from now on. Runs the text encoders if a text has changed. Keeps the frames in flight if
-        possible.
-
-        May be called again after running out of memory.
-        """
+        possible. May be called again after running out of memory."""
         before = self._settings
         if before is None or settings.size != before.size:
             self._resize(*settings.size)
@@ -107,6 +101,7 @@ class Painter:
         self._schedule(settings)
         self._keep(settings)
         self._control_images.take(settings.controls, self._pixels)
+        self._tell(settings)
         self._settings = settings
 
     def paint(
@@ -119,20 +114,16 @@ class Painter:
         time_s: float = 0.0,
     ) -> PaintedPicture | None:
         """Repaint `picture` (H, W, 3 or 4) uint8 of any size. A stream of S steps returns None for the first S - 1
-        calls.
-
-        A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that frame's
-        `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None. `second`: the second picture, like
-        `picture`, or None. `regions`: (H, W) uint8, the index 0..3 of each pixel's layer, or None.
-        """
-        assert self._plan is not None
+        calls. A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that
+        frame's `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None. `second`: the second
+        picture, like `picture`, or None. `regions`: (H, W) uint8, the index 0..3 of each pixel's layer, or None."""
         from engine.live.sd.plan import Ticket
 
         self.clock.begin()
         ticket = Ticket(time_s, self._seen(picture))
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
         rgb = sent[..., :3]
-        pictures = self._control_images.pictures(rgb, second, self._last, also=self._references.live)
+        pictures = self._control_images.pictures(rgb, second, self.last, also=self._references.live)
         drawn = self._control_images.drawn
         key = ("encode", *((of, shown.shape) for of, shown in pictures.items()), self._size, drawn)
         encoded = self._vae_calls[0].run(key, (partial(self._encode, drawn),), pictures)
@@ -141,7 +132,7 @@ class Painter:
         controls = self._control_images.inputs(encoded | self._detected(pictures), found)
         z = self._begun(encoded["z"], ticket.seen)
         self._denoiser.masks = self._masks(regions, z)
-        latents, ticket = self._plan.paint(z, self._conditioning(pictures), controls, self._between, ticket)
+        latents, ticket = self.plan.paint(z, self._conditioning(pictures), controls, self._between, ticket)
         self.clock.end("unet")
         if latents is None:
             return None
@@ -154,7 +145,7 @@ class Painter:
         pixels, is_finite = self._host_copy.fetch(shown[0], decoded["is_finite"][0])
         self.clock.end("copy")
         if is_shown := bool(is_finite):
-            self._last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
+            self.last = decoded["rgb"][0].clone()  # copied, because the graph's next result overwrites this one
         else:
             self._begin_anew()  # or nothing that is not finite would ever leave what is kept
         return PaintedPicture(pixels=pixels, is_finite=is_shown, time_s=ticket.time_s)
@@ -163,55 +154,25 @@ class Painter:
         """The last picture zoomed and rotated clockwise, (height, width, 3) uint8; None if there is none."""
         from engine.models.sd.pixels import moved
 
-        return None if self._last is None else moved(self._last[None], zoom, rotate_deg)[0]
-
-    def forget(self) -> None:
-        """Drop the last picture, so that the feedback starts over."""
-        self._last = None
+        return None if self.last is None else moved(self.last[None], zoom, rotate_deg)[0]
 
     @property
-    def has_last(self) -> bool:
-        """True if there is a last picture to feed back."""
-        return self._last is not None
-
-    @property
-    def steps(self) -> int:
-        """Steps actually run for a picture."""
+    def plan(self) -> "SinglePlan | StreamPlan":
+        """That of the settings in use."""
         assert self._plan is not None
-        return self._plan.steps
-
-    @property
-    def calls(self) -> int:
-        """Calls from a frame to its picture."""
-        assert self._plan is not None
-        return self._plan.calls
-
-    @property
-    def guidance(self) -> float:
-        """The guidance scale in use; 1: off."""
-        assert self._plan is not None
-        return self._plan.schedule.guidance
+        return self._plan
 
     @property
     def work(self) -> int:
         """Pixels times batch rows of a UNet call; the duration of its pieces is proportional to this."""
-        assert self._plan is not None
-        return self._size[0] * self._size[1] * self._plan.rows
+        return self._size[0] * self._size[1] * self.plan.rows
 
     @property
     def kind(self) -> tuple[object, ...]:
         """Equal for calls that have the same pieces, which take the same times."""
         used = tuple((control.number, control.image) for control in self._control_images.used)
         kept = self._references.live, len(self._region_weights), self._amount > 0.0
-        return self.work, self.steps, self._is_enlarged, used, kept
-
-    @property
-    def memory_mb(self) -> float:
-        """Memory of this process on the device in MiB; on a CPU only the weights."""
-        from engine.models.device_work import memory_mb
-
-        held_mb = memory_mb(self.model.device)
-        return self.model.memory_bytes() / 2**20 if held_mb is None else held_mb
+        return self.work, self.plan.steps, self._is_enlarged, used, kept
 
     def free_memory(self) -> None:
         """Free everything that is only cached for speed: captured graphs, then the allocator's cache."""
@@ -231,8 +192,8 @@ class Painter:
         self._size = width, height
         self._pixels = Pixels(self.model, width, height)
         self._host_copy = HostBuffers(self.model.device)
-        if self._last is not None:
-            self._last = self._pixels.resized(self._last[None])[0]
+        if self.last is not None:
+            self.last = self._pixels.resized(self.last[None])[0]
 
     def _set_lora_weights(self, settings: DiffusionSettings) -> None:
         """Set the weights of the LoRAs. Does nothing if no weight has changed."""
@@ -243,73 +204,58 @@ class Painter:
 
     def _condition(self, settings: DiffusionSettings) -> None:
         """Run the text and image encoders if their input has changed."""
-        model, words = self.model, settings.words
-        text_version = model.loras.text_version if model.loras is not None else 0
+        words, loras = settings.words, self.model.loras
+        text_version = loras.text_version if loras is not None else 0
         self._region_weights = words.region_weights if words.has_regions else ()
         texts = tuple((text, 0.0) for text, _ in words.numbered) if words.has_regions else words.numbered
         shown = [(id(picture), weight) for picture, weight in self._references.still]
         needed = replace(words, numbered=texts), settings.size, text_version, shown
         if needed == self._conditioned:
             return
-        self._cond = self._conditioner.encode(
-            words.blended,
-            words.negative,
-            blend=words.blend,
-            regions=words.of_regions,
-            ip_images=self._references.still,
-            size=settings.size,
-            clip_skip=words.clip_skip,
-        )
-        was_told = self._settings is not None and self._settings.words.has_regions
-        if words.has_regions and model.regions is None and not was_told:
-            self._note(
-                "regions", "/sd/regions: has no effect with this model, or with an accelerator; using /sd/prompt"
-            )
-        elif words.has_regions and not any(words.region_weights) and not was_told:
-            self._note("regions", "/sd/regions: none of the prompts 1 to 4 has a text and a weight")
+        more = {"regions": words.of_regions, "ip_images": self._references.still, "size": settings.size}
+        how: dict[str, Any] = {"blend": words.blend, "clip_skip": words.clip_skip, **more}
+        self._cond = self._conditioner.encode(words.blended, words.negative, **how)
         for text in words.in_wait:
             self._conditioner.prepare(text, words.clip_skip)
-        if self._settings is None or words.clip_skip != self._settings.words.clip_skip:
-            self._note_clip_skip(words.clip_skip)
         self._conditioned = needed
-
-    def _note_clip_skip(self, asked: int) -> None:
-        from engine.models.sd.plan.families import clip_skip_note
-
-        if line := clip_skip_note(self.model.family, asked):
-            self._note("clip_skip", f"/sd/clip_skip: {line}")
 
     def _schedule(self, settings: DiffusionSettings) -> None:
         """Choose the plan for these settings, or update the current one."""
         from engine.live.sd.plan import SinglePlan, StreamPlan
-        from engine.models.sd.model import dropped_negative, unguided
 
-        is_stream = settings.is_stream and self.model.sampler in FEW_STEPS
-        was_asked = self._settings is not None and self._settings.is_stream
-        if settings.is_stream and not is_stream and not was_asked:
-            self._note("mode", f"/sd/mode stream: works with {_LISTED} models only; using mode single")
-        line = unguided(self.model, self.model.sampler, settings.steps.guidance)
-        if line and (self._settings is None or settings.steps.guidance != self._settings.steps.guidance):
-            self._note("guidance", f"/sd/guidance: {line}")
-        interval = settings.steps.guidance_begin, settings.steps.guidance_end
-        was = self._settings and (self._settings.steps.guidance_begin, self._settings.steps.guidance_end)
-        if interval[0] >= interval[1] and interval != was:
-            self._note("guidance", "/sd/guidance: does not act, because guidance_begin is not before guidance_end")
-        asked = settings.steps.guidance, settings.words.negative
-        line = dropped_negative(self.model, self.model.sampler, *asked)
-        last = self._settings
-        if line and (last is None or asked != (last.steps.guidance, last.words.negative)):
-            self._note("negative", f"/sd/negative: {line}")
-        kind = StreamPlan if is_stream else SinglePlan
-        before = self._plan
-        if not isinstance(before, kind):
-            self._plan = kind(self.model, self._denoiser, settings)
+        kind = StreamPlan if settings.is_stream and self.model.sampler in FEW_STEPS else SinglePlan
+        if isinstance(self._plan, kind):
+            self._plan.change(settings)
         else:
-            before.change(settings)
-        assert self._plan is not None
-        steps = settings.is_stream, settings.steps
-        if self._plan.ignores_delta and (last is None or steps != (last.is_stream, last.steps)):
-            self._note("delta", "/sd/delta: has no effect in the first step, which starts from pure noise")
+            self._plan = kind(self.model, self._denoiser, settings)
+
+    def _tell(self, settings: DiffusionSettings) -> None:
+        """Send a note for each setting that has begun to be without effect."""
+        from engine.models.sd.model import dropped_negative, unguided
+        from engine.models.sd.plan.families import clip_skip_note
+
+        model, words, steps = self.model, settings.words, settings.steps
+        notes = [
+            ("guidance", "guidance", unguided(model, model.sampler, steps.guidance)),
+            ("negative", "negative", dropped_negative(model, model.sampler, steps.guidance, words.negative)),
+            ("clip_skip", "clip_skip", clip_skip_note(model.family, words.clip_skip)),
+        ]
+        if settings.is_stream and model.sampler not in FEW_STEPS:
+            notes.append(("mode", "mode stream", f"works with {_LISTED} models only; using mode single"))
+        if steps.guidance_begin >= steps.guidance_end:
+            notes.append(("guidance", "guidance", "does not act, because guidance_begin is not before guidance_end"))
+        if self._plan is not None and self._plan.ignores_delta:
+            notes.append(("delta", "delta", "has no effect in the first step, which starts from pure noise"))
+        if words.has_regions and model.regions is None:
+            unused = "has no effect with this model, or with an accelerator; using /sd/prompt"
+            notes.append(("regions", "regions", unused))
+        elif words.has_regions and not any(words.region_weights):
+            notes.append(("regions", "regions", "none of the prompts 1 to 4 has a text and a weight"))
+        told = [(key, f"/sd/{name}: {why}") for key, name, why in notes if why]
+        for each in told:
+            if each not in self._told:
+                self._note(*each)
+        self._told = told
 
     def _keep(self, settings: DiffusionSettings) -> None:
         """How much of the last picture stays. A stream sees its features, too: its rows are steps of a picture each."""
@@ -327,17 +273,15 @@ class Painter:
         self._consistency.forget()
         self._denoiser.forget()
 
-    # -- one call
-
     @property
     def _is_enlarged(self) -> bool:
         return self._settings is not None and self._settings.is_enlarged and self.model.upscaler is not None
 
     def _enlarged(self, rgb: "torch.Tensor") -> "torch.Tensor":
         """The decoded pictures, (F, H, W, 3) uint8, or at twice their size if that is asked for."""
-        if not self._is_enlarged:
+        upscaler = self.model.upscaler
+        if not self._is_enlarged or upscaler is None:
             return rgb
-        upscaler: Any = self.model.upscaler
 
         def enlarge(state: "State") -> "State":
             return {"rgb": upscaler.enlarged(state["rgb"])}
@@ -407,11 +351,8 @@ class Painter:
 def region_shares(
     regions: np.ndarray | None, weights: Sequence[float], size: tuple[int, int], latents: tuple[int, int]
 ) -> np.ndarray:
-    """(1 + R, h, w) float32: the share of the plain prompts at each latent, and of each region's.
-
-    `regions`: (H, W) uint8 of any size, cropped like the source to the aspect ratio of `size`; None: no region.
-    `latents`: (w, h).
-    """
+    """(1 + R, h, w) float32: the share of the plain prompts at each latent, and of each region's. `regions`: (H, W)
+    uint8 of any size, cropped like the source to the aspect ratio of `size`; None: no region. `latents`: (w, h)."""
     shares = np.zeros((1 + len(weights), latents[1], latents[0]), np.float32)
     if regions is not None:
         fine = -(-MIN_MAP_PX // min(regions.shape))  # of a small map, whole pixels would be too much to crop
@@ -426,14 +367,11 @@ def region_shares(
 class LoraFaders:
     """Decides a LoRA's weight: from its fader (`/sd/lora/<n>/weight`) or from its prompt tag (`<lora:name:0.8>`).
 
-    The one changed last applies. A prompt tag sets the weight; a fader moved afterwards takes over until the tag
-    changes; without a tag the fader applies. In a blend of prompts the weights are mixed too, and a prompt without a
-    tag uses the fader's weight. If both change at the same time, as when a preset is loaded, the tag applies.
-    """
+    The one changed last applies; of both at once, as when a preset is loaded, the tag; without a tag the fader. In a
+    blend of prompts the weights are mixed too, and a prompt without a tag uses the fader's weight."""
 
     def __init__(self, names: Sequence[str], note: Note) -> None:
-        """`names`: the names of the model's LoRAs. `note(key, line)` receives a line for each tag that matches none of
-        them."""
+        """`names`: of the model's LoRAs. `note(key, line)` receives a line for each tag that matches none of them."""
         self._names, self._note = tuple(names), note
         self._read_of: tuple[tuple[str, ...], bool] = ((), False)
         self._tags: tuple[dict[int, float], ...] = ()
@@ -464,8 +402,6 @@ class LoraFaders:
         self._read_of = read_of
         tags = tuple(tagged_weights(prompt, self._names, self._note) for prompt in words.prompts)
         if words.has_regions and any(tags[2:]):
-            self._note(
-                "lora",
-                "a LoRA is for the whole picture, not for a region: set /sd/lora/1/weight, or name it in /sd/prompt",
-            )
+            whole = "a LoRA is for the whole picture, not for a region"
+            self._note("lora", f"{whole}: set /sd/lora/1/weight, or name it in /sd/prompt")
         return tags

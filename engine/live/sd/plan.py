@@ -30,31 +30,13 @@ class Ticket(NamedTuple):
 
 
 class StreamPlan:
-    """A picture comes out `steps` calls after its frame went in, one per call."""
+    """A picture comes out `steps` calls after its frame went in, one per call. `steps`: run for a picture. `rows`: of a
+    UNet call's batch. `ignores_delta`: it has no effect in the first step."""
 
     def __init__(self, model: "DiffusionModel", denoiser: "Denoiser", settings: DiffusionSettings) -> None:
         self.schedule = StreamSchedule(model, denoiser, _stream_settings(settings))
         self._in_flight: deque[Ticket] = deque()
-
-    @property
-    def steps(self) -> int:
-        """Steps actually run for a picture."""
-        return self.schedule.steps
-
-    @property
-    def calls(self) -> int:
-        """Calls from a frame to its picture."""
-        return self.schedule.steps
-
-    @property
-    def rows(self) -> int:
-        """Batch rows of a UNet call."""
-        return self.schedule.rows
-
-    @property
-    def ignores_delta(self) -> bool:
-        """True if `delta` has no effect in the first step."""
-        return self.schedule.ignores_delta
+        self._count()
 
     def change(self, settings: DiffusionSettings) -> None:
         """Continue with these settings; drops the frames in flight if necessary."""
@@ -62,6 +44,11 @@ class StreamPlan:
         self.schedule.change(_stream_settings(settings))
         if self.schedule.generation != before:
             self._in_flight.clear()
+        self._count()
+
+    def _count(self) -> None:
+        self.steps = self.calls = self.schedule.steps
+        self.rows, self.ignores_delta = self.schedule.rows, self.schedule.ignores_delta
 
     def paint(
         self,

@@ -13,7 +13,6 @@ from engine.models.sd.seeds import Blend, Seeds
 from osc_schema.sd import CONTROLNETS, LARGER, LORAS, MASKS_SOURCE, PROMPTS, REFERENCES
 
 REGIONS = 4
-
 SIZE_STEP_PX = 64
 RESETS = "resets"
 """Key of `DiffusionSettings.resets` among the child's values."""
@@ -146,13 +145,9 @@ class DiffusionSettings:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The texts encoded for a picture, by address, without empty ones. They are suspects for quarantine if the
-        process dies.
-
-        A plain prompt with weight 0 in the mix is left out: a picture made without it would wrongly clear it of
-        suspicion. The negative prompt is encoded at any guidance scale, and the prompts 1 to 8 at any weight, so that
-        raising it needs no encoding.
-        """
+        """The texts encoded for a picture, by address, without empty ones: suspects for quarantine if the process dies.
+        A plain prompt with weight 0 in the mix is left out: a picture made without it would wrongly clear it. The
+        negative prompt and the prompts 1 to 8 are encoded in any case, so that a higher weight needs no encoding."""
         words = self.words
         share, share_b = words.shares[:2]
         texts = {
@@ -172,10 +167,8 @@ class DiffusionSettings:
     @property
     def sees_second(self) -> bool:
         """True if a ControlNet in use has a control image of the second picture, or the IP-Adapter sees it."""
-        return self.live == "second" or any(
-            control.scale != 0.0 and control.sees != MASKS_SOURCE and control.of == "second"
-            for control in self.controls
-        )
+        seen = [each.of for each in self.controls if each.scale != 0.0 and each.sees != MASKS_SOURCE]
+        return "second" in (self.live, *seen)
 
 
 def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
@@ -233,9 +226,8 @@ def parse_t_index(text: str) -> tuple[int, ...]:
     except ValueError:
         places = (-1,)
     if any(not 0 <= place < TABLE_STEPS for place in places) or list(places) != sorted(set(places)):
-        raise ModelError(
-            f"/sd/t_index: {text!r} must be increasing numbers in 0..{TABLE_STEPS - 1}, such as 32 45 (not used)"
-        )
+        rule = f"must be increasing numbers in 0..{TABLE_STEPS - 1}, such as 32 45"
+        raise ModelError(f"/sd/t_index: {text!r} {rule} (not used)")
     return places
 
 

@@ -3,7 +3,6 @@
 On a real Ray: tests/jobs/test_on_ray.py.
 """
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
 from tests.jobs.convert.conftest import CUTTING
 from tests.jobs.convert.voices import spoken, write_sound
+from tests.jobs.folders import contents
 from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.support.long_form import only_soak
 
@@ -61,10 +61,6 @@ def on_cluster(job: ConvertJob, **options: Any) -> ConvertReport:
     return run_job(job, work, load_voice(job, work, {}), **options)
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
 @only_soak
 def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     convert: Convert, sources: list[Path], job: ConvertJob, fake_ray: Any, tmp_path: Path
@@ -72,45 +68,11 @@ def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     convert(*sources, f"{tmp_path / 'local'}/", batch_size=2)
     ray = fake_ray(deadly_call=1)
     report = on_cluster(job)
-    assert content(tmp_path / "far") == content(tmp_path / "local")
+    assert contents(tmp_path / "far") == contents(tmp_path / "local")
     assert report.is_complete and report.sound_s == pytest.approx(sum(LENGTHS_S), abs=0.1)
     assert any(LOST.format(number) in report.notes for number in (0, 1)) and len(ray.handles) == 3
     assert report.notes[0].startswith("converted by ") and report.batch_size == 2
     assert all(handle.is_killed for handle in ray.handles)
-
-
-@only_soak
-def test_an_interrupted_run_is_resumed(
-    convert: Convert, sources: list[Path], job: ConvertJob, fake_ray: Any, tmp_path: Path
-) -> None:
-    convert(*sources, f"{tmp_path / 'local'}/", batch_size=2)
-    fake_ray(cores=1)
-    stop = threading.Event()
-    report = on_cluster(replace(job, batch_size=1), stop=stop, on_progress=lambda progress: stop.set())
-    assert report.is_interrupted
-    more = on_cluster(replace(job, resume=True))
-    assert more.is_complete and 0.0 < more.sound_s < sum(LENGTHS_S)
-    assert content(tmp_path / "far") == content(tmp_path / "local")
-
-
-def test_a_write_error_affects_only_its_file(
-    sources: list[Path], job: ConvertJob, fake_ray: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from engine.errors import SinkError
-    from engine.jobs.convert.file_work import FileWork
-
-    keep = FileWork.keep
-
-    def fail_first(work: FileWork, spans: Any, parts: Any) -> None:
-        if work.task.source == sources[0]:
-            raise SinkError("the disk is full")
-        keep(work, spans, parts)
-
-    monkeypatch.setattr(FileWork, "keep", fail_first)
-    fake_ray()
-    report = on_cluster(job)
-    assert [file.state for file in report.files] == ["failed", "converted", "converted"]
-    assert report.files[0].reason == "the disk is full"
 
 
 def test_machines_that_find_the_pitch_differently_are_refused(

@@ -1,52 +1,24 @@
 """Only a few seconds of a file are in memory, however long it is."""
 
-import subprocess
-import sys
 import tracemalloc
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import pytest
 import soundfile
 
 from engine.jobs.convert.finishing import ConvertedVoice, FinishedVoice
 from engine.jobs.convert.hearing import hear
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import open_sound
-from engine.models.rvc import VoiceSettings, VoiceSpec
+from engine.models.rvc import VoiceSettings
 from engine.models.rvc.cutting import Cutting, spans_of
 from engine.models.rvc.highpass import high_pass_on_host
 from tests.jobs.convert.voices import spoken
-from tests.support.long_form import IS_SOAK
 
-QUARTER_S, WHOLE_S = 900, 3600
 RATE_HZ = 24_000
 CUTTING = Cutting(pad_s=0.2, query_s=1, center_s=4, max_s=5)
-MEASURED = """
-import json, sys
-from pathlib import Path
-from engine.jobs.convert import ConvertJob
-from engine.jobs.convert.run import open_job, run_job
-from engine.models.rvc import VoiceSpec
-from engine.models.rvc.cutting import Cutting
-from engine.models.rvc.load import load
-from engine.models.rvc.offline import VoiceConverter
-from engine.models.rvc.optimization import OptimizationConfig
-from engine.system.process_memory import peak_process_mb
-import torch
-torch.set_num_threads(1)
-folder, model, content, *names = sys.argv[1:]
-spec = VoiceSpec(model=model, content=content, pitch="yin")
-model = load(spec, "cpu", "float32")
-for name in names:
-    job = ConvertJob(sources=(Path(folder, name),), output=str(Path(folder, "out-" + name)), spec=spec)
-    cutting = Cutting(pad_s=0.2, query_s=1, center_s=4, max_s=5)
-    converter = VoiceConverter(model, job.settings, OptimizationConfig.for_device("cpu"), cutting=cutting)
-    assert run_job(job, open_job(job), converter).is_complete
-    print(peak_process_mb(), flush=True)
-"""
 
 
 def write_talk(path: Path, seconds: int) -> Path:
@@ -93,16 +65,3 @@ def test_four_times_as_long_a_sound_is_heard_and_finished_in_the_same_memory(tmp
     assert max(peaks[20]) > 1, "nothing was measured"
     for short, long in zip(peaks[20], peaks[80], strict=True):
         assert long < 1.2 * short + 0.5, peaks
-
-
-@pytest.mark.soak
-@pytest.mark.skipif(not IS_SOAK, reason="an hour of sound, MULTIVERSE_SOAK=1 converts it")
-def test_a_file_four_times_as_long_takes_no_more_memory(voice: VoiceSpec, tmp_path: Path) -> None:
-    """An hour after a quarter of an hour in one process, so that all caches are filled by then."""
-    names = [write_talk(tmp_path / f"{seconds}.wav", seconds).name for seconds in (QUARTER_S, WHOLE_S)]
-    command = [sys.executable, "-c", MEASURED, str(tmp_path), voice.model, voice.content, *names]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=7200)
-    assert done.returncode == 0, done.stderr
-    short_mb, long_mb = map(float, done.stdout.split())
-    assert long_mb - short_mb < 100, "600 MB more if all were kept that is heard and made"
-    assert soundfile.info(tmp_path / f"out-{names[1]}").duration == WHOLE_S

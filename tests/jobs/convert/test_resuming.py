@@ -18,6 +18,7 @@ from engine.jobs.convert.tasks import Task
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.system.work_folder import WorkFolder
 from tests.jobs.convert.voices import spoken, write_sound
+from tests.jobs.folders import names
 
 Convert = Callable[..., ConvertReport]
 LONG_S = 2.8
@@ -42,10 +43,6 @@ def sources(tmp_path: Path) -> list[Path]:
         write_sound(tmp_path / "b.wav", spoken(LONG_S)),
         write_sound(tmp_path / "c.wav", spoken(0.4)),
     ]
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_stopped_run_is_resumed_with_the_same_sound(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
@@ -98,12 +95,7 @@ def test_a_stop_while_the_first_file_is_heard_leaves_nothing(
 
 @pytest.mark.parametrize("change", ["settings", "source", "content", "no --resume"])
 def test_a_changed_option_restarts_a_file_with_a_note(
-    convert: Convert,
-    voice: VoiceSpec,
-    sources: list[Path],
-    change: str,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
+    convert: Convert, voice: VoiceSpec, sources: list[Path], change: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     out = tmp_path / "out.wav"
     assert convert(sources[1], out, **stopped_after(2)).files[0].state == "interrupted"
@@ -165,8 +157,7 @@ def test_a_journal_write_error_affects_only_its_file(convert: Convert, sources: 
 
 
 @pytest.mark.parametrize(
-    "entry",
-    [{"heard": {"source_samples": "many"}}, {"done": 5}, {"done": {"x": 1}}, {"heard": 3}],
+    "entry", [{"heard": {"source_samples": "many"}}, {"done": 5}, {"done": {"x": 1}}, {"heard": 3}]
 )
 def test_foreign_journal_entries_are_ignored(entry: dict[str, Any]) -> None:
     assert read_state([entry]) is None

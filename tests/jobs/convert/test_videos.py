@@ -175,20 +175,6 @@ def test_a_name_with_a_time_of_day_is_a_file_and_no_protocol(
     assert report.is_complete and Path(output).is_file(), report.files
 
 
-def test_other_tracks_are_copied(convert: Convert, tmp_path: Path) -> None:
-    source = write_video(tmp_path / "in.mkv", [tone(0.6, 44_100), tone(0.6, 44_100, hz=700)])
-    report = convert(source, tmp_path / "out.mkv")
-    assert report.is_complete
-    assert report.files[0].notes[1:] == ("sound track 2 (aac, 2 channels) is copied, not converted",)
-    assert packets(tmp_path / "out.mkv", "audio", 1) == packets(source, "audio", 1)
-    with av.open(str(tmp_path / "out.mkv")) as container:
-        assert [(stream.type, stream.codec_context.name) for stream in container.streams] == [
-            ("video", "h264"),
-            ("audio", "flac"),
-            ("audio", "aac"),
-        ]
-
-
 @pytest.mark.parametrize(
     ("name", "told"),
     [

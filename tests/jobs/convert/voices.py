@@ -1,5 +1,6 @@
 """Synthetic voices with known results, and measurements of the sound in a file."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,44 @@ def write_sound(path: Path, sound: np.ndarray, rate_hz: int = 16_000, **options:
     """(n,) or (n, channels)."""
     soundfile.write(path, sound, rate_hz, **options)
     return path
+
+
+def write_track(
+    path: Path, channels: np.ndarray, rate_hz: int, *, layout: str = "mono", codec: str, gap_s: float = 0.0
+) -> Path:
+    """(channels, n) through FFmpeg, in frames of 1024, with the loudspeakers' names; `gap_s` of nothing after the
+    first half."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate_hz, layout=layout)
+        half = channels.shape[1] // 2048 * 1024
+        for begin in range(0, channels.shape[1], 1024):
+            part = np.ascontiguousarray(channels[:, begin : begin + 1024], np.float32)
+            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=layout)
+            frame.rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
+            frame.pts = begin + (round(gap_s * rate_hz) if begin >= half else 0)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def ebur128(channels: np.ndarray, rate_hz: int, options: str, key: str, layout: str = "mono") -> list[float]:
+    """What FFmpeg's meter tells of (channels, n) under this key, block by block."""
+    graph = av.filter.Graph()
+    source = graph.add_abuffer(sample_rate=rate_hz, format="fltp", layout=layout, time_base=Fraction(1, rate_hz))
+    meter, sink = graph.add("ebur128", f"metadata=1:{options}"), graph.add("abuffersink")
+    source.link_to(meter)
+    meter.link_to(sink)
+    graph.configure()
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(channels, np.float32), format="fltp", layout=layout)
+    frame.rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
+    graph.push(frame)
+    graph.push(None)
+    told = []
+    while True:
+        try:
+            told.append(float(graph.pull().metadata[f"lavfi.r128.{key}"]))
+        except (av.BlockingIOError, av.EOFError):
+            return told
 
 
 def heard(path: Path) -> tuple[np.ndarray, int]:

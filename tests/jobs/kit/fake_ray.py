@@ -1,5 +1,6 @@
 """A Ray without processes: calls finish when the pool waits, the newest first, with the result of a test's `work`."""
 
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -11,6 +12,12 @@ from engine.jobs.kit import ray_pool
 from engine.jobs.kit.ray_cluster import Connection
 from engine.jobs.kit.ray_pool import ActorPlace, LoadedModel
 from engine.system.package_version import package_version
+
+
+def sent(argument: Any) -> Any:
+    """`argument`, which real Ray could send to another process."""
+    pickle.dumps(argument)
+    return argument
 
 
 class RayError(Exception):
@@ -31,7 +38,7 @@ class Handle:
     is_killed: bool = False
 
     def __getattr__(self, method: str) -> Any:
-        return SimpleNamespace(remote=lambda argument=None: Ref(self, method, argument))
+        return SimpleNamespace(remote=lambda argument=None: Ref(self, method, sent(argument)))
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ from engine.jobs.segment import on_cluster as segments_on_cluster
 from engine.jobs.segment.job import Mode
 from engine.jobs.segment.run import load_model, open_job, run_job
 from engine.jobs.segment.stage import LocalSegments
+from tests.jobs.folders import contents
 from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.jobs.segment.conftest import Segment, begin_ids_anew
 
@@ -25,10 +26,6 @@ def on_cluster(job: SegmentJob, **options: Any) -> SegmentReport:
     return run_job(job, opened, load_model(job, opened), **options)
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
 @pytest.fixture
 def local(
     segment: Segment, segmenter: Any, movie: Callable[..., Path], tmp_path: Path
@@ -39,7 +36,7 @@ def local(
         source, folder = movie(COUNT), tmp_path / "local"
         begin_ids_anew(segmenter)
         segment(source, *outputs(folder), **options)
-        return source, content(folder)
+        return source, contents(folder)
 
     return run
 
@@ -67,7 +64,7 @@ def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     asked = job(source, *outputs(tmp_path / "far"), mode=mode, cluster="auto")
     ray = fake_ray(monkeypatch, asked, segmenter, mode, deadly_call=2)
     report = on_cluster(asked)
-    assert content(tmp_path / "far") == expected
+    assert contents(tmp_path / "far") == expected
     assert (report.written, report.mode, report.device, report.dtype) == (COUNT, mode, "cpu", "float32")
     assert len(ray.handles) == actors, "track mode has one actor at a time"
     assert LOST in report.notes and any(note.startswith("segmented by ") for note in report.notes)
@@ -92,7 +89,7 @@ def test_an_interrupted_run_goes_on_with_or_without_a_cluster(
     assert more.resumed >= report.written
     if more.is_interrupted:
         segment(source, *far, mode="track", resume=True)
-    assert content(tmp_path / "far") == expected
+    assert contents(tmp_path / "far") == expected
 
 
 def test_a_model_that_is_not_on_this_machine_is_looked_for_on_the_others(

@@ -14,13 +14,7 @@ from engine.jobs.segment.pictures import OverlayVideo
 from engine.jobs.segment.results import PaintLook, Result
 from engine.sources.pictures import InputPicture, fitted, open_pictures
 from engine.values import FoundObject, Segmentation
-from tests.jobs.segment.disc_movie import (
-    WIDTH,
-    disc_picture,
-    pictures_of,
-    sound_of,
-    times_of,
-)
+from tests.jobs.segment.disc_movie import WIDTH, disc_picture, pictures_of, sound_of, times_of
 
 
 def left_half(picture: InputPicture) -> Result:
@@ -65,20 +59,6 @@ def test_every_container_holds_all_pictures_and_the_sound_as_it_was(movie: Calla
     assert [file.name for file in sorted(tmp_path.iterdir())] == ["in.mp4", out.name]
     if suffix in (".mp4", ".mov"):  # a browser plays it before all of it is there
         assert out.read_bytes().index(b"moov") < out.read_bytes().index(b"mdat")
-
-
-def test_sound_that_a_container_cannot_hold_is_encoded(movie: Callable, tmp_path: Path) -> None:
-    output = overlaid(movie(3, name="in.mkv", sound="flac"), tmp_path / "out.mov")
-    assert len(pictures_of(tmp_path / "out.mov")) == 3
-    assert output.notes == ["out.mov: its sound (flac) cannot be copied into this format: it is re-encoded as PCM"]
-    assert len(sound_of(tmp_path / "out.mov")) > 0
-
-
-def test_webm_holds_sound_that_is_opus(movie: Callable, tmp_path: Path) -> None:
-    source = movie(3, name="in.webm", codec="libvpx", sound="libopus")
-    assert overlaid(source, tmp_path / "out.webm").notes == []
-    assert len(pictures_of(tmp_path / "out.webm")) == 3
-    assert [data for _, data in sound_of(tmp_path / "out.webm")] == [data for _, data in sound_of(source)]
 
 
 @pytest.mark.parametrize(

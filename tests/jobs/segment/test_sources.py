@@ -18,7 +18,7 @@ from engine.jobs.segment.outputs import form_of
 from engine.jobs.segment.run import mode_for, open_job
 from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.sinks.picture_video import VIDEO_FORMATS
-from engine.sources.pictures import Pictures, open_pictures
+from engine.sources.pictures import Pictures
 from tests.jobs.segment.conftest import Segment
 from tests.jobs.segment.disc_movie import disc_picture, disc_shape, overlap, pictures_of, times_of
 
@@ -37,14 +37,6 @@ def test_damage_in_the_middle_is_counted_and_left_out(segment: Segment, movie, t
     assert any("damaged; first error: " in note for note in report.notes)
 
 
-def test_a_complete_video_is_not_reported_as_truncated(movie) -> None:
-    for name in ("in.mp4", "in.mkv", "in.avi", "in.ts"):
-        pictures = open_pictures(movie(20, name=name, codec="mpeg4"))
-        assert len(list(pictures.read(1, None))) == 20
-        assert abs((pictures.expected or 0) - 20) <= 1  # some files state only their total length, sound included
-        assert pictures.counts.notes == []
-
-
 def test_one_picture_becomes_one_picture_and_one_mask(segment: Segment, tmp_path: Path) -> None:
     Image.fromarray(disc_picture(0)).save(tmp_path / "disc.png")
     report = segment(tmp_path / "disc.png", tmp_path / "out.jpg", tmp_path / "masks/", mode=None)
@@ -55,13 +47,6 @@ def test_one_picture_becomes_one_picture_and_one_mask(segment: Segment, tmp_path
     assert overlap(np.asarray(Image.open(tmp_path / "masks" / "disc.png")) > 0, disc_shape(0)) > 0.93
     with pytest.raises(UsageError, match=r"--frames: only for a video; COCO refers to the pictures of .* by"):
         segment(tmp_path / "disc.png", tmp_path / "out.json", frames=str(tmp_path / "frames"))
-
-
-def test_a_picture_with_alpha_and_one_larger_than_any_screen_keep_their_size(movie, tmp_path: Path) -> None:
-    Image.fromarray(np.full((4200, 32, 4), (200, 100, 50, 128), np.uint8)).save(tmp_path / "tall.png")
-    pixels = open_pictures(tmp_path / "tall.png").first.pixels
-    assert pixels.shape == (4200, 32, 3) and pixels.flags.writeable
-    assert pixels[5, 5].tolist() == [100, 50, 25]
 
 
 def test_a_folder_of_pictures_of_many_sizes_is_read_in_order(segment: Segment, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from engine.errors import UsageError
 from engine.jobs.segment import SegmentReport
+from tests.jobs.folders import contents
 from tests.jobs.segment.disc_movie import disc_picture
 
 Segment = Callable[..., SegmentReport]
@@ -25,17 +26,13 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def masks_in(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 def test_masks_and_coco_name_the_subfolder_also_after_an_interruption(
     segment: Segment, source: Path, tmp_path: Path
 ) -> None:
     masks, coco = source / "masks", tmp_path / "found.json"
     for _ in range(2):  # the masks of the first are no pictures for the second
         assert segment(source, masks, coco, recursive=True, overwrite=True).written == len(NAMES)
-    whole = masks_in(masks.rename(tmp_path / "masks"))
+    whole = contents(masks.rename(tmp_path / "masks"))
     assert sorted(whole) == NAMES and len(set(whole.values())) == len(NAMES)
     assert [image["file_name"] for image in json.loads(coco.read_text())["images"]] == NAMES
     assert (
@@ -47,14 +44,14 @@ def test_masks_and_coco_name_the_subfolder_also_after_an_interruption(
     (again / "day 2" / "1.png").write_text("mine")
     with pytest.raises(ZeroDivisionError):  # after two pictures
         segment(source, again, recursive=True, overwrite=True, on_progress=lambda now: 1 // (2 - now.done))
-    assert masks_in(again).keys() - {f".segment/{name}" for name in ("journal.jsonl", "lock", "masks.bin")} == {
+    assert contents(again).keys() - {f".segment/{name}" for name in ("journal.jsonl", "lock", "masks.bin")} == {
         "notes.txt",
         "day 2/1.png",
     }
     report = segment(source, again, recursive=True, resume=True, overwrite=True)
     assert 0 < report.resumed < len(NAMES)
     assert report.notes == (f"{again}: 1 other files from before are still there",)
-    assert masks_in(again) == whole | {"notes.txt": b"mine"}
+    assert contents(again) == whole | {"notes.txt": b"mine"}
 
 
 def test_a_mask_never_replaces_a_picture(segment: Segment, source: Path, tmp_path: Path) -> None:

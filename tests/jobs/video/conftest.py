@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from engine.jobs.video.job import VideoJob
 from engine.models.sd import ModelSpec
 from engine.models.sd.painting import Painting
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
+from tests.jobs.video.numbered import write_numbered
 
 WIDTH, HEIGHT, RADIUS = 96, 64, 12
 MakeJob = Callable[..., VideoJob]
@@ -26,6 +28,12 @@ def clip(tmp_path: Path) -> Callable[..., Path]:
         return write_movie(tmp_path / name, pictures, **options)
 
     return write
+
+
+@pytest.fixture
+def movie(tmp_path: Path) -> Callable[..., Path]:
+    """`movie(count)`, and options of `write_numbered`."""
+    return partial(write_numbered, tmp_path)
 
 
 @pytest.fixture

@@ -14,15 +14,9 @@ import soundfile
 
 from engine.errors import SourceError
 from engine.jobs.video.inputs import open_input
-from tests.jobs.video.numbered import number_in, numbered, read_all, write_numbered
+from tests.jobs.video.numbered import number_in, numbered, read_all
 
 Movie = Callable[..., Path]
-
-
-@pytest.fixture
-def movie(tmp_path: Path) -> Movie:
-    """`movie(count)`, and options of `write_numbered`."""
-    return partial(write_numbered, tmp_path)
 
 
 class Files(http.server.SimpleHTTPRequestHandler):

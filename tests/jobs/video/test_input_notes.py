@@ -1,10 +1,7 @@
 """What a job tells of its input before hours of work, and the options that say how a source is read."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +12,10 @@ from engine.errors import SourceError, UsageError
 from engine.jobs.video.inputs import open_input
 from engine.sinks.picture_video import PictureVideo
 from tests.jobs.segment.disc_movie import times_of
-from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, write_numbered
+from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered
 
 Movie = Callable[..., Path]
 INTERLACED = {"x264-params": "interlaced=1"}
-
-
-@pytest.fixture
-def movie(tmp_path: Path) -> Movie:
-    """`movie(count)`, and options of `write_numbered`."""
-    return partial(write_numbered, tmp_path)
 
 
 def bar_at(number: int) -> np.ndarray:
@@ -187,12 +178,3 @@ def test_dolby_vision_of_profile_5_is_told(movie: Movie) -> None:
     source.write_bytes(data.replace(b"hev1", b"dvh1"))
     (note,) = open_input(str(source)).counts.notes
     assert note.startswith("in.mp4: Dolby Vision of profile 5, whose colours are read wrong")
-
-
-def test_the_commands_take_the_options(tmp_path: Path) -> None:
-    for command in ("video", "segment"):
-        asked = [sys.executable, "-m", "engine.cli.main", command, str(tmp_path / "in"), str(tmp_path / "out.mp4")]
-        more = ["--prompt", "x", "--model", "random:tiny", "--fps", "fast"]
-        done = subprocess.run([*asked, *more], capture_output=True, text=True)
-        assert done.returncode == 2
-        assert done.stderr == "multiverse: --fps: 'fast' is not a rate (for example 30, 29.97 or 30000/1001)\n"

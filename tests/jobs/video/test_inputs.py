@@ -6,8 +6,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from fractions import Fraction
-from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +19,14 @@ from PIL import Image
 from engine.errors import SourceError
 from engine.jobs.video.inputs import open_input
 from engine.sources.pictures import fitted
-from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, read_all, write_numbered
+from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered, read_all
 
 NOBODY = 65534
 
 Movie = Callable[..., Path]
-
-
-@pytest.fixture
-def movie(tmp_path: Path) -> Movie:
-    """`movie(count)`, and options of `write_numbered`."""
-    return partial(write_numbered, tmp_path)
+X264 = {"g": "12", "bf": "2"}
+X265 = {"x265-params": "keyint=12:log-level=none"}
+VP9 = {"deadline": "realtime", "cpu-used": "8"}
 
 
 def test_pictures_that_a_mac_could_not_tell_apart_keep_their_whole_names(tmp_path: Path) -> None:
@@ -176,16 +171,6 @@ def test_a_truncated_video_is_read_to_its_end(name: str, movie: Movie) -> None:
         assert note.startswith("in.mkv: ends after ") and "but declares 2.00 s" in note
 
 
-@pytest.mark.parametrize("name", ["in.mp4", "in.mkv"])
-def test_times_are_kept_where_the_rate_varies(name: str, movie: Movie) -> None:
-    times = [0, 1, 2, 7, 9, 30, 31, 45]
-    _, read = read_all(movie(8, name=name, times=times))
-    tick_s = Fraction(1, 30) if name == "in.mp4" else Fraction(1, 1000)
-    shown_s = [round(Fraction(time, 30) / tick_s) * tick_s for time in times]
-    assert [picture.start_s for picture in read] == shown_s
-    assert all(abs(before.end_s - after.start_s) < Fraction(1, 1000) for before, after in pairwise(read))
-
-
 def test_ten_bits_of_a_wide_gamut_become_eight_and_its_tags_are_known(movie: Movie) -> None:
     card = np.full((HEIGHT, WIDTH, 3), (200, 60, 20), np.uint8)
     source = movie(
@@ -199,16 +184,6 @@ def test_ten_bits_of_a_wide_gamut_become_eight_and_its_tags_are_known(movie: Mov
     tags = pictures.look.tags
     assert (tags.matrix, tags.primaries, tags.is_full_range) == (9, ColorPrimaries.BT2020, False)
     assert len(read) == 2 and read[0].pixels.dtype == np.uint8
-
-
-def test_only_a_video_with_more_than_pictures_is_read_again_for_the_rest(movie: Movie) -> None:
-    assert not open_input(str(movie(2))).look.has_tracks
-    assert open_input(str(movie(2, name="loud.mp4", sound="aac"))).look.has_tracks
-
-
-X264 = {"g": "12", "bf": "2"}
-X265 = {"x265-params": "keyint=12:log-level=none"}
-VP9 = {"deadline": "realtime", "cpu-used": "8"}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,11 @@ from engine.live.rvc import loop as rvc
 from engine.live.sam3 import loop as sam3
 from engine.live.sd import loop as sd
 
+TOO_OLD = RuntimeError("The NVIDIA driver on your system is too old (found version 11040).")
+NOT_THERE = RuntimeError("CUDA driver initialization failed, you might not have a CUDA gpu.")
+DRIVER, MODEL = [], [Trying(key="model", value="tiny")]
+"""What is sent before a card fails, and before a model does."""
+
 
 @pytest.fixture
 def sent() -> list[ChildMessage]:
@@ -41,12 +46,6 @@ def raising(error: Exception) -> Callable[..., Any]:
         raise error
 
     return fails
-
-
-DRIVER, MODEL = [], [Trying(key="model", value="tiny")]
-"""What is sent before a card fails, and before a model does."""
-TOO_OLD = RuntimeError("The NVIDIA driver on your system is too old (found version 11040).")
-NOT_THERE = RuntimeError("CUDA driver initialization failed, you might not have a CUDA gpu.")
 
 
 @pytest.mark.parametrize(

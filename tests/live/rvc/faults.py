@@ -1,7 +1,7 @@
 """The voice child with injected faults, patched in its own process before the real loop begins.
 
-`/rvc/rms_mix` selects the fault: at TIGHT the device is out of memory for one block, at FULL for all; at BROKEN the
-model raises, at SPOILT its output is NaN. Setting `no_room`: the device is too small for the weights.
+`/rvc/rms_mix` selects the fault: at TIGHT the device is out of memory for one block, at FULL for all; at SPOILT its
+output is NaN. Setting `no_room`: the device is too small for the weights.
 """
 
 from typing import Any, Final
@@ -18,7 +18,6 @@ from engine.models.rvc.voicing import Voicing
 
 TIGHT: Final = 0.125
 FULL: Final = 0.25
-BROKEN: Final = 0.375
 SPOILT: Final = 0.5
 CARD_FREE_MB: Final = 1234  # what a card would have left
 
@@ -32,8 +31,6 @@ def run(port: ChildPort) -> None:
         if fault == FULL or (fault == TIGHT and not was_tight):
             was_tight.append(True)
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
-        if fault == BROKEN:
-            raise RuntimeError("the model broke")
         return convert(self, block, first_sample=first_sample)
 
     def follow_or_spoil(self: Voicing, *arguments: Any) -> torch.Tensor:

@@ -7,36 +7,16 @@ from typing import Any
 
 import numpy as np
 
-import osc_schema
-from engine.children.policy import Deadlines
-from engine.children.spec import ChildSpec, ChildStatus
-from engine.children.supervisor import Supervisor
-from engine.ipc import AudioRing, Gate
+from engine.ipc import AudioRing
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.settings import PRELOAD
 from engine.models.rvc import VoiceSpec
-from tests.live.picture_studio import QUICK
+from tests.live.child_studio import ChildStudio, defaults_of
 
 RATE_HZ = 16_000
 BLOCK, LAG = 1600, 480  # samples: 100 ms; 20 ms of crossfade and 10 of search
 LOOKED = 4 * RATE_HZ
-DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS if param.child == "rvc"}
 BASE: dict[str, Any] = {"/rvc/enable": True, "/rvc/block_ms": 100.0, "/rvc/crossfade_ms": 20.0, "/rvc/extra_ms": 300.0}
-
-
-def settings_of(voice: Path | str, **spec: Any) -> dict[str, Any]:
-    """The settings of a child for a folder with a voice (or `random:SHAPE`)."""
-    folder = Path(voice)
-    files = {"model": str(folder / "voice.pth"), "content": str(folder / "content")}
-    named = {"model": str(voice)} if str(voice).startswith("random:") else files
-    return {
-        "spec": asdict(VoiceSpec(**{**named, "pitch": "yin", **spec})),
-        "device": "cpu",
-        "dtype": "auto",
-        "gpu_retrieval": "auto",
-        "environment": {},
-        "threads": 1,
-    }
 
 
 def tone(hz: float, frames: int, first: int = 0) -> np.ndarray:
@@ -51,41 +31,27 @@ def pitch_of(sound: np.ndarray) -> float:
     return float(spectrum.argmax() * RATE_HZ / (16 * len(sound)))
 
 
-class VoiceStudio:
+class VoiceStudio(ChildStudio):
+    NAME, PRELOAD, VALUES = "rvc", PRELOAD, defaults_of("rvc") | BASE
+
     def __init__(
         self,
-        voice: Path | str,
+        voice: Path,
         *,
         spec: Mapping[str, Any] | None = None,
-        loop: str = "engine.live.rvc.loop:run",
         settings: Mapping[str, Any] | None = None,
-        values: Mapping[str, Any] | None = None,
-        times: Deadlines = QUICK,
-        gate: Gate | None = None,
+        **more: Any,
     ) -> None:
-        self.reports: list[tuple[str, str]] = []
-        self.swaps: list[tuple[bool, str]] = []
-        started_with = {**settings_of(voice, **(spec or {})), **(settings or {})}
-        self.supervisor = Supervisor(
-            ChildSpec(name="rvc", loop=loop, settings=started_with, preload=PRELOAD, niceness=0),
-            report=lambda key, line: self.reports.append((key, line)),
-            times=times,
-            gate=gate,
-            on_swap=lambda is_done, reason: self.swaps.append((is_done, reason)),
-        )
+        """`voice`: a folder with one."""
+        files = {"model": str(voice / "voice.pth"), "content": str(voice / "content"), "pitch": "yin"}
+        whole = asdict(VoiceSpec(**files | dict(spec or {})))
+        super().__init__(whole, settings={"gpu_retrieval": "auto", "environment": {}, **(settings or {})}, **more)
         self.voice = AudioRing.create("rvc voice", channels=1, rate_hz=RATE_HZ, seconds=12.0)
         self.supervisor.connect_input("voice", self.voice.segment)
         self.read_to = 0
         """The first sample that `take` has not taken."""
         self._listened = ConvertedSound(self.supervisor, "converted")
         self._looked = ConvertedSound(self.supervisor, "converted")
-        self.set({**DEFAULTS, **BASE, **(values or {})})
-
-    def reset(self) -> None:
-        self.set({**DEFAULTS, **BASE})
-
-    def set(self, values: Mapping[str, Any]) -> None:
-        self.supervisor.set_values(values)
 
     def hear(self, sound: np.ndarray) -> None:
         self.voice.write(sound[:, None])
@@ -116,32 +82,19 @@ class VoiceStudio:
         self.read_to += frames
         return taken
 
-    @property
-    def status(self) -> ChildStatus:
-        return self.supervisor.status()
-
-    def fact(self, name: str) -> Any:
-        return self.status.facts.get(name)
-
-    def told(self, key: str) -> str:
-        """The child's newest note with this key, or ""."""
-        return next((line for told, line in reversed(self.reports) if told == f"child.rvc.{key}"), "")
-
     def skip(self) -> None:
         """Continue listening at the end of the output."""
         self.read_to = self.made_to()
 
-    def taken(self, wait_for: Callable[..., Any]) -> None:
+    def taken(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> None:
         """Wait until the child has taken all values and made a step after them: it makes one between two answered
         commands. Without a process a call is answered at once."""
         wait_for(lambda: self.status.is_at_work, "a child at work")
         for _ in range(2):
-            answers: list[str] = []
-            self.supervisor.call("anything", on_answer=lambda is_done, text: answers.append(text))  # noqa: B023
-            wait_for(lambda: answers, "the child's answer")  # noqa: B023
+            super().taken(wait_for, look)
 
     def close(self) -> None:
-        self.supervisor.close()
+        super().close()
         self._listened.close()
         self._looked.close()
         self.voice.close()

@@ -10,7 +10,7 @@ from engine.live.kit.opening import model_lists
 from engine.live.rvc.entry import RvcConfig, files_named
 from engine.live.rvc.link import AS_DECLARED, spec_of
 from engine.models.rvc.index_choice import IndexChoice
-from osc_schema import PARAMS, Rejected
+from osc_schema import Rejected
 from tests.conftest import TinyModels
 from tests.live.stores import store_for
 
@@ -37,13 +37,6 @@ def test_values_that_need_a_model_are_refused_with_the_option_to_use(address: st
         store.set(address, value)
     assert "multiverse run --rvc MODEL.pth" in str(refusal.value) and "\n" not in str(refusal.value)
     assert store.get(address) == before
-
-
-def test_a_run_without_a_model_accepts_every_default() -> None:
-    """A preset contains all defaults."""
-    store = store_for("rvc", RvcConfig())
-    refused = store.set_many([(p.address, p.default) for p in PARAMS if p.area == "rvc"], by="preset")
-    assert not [result for result in refused if isinstance(result, Rejected)]
 
 
 def test_voices_are_found_only_in_their_folders_with_the_index_next_to_them(folders: RvcConfig, tmp_path: Path) -> None:

@@ -86,12 +86,6 @@ def test_the_smallest_margin_since_the_last_disturbance_is_used(delay) -> None:
     assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.15 + ROOM_S)
 
 
-def test_disturbed_devices_are_not_measured(delay) -> None:
-    for tenth in range(50):
-        delay.had_spare(0.2, tenth, tenth / 10)
-    assert delay.parts.device_s == GENEROUS_S
-
-
 def test_a_shortage_lengthens_the_delay_but_a_stall_does_not(delay) -> None:
     measured(delay, 0.3)
     before = delay.parts.device_s
@@ -112,12 +106,6 @@ def test_a_requested_delay_includes_the_devices_and_is_never_below_the_shortest(
     assert delay.parts.total_s == pytest.approx(1.2), "it stays, padded by what the devices no longer need"
     delay.follow(timing(0.04), 100.0)
     assert delay.parts.total_s == pytest.approx(shortest_s - 0.3 + ROOM_S)
-
-
-def test_a_late_block_lengthens_a_requested_delay_too(delay) -> None:
-    delay.follow(timing(0.04), 1200.0)
-    delay.was_late(0.02, NOW_S)
-    assert delay.parts.total_s == pytest.approx(1.2 + 0.02 + MARGIN_S)
 
 
 class Night:

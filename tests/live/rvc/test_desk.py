@@ -8,14 +8,10 @@ import pytest
 
 import osc_schema
 from engine.audio.ring import SampleRing
-from engine.live.rvc import delay as voice_delay
-from engine.live.rvc.delay import APART_S, AT_FIRST, HAND_OVER_S, MARGIN_S
 from engine.live.rvc.desk import VoiceDesk
 from engine.live.rvc.link import VoiceTiming
-from engine.live.rvc.mix import FADE_S
 from engine.system.clock import SteppedClock
 from tests.audio.clicks import click_db
-from tests.support.long_form import only_soak
 
 RATE_HZ = 16_000
 BLOCK, LAG = 1600, 480  # 100 ms; 30 ms
@@ -169,16 +165,6 @@ def test_the_conversion_is_heard_exactly_the_sum_of_the_parts_of_the_delay_after
     assert facts["delay_ms"] == pytest.approx(130.0 + 110.0 + facts["device_ms"], abs=0.1)
     assert (facts["input"], facts["output"]) == ("playing", "none")
     assert -40.0 < facts["input_db"] <= -7.9 and -40.0 < facts["output_db"] <= -7.9, "the hum's peak is 0.4"
-
-
-@only_soak
-def test_the_delay_shrinks_to_the_measured_time_of_blocks(reports, monkeypatch) -> None:
-    monkeypatch.setattr(voice_delay, "CALM_S", 20.0)
-    world = World(hum, reports)
-    assert world.desk.delay.compute_s == pytest.approx(AT_FIRST * 0.02 + HAND_OVER_S)
-    world.run(APART_S + 5.0, may_click=True)
-    assert 0.0 <= world.desk.delay.compute_s - 0.02 - FADE_S - MARGIN_S <= 2 * STEP / RATE_HZ
-    assert world.count("underruns") == 0
 
 
 def test_while_the_child_is_dead_the_dry_voice_follows_within_a_block_or_silence(world) -> None:

@@ -14,9 +14,8 @@ import torch
 
 from engine.ipc import Gate
 from tests.children.toys import ATTENTIVE
-from tests.live.rvc.faults import BROKEN, CARD_FREE_MB, FULL, SPOILT, TIGHT
+from tests.live.rvc.faults import CARD_FREE_MB, FULL, SPOILT, TIGHT
 from tests.live.rvc.studio import BLOCK, VoiceStudio, pitch_of
-from tests.support.long_form import only_soak
 
 SOON = 320  # samples: what a pitch tracker and a crossfade blur
 WaitFor = Callable[..., Any]
@@ -42,7 +41,7 @@ def studio(singing_voice: Path, gate: Gate, fork_server: None) -> Iterator[Voice
 @pytest.fixture
 def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
     """A studio in mid-phrase."""
-    studio.reset()
+    studio.reset({})
     studio.taken(wait_for)
     studio.sing_on(wait_for, 3)
     return studio
@@ -94,38 +93,6 @@ def test_after_a_kill_in_mid_phrase_the_output_stays_and_the_next_process_contin
     assert_in_time(singing, wait_for)
     assert singing.status.restarts == restarts + 1
     wait_for(lambda: not gate.is_voice_running(time.perf_counter_ns()), "the gate of the killed one to open")
-
-
-@only_soak
-def test_a_hung_child_is_replaced_and_the_next_continues_in_time(singing: VoiceStudio, wait_for: WaitFor) -> None:
-    stopped = singing.status.pid
-    os.kill(stopped, signal.SIGSTOP)
-    singing.sing()
-    sing_until_made(singing, wait_for, stopped)
-    assert "no heartbeat" in singing.status.detail
-    assert_in_time(singing, wait_for)
-
-
-def test_after_a_restart_it_continues_in_time(singing: VoiceStudio, wait_for: WaitFor) -> None:
-    before = singing.status.pid
-    singing.supervisor.restart()
-    sing_until_made(singing, wait_for, before)
-    assert_in_time(singing, wait_for)
-
-
-def test_a_model_that_raises_ends_the_process_with_the_gate_down_and_the_next_converts(
-    singing: VoiceStudio, gate: Gate, wait_for: WaitFor
-) -> None:
-    before, restarts = singing.status.pid, singing.status.restarts
-    singing.set({"/rvc/rms_mix": BROKEN})
-    singing.taken(wait_for)
-    singing.sing()
-    wait_for(lambda: singing.status.restarts > restarts, "another process")
-    assert not gate.is_voice_running(time.perf_counter_ns())
-    assert "RuntimeError: the model broke" in singing.status.detail
-    singing.set({"/rvc/rms_mix": 0.0})
-    sing_until_made(singing, wait_for, before)
-    assert_in_time(singing, wait_for)
 
 
 def test_nan_output_is_dropped_and_counted(singing: VoiceStudio, wait_for: WaitFor) -> None:

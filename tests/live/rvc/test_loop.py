@@ -31,7 +31,7 @@ def studio(singing_voice: Path, fork_server: None) -> Iterator[VoiceStudio]:
 @pytest.fixture
 def singing(studio: VoiceStudio, wait_for: WaitFor) -> VoiceStudio:
     """A studio in the middle of a 220 Hz phrase; the listener is at the end of the output."""
-    studio.reset()
+    studio.reset({})
     studio.taken(wait_for)
     studio.sing_on(wait_for, blocks=3)
     studio.skip()

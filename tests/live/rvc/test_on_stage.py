@@ -103,26 +103,6 @@ def test_the_dry_voice_is_heard_while_the_child_is_killed_and_pictures_continue(
     assert stage.child.facts["underruns"] >= 1
 
 
-def test_the_fallback_may_be_silence(stage: Stage) -> None:
-    stage.set(rvc__fallback="silence")
-    stage.done("/child/rvc/stop")
-    stage.wait_for(lambda: stage.features[0].rms < 1e-4, "silence")
-    stage.done("/child/rvc/start")
-    hears(stage, OCTAVE_HZ)
-
-
-def test_another_model_takes_over_by_name(stage: Stage, tiny_models: Any) -> None:
-    folder = Path(stage.engine.config.models["rvc"].folders[0])
-    folder.mkdir(exist_ok=True)
-    other = tiny_models.voice(kind="singing", rate_hz=32_000)
-    os.link(other / "voice.pth", folder / "other.pth")
-    pid = stage.child.pid
-    stage.set(rvc__model="other.pth")
-    stage.wait_for(lambda: stage.child.facts.get("rate_hz") == 32_000, "the other model", ceiling_s=180.0)
-    assert stage.child.pid != pid
-    hears(stage, OCTAVE_HZ)
-
-
 def test_a_missing_file_ends_the_start_in_one_line(tmp_path: Path, singing_voice: Path) -> None:
     config = voice_config(tmp_path, singing_voice)
     config["rvc"]["model"] = str(tmp_path / "gone.pth")

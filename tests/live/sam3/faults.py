@@ -1,12 +1,9 @@
 """The segmentation child with injected faults, patched in its own process before the real loop begins.
 
-The text `poison` kills the process when it is encoded. `/sam3/prompt/1`: at `tight` the device is out of memory for one
-call, at `full` for all; `broken` makes the model raise, and `nan` makes its input NaN. Setting `no_room`: the device is
-too small for the weights.
+`/sam3/prompt/1`: at `tight` the device is out of memory for one call, at `full` for all; `nan` makes the model's input
+NaN. Setting `no_room`: the device is too small for the weights.
 """
 
-import os
-import signal
 from dataclasses import replace
 from typing import Any
 
@@ -17,27 +14,19 @@ import engine.models.card_memory as card_memory
 import engine.models.sam3.load as loading
 from engine.children.port import ChildPort
 from engine.models.sam3.backbone import Backbone, Features
-from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 
 CARD_FREE_MB = 1234  # what a card would have left
 
 
 def run(port: ChildPort) -> None:
-    encode, see = PromptEncoder.encode, Backbone.run
+    see = Backbone.run
     was_tight: list[bool] = []
-
-    def encode_or_die(self: PromptEncoder, text: str) -> EncodedPrompt:
-        if text == "poison":
-            os.kill(os.getpid(), signal.SIGKILL)
-        return encode(self, text)
 
     def see_or_fail(self: Backbone, *arguments: Any) -> Features:
         prompt = port.values["/sam3/prompt/1"]
         if prompt == "full" or (prompt == "tight" and not was_tight):
             was_tight.append(True)
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB (simulated)")
-        if prompt == "broken":
-            raise RuntimeError("the model broke")
         features = see(self, *arguments)
         if prompt == "nan":
             return replace(features, fpn_hidden_states=tuple(level * torch.nan for level in features.fpn_hidden_states))
@@ -49,6 +38,5 @@ def run(port: ChildPort) -> None:
     if port.settings.get("no_room"):
         loading.load = load_nothing
     card_memory.card_facts = lambda device: {"card_free_mb": CARD_FREE_MB}
-    PromptEncoder.encode = encode_or_die
     Backbone.run = see_or_fail
     segmentation.run(port)

@@ -7,17 +7,14 @@ from typing import Any
 
 import numpy as np
 
-import osc_schema
-from engine.children.policy import Deadlines
-from engine.children.spec import ChildSpec
-from engine.ipc import FrameRing, Gate, RingFrame
+from engine.ipc import FrameRing, RingFrame
 from engine.ipc.segmentation_sheet import read_sheet
 from engine.live.sam3.link import PRELOAD
 from engine.values import Segmentation
-from tests.live.picture_studio import QUICK, PictureStudio
+from tests.live.child_studio import defaults_of
+from tests.live.picture_studio import PictureStudio
 
 RESOLUTION = 112
-DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS if param.child == "sam3"}
 BASE: dict[str, Any] = {"/sam3/enable": True, "/sam3/prompt/1": "sea"}
 
 
@@ -51,28 +48,10 @@ def is_same(one: Segmentation, other: Segmentation) -> bool:
 
 
 class Sam3Studio(PictureStudio):
-    def __init__(
-        self,
-        model: Path | str,
-        *,
-        spec: Mapping[str, Any] | None = None,
-        loop: str = "engine.live.sam3.loop:run",
-        settings: Mapping[str, Any] | None = None,
-        values: Mapping[str, Any] | None = None,
-        times: Deadlines = QUICK,
-        gate: Gate | None = None,
-    ) -> None:
-        whole = {"model": str(model), "resolution": RESOLUTION, **(spec or {})}
-        plain = {"spec": whole, "device": "cpu", "dtype": "auto", "threads": 1}
-        super().__init__(
-            ChildSpec(name="sam3", loop=loop, settings=plain | dict(settings or {}), preload=PRELOAD),
-            output="objects",
-            picture=scene(),
-            base=DEFAULTS | BASE,
-            times=times,
-            gate=gate,
-        )
-        self.reset(values or {})
+    NAME, PRELOAD, VALUES, OUTPUT = "sam3", PRELOAD, defaults_of("sam3") | BASE, "objects"
+
+    def __init__(self, model: Path | str, *, spec: Mapping[str, Any] | None = None, **more: Any) -> None:
+        super().__init__({"model": str(model), "resolution": RESOLUTION, **(spec or {})}, scene(), **more)
 
     def show(self, picture: np.ndarray, *, is_elsewhere: bool = False) -> None:
         """Feed this picture from now on, through another ring if its shape or its source changes."""

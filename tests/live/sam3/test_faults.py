@@ -1,28 +1,20 @@
 """Failures of the segmentation child: a real process with a tiny model and injected faults."""
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from engine.ipc import Gate
 from engine.live.kit.sent_values import GENERATION
-from tests.children.toys import ATTENTIVE, is_live
 from tests.live.sam3.faults import CARD_FREE_MB
-from tests.live.sam3.studio import Sam3Studio, is_same
-from tests.support.long_form import IS_SOAK, only_soak
+from tests.live.sam3.studio import Sam3Studio
 
 WaitFor = Callable[..., Any]
 Open = Callable[..., Sam3Studio]
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -57,55 +49,6 @@ def failure(studio: Sam3Studio, wait_for: WaitFor) -> str:
     assert "\n" not in studio.status.detail
     assert studio.status.restarts == 0
     return studio.status.detail
-
-
-@pytest.mark.soak
-def test_after_repeated_kills_it_finds_the_same_each_time(open_sam3: Open, small_sam3: Path, wait_for: WaitFor) -> None:
-    kills = 5 if IS_SOAK else 2
-    studio = open_sam3(small_sam3)
-    first = wait_for(studio.finds, "a result")
-    for _ in range(kills):
-        killed = studio.status.pid
-        os.kill(killed, signal.SIGKILL)
-        wait_for(lambda: studio.status.pid not in (0, killed), "another process")  # noqa: B023
-        wait_for(lambda: studio.finds(lambda found: is_same(found, first)), "the same result")
-    assert (studio.status.restarts, studio.status.quarantined) == (kills, ())
-
-
-@only_soak
-def test_a_hung_child_is_replaced(open_sam3: Open, small_sam3: Path, wait_for: WaitFor) -> None:
-    studio = open_sam3(small_sam3, times=ATTENTIVE)
-    wait_for(studio.finds, "a result")
-    stopped = studio.status.pid
-    os.kill(stopped, signal.SIGSTOP)
-    wait_for(lambda: studio.status.pid not in (0, stopped), "another process")
-    wait_for(studio.finds, "its result")
-    assert "no heartbeat" in studio.status.detail
-
-
-def test_a_model_that_raises_ends_the_process_and_the_next_finds_again(
-    open_sam3: Open, small_sam3: Path, wait_for: WaitFor
-) -> None:
-    studio = open_sam3(small_sam3)
-    wait_for(studio.finds, "a result")
-    studio.set({"/sam3/prompt/1": "broken"})
-    wait_for(lambda: fed(studio).status.restarts, "another process")
-    assert "RuntimeError: the model broke" in studio.status.detail
-    studio.set({"/sam3/prompt/1": "fire"})
-    wait_for(studio.finds, "a result")
-
-
-@only_soak
-def test_a_prompt_that_kills_is_quarantined_and_the_others_continue(
-    open_sam3: Open, small_sam3: Path, wait_for: WaitFor
-) -> None:
-    studio = open_sam3(small_sam3)
-    wait_for(studio.finds, "a result")
-    studio.set({"/sam3/prompt/3": "poison"})
-    wait_for(lambda: fed(studio).status.quarantined, "the quarantine")
-    assert studio.status.quarantined == ("/sam3/prompt/3: poison",)
-    wait_for(lambda: studio.finds(lambda found: {each.prompt for each in found.objects} == {1}), "the first prompt")
-    assert studio.status.restarts == 3
 
 
 def test_a_child_survives_nan_and_being_out_of_memory_once_but_not_for_ever(
@@ -173,22 +116,3 @@ def test_it_waits_while_a_picture_is_drawn_if_the_gate_is_on(
     studio.taken(wait_for)
     gate.draw_begins(time.perf_counter_ns())
     wait_for(studio.finds, "a result during a draw")
-
-
-@only_soak
-def test_it_ends_when_the_engine_is_killed(small_sam3: Path, wait_for: WaitFor, require: Callable[..., None]) -> None:
-    require(sys.platform == "linux", "Linux, where shared memory can be listed")
-    engine = subprocess.Popen(
-        [sys.executable, "-m", "tests.live.sam3.engine", str(small_sam3)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert engine.stdout is not None
-    with engine.stdout:
-        pid, *theirs = (int(word) for word in engine.stdout.readline().split())
-    family = [psutil.Process(each) for each in theirs]
-    engine.kill()
-    engine.wait()
-    wait_for(lambda: not any(map(is_live, family)), "their end")
-    wait_for(
-        lambda: not any(name.startswith(f"multiverse-{pid}-") for name in os.listdir("/dev/shm")),
-        "the resource tracker to remove the segments",
-    )

@@ -14,7 +14,7 @@ from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 from engine.live.kit.picture_rings import OutputRing
 from engine.live.kit.scene import Scene
 from engine.live.sam3.entry import Sam3Config
-from engine.live.sam3.link import SegmentationLink, require_complete, spec_of
+from engine.live.sam3.link import SegmentationLink, check, require_complete, spec_of
 from engine.params import ParamStore
 from engine.values import FINISHED, FoundObject, Segmentation
 from tests.live.around import surroundings
@@ -137,6 +137,6 @@ def test_a_broken_model_is_refused_in_one_line_that_names_it_once(tiny_sam3: Pat
     broken = shutil.copytree(tiny_sam3, tmp_path / "sam3")
     (broken / "model.safetensors").unlink()
     with pytest.raises(ModelError) as refusal:
-        require_complete(spec_of(Sam3Config(model=str(broken))))
+        require_complete(spec_of(Sam3Config(model=str(broken))), check)
     line = str(refusal.value)
     assert line.startswith(f"{broken}: has no weights") and line.count(str(broken)) == 1 and "\n" not in line

@@ -130,12 +130,6 @@ def test_without_a_prompt_it_finds_nothing_and_notes_why_once(studio: Sam3Studio
     wait_for(lambda: studio.finds(lambda found: len(found.objects) == 16), "objects again")
 
 
-def test_a_prompt_of_500_words_is_truncated_and_noted(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
-    studio.set({"/sam3/prompt/2": " ".join(["sea"] * 500)})
-    wait_for(lambda: studio.finds(lambda found: {each.prompt for each in found.objects} == {1, 2}), "both prompts")
-    wait_for(lambda: "prompt 2: 500 words; the model reads 32 tokens" in studio.told("asked.0"), "a word about it")
-
-
 def test_the_size_of_the_picture_may_change_in_mid_stream_and_alpha_is_ignored(
     studio: Sam3Studio, wait_for: WaitFor, segment: Segment
 ) -> None:
@@ -145,19 +139,6 @@ def test_the_size_of_the_picture_may_change_in_mid_stream_and_alpha_is_ignored(
         expected = segment(picture[..., :3])
         assert expected.picture_px == (width, height)
         wait_for(lambda: studio.finds(lambda found: is_same(found, expected)), f"what is in {width} x {height} px")  # noqa: B023
-
-
-def test_switched_off_or_in_an_interval_it_asks_for_no_pictures_and_finds_nothing(
-    studio: Sam3Studio, wait_for: WaitFor
-) -> None:
-    for resting in ({"/sam3/enable": False}, {"/sam3/interval_s": 10.0}):
-        studio.set(resting)
-        studio.taken(wait_for)
-        wait_for(lambda: not studio.supervisor.wants_frame, f"rest by {resting}")
-        before = studio.newest()
-        assert studio.feed_one(wait_for).sequence == before.sequence, resting
-        studio.reset({})
-        wait_for(studio.finds, "a result again")
 
 
 def test_a_stale_picture_of_the_old_source_is_skipped(studio: Sam3Studio, wait_for: WaitFor) -> None:

@@ -1,8 +1,6 @@
 """SAM3 in a running engine: a dancer (a moving disc) is tracked and sent over OSC while its mask controls the
 picture."""
 
-import os
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,21 +9,33 @@ import av
 import numpy as np
 import pytest
 
-from engine import open_engine
-from engine.config import build_config
-from engine.errors import ConfigError, ModelError
 from engine.ipc import FrameRing
 from engine.live.sam3.entry import Sam3Config
 from engine.osc import Message, encode_message
 from engine.params.looks import PLAIN
 from osc_schema import Rejected
 from tests.live.stores import store_for
-from tests.support.long_form import IS_SOAK, only_soak
 from tests.support.stage import Stage, opened_once, picture_file, stage_config
 
 WIDTH, HEIGHT, RADIUS = 320, 180, 40
 STEPS = 60  # of the dance: from left to right and back in two seconds
 DARK, WHITE = (16, 16, 16), (255, 255, 255)
+STILL = PLAIN | {
+    "/mode": "multiverse",
+    "/region/enable": False,
+    "/region/mode": "brightness",
+    "/layer/5/matte": "all",
+    "/layer/5/intensity": 0.0,
+    "/layer/5/mirror": False,
+    "/sam3/enable": True,
+    "/sam3/source": "camera",
+    "/sam3/mode": "track",
+    "/sam3/prompt/1": "a dancer",
+    "/sam3/fallback": "hold",
+    "/sam3/duty_auto": False,
+    "/sam3/max_objects": 16,
+    "/safety/flash_guard": False,
+}
 
 
 def middle_at(step: int) -> float:
@@ -50,24 +60,6 @@ def write_dance(path: Path) -> str:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(disc(middle_at(step)), "rgb24")))
         container.mux(stream.encode())
     return str(path)
-
-
-STILL = PLAIN | {
-    "/mode": "multiverse",
-    "/region/enable": False,
-    "/region/mode": "brightness",
-    "/layer/5/matte": "all",
-    "/layer/5/intensity": 0.0,
-    "/layer/5/mirror": False,
-    "/sam3/enable": True,
-    "/sam3/source": "camera",
-    "/sam3/mode": "track",
-    "/sam3/prompt/1": "a dancer",
-    "/sam3/fallback": "hold",
-    "/sam3/duty_auto": False,
-    "/sam3/max_objects": 16,
-    "/safety/flash_guard": False,
-}
 
 
 @pytest.fixture(scope="module")
@@ -206,30 +198,6 @@ def test_both_textures_are_published_separately(stage: Stage) -> None:
     ids.close()
 
 
-@only_soak
-def test_another_resolution_takes_over_without_a_gap(stage: Stage) -> None:
-    pid, results = stage.child.pid, stage.child.results
-    stage.set(sam3__resolution=672)
-    stage.wait_for(lambda: stage.child.facts.get("resolution") == 672, "the other resolution", ceiling_s=180.0)
-    stage.await_results(2)
-    assert stage.child.pid != pid and stage.child.results > results
-    assert [message.args[0] for message in heard(stage, 1)] == [1]
-    stage.set(sam3__resolution=336)
-    stage.wait_for(lambda: stage.child.facts.get("resolution") == 336, "the first again", ceiling_s=180.0)
-
-
-@pytest.mark.soak
-def test_the_picture_continues_while_the_child_dies(stage: Stage) -> None:
-    stage.set(layer__5__matte="subject", layer__5__intensity=1.0, mode="simple")
-    for kill in (signal.SIGSEGV, signal.SIGKILL) if IS_SOAK else (signal.SIGSEGV,):
-        restarts, frames = stage.child.restarts, stage.indices[-1]
-        os.kill(stage.child.pid, kill)
-        stage.wait_for(lambda before=restarts: stage.child.restarts > before, "another child", ceiling_s=180.0)
-        stage.await_results(2)
-        assert stage.indices[-1] > frames
-    assert stage.indices == list(range(stage.indices[0], stage.indices[0] + len(stage.indices))), "no frame was lost"
-
-
 def test_without_its_child_masks_stay_or_disappear_as_set_and_switched_off_they_disappear(stage: Stage) -> None:
     def floor() -> int:
         return int(stage.pictures[0][:40, :, :3].max())
@@ -259,14 +227,3 @@ def test_values_that_need_a_model_are_refused_with_the_setting_to_add() -> None:
     ):
         with pytest.raises(Rejected, match="--sam3 MODEL"):
             store.set(address, value)
-
-
-def test_a_missing_model_ends_the_start_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    config = stage_config(tmp_path, sam3={"model": str(tmp_path / "empty")})
-    with pytest.raises(ModelError, match="empty") as caught, open_engine(build_config(config)):
-        pass
-    assert "\n" not in str(caught.value)
-    offline = build_config(config | {"offline": True})
-    with pytest.raises(ConfigError, match="multiverse segment"), open_engine(offline):
-        pass

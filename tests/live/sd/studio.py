@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 
-import osc_schema
-from engine.children.policy import Deadlines
-from engine.children.spec import ChildSpec
 from engine.ipc import Gate
 from engine.live.sd.entry import SdConfig
 from engine.live.sd.link import PRELOAD, DiffusionLink
 from tests.live.around import surroundings
-from tests.live.picture_studio import QUICK, PictureStudio
+from tests.live.child_studio import defaults_of
+from tests.live.picture_studio import PictureStudio
 
 SIDE_PX = 64
-DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS if param.child == "sd"}
+DEFAULTS = defaults_of("sd")
 BASE: dict[str, Any] = {"/sd/enable": True, "/sd/width": SIDE_PX, "/sd/height": SIDE_PX, "/sd/prompt": "sea"}
 
 
@@ -55,22 +53,7 @@ def opened_link(config: SdConfig, report: Any, *, has_camera: bool = False, **ot
 
 
 class Studio(PictureStudio):
-    def __init__(
-        self,
-        model: Path | str,
-        *,
-        spec: Mapping[str, Any] | None = None,
-        loop: str = "engine.live.sd.loop:run",
-        settings: Mapping[str, Any] | None = None,
-        values: Mapping[str, Any] | None = None,
-        times: Deadlines = QUICK,
-    ) -> None:
-        plain = {"spec": {"model": str(model), **(spec or {})}, "device": "cpu", "dtype": "auto", "threads": 1}
-        super().__init__(
-            ChildSpec(name="sd", loop=loop, settings=plain | dict(settings or {}), preload=PRELOAD),
-            output="picture",
-            picture=source_picture(0),
-            base=DEFAULTS | BASE,
-            times=times,
-        )
-        self.reset(values or {})
+    NAME, PRELOAD, VALUES, OUTPUT = "sd", PRELOAD, DEFAULTS | BASE, "picture"
+
+    def __init__(self, model: Path | str, *, spec: Mapping[str, Any] | None = None, **more: Any) -> None:
+        super().__init__({"model": str(model), **(spec or {})}, source_picture(0), **more)

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from engine.live.kit.live_model import ListAsked, ListEntry
 from engine.live.sd.entry import ENTRY, SdConfig, model_named, part_named, picture_named
-from engine.live.sd.header_program import HeaderReader, Question
+from engine.live.sd.header_program import HeaderReader, Question, headline_of
 from engine.models.sd.plan.headline import Headline
 from engine.params import ParamStore
 from osc_schema.sd import LISTS
@@ -22,6 +22,13 @@ from tests.support.tiny_models import build_tiny_controlnet, tiny_unet
 from tests.support.tiny_single_file import original_unet_tensors
 
 SD15, XL = 768, 2048  # width of the texts
+READ_BY_PROCESS = HeaderReader.read
+
+
+@pytest.fixture(autouse=True)
+def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a process for each list."""
+    monkeypatch.setattr(HeaderReader, "read", lambda reader, question: headline_of(question))
 
 
 def lora(path: Path, text_width: int) -> Path:
@@ -163,14 +170,12 @@ def test_a_header_is_read_again_only_after_the_file_has_changed(
     assert "SDXL" in listed("/sd/loras", tmp_path)[1][1] and asked[2:] == ["b.safetensors"]
 
 
-def test_a_header_that_ends_the_process_is_a_reason_and_the_next_one_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_header_that_ends_the_process_is_a_reason_and_the_next_one_is_read(tmp_path: Path) -> None:
     reader = HeaderReader()
     good = lora(tmp_path / "good.safetensors", SD15)
-    bad = reader.read(Question(kind="no such kind", path=str(good)))
+    bad = READ_BY_PROCESS(reader, Question(kind="no such kind", path=str(good)))
     assert "has ended" in bad.fault
-    assert reader.read(Question(kind="loras", path=str(good))).family == "SD 1.5"
+    assert READ_BY_PROCESS(reader, Question(kind="loras", path=str(good))).family == "SD 1.5"
     reader.close()
 
 

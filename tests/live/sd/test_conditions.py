@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.live.sd.entry import LoraConfig, SdConfig, model_named, picture_named
-from osc_schema import PARAMS, Rejected
+from osc_schema import Rejected
 from tests.live.stores import store_for
 
 
@@ -42,13 +42,6 @@ def test_values_that_need_configuration_are_refused_with_the_setting_to_add(
         store.set(address, value)
     assert what in str(refusal.value) and "\n" not in str(refusal.value)
     assert store.get(address) == before
-
-
-def test_a_run_without_configuration_accepts_every_default() -> None:
-    """A preset contains all defaults."""
-    store = store_for("sd", SdConfig())
-    refused = store.set_many([(p.address, p.default) for p in PARAMS if p.area == "sd"], by="preset")
-    assert not [result for result in refused if isinstance(result, Rejected)]
 
 
 def test_configured_values_are_accepted(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import pytest
 from engine.errors import NoGLError
 from engine.ipc import FrameRing
 from engine.live.kit.scene import Scene
-from engine.live.kit.sent_values import SentValues
 from engine.live.sd.entry import LoraConfig, SdConfig
 from engine.live.sd.link import DiffusionLink
 from engine.live.sd.settings import RESETS
@@ -23,7 +22,7 @@ from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.readback import Readback
 from engine.system.clock import SteppedClock
 from engine.values import ChannelFeatures, ComingValues, PublishedFrame, VideoFrame, silent_waves
-from osc_schema import PARAMS, Rejected
+from osc_schema import Rejected
 from tests.live.frames import finished_frame
 from tests.live.sd.studio import opened_link
 from tests.live.stores import store_for
@@ -33,12 +32,6 @@ from tests.live.stores import store_for
 def link(reports: Any) -> Iterator[DiffusionLink]:
     with opened_link(SdConfig(model="random:tiny"), reports) as link:
         yield link
-
-
-def test_the_child_is_sent_only_its_own_parameters() -> None:
-    sd = {param.address for param in PARAMS if param.area == "sd" and not param.address.startswith("/sd/travel/")}
-    told = SentValues("sd").changes(ParamStore().snapshot())
-    assert sd - told.keys() == {"/sd/freeze", "/sd/crossfade_s", "/sd/fallback", "/sd/consistency_reset"}
 
 
 def test_nothing_is_shown_before_the_first_picture(link: DiffusionLink) -> None:
@@ -110,27 +103,6 @@ def test_a_disk_error_while_a_file_is_looked_up_is_reported(link: DiffusionLink,
     link._in_background(read, "painting.png", of='"painting.png"')
     wait_for(lambda: reports.lines, "the report")
     assert reports.lines == [("sd.files", 'cannot look up "painting.png": OSError: input/output error')]
-
-
-def test_the_child_is_sent_modulated_values_and_then_the_set_value(link: DiffusionLink) -> None:
-    store = ParamStore()
-    store.set("/sd/prompt_mix", 0.25)
-
-    def told(moved: dict[str, float]) -> object:
-        link.follow(store.snapshot(), moved=moved)
-        return link.supervisor._values["/sd/prompt_mix"]
-
-    def moved(mix: float) -> dict[str, float]:
-        return {"/sd/prompt_mix": mix, "/layer/1/angle": 5.0}
-
-    assert told({}) == 0.25
-    assert told(moved(0.5)) == 0.5
-    assert told(moved(0.502)) == 0.5, "too little to see"
-    assert told(moved(0.51)) == 0.51
-    store.set("/sd/prompt_mix", 0.3)
-    assert told(moved(0.56)) == 0.56, "its own fader does not come between"
-    assert told({}) == 0.3
-    assert "/layer/1/angle" not in link.supervisor._values
 
 
 def test_what_waits_for_a_beat_is_sent_ahead_except_what_takes_too_long_or_cannot_be_used(reports: Any) -> None:

@@ -43,12 +43,6 @@ def paint(tiny_sd: Path) -> Callable[..., np.ndarray]:
     return painting_core(tiny_sd)
 
 
-def test_it_paints_the_same_picture_as_the_core(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
-    expected = paint()
-    assert not np.array_equal(expected, paint(prompt="fire"))
-    wait_for(lambda: studio.shows_just(expected), "the picture of the core")
-
-
 def test_a_new_prompt_seed_strength_or_guidance_takes_effect_while_it_runs(
     studio: Studio, wait_for: WaitFor, paint: Any
 ) -> None:
@@ -144,16 +138,6 @@ def test_a_picture_like_the_last_is_skipped_and_counted_until_a_value_changes(
     studio.taken(wait_for)
     assert studio.feed_one(wait_for).sequence == painted.sequence + 1
     wait_for(lambda: studio.fact("skipped") == 2, "the count")
-
-
-def test_two_prompts_are_mixed(studio: Studio, wait_for: WaitFor, paint: Any) -> None:
-    studio.set({"/sd/prompt_b": "fire", "/sd/prompt_mix": 1.0})
-    wait_for(lambda: studio.shows_just(paint(prompt="fire")), "the second prompt alone")
-    studio.set({"/sd/prompt_mix": 0.5})
-    ends = [paint(), paint(prompt="fire")]
-    wait_for(
-        lambda: studio.shows(lambda frame: not any(np.array_equal(frame.pixels, end) for end in ends)), "the middle"
-    )
 
 
 def test_a_numbered_prompt_and_the_second_seed_are_blended_in(studio: Studio, wait_for: WaitFor, paint: Any) -> None:

@@ -192,20 +192,6 @@ def test_a_refused_model_keeps_the_previous_one_and_all_interfaces_report_it(sta
     assert "sd.model" in stage.engine.status().warning_counts
 
 
-def test_another_model_takes_over_while_the_first_keeps_painting(stage: Stage, tiny_sd: Path) -> None:
-    other = stage.models / "other"
-    if not other.exists():
-        shutil.copytree(tiny_sd, other)
-    pid = stage.child.pid
-    stage.set(sd__model="other")
-    stage.wait_for(lambda: stage.child.pid != pid, "the other model's process", ceiling_s=180.0)
-    stage.await_results(1)
-    assert stage.child.facts["model"] == str(other.resolve())
-    assert stage.engine.params.get("/sd/model") == "other"
-    stage.set(sd__model="")
-    stage.wait_for(lambda: stage.child.facts.get("model") == str(tiny_sd), "the first again", ceiling_s=180.0)
-
-
 def test_a_lora_is_chosen_in_mid_show_and_one_for_another_model_is_refused(stage: Stage, tiny_sd: Path) -> None:
     build_tiny_lora(stage.models / "glow.safetensors", tiny_sd)
     layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_"
@@ -224,18 +210,6 @@ def test_a_lora_is_chosen_in_mid_show_and_one_for_another_model_is_refused(stage
     assert stage.child.pid == pid and stage.engine.params.get("/sd/lora/1/file") == "glow.safetensors"
     stage.set(sd__lora__1__file="")
     stage.wait_for(lambda: stage.child.facts.get("loras") == "", "the configured model", ceiling_s=180.0)
-
-
-def test_commands_reply_when_they_are_done(stage: Stage) -> None:
-    first = stage.child.pid
-    assert stage.ask("/child/sd/start")[-1].address == "/done", "it runs already"
-    stage.done("/child/sd/restart")
-    second = stage.child.pid
-    assert second not in (0, first)
-    stage.done("/child/sd/stop")
-    assert stage.child.state == "off" and not Path(f"/proc/{second}").exists()
-    stage.done("/child/sd/start")
-    assert stage.child.state in ("ready", "busy")
 
 
 @pytest.mark.soak

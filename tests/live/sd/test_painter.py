@@ -83,23 +83,23 @@ def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported
         painter.take(read_settings(BASE | {"/sd/guidance": guidance}))
     ((key, line),) = said
     assert key == "guidance" and line.startswith("/sd/guidance: 3 has no effect: turbo models were distilled")
-    assert painter.guidance == 1.0
+    assert painter.plan.schedule.guidance == 1.0
     painter.take(read_settings(BASE | {"/sd/negative": "fog"}))
     assert said[1:] == [("negative", "/sd/negative: has no effect: it needs a guidance above 1")]
     distilled = Painter(replace(model, time_cond_proj_dim=32), note=no_note)
     for mode in ("stream", "single"):
         distilled.take(read_settings(BASE | {"/sd/mode": mode}))
-        assert distilled.guidance == 8.0
+        assert distilled.plan.schedule.guidance == 8.0
         distilled.take(read_settings(BASE | {"/sd/mode": mode, "/sd/guidance": 2.5}))
-        assert distilled.guidance == 2.5
+        assert distilled.plan.schedule.guidance == 2.5
 
 
 def test_a_delta_without_effect_is_noted_once_when_the_mode_becomes_stream(
     model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine.live.sd.plan import StreamPlan
+    from engine.models.sd.stream_schedule import StreamSchedule
 
-    monkeypatch.setattr(StreamPlan, "ignores_delta", True)
+    monkeypatch.setattr(StreamSchedule, "ignores_delta", True)
     said: list[str] = []
     painter = Painter(replace(model, sampler="lcm"), note=lambda key, line: said.append(key))
     for mode in ("single", "stream", "stream"):

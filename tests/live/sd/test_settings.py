@@ -2,12 +2,8 @@
 
 import pytest
 
-import osc_schema
 from engine.errors import ModelError
-from engine.live.kit.pace import ChildPace, read_pace
-from engine.live.sd.entry import BUILD
-from engine.live.sd.settings import DiffusionSettings, parse_t_index, read_settings, smaller
-from osc_schema.sd import PROMPTS
+from engine.live.sd.settings import parse_t_index, read_settings, smaller
 
 
 def test_an_unset_value_has_the_schemas_default() -> None:
@@ -17,36 +13,6 @@ def test_an_unset_value_has_the_schemas_default() -> None:
     assert settings.is_stream
     assert settings.similarity is None and settings.problem == ""
     assert [control.scale for control in settings.controls] == [0.0, 0.0]
-
-
-def test_every_parameter_of_the_child_changes_its_settings() -> None:
-    others = {"/sd/prompt_b": "sea", "/sd/controlnet/1/enable": True, "/sd/controlnet/2/enable": True}
-    others |= {"/sd/similarity/enable": True, "/sd/duty_auto": False, "/sd/enable": True}
-    others |= {"/sd/seed_mix": 0.5}
-    numbered = {f"/sd/prompts/{n}/text": f"ice {n}" for n in PROMPTS}
-    for param in osc_schema.PARAMS:
-        if param.child != "sd" or param.address in BUILD:  # a new model is a new process
-            continue
-        at_hand = numbered if param.address.endswith("/weight") else others
-        given = {address: value for address, value in at_hand.items() if address != param.address}
-        assert any(taken(given | {param.address: value}) != taken(given) for value in some_values(param)), param.address
-
-
-def taken(values: dict[str, osc_schema.Value]) -> tuple[DiffusionSettings, ChildPace]:
-    return read_settings(values), read_pace(values, "/sd")
-
-
-def some_values(param: osc_schema.Param) -> list[osc_schema.Value]:
-    match param.type:
-        case "text" | "file":
-            return ["12 34"]
-        case "bool":
-            return [False, True]
-        case "menu":
-            return list(param.menu)
-        case "int":
-            return [int(param.low), int(param.high)]
-    return [param.low, param.high]
 
 
 def test_each_controlnet_has_its_own_source() -> None:

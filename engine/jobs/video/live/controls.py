@@ -24,6 +24,7 @@ NO_PROMPT = "No prompt: the model paints anything. Describe the picture."
 MAX_STEPS = 50  # more make no visible difference and slow down all clients
 NO_PICTURE, GIVEN, MINE = "none", "given", "mine"
 """Reference pictures for the IP-Adapter: none, the one the server was started with, the client's own."""
+NO_OWN_PICTURE = "ip_image: mine: you have not sent a picture yet; choose one first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,9 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
     painting = start.painting
     strength = declared("strength")
     most_steps = max(MAX_STEPS, painting.steps)
+    half = "Longest side of the painted picture. Half the side is about four times as fast."
+    side: dict[str, Any] = {"low": MIN_SIDE_PX, "high": longest_side_px, "step": SIZE_STEP_PX, "unit": "px"}
+    side |= {"is_costly": True, "about": half}
     knobs = [
         _text("prompt", "Describes the picture.", painting, empty=NO_PROMPT),
         _text("negative", "Negative prompt: describes what to avoid; needs guidance above 1.", painting),
@@ -86,18 +90,7 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
         ),
         _of_painting("sampler", "Sampling method; auto is the model's default.", kind="choice", choices=SAMPLERS),
         Knob(
-            control=PageControl(
-                name="side_px",
-                label="size",
-                kind="whole",
-                group="painting",
-                low=MIN_SIDE_PX,
-                high=longest_side_px,
-                step=SIZE_STEP_PX,
-                unit="px",
-                is_costly=True,
-                about="Longest side of the painted picture. Half the side is about four times as fast.",
-            ),
+            control=PageControl(name="side_px", label="size", kind="whole", group="painting", **side),
             read=lambda settings: settings.side_px,
             write=lambda settings, value: replace(settings, side_px=value),
         ),
@@ -146,20 +139,10 @@ def _lora(number: int, name: str, start: LiveSettings) -> Knob:
         weights = _with(settings.painting.lora_weights, number, value)
         return replace(settings, painting=replace(settings.painting, lora_weights=weights))
 
-    return Knob(
-        control=PageControl(
-            name=f"lora_{number + 1}",
-            label=name,
-            kind="number",
-            group="LoRA",
-            low=-largest,
-            high=largest,
-            step=0.01,
-            about=f"Weight of the LoRA {name}; 0 is off.",
-        ),
-        read=lambda settings: settings.painting.lora_weights[number],
-        write=write,
-    )
+    range_: dict[str, Any] = {"low": -largest, "high": largest, "step": 0.01}
+    about = f"Weight of the LoRA {name}; 0 is off."
+    control = PageControl(name=f"lora_{number + 1}", label=name, kind="number", group="LoRA", about=about, **range_)
+    return Knob(control=control, read=lambda settings: settings.painting.lora_weights[number], write=write)
 
 
 def _controlnet(number: int) -> tuple[Knob, Knob]:
@@ -176,16 +159,10 @@ def _controlnet(number: int) -> tuple[Knob, Knob]:
         )
 
     sees = "edges: outlines of the picture, white on black; soft: blurred ones; input: the picture itself."
+    scale = "Strength of the ControlNet; 0 is off."
     return (
         turning("sees", label="sees", kind="choice", choices=("edges", "soft", "input"), about=sees),
-        turning(
-            "scale",
-            label="scale",
-            kind="number",
-            high=MAX_SCALE,
-            step=0.01,
-            about="Strength of the ControlNet; 0 is off.",
-        ),
+        turning("scale", label="scale", kind="number", high=MAX_SCALE, step=0.01, about=scale),
     )
 
 
@@ -221,9 +198,6 @@ def _with(values: tuple[Any, ...], number: int, value: Any) -> tuple[Any, ...]:
     return (*values[:number], value, *values[number + 1 :])
 
 
-NO_OWN_PICTURE = "ip_image: mine: you have not sent a picture yet; choose one first"
-
-
 def changed(
     settings: LiveSettings, knobs: tuple[Knob, ...], values: Mapping[str, Any]
 ) -> tuple[LiveSettings, list[str]]:
@@ -234,9 +208,8 @@ def changed(
         try:
             knob = by_name.get(name)
             if knob is None:
-                raise ProtocolError(
-                    f"{shortened(name)} is not a setting of this server; there are {', '.join(by_name)}"
-                )
+                known = ", ".join(by_name)
+                raise ProtocolError(f"{shortened(name)} is not a setting of this server; there are {known}")
             settings = knob.write(settings, accepted(knob.control, value, settings))
         except ProtocolError as error:
             wrong.append(str(error))
@@ -288,9 +261,6 @@ def _check_range(control: PageControl, value: float) -> None:
 
 
 def _quoted(value: Any) -> str:
-    match value:
-        case str():
-            return shortened(value)
-        case dict() | list():
-            return "an object" if isinstance(value, dict) else "a list"
-    return repr(value)[:40]
+    if isinstance(value, str):
+        return shortened(value)
+    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else repr(value)[:40]

@@ -1,11 +1,10 @@
 """A fair queue of pictures to paint: each client has at most one picture waiting, and each gets an equal share of time.
 
-Clients send pictures at any rate, and one painter takes them. With a plain queue, a client that floods it would get
-most of the painter's time, and all others would wait. So each client has room for one picture, the newest. The queue
-serves clients in rotation, and skips those that have recently used more of the painter's time than the one that used
-the least; a served client moves to the end. If all pictures take equally long, this is plain round robin. If not, it
-shares time: a client with fifty steps gets fewer pictures, and does not delay those of the others. A picture waits for
-about one picture of each other client, or for as long as it takes itself, if that is longer.
+Clients send pictures at any rate, and one painter takes them, so each client has room for one picture, the newest. The
+queue serves clients in rotation, and skips those that have recently used more of the painter's time than the one that
+used the least; a served client moves to the end. If all pictures take equally long, this is plain round robin. If not,
+it shares time: a client with fifty steps gets fewer pictures, and does not delay those of the others. A picture waits
+for about one picture of each other client, or for as long as it takes itself, if that is longer.
 """
 
 import statistics
@@ -70,10 +69,9 @@ class FairQueue:
 
     def __init__(self, *, most_clients: int, idle_s: float) -> None:
         """`idle_s`: a client that has sent no picture for this long can be displaced when all places are taken."""
-        self.most_clients = most_clients
-        self._idle_s = idle_s
+        self.most_clients, self._idle_s = most_clients, idle_s
         self._round: list[Client] = []  # the first is served next
-        self._floor_s = 0.0  # least used time when the last task was taken; new clients start with this, not with 0
+        self._floor_s = 0.0  # least used time when the last task was taken, with which new clients start
         self._taken: tuple[Client, float] | None = None  # the client being served, and since when
         self._decayed_s: float | None = None
         self._changed = threading.Condition()

@@ -1,7 +1,7 @@
 """Two threads between the clients and the model: one decodes and paints, one picture at a time, the other encodes.
 
-Encoding overlaps with painting the next picture. Decoding does not: it takes a millisecond, and decoding ahead would
-mean painting an older picture. `LivePainter` is the model, with a painter for each size in use.
+Encoding overlaps with painting the next picture. Decoding ahead would mean painting an older picture. `LivePainter` is
+the model, with a painter for each size in use.
 """
 
 import logging
@@ -29,8 +29,12 @@ from engine.system.reporting import Report
 if TYPE_CHECKING:
     from engine.models.sd.batch_painter import BatchPainter
 
+log = logging.getLogger(__name__)
+
 SMALLER = "choose a smaller size"
 SMALLER_START = "start with a smaller --side, or --dtype float16"
+REST_S = 1.0  # pause for a client whose picture could not be painted: its next one will most likely fail too
+FULL_REST_S = 10.0  # the same after "device full": each attempt drops the painters that are cached for other clients
 
 
 class LivePainter:
@@ -39,10 +43,8 @@ class LivePainter:
     def __init__(
         self, painting: Painting, *, device: str, dtype: str, threads: int | None, most_sizes: int = 4
     ) -> None:
-        """Load the model: seconds. ModelError in one line; DeviceFullError if it does not fit.
-
-        `most_sizes`: maximum number of cached painters.
-        """
+        """Load the model: seconds. ModelError in one line; DeviceFullError if it does not fit. `most_sizes`: maximum
+        number of cached painters."""
         from engine.models.card_memory import full_told
         from engine.models.device_work import chosen_device, chosen_dtype, use_threads
         from engine.models.sd.load import load
@@ -73,10 +75,8 @@ class LivePainter:
 
     def paint(self, pixels: np.ndarray, painting: Painting, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
         """Crop `pixels` (h, w, 3) uint8 centrally and paint: (height, width, 3) uint8 RGB, and notes, a line each.
-
-        Raises MultiverseError, in one line. DeviceFullError: no memory even after dropping all other painters.
-        DeviceLostError: the device is unusable from now on.
-        """
+        MultiverseError in one line: DeviceFullError if there is no memory even after dropping all other painters,
+        DeviceLostError if the device is unusable from now on."""
         shown = np.ascontiguousarray(covered(pixels, size))
         try:
             return self._attempt(shown, painting, size)
@@ -101,7 +101,9 @@ class LivePainter:
         except Exception as error:  # any library error: one picture fails, not the server
             raise self._explained(error, painting, size, SMALLER) from error
         if fates[0] not in (GOOD, RERUN):
-            raise ModelError(f"the model gave no picture (NaN or black): {_gentler(self.dtype)}")
+            is_exact = self.dtype == "float32"
+            advice = "less guidance or strength helps" if is_exact else "start the server with --dtype float32"
+            raise ModelError(f"the model gave no picture (NaN or black): {advice}")
         notes = list(painter.notes)
         painter.notes.clear()
         return painted[0], notes
@@ -122,10 +124,11 @@ class LivePainter:
         return painter
 
     def _explained(self, error: Exception, painting: Painting, size: tuple[int, int], smaller: str) -> MultiverseError:
-        from engine.models.device_work import is_device_lost
+        from engine.models.device_work import is_device_lost, is_out_of_memory
 
         width, height = size
-        if _is_full(error):  # the painter's own message names command-line options
+        # the painter's own message names command-line options
+        if isinstance(error, DeviceFullError) or is_out_of_memory(error):
             return DeviceFullError(f"{self.device} has no memory for {width} x {height} px: {smaller}")
         if isinstance(error, MultiverseError):
             return error
@@ -146,22 +149,6 @@ class LivePainter:
             painter.free_memory()
 
 
-def _is_full(error: Exception) -> bool:
-    from engine.models.device_work import is_out_of_memory
-
-    return isinstance(error, DeviceFullError) or is_out_of_memory(error)
-
-
-def _gentler(dtype: str) -> str:
-    return "less guidance or strength helps" if dtype == "float32" else "start the server with --dtype float32"
-
-
-log = logging.getLogger(__name__)
-
-REST_S = 1.0  # pause for a client whose picture could not be painted: its next one will most likely fail too
-FULL_REST_S = 10.0  # the same after "device full": each attempt drops the painters that are cached for other clients
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PaintedResult:
     task: PaintTask
@@ -178,9 +165,7 @@ class PaintingThreads:
         """`open_painter` is called on the painter thread, the only one that uses the model."""
         self.fault = ""
         """Reason why painting has stopped, in one line; empty while it works."""
-        self._queue = queue
-        self._open_painter = open_painter
-        self._report = report
+        self._queue, self._open_painter, self._report = queue, open_painter, report
         self._model: LivePainter | None = None
         self._error: Exception | None = None
         self._is_open = threading.Event()
@@ -292,22 +277,12 @@ class PaintingThreads:
 
     def _run_encoder(self) -> None:
         for painted in self._painted.items():
-            self._encode_one(painted)
+            task, jpeg = painted.task, encode(painted.pixels)
+            height, width = painted.pixels.shape[:2]
+            answer = replace(task.frame, width=width, height=height, jpeg=jpeg, settings=task.number)
+            answer = replace(answer, waited_ms=painted.waited_ms, painted_ms=painted.painted_ms)
+            task.client.deliver(task, pack(answer))
 
     def _end_encoding(self, error: Exception) -> None:
         self._stop_painting(f"pictures cannot be encoded: {type(error).__name__}: {error}")
         self._painted.abort()
-
-    def _encode_one(self, painted: PaintedResult) -> None:
-        task = painted.task
-        height, width = painted.pixels.shape[:2]
-        answer = replace(
-            task.frame,
-            width=width,
-            height=height,
-            jpeg=encode(painted.pixels),
-            waited_ms=painted.waited_ms,
-            painted_ms=painted.painted_ms,
-            settings=task.number,
-        )
-        task.client.deliver(task, pack(answer))

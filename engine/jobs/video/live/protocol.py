@@ -50,6 +50,9 @@ HEADER = struct.Struct("<2sBBIdHHffI")
 MAX_SIDE_PX = 4096  # of pictures from clients; painted ones have their own limit
 MAX_TEXT = 64 * 1024  # characters of JSON: ten times all settings with long texts
 MAX_SETTINGS = 256  # per message; there are about twenty settings, and each unknown one is answered
+QUALITY = 88
+MAX_SCANS = 32  # in a progressive JPEG; encoders write about ten. Decoding each is a pass over the whole picture
+SCAN = b"\xff\xda"  # marker of a scan; cannot occur in coded data, where 00 follows every FF
 
 
 class ProtocolError(MultiverseError):
@@ -95,19 +98,9 @@ class State:
 
 
 def pack(frame: Frame) -> bytes:
-    head = HEADER.pack(
-        MAGIC,
-        PROTOCOL,
-        frame.kind,
-        frame.index,
-        frame.captured_ms,
-        frame.width,
-        frame.height,
-        frame.waited_ms,
-        frame.painted_ms,
-        frame.settings,
-    )
-    return head + frame.jpeg
+    sides, times = (frame.width, frame.height), (frame.waited_ms, frame.painted_ms)
+    head = (MAGIC, PROTOCOL, frame.kind, frame.index, frame.captured_ms, *sides, *times, frame.settings)
+    return HEADER.pack(*head) + frame.jpeg
 
 
 def unpack(data: bytes, *, most_bytes: int) -> Frame:
@@ -122,9 +115,8 @@ def unpack(data: bytes, *, most_bytes: int) -> Frame:
     if version != PROTOCOL:
         raise ProtocolError(f"picture of protocol {version}: this server supports {PROTOCOL}; reload the page")
     if kind not in (PICTURE, REFERENCE):
-        raise ProtocolError(
-            f"picture {index} of unknown kind {kind}: {PICTURE} is a picture to paint, {REFERENCE} a reference picture"
-        )
+        known = f"{PICTURE} is a picture to paint, {REFERENCE} a reference picture"
+        raise ProtocolError(f"picture {index} of unknown kind {kind}: {known}")
     if not math.isfinite(captured_ms):
         raise ProtocolError(f"picture {index}: its capture time {captured_ms} is not a number of milliseconds")
     if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
@@ -171,16 +163,9 @@ def shortened(text: str, most: int = 40) -> str:
     return repr(plain if len(plain) <= most else f"{plain[:most]}…")
 
 
-QUALITY = 88
-MAX_SCANS = 32  # in a progressive JPEG; encoders write about ten. Decoding each is a pass over the whole picture
-SCAN = b"\xff\xda"  # marker of a scan; cannot occur in coded data, where 00 follows every FF
-
-
 def check_jpeg(frame: Frame) -> None:
-    """Raise ProtocolError unless the frame holds a JPEG of the stated size that can be decoded in reasonable time.
-
-    Takes microseconds: only the headers are read.
-    """
+    """Raise ProtocolError unless the frame holds a JPEG of the stated size that can be decoded in reasonable time. Only
+    the headers are read."""
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(frame.jpeg)
     except ValueError:

@@ -9,12 +9,14 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from engine.errors import ModelError, MultiverseError, UsageError
+from engine.errors import MultiverseError, UsageError
 from engine.jobs.kit.option_range import check_number
+from engine.jobs.video.fused import check_model
 from engine.jobs.video.job import MIN_SIDE_PX, SIDE_STEP_PX, check_painting
 from engine.jobs.video.live.controls import knobs_for, started
 from engine.jobs.video.live.fair_queue import FairQueue
@@ -23,7 +25,6 @@ from engine.jobs.video.live.protocol import MAX_SIDE_PX, PROTOCOL
 from engine.jobs.video.live.sessions import Sessions
 from engine.models.sd.painting import Painting
 from engine.models.sd.plan.lora_file import lora_file, lora_name
-from engine.models.sd.spec import ModelSpec
 from engine.system.reporting import Report
 from engine.system.small_file import open_regular
 from engine.web.serving.access import Access, is_loopback, new_token
@@ -35,6 +36,11 @@ from engine.web.serving.web_thread import WebThread
 
 MAX_BODY_BYTES = 1024  # no request has a body
 OWN_FILES_PLAY = "media-src 'self' blob:"  # a chosen video file is played from a blob: URL
+MAX_CLIENTS = 64
+MIN_SIZES = 4  # cached painters; on CUDA each holds captured graphs
+MAX_PAINTED_PX = 1024
+MAX_PICTURE_BYTES = 2 << 20
+MARGIN_BYTES = 6 << 20  # a slightly too large message gets an error line; a far too large one closes the connection
 
 
 class LiveRoutes:
@@ -76,20 +82,12 @@ class LiveRoutes:
         return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
 
     def _file(self, path: str) -> web.Response:
-        file = self._page.get(path)
-        if file is None:
+        if (file := self._page.get(path)) is None:
             raise web.HTTPNotFound(text="the page has no such file\n")
         return web.Response(body=file.body, headers={"Content-Type": file.content_type})
 
     async def _close_sockets(self, app: web.Application) -> None:
         await self._sockets.close_all()
-
-
-MAX_CLIENTS = 64
-MIN_SIZES = 4  # cached painters; on CUDA each holds captured graphs
-MAX_PAINTED_PX = 1024
-MAX_PICTURE_BYTES = 2 << 20
-MARGIN_BYTES = 6 << 20  # a slightly too large message gets an error line; a far too large one closes the connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,17 +134,15 @@ class LiveServer:
 
         `painting` and `side_px` (longest side): the initial settings of every client. `certificate` and `key`: PEM
         files; with them the page is served over HTTPS, which browsers on other machines require for the camera.
-        `token`: required from clients that are not `is_local` (given their address); None makes a new one.
-        `report(key, line)` is called for refusals and errors, `tell(key, line)` when clients connect and disconnect;
-        both on any thread.
-        """
+        `token`: required from clients that are not `is_local` (given their address); None makes a new one. On any
+        thread `report(key, line)` is called for refusals and errors, `tell(key, line)` for connects and disconnects."""
         self.limits = limits or LiveLimits()
         self.limits.check()
         check_number("size", side_px, MIN_SIDE_PX, self.limits.longest_side_px)
         if side_px % SIDE_STEP_PX:
             raise UsageError(f"size: {side_px} is not a multiple of {SIDE_STEP_PX}")
         check_painting(painting)
-        _check_model(painting.spec)
+        check_model(painting.spec)
         self.address = (host, port)
         """Listening address; after `start` with the real port."""
         self.token = token or new_token()
@@ -158,10 +154,7 @@ class LiveServer:
         )
         self._place = (device, dtype, threads)
         self._tls = _tls(certificate, key)
-        self._allowed_hosts = allowed_hosts
-        self._is_local = is_local
-        self._report = report
-        self._tell = tell
+        self._allowed_hosts, self._is_local, self._report, self._tell = allowed_hosts, is_local, report, tell
         self._queue = FairQueue(most_clients=self.limits.most_clients, idle_s=self.limits.idle_s)
         self._threads = PaintingThreads(self._queue, self._open_painter, report)
         self._web: WebThread | None = None
@@ -174,10 +167,8 @@ class LiveServer:
 
     @property
     def lan_url(self) -> str | None:
-        """URL for browsers on other machines, with the token; None if they cannot reach it.
-
-        MultiverseError if there is no network.
-        """
+        """URL for browsers on other machines, with the token; None if they cannot reach it. MultiverseError if there is
+        no network."""
         return lan_url(*self.address, self.token, scheme=self._scheme)
 
     @property
@@ -235,22 +226,16 @@ class LiveServer:
         assert self._folder is not None
         host, port = self.address
         sockets = WebSockets(self._report, most_bytes=self.limits.most_bytes + MARGIN_BYTES)
-        sessions = Sessions(
-            self._queue,
-            sockets,
-            knobs=self._knobs,
-            start=self._start,
-            about={
-                "protocol": PROTOCOL,
-                "model": Path(self._start.painting.spec.model).name,
-                "device": self._threads.painter.device,
-                "controls": [knob.control for knob in self._knobs],
-                "limits": {"side_px": self.limits.longest_side_px, "bytes": self.limits.most_bytes},
-            },
-            most_bytes=self.limits.most_bytes,
-            folder=Path(self._folder.name),
-            log_line=self._tell,
-        )
+        most_bytes, knobs, start, model = self.limits.most_bytes, self._knobs, self._start, self._status()["model"]
+        about = {
+            "protocol": PROTOCOL,
+            "model": Path(str(model)).name,
+            "device": self._threads.painter.device,
+            "controls": [knob.control for knob in knobs],
+            "limits": {"side_px": self.limits.longest_side_px, "bytes": most_bytes},
+        }
+        more: dict[str, Any] = {"most_bytes": most_bytes, "folder": Path(self._folder.name), "log_line": self._tell}
+        sessions = Sessions(self._queue, sockets, knobs=knobs, start=start, about=about, **more)
         access = Access(self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local)
         # a browser sends cookies to all ports of a host
         admission = Admission(access, cookie=f"multiverse_live_{port}", report=self._report)
@@ -265,15 +250,6 @@ def serve_live(server: LiveServer, stop: threading.Event) -> None:
                 raise MultiverseError(server.fault)
     finally:
         server.close()
-
-
-def _check_model(spec: ModelSpec) -> None:
-    """Raise ModelError for missing files. Reads only file headers."""
-    from engine.models.sd.check import check
-
-    missing = () if spec.random_shape else check(spec).missing
-    if missing:
-        raise ModelError(missing[0])
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:

@@ -10,18 +10,10 @@ from typing import Any
 
 from aiohttp import web
 
+from engine.jobs.video.live import protocol
 from engine.jobs.video.live.controls import Knob, LiveSettings, changed, values_of, with_picture
-from engine.jobs.video.live.fair_queue import Client, FairQueue, PaintTask
-from engine.jobs.video.live.protocol import (
-    REFERENCE,
-    Frame,
-    ProtocolError,
-    as_text,
-    check_jpeg,
-    decode,
-    settings_in,
-    unpack,
-)
+from engine.jobs.video.live.fair_queue import Client, FairQueue
+from engine.jobs.video.live.protocol import REFERENCE, Frame, ProtocolError, as_text, check_jpeg
 from engine.system.reporting import Report
 from engine.system.token_bucket import TokenBucket
 from engine.web.serving.sockets import MAX_SOCKETS, CloseSocket, Data, Send, WebSockets
@@ -51,17 +43,9 @@ class Sessions:
         log_line: Report,
     ) -> None:
         """`about`: the greeting of every client, besides the controls. `folder`: for reference pictures from clients.
-
-        `log_line(key, line)` is called when clients connect and disconnect.
-        """
-        self._queue = queue
-        self._sockets = sockets
-        self._knobs = knobs
-        self._start = start
-        self._about = about
-        self._most_bytes = most_bytes
-        self._folder = folder
-        self._log_line = log_line
+        `log_line(key, line)` is called when clients connect and disconnect."""
+        self._queue, self._sockets, self._knobs, self._start = queue, sockets, knobs, start
+        self._about, self._most_bytes, self._folder, self._log_line = about, most_bytes, folder, log_line
         self._sessions: dict[Client, Session] = {}
         self._count = 0
         self._quiet: asyncio.TimerHandle | None = None
@@ -94,18 +78,15 @@ class Sessions:
     def _log_change(self, what: str, request: web.Request) -> None:
         """Log the change at once. After further changes within `QUIET_S`, log only the number of clients, once."""
         self._log_line(f"live {what}", f"page: {request.remote} {what}; {self._clients()}")
+        has_more = self._quiet is not None
         if self._quiet is not None:
             self._quiet.cancel()
-            self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._log_clients)
-        else:
-            self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._forget_quiet)
+        self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._end_quiet, has_more)
 
-    def _log_clients(self) -> None:
+    def _end_quiet(self, has_more: bool) -> None:
         self._quiet = None
-        self._log_line("live clients", f"page: {self._clients()}")
-
-    def _forget_quiet(self) -> None:
-        self._quiet = None
+        if has_more:
+            self._log_line("live clients", f"page: {self._clients()}")
 
     def _clients(self) -> str:
         return f"{self._queue.clients} of {self._queue.most_clients} clients"
@@ -118,10 +99,13 @@ class Session:
         self, queue: FairQueue, knobs: tuple[Knob, ...], start: LiveSettings, most_bytes: int, files: Path
     ) -> None:
         """`files`: path prefix of the files that it writes."""
-        self.client = Client(settings=start, deliver=self._deliver, lose=self._lose, note=self._note)
-        self._queue = queue
-        self._knobs = knobs
-        self._most_bytes = most_bytes
+        self.client = Client(
+            settings=start,
+            deliver=lambda task, data: self._call_on_loop(self._queue_picture, data),
+            lose=lambda task, reason: self._call_on_loop(self._send_lost, task.frame.index, reason),
+            note=lambda line: self._call_on_loop(self.send_line, "note", line),
+        )
+        self._queue, self._knobs, self._most_bytes, self._files = queue, knobs, most_bytes, files
         self._loop = asyncio.get_running_loop()
         self._texts: dict[str, str] = {}  # the newest message of each kind
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
@@ -130,7 +114,6 @@ class Session:
         self._ended = ""
         self._has_something = asyncio.Event()
         self._references = TokenBucket(1, 1 / REFERENCE_INTERVAL_S)
-        self._files = files
         self._written: deque[Path] = deque()
 
     # -- incoming -------------------------------------------------------------------------------
@@ -138,9 +121,9 @@ class Session:
     def receive(self, data: Data) -> None:
         try:
             if isinstance(data, str):
-                self._change(settings_in(data))
+                self._change(protocol.settings_in(data))
             else:
-                self._take_picture(unpack(data, most_bytes=self._most_bytes))
+                self._take_picture(protocol.unpack(data, most_bytes=self._most_bytes))
         except ProtocolError as error:
             self.send_line("error", str(error))
 
@@ -169,10 +152,9 @@ class Session:
             raise ProtocolError(f"reference picture: its sides are at most {MAX_REFERENCE_PX} px")
         check_jpeg(frame)
         if not self._references.take(self._loop.time()):
-            raise ProtocolError(
-                f"reference picture: the last one came less than {REFERENCE_INTERVAL_S:g} s ago; choose it again"
-            )
-        decode(frame)
+            early = f"the last one came less than {REFERENCE_INTERVAL_S:g} s ago"
+            raise ProtocolError(f"reference picture: {early}; choose it again")
+        protocol.decode(frame)
         file = Path(f"{self._files}-{self.client.number + 1}.jpg")
         self._written.append(file)
         try:
@@ -234,15 +216,6 @@ class Session:
             _remove(file)
 
     # -- from other threads ---------------------------------------------------------------------
-
-    def _deliver(self, task: PaintTask, data: bytes) -> None:
-        self._call_on_loop(self._queue_picture, data)
-
-    def _lose(self, task: PaintTask, reason: str) -> None:
-        self._call_on_loop(self._send_lost, task.frame.index, reason)
-
-    def _note(self, line: str) -> None:
-        self._call_on_loop(self.send_line, "note", line)
 
     def _call_on_loop(self, call: Callable[..., None], *values: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed, so no client is left

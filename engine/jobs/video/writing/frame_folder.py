@@ -112,17 +112,13 @@ class FrameFolder:
             self._older.difference_update(frames)
             yield entry
         if damaged:
-            self.notes.append(
-                f"{self.path / damaged}: is damaged, changed or missing; its batch and later ones are painted again "
-                f"({count} pictures)"
-            )
+            what = f"{self.path / damaged}: is damaged, changed or missing"
+            self.notes.append(f"{what}; its batch and later ones are painted again ({count} pictures)")
 
     def _is_whole(self, name: str, sha256: str) -> bool:
-        """True if the frame is unchanged."""
-        try:
+        with contextlib.suppress(OSError):
             return sha256_of(self.path / name) == sha256
-        except OSError:
-            return False
+        return False
 
     def _take(self) -> None:
         """Wait for the oldest frame in flight and count it as written; raises its error."""

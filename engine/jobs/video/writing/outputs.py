@@ -19,14 +19,7 @@ import av
 import numpy as np
 
 from engine.errors import ModelError, SinkError, UsageError
-from engine.jobs.kit.fingerprint import (
-    Fingerprint,
-    difference,
-    digest,
-    digest_of_files,
-    fingerprint_of,
-    model_files,
-)
+from engine.jobs.kit.fingerprint import Fingerprint, difference, digest, digest_of_files, fingerprint_of, model_files
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.kit.painted_with import painted_with
 from engine.jobs.kit.resuming import check_start, mark_of
@@ -60,14 +53,18 @@ OPTIONS = {
     "model_sampler": "--sampler",
     "accelerator": "--inductor, --deepcache or --stablefast",
 }
+FORMS = f"a video ({' '.join(VIDEO_FORMATS)}) or a folder of frames (name/)"
+
+Form = Literal["video", "frames"]
 
 
 def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Fingerprint:
     painting = asdict(job.painting)
     spec = painting.pop("spec")
     spec["model_sampler"] = spec.pop("sampler")  # from the configuration file; used if the job names none
+    address = [str(pictures.path), pictures.expected]  # of which changed content cannot be detected
     values: dict[str, Any] = {
-        "the source": _source_key(pictures),
+        "the source": digest_of_files(sorted(pictures.files)) if pictures.files else digest(address),
         "--recursive": job.recursive or None,
         "the size": f"{size[0]}x{size[1]}",
         **{f"{OPTIONS.get(name, f'--{name}')}|{name}": value for name, value in (spec | painting).items()},
@@ -89,20 +86,6 @@ def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) 
     return fingerprint_of(values)
 
 
-def rounding_note(before: Fingerprint, now: Fingerprint) -> str:
-    """A note if the run is resumed with another number of threads, else ""."""
-    if before.get(THREADS) == now.get(THREADS):
-        return ""
-    change = difference(before.get(THREADS), now.get(THREADS))
-    return f"{THREADS} {change}: pictures from here on may differ by rounding"
-
-
-def _source_key(pictures: Pictures) -> str:
-    if not pictures.files:  # an address: changed content cannot be detected
-        return digest([str(pictures.path), pictures.expected])
-    return digest_of_files(sorted(pictures.files))
-
-
 def _model_key(job: VideoJob) -> dict[str, Any]:
     """The files that are read of the model, and the settings derived from them."""
     spec, shown = job.painting.spec, _found(job.painting.ip_image)
@@ -111,15 +94,8 @@ def _model_key(job: VideoJob) -> dict[str, Any]:
         with suppress(ModelError):  # on a cluster the model is on other machines
             plan = plan_model(spec)
     if plan is None:
-        named = [
-            spec.model,
-            spec.vae,
-            spec.unet,
-            spec.ip_adapter,
-            spec.image_encoder,
-            *(name for name, _ in spec.loras),
-        ]
-        named += [*spec.controlnets, *spec.embeddings]
+        named = [spec.model, spec.vae, spec.unet, spec.ip_adapter, spec.image_encoder]
+        named += [*(name for name, _ in spec.loras), *spec.controlnets, *spec.embeddings]
         return {"a file of the model": digest_of_files([*(path for name in named for path in _found(name)), *shown])}
     prediction, sampler = plan.prediction and plan.prediction.value, plan.sampler and plan.sampler.value
     return {
@@ -130,11 +106,6 @@ def _model_key(job: VideoJob) -> dict[str, Any]:
 
 def _found(name: str) -> list[Path]:
     return [] if name in VAE_WORDS else model_files(name)
-
-
-FORMS = f"a video ({' '.join(VIDEO_FORMATS)}) or a folder of frames (name/)"
-
-Form = Literal["video", "frames"]
 
 
 class VideoOutput(Protocol):
@@ -181,13 +152,15 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
         before = work.kept_fingerprint
         note = _check_before(job, form, pictures, work)
         is_resumed = job.resume and not note
+        made_with = _made_with(job, size)
         output: VideoOutput
         if form == "video":
-            output = SegmentedVideo(job, pictures, size, work, _made_with(job, size), is_resumed=is_resumed)
+            output = SegmentedVideo(job, pictures, size, work, made_with, is_resumed=is_resumed)
         else:
-            output = FrameFolder(job, pictures, work, _made_with(job, size), is_resumed=is_resumed)
-        if is_resumed and before is not None:
-            note = rounding_note(before, work.fingerprint)
+            output = FrameFolder(job, pictures, work, made_with, is_resumed=is_resumed)
+        threads = job.threads if before is None else before.get(THREADS)
+        if is_resumed and threads != job.threads:
+            note = f"{THREADS} {difference(threads, job.threads)}: pictures from here on may differ by rounding"
         output.notes += [note] * bool(note)
         return output
     except BaseException:
@@ -230,10 +203,8 @@ def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: JobFolder
     """See `check_start`. A live recording cannot be resumed, but is not discarded silently either."""
     path, kept = work.output, work.kept_fingerprint
     if not (job.resume or job.overwrite) and form == "video" and kept is not None and kept.get(LIVE) and work.has_kept:
-        raise UsageError(
-            f"{path}: videos of an earlier live recording are still in {work.path}; move them elsewhere, --overwrite "
-            "removes them"
-        )
+        left = f"{path}: videos of an earlier live recording are still in {work.path}"
+        raise UsageError(f"{left}; move them elsewhere, --overwrite removes them")
     frames = frames_in(path, pictures, is_recursive=job.recursive)
     is_there = path.exists() if form == "video" else next(frames, None) is not None
 

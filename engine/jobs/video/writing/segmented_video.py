@@ -89,9 +89,8 @@ class SegmentedVideo:
         self._latest_s = Fraction(0)
         aspect = pictures.look.pixel_aspect
         if self._suffix in SQUARE_ONLY and aspect != 1:
-            self.notes.append(
-                f"{self.path.name}: its pixels are square, the source's have the aspect {aspect}; .mkv keeps that"
-            )
+            squares = f"its pixels are square, the source's have the aspect {aspect}"
+            self.notes.append(f"{self.path.name}: {squares}; .mkv keeps that")
         if is_resumed:
             self._resume()
         self.done = self.kept = sum(segment.pictures for segment in self._segments)
@@ -213,9 +212,7 @@ class SegmentedVideo:
 
     def _write_joined(self, path: Path, *, has_all_sound: bool) -> None:
         """Copy the packets of all segments and the source's sound: to its end, or else to the end of the pictures.
-
-        av.FFmpegError or OSError if it cannot be written; the caller then removes the incomplete file.
-        """
+        av.FFmpegError or OSError if it cannot be written; the caller then removes the incomplete file."""
         tick_s, look, last = self._tick_s, self._pictures.look, self._segments[-1]
         # The last picture is also shown for the pictures skipped after it.
         shown_for = min(self._job.every, max(self._pictures.counts.decoded - last.last_number, 1))
@@ -255,15 +252,13 @@ class SegmentedVideo:
     def _open_tracks(self, container: OutputContainer, pictures: VideoStream, end_s: Fraction | None) -> SourceTracks:
         """SourceError if the source no longer exists. It is named by its label, which has no password."""
         form, rate = VIDEO_FORMATS[self._suffix], self._pictures.look.rate if self._job.every == 1 else None
+        source, shown = self._pictures.path, self.path.name
         try:
-            return SourceTracks(
-                self._pictures.path, container, pictures, form, shown=self.path.name, rate=rate, end_s=end_s
-            )
+            return SourceTracks(source, container, pictures, form, shown=shown, rate=rate, end_s=end_s)
         except (av.FFmpegError, OSError) as error:
-            raise SourceError(
-                f"{self._pictures.label}: its sound cannot be read ({error.strerror}); the pictures are kept: put the "
-                "source back and continue with --resume"
-            ) from error
+            unread = f"{self._pictures.label}: its sound cannot be read ({error.strerror})"
+            hint = "the pictures are kept: put the source back and continue with --resume"
+            raise SourceError(f"{unread}; {hint}") from error
 
     def _packets(self, last_end: int) -> "Iterator[Packet[VideoStream]]":
         """The packets of all segments, with their times in the whole video. `last_end`: of the last picture."""

@@ -211,21 +211,6 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
     wait_for(lambda: prompt.input_value() == "a house", "the settings of the beginning")
 
 
-def test_only_changed_settings_are_remembered_for_another_server(visit: Visit, serve: Serve, wait_for: WaitFor) -> None:
-    server = serve(painting={"prompt": "a house"})
-    visitor = visit(server.url)
-    visitor.page.get_by_label("seed", exact=True).fill("7")
-    kept = "localStorage.getItem(Object.keys(localStorage).find((key) => key.includes('settings')))"
-    wait_for(lambda: visitor.page.evaluate(kept) == '{"seed":7}', "the seed to be remembered")
-    server.close()
-    serve(port=server.address[1], painting={"prompt": "a ship"})
-    visitor.page.reload()
-    visitor.errors.clear()  # of the moment without a server
-    seed = visitor.page.get_by_label("seed", exact=True)
-    wait_for(lambda: seed.count() and seed.input_value() == "7", "the seed of before")
-    assert visitor.page.get_by_label("prompt", exact=True).input_value() == "a ship"
-
-
 def test_a_source_that_is_stopped_leaves_the_last_picture_and_no_figures(
     visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
 ) -> None:

@@ -29,6 +29,29 @@ PLAY = """
       return { shown, passed: playout.passed };
     });
 """
+FLY = """
+    const flights = new page.Flights();
+    let now = 0;
+    let index = 0;
+    const way = [];  // [index, back at]
+    let free = 0;
+    for (; now < given.ms; now += 1) {
+      while (way.length && way[0][1] <= now) {
+        const [back, , waited] = way.shift();
+        flights.answered(back, { waited, painted: given.painting }, now);
+      }
+      if (now % given.period === 0 && flights.hasRoom(now)) {
+        index += 1;
+        flights.sent(index, now);
+        const arrives = now + given.way;
+        const begins = Math.max(arrives, free);
+        if (given.drops && index % 2) continue;
+        free = begins + given.painting;
+        way.push([index, free + given.way, begins - arrives]);
+      }
+    }
+    return { size: flights.size, count: flights.count, sent: index };
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,31 +225,6 @@ def test_a_page_that_was_hidden_shows_the_newest_at_once_and_no_burst() -> None:
     assert first.delay_ms < 200
     assert first.now_ms < 14_050
     assert min(intervals([first, *rest])) > 45
-
-
-FLY = """
-    const flights = new page.Flights();
-    let now = 0;
-    let index = 0;
-    const way = [];  // [index, back at]
-    let free = 0;
-    for (; now < given.ms; now += 1) {
-      while (way.length && way[0][1] <= now) {
-        const [back, , waited] = way.shift();
-        flights.answered(back, { waited, painted: given.painting }, now);
-      }
-      if (now % given.period === 0 && flights.hasRoom(now)) {
-        index += 1;
-        flights.sent(index, now);
-        const arrives = now + given.way;
-        const begins = Math.max(arrives, free);
-        if (given.drops && index % 2) continue;
-        free = begins + given.painting;
-        way.push([index, free + given.way, begins - arrives]);
-      }
-    }
-    return { size: flights.size, count: flights.count, sent: index };
-"""
 
 
 def fly(**given: float) -> dict[str, int]:

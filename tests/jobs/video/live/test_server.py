@@ -1,16 +1,11 @@
 """The live server over real sockets: pictures come back painted, and no client can stop the others."""
 
-import contextlib
-import gc
-import itertools
 import json
 import shutil
 import socket
-import ssl
 import threading
 import urllib.error
 import urllib.request
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,17 +18,33 @@ import torch
 
 from engine.errors import ModelError, PortTakenError, UsageError
 from engine.jobs.video.live import LiveServer, painting_threads, serve_live
-from engine.jobs.video.live.fair_queue import FairQueue, PaintTask
 from engine.jobs.video.live.protocol import HEADER, REFERENCE, pack
 from engine.models.sd.batch_stages import BatchStages
 from engine.models.sd.painting import Painting
 from engine.models.sd.spec import ModelSpec
-from engine.web.serving.web_thread import MAX_CONNECTIONS
 from tests.conftest import TinyModels
-from tests.jobs.video.live.client import LiveClient, card, frame
+from tests.jobs.video.live.client import card, frame
 from tests.jobs.video.live.conftest import Connect, Serve
 
 WaitFor = Callable[..., Any]
+NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # whose JPEG is nothing but picture
+PROGRESSIVE = cv2.imencode(".jpg", card(), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
+BAD = {
+    "endless": (
+        pack(replace(frame(5, card()), jpeg=PROGRESSIVE[:-2] + LAST_SCAN * 1000 + PROGRESSIVE[-2:])),
+        "a JPEG of 1010 scans; at most 32 are accepted",
+    ),
+    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "no JPEG after the header"),
+    "another size": (
+        pack(frame(5, card()))[:16] + b"\x80\x00\x40\x00" + pack(frame(5, card()))[20:],
+        "its header says 128 x 64, its JPEG is 64 x 64",
+    ),
+    "half a JPEG": (pack(frame(5, NOISE))[:4000], "its JPEG cannot be decoded"),
+    "to follow": (pack(frame(5, card(), kind=REFERENCE)), "the model has no IP-Adapter"),
+    "no number": ('{"settings": {"steps": "two"}}', "steps: 'two' is not a whole number"),
+    "far too deep": ("[" * 60_000, "a text that is not JSON"),
+}
 
 
 def get(server: LiveServer, path: str, **headers: str) -> tuple[int, Any, bytes]:
@@ -114,66 +125,6 @@ def test_a_picture_of_ones_own_is_followed_and_gone_with_the_client(
     wait_for(lambda: not list(folder.iterdir()), "the picture to be gone")
 
 
-def test_controlnets_count_as_much_as_each_client_says(serve: Serve, connect: Connect, tiny_models: TinyModels) -> None:
-    sd = tiny_models.sd()
-    server = serve(sd, spec={"controlnets": (str(tiny_models.controlnet(sd)),)})
-    client = connect(server)
-    with_edges = client.paint(1)
-    client.ask(controlnet_1_scale=0.0)
-    without = client.paint(2)
-    assert not np.array_equal(with_edges, without)
-    client.ask(controlnet_1_scale=1.0)
-    assert np.array_equal(client.paint(3), with_edges)
-
-
-def test_three_clients_get_the_same_share_though_one_floods(
-    serve: Serve, connect: Connect, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done, served = threading.Event(), list[int]()
-    take = FairQueue.take
-
-    def take_when_all_wait(queue: FairQueue, _now_s: Callable[[], float]) -> PaintTask | None:
-        """What is taken when each client has a picture waiting, by a clock on which each picture takes 0.1 s."""
-        with queue._changed:
-            queue._changed.wait_for(
-                lambda: (
-                    done.is_set()
-                    or queue._is_ended
-                    or (queue.clients == 3 and all(client.waiting is not None for client in queue._round))
-                ),
-                timeout=120,
-            )
-        task = take(queue, lambda: 0.1 * len(served))
-        served.append(id(task.client) if task is not None else 0)
-        return task
-
-    monkeypatch.setattr(FairQueue, "take", take_when_all_wait)
-    server = serve()
-    flooding, *modest = [connect(server) for _ in range(3)]
-
-    def keep_asking(client: LiveClient, at_once: int) -> None:
-        """Keep pictures in flight until all have enough answers."""
-        index = itertools.count(1)
-        client.show(next(index))
-        while not done.is_set():
-            for _ in range(at_once):
-                client.show(next(index))
-            client.take()
-
-    threads = [threading.Thread(target=keep_asking, args=(client, 1)) for client in modest]
-    threads.append(threading.Thread(target=keep_asking, args=(flooding, 20)))
-    for thread in threads:
-        thread.start()
-    wait_for(lambda: len(served) >= 36, "36 pictures to be painted")
-    done.set()
-    for thread in threads:
-        thread.join(timeout=120)
-    assert sorted(Counter(served[:36]).values()) == [12, 12, 12]
-    state = flooding.hear("state")
-    assert state["clients"] == 3
-    assert state["dropped"] > state["painted"]
-
-
 def test_a_client_is_refused_while_all_places_are_taken_and_gets_the_first_free_one(
     serve: Serve, connect: Connect, wait_for: WaitFor
 ) -> None:
@@ -215,31 +166,6 @@ def test_connects_and_disconnects_are_logged_and_many_as_the_number_of_clients(
     wait_for(lambda: len(told["live clients"]) == 2, "how many are left")
     assert told["live clients"] == ["page: 3 of 3 clients", "page: 0 of 3 clients"]
     assert told["live disconnected"][0].startswith("page: 127.0.0.1 disconnected; ")
-
-
-NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # whose JPEG is nothing but picture
-PROGRESSIVE = cv2.imencode(".jpg", card(), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
-LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
-BAD = {
-    "endless": (
-        pack(replace(frame(5, card()), jpeg=PROGRESSIVE[:-2] + LAST_SCAN * 1000 + PROGRESSIVE[-2:])),
-        "a JPEG of 1010 scans; at most 32 are accepted",
-    ),
-    "no header": (b"MV", "a message of 2 bytes: a picture begins with 32 bytes of header"),
-    "not ours": (b"GIF89a" + bytes(60), "a message that begins with b'GI'"),
-    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "no JPEG after the header"),
-    "another size": (
-        pack(frame(5, card()))[:16] + b"\x80\x00\x40\x00" + pack(frame(5, card()))[20:],
-        "its header says 128 x 64, its JPEG is 64 x 64",
-    ),
-    "half a JPEG": (pack(frame(5, NOISE))[:4000], "its JPEG cannot be decoded"),
-    "too large": (bytes(70_000), "a picture of 70000 bytes: at most 65536 are accepted"),
-    "to follow": (pack(frame(5, card(), kind=REFERENCE)), "the model has no IP-Adapter"),
-    "no JSON": ("{", "a text that is not JSON"),
-    "no setting": ('{"settings": {"beauty": 1}}', "'beauty' is not a setting of this server"),
-    "no number": ('{"settings": {"steps": "two"}}', "steps: 'two' is not a whole number"),
-    "far too deep": ("[" * 60_000, "a text that is not JSON"),
-}
 
 
 def test_an_invalid_message_is_answered_with_one_line(serve: Serve, connect: Connect, reports: Any) -> None:
@@ -339,50 +265,6 @@ def test_clients_of_other_machines_need_the_token(serve: Serve, connect: Connect
     assert status == 200
     cookie = headers["Set-Cookie"].partition(";")[0]
     assert connect(server, Cookie=cookie).paint(1).shape == (64, 64, 3)
-
-
-def test_with_a_certificate_the_page_is_https(serve: Serve, certificate: tuple[Path, Path]) -> None:
-    server = serve(certificate=certificate[0], key=certificate[1])
-    assert server.url.startswith("https://127.0.0.1:")
-    trusting = ssl.create_default_context(cafile=str(certificate[0]))
-    trusting.check_hostname = False
-    with urllib.request.urlopen(server.url, context=trusting, timeout=120) as answer:
-        assert answer.status == 200
-    with socket.create_connection(server.address) as plain:  # which is no TLS, and ends nothing
-        plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert plain.recv(100) == b""
-    with urllib.request.urlopen(server.url, context=trusting, timeout=120) as answer:
-        assert answer.status == 200
-
-
-def test_an_unfinished_handshake_counts_as_a_connection(
-    serve: Serve,
-    certificate: tuple[Path, Path],
-    reports: Any,
-    wait_for: WaitFor,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("engine.web.serving.web_thread.HANDSHAKE_S", 2.0)
-    gc.disable()  # asyncio leaves a cycle of each (gh-109534), which a large program may collect minutes later
-    request.addfinalizer(gc.enable)
-    server = serve(certificate=certificate[0], key=certificate[1], token="sesame")
-    trusting = ssl.create_default_context(cafile=str(certificate[0]))
-    trusting.check_hostname = False
-
-    def cookie() -> str | None:
-        try:
-            with urllib.request.urlopen(f"{server.url}?token=sesame", context=trusting, timeout=120) as answer:
-                return answer.headers["Set-Cookie"]
-        except OSError:
-            return None
-
-    with contextlib.ExitStack() as stack:
-        for _ in range(MAX_CONNECTIONS):
-            stack.enter_context(socket.create_connection(server.address))
-        assert cookie() is None
-        assert {key for key, _ in reports.lines} == {"web connections"}
-    assert "Secure" in wait_for(cookie, "the others to be gone")
 
 
 @pytest.mark.parametrize(

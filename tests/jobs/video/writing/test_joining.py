@@ -5,7 +5,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
 
@@ -168,13 +167,6 @@ def test_uneven_times_in_a_constant_rate_file_are_reported(clip: Clip, tmp_path:
     ]
 
 
-def test_millisecond_times_are_kept_to_the_tick(clip: Clip, tmp_path: Path) -> None:
-    source = clip(30, name="in.mkv", sound=None)
-    for suffix in (".mkv", ".webm", ".mp4"):
-        write(source, tmp_path / f"out{suffix}")
-        assert times_of(tmp_path / f"out{suffix}") == times_of(source)
-
-
 def test_pictures_that_begin_late_do_so_to_the_tick(tmp_path: Path) -> None:
     source = write_clapper(tmp_path / "in.mp4")
     late = tmp_path / "late.mp4"
@@ -242,17 +234,6 @@ def test_its_title_stays_and_a_browser_can_begin_before_it_has_all(tmp_path: Pat
         assert container.streams.audio[0].metadata["language"] == "fra"
     content = (tmp_path / "out.mp4").read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
-
-
-def test_a_folder_of_pictures_becomes_a_silent_video(tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for number in range(10):
-        cv2.imwrite(str(folder / f"{number}.png"), disc_picture(number, 96, 64, 12))
-    write(folder, tmp_path / "out.mp4")
-    assert times_of(tmp_path / "out.mp4") == pytest.approx([number / 25 for number in range(10)])
-    with av.open(str(tmp_path / "out.mp4")) as container:
-        assert len(container.streams.audio) == 0
 
 
 def test_a_source_that_is_gone_when_its_sound_is_wanted_is_named_and_the_pictures_are_kept(

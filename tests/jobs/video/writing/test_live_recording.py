@@ -15,9 +15,10 @@ from engine.jobs.video.stages import StageFigures
 from engine.jobs.video.writing import segmented_video
 from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.models.sd.painting import GOOD
+from tests.jobs.folders import names
 from tests.jobs.segment.disc_movie import pictures_of
 from tests.jobs.video.writing.test_resume_files import no_file_over
-from tests.jobs.video.writing.written import Live, job_of, names, packets_of, write
+from tests.jobs.video.writing.written import Live, job_of, packets_of, write
 
 Clip = Callable[..., Path]
 SEGMENT, SIZE = 6, (96, 64)
@@ -132,16 +133,6 @@ def test_a_recording_whose_name_is_taken_meanwhile_stays_in_segments(source: Pat
         f"{folder}"
     )
     assert out.read_text() == "somebody else's" and "segment_000001.mp4" in names(folder)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
-def test_a_joined_video_that_does_not_fit_takes_no_room(source: Path, tmp_path: Path) -> None:
-    folder = tmp_path / ".out.mp4.partial"
-    write(source, tmp_path / "out.mp4", stop=3 * SEGMENT, end="abandon")
-    biggest = max(file.stat().st_size for file in folder.iterdir())
-    with pytest.raises(SinkError, match="File too large"), no_file_over(2 * biggest):
-        write(source, tmp_path / "out.mp4", resume=True)
-    assert names(folder) == ["journal.jsonl", "lock", *(f"segment_{number:06d}.mp4" for number in range(4))]
 
 
 def test_the_command_reports_the_fate_of_a_recording_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,10 +9,6 @@ import numpy as np
 import pytest
 
 from engine.jobs.segment.pictures import OverlayVideo
-from engine.jobs.video.job import VideoJob
-from engine.jobs.video.run import paint_video
-from engine.models.sd import ModelSpec
-from engine.models.sd.painting import Painting
 from engine.sources.pictures import open_pictures
 from tests.jobs.segment.disc_movie import sound_of
 from tests.jobs.segment.test_formats import left_half
@@ -26,7 +22,7 @@ from tests.jobs.video.writing.clapper import (
     write_clapper,
 )
 from tests.jobs.video.writing.written import write
-from tests.support.long_form import IS_SOAK, in_long_form
+from tests.support.long_form import in_long_form
 
 SECONDS = 8
 MARKS = [15 + 30 * second for second in range(SECONDS)]  # a flash and a bang in the middle of each second
@@ -139,36 +135,3 @@ def test_a_broadcast_whose_clock_starts_anew_goes_on_without_hours_of_silence(tm
     ]
     for heard_or_seen in (bangs_s(out), flashes_s(out)):
         assert heard_or_seen == pytest.approx([mark / RATE for mark in MARKS[:6]], abs=0.06)
-
-
-def painted(source: Path, out: Path, tiny_sd: Path) -> tuple[str, ...]:
-    spec = ModelSpec(model=str(tiny_sd))
-    painting = Painting(spec=spec, prompt="glass", steps=4, strength=0.3, cfg=1.0)
-    job = VideoJob(source=str(source), output=str(out), painting=painting, batch=8, device="cpu", threads=1)
-    return paint_video(job).notes
-
-
-@pytest.mark.parametrize("suffix", [".mp4", *in_long_form(".mkv")])
-def test_a_painted_film_lies_beside_its_source_outside_the_holes(
-    tmp_path: Path, request: pytest.FixtureRequest, suffix: str
-) -> None:
-    source, out = broken(tmp_path / "in.ts", [(800, 40, True), (500, 6, False), (200, 6, False)]), tmp_path / "out"
-    out = out.with_suffix(suffix)
-    if IS_SOAK:
-        notes = painted(source, out, request.getfixturevalue("tiny_sd"))
-    else:
-        notes = tuple(write(source, out).notes)
-    (line,) = [note for note in notes if "is silent at" in note]
-    holes = [(float(begin_s), float(end_s)) for begin_s, end_s in re.findall(r"([\d.]+)-([\d.]+) s", line)]
-    with av.open(str(source)) as container:
-        begins_s = container.start_time / 1_000_000
-    for find in (bangs_s, flashes_s):
-        before, after = (np.array(find(path)) for path in (source, out))
-        outside = [
-            time_s
-            for time_s in before - begins_s
-            if not any(begin_s - 0.1 < time_s < end_s + 0.1 for begin_s, end_s in holes)
-        ]
-        assert len(outside) >= SECONDS - len(holes) - 2
-        for time_s in outside:
-            assert np.abs(after - time_s).min() < 0.05, (find, time_s)

@@ -131,22 +131,6 @@ def test_a_second_film_track_is_told_even_if_it_has_timecode(tmp_path: Path) -> 
     assert "out.mkv: leaves out: video track 2 (h264)" in write(source, tmp_path / "out.mkv").notes
 
 
-def test_a_data_track_is_told(tmp_path: Path) -> None:
-    write_clapper(tmp_path / "plain.ts")
-    with av.open(str(tmp_path / "plain.ts")) as film, av.open(str(tmp_path / "in.ts"), "w") as written:
-        tracks = {stream: written.add_stream_from_template(stream) for stream in film.streams}
-        data = written.add_data_stream("klv")
-        for packet in film.demux():
-            if packet.size:
-                packet.stream = tracks[packet.stream]
-                written.mux(packet)
-        measured = av.Packet(b"where the camera was")
-        measured.stream, measured.pts, measured.dts, measured.time_base = data, 0, 0, Fraction(1, 1000)
-        written.mux(measured)
-    notes = write(tmp_path / "in.ts", tmp_path / "out.mp4").notes
-    assert notes == ["out.mp4: leaves out: data track 1 (klv)"]
-
-
 def test_sound_of_a_codec_that_nobody_knows_is_told(tmp_path: Path) -> None:
     source = edited(tmp_path / "in.mkv")
     source.write_bytes(source.read_bytes().replace(b"A_AAC", b"A_XYZ"))

@@ -10,8 +10,9 @@ import pytest
 
 from engine.errors import SinkError
 from engine.jobs.video.writing import segmented_video
+from tests.jobs.folders import names
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of
-from tests.jobs.video.writing.written import names, packets_of, write
+from tests.jobs.video.writing.written import packets_of, write
 
 Clip = Callable[..., Path]
 SEGMENT = 6
@@ -24,16 +25,6 @@ def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def contents(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(folder.iterdir())]
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm", ".avi"])
-def test_the_same_pictures_give_the_same_bytes_run_after_run(clip: Clip, tmp_path: Path, suffix: str) -> None:
-    source, out = clip(20), tmp_path / f"out{suffix}"
-    runs = set()
-    for _ in range(4):
-        write(source, out, overwrite=True)
-        runs.add(out.read_bytes())
-    assert len(runs) == 1 and len(packets_of(out)) == 20
 
 
 @pytest.mark.parametrize("end", ["stop", "abandon"])
@@ -80,14 +71,6 @@ def test_a_run_stopped_at_once_keeps_the_work_of_the_previous_one(
         assert len(pictures(out)) == 3
     write(source, out, resume=True, batch=4)
     assert len(pictures(out)) == 12
-
-
-@pytest.mark.parametrize("batch", [1, 4, 5, 8])
-def test_segments_are_whole_batches(clip: Clip, tmp_path: Path, batch: int) -> None:
-    source, out = clip(20), tmp_path / "out.mp4"
-    write(source, out, stop=19, end="abandon", batch=batch)
-    done = write(source, out, stop=0, end="abandon", resume=True, batch=batch).done
-    assert done and done % batch == 0
 
 
 def half_of_zeros(path: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from engine.errors import SourceError, UsageError
 from engine.jobs.video.inputs import open_input
+from tests.jobs.folders import contents
 from tests.jobs.segment.disc_movie import disc_picture
 from tests.jobs.video.writing.written import opened, write
 
@@ -26,22 +27,18 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def content_of(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 def test_equal_names_in_two_subfolders_are_two_frames_and_a_resumed_run_writes_the_same(
     source: Path, tmp_path: Path
 ) -> None:
     write(source, tmp_path / "whole", recursive=True)
-    whole = content_of(tmp_path / "whole")
+    whole = contents(tmp_path / "whole")
     assert sorted(whole) == sorted(FRAMES) and len(set(whole.values())) == len(NAMES)
     write(source, tmp_path / "out", recursive=True, stop=3)
     (tmp_path / "out" / "day 2").mkdir()
     (tmp_path / "out" / "day 2" / ".1.png.partial").write_bytes(b"killed here")
     output = write(source, tmp_path / "out", recursive=True, resume=True)
     assert output.done == 2 and output.notes == []
-    assert content_of(tmp_path / "out") == whole
+    assert contents(tmp_path / "out") == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out", "whole"]
 
 
@@ -50,7 +47,7 @@ def test_frames_in_the_source_are_not_painted_again_and_older_ones_are_told(sour
     (source / "day 10" / "1.png").unlink()
     shorter = write(source, source / "out", recursive=True, overwrite=True)
     assert shorter.notes == [f"{source / 'out'}: 1 frames from before are still there"]
-    assert sorted(content_of(source / "out")) == sorted(FRAMES)
+    assert sorted(contents(source / "out")) == sorted(FRAMES)
 
 
 def test_a_source_in_its_output_is_not_overwritten(source: Path, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from engine.jobs.kit.fingerprint import differences
 from engine.jobs.video.writing.outputs import video_fingerprint
@@ -48,19 +47,6 @@ def folder_beside(shelf: Shelf) -> Prepared:
     return ModelSpec(model=str(file)), lambda: touch(file.with_suffix("") / "text_encoder" / "config.json"), A_FILE
 
 
-def published_configuration(shelf: Shelf) -> Prepared:
-    file = single_file(shelf)
-    published = file.with_suffix("").rename(shelf.folder / "published")
-    shelf.put_on_hub("stable-diffusion-v1-5/stable-diffusion-v1-5", published)
-    vocabulary = next((published / "tokenizer").glob("*.json"))
-    return ModelSpec(model=str(file)), lambda: touch(vocabulary), A_FILE
-
-
-def other_half_of_a_taesd(shelf: Shelf) -> Prepared:
-    spec = nets.taesd_pair(shelf, "taesd", kind="sd15")
-    return spec, lambda: touch(shelf.folder / "taesd_encoder.safetensors"), A_FILE
-
-
 def taesd_that_came(shelf: Shelf) -> Prepared:
     folder = shelf.folder / "taesd"
     nets.tiny_taesd().save_pretrained(folder)
@@ -84,17 +70,6 @@ def scale_of_a_peft_folder(shelf: Shelf) -> Prepared:
     return ModelSpec(model=str(sd), loras=((str(file), 1.0),)), lambda: touch(config), A_FILE
 
 
-def controlnet_configuration(shelf: Shelf) -> Prepared:
-    folder = nets.controlnet_folder(shelf, "sd15")
-    return nets.with_controlnet(shelf, "sd15", folder), lambda: touch(folder / "config.json"), A_FILE
-
-
-def embedding(shelf: Shelf) -> Prepared:
-    file = shelf.folder / "glass.safetensors"
-    save_file({"emb_params": np.zeros((1, 32), np.float32)}, file)
-    return ModelSpec(model=nets.sd_of(shelf, "sd15"), embeddings=(str(file),)), lambda: touch(file), A_FILE
-
-
 @pytest.fixture
 def shelf(tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -115,18 +90,7 @@ def key_of(spec: ModelSpec, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "prepare",
-    [
-        yaml_beside,
-        folder_beside,
-        published_configuration,
-        other_half_of_a_taesd,
-        taesd_that_came,
-        encoder_found_by_itself,
-        scale_of_a_peft_folder,
-        controlnet_configuration,
-        embedding,
-    ],
+    "prepare", [yaml_beside, folder_beside, taesd_that_came, encoder_found_by_itself, scale_of_a_peft_folder]
 )
 def test_a_run_is_not_gone_on_with_when_this_has_changed(
     prepare: Callable[[Shelf], Prepared], shelf: Shelf, tmp_path: Path
@@ -147,5 +111,6 @@ def test_every_choice_of_the_user_is_named_by_its_option(tmp_path: Path) -> None
         ({"clip_skip": 2}, "--clip-skip was 0, is 2"),
         ({"embeddings": ("a.pt",)}, "--embedding has changed"),
         ({"vae": "full"}, "--vae was auto, is full"),
+        ({"accelerator": "deepcache"}, "--inductor, --deepcache or --stablefast was none, is deepcache"),
     ):
         assert differences(before, key_of(replace(spec, **change), tmp_path)) == said

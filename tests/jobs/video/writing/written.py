@@ -74,7 +74,3 @@ def packets_of(path: Path, kind: str = "video") -> list[tuple[Any, ...]]:
             for packet in container.demux(**{kind: 0})
             if packet.size
         ]
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())

@@ -1,0 +1,73 @@
+"""A child under test: a real supervisor and process, and what it says."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import osc_schema
+from engine.children.policy import Deadlines
+from engine.children.spec import ChildSpec, ChildStatus
+from engine.children.supervisor import Supervisor
+from engine.ipc import Gate
+
+QUICK = Deadlines(first_delay_s=0.02, max_delay_s=0.1)
+
+
+def defaults_of(child: str) -> dict[str, Any]:
+    return {param.address: param.default for param in osc_schema.PARAMS if param.child == child}
+
+
+class ChildStudio:
+    NAME: ClassVar[str]
+    PRELOAD: ClassVar[tuple[str, ...]]
+    VALUES: ClassVar[Mapping[str, Any]]
+    """Those that `reset` restores."""
+
+    def __init__(
+        self,
+        spec: Mapping[str, Any],
+        *,
+        loop: str = "",
+        settings: Mapping[str, Any] | None = None,
+        values: Mapping[str, Any] | None = None,
+        times: Deadlines = QUICK,
+        gate: Gate | None = None,
+    ) -> None:
+        """`spec`: the model's. `settings`: of the child, besides the usual ones; `values`: besides VALUES."""
+        self.reports: list[tuple[str, str]] = []
+        usual = {"spec": spec, "device": "cpu", "dtype": "auto", "threads": 1}
+        loop = loop or f"engine.live.{self.NAME}.loop:run"
+        whole = usual | dict(settings or {})
+        self.supervisor = Supervisor(
+            ChildSpec(name=self.NAME, loop=loop, settings=whole, preload=self.PRELOAD, niceness=0),
+            report=lambda key, line: self.reports.append((key, line)),
+            times=times,
+            gate=gate,
+        )
+        self.reset(values or {})
+
+    def set(self, values: Mapping[str, Any]) -> None:
+        self.supervisor.set_values(values)
+
+    def reset(self, values: Mapping[str, Any]) -> None:
+        self.set({**self.VALUES, **values})
+
+    @property
+    def status(self) -> ChildStatus:
+        return self.supervisor.status()
+
+    def fact(self, name: str) -> Any:
+        return self.status.facts.get(name)
+
+    def told(self, key: str) -> str:
+        """The child's newest note with this key, or ""."""
+        return next((line for told, line in reversed(self.reports) if told == f"child.{self.NAME}.{key}"), "")
+
+    def taken(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> None:
+        """Wait until the child has taken all values: commands come after values, and every command is answered. Calls
+        `look` repeatedly meanwhile."""
+        answers: list[str] = []
+        self.supervisor.call("anything", on_answer=lambda is_done, text: answers.append(text))
+        wait_for(lambda: (look(), answers)[1], "the child's answer")
+
+    def close(self) -> None:
+        self.supervisor.close()
