@@ -26,7 +26,7 @@ PARTS = """
     osc_schema errors system values config osc telemetry ipc audio params params/mapping link sources children
     render dmx sinks models models/* control/outgoing control/foreign control control/query control/dmx control/midi
     control/commands live/kit live/* live web/serving web frame_loop engine app jobs jobs/kit jobs/video
-    jobs/segment jobs/convert jobs/dataset bench cli
+    jobs/segment jobs/convert bench cli dataset
 """.split()
 ORDER = []
 """PARTS with the folders that they stand for: a model is a folder of its own, and is not named here."""
@@ -259,24 +259,22 @@ def test_a_public_class_name_stands_in_one_module() -> None:
 
 def test_the_dataset_imports_little_of_the_live_engine() -> None:
     """Only the GL context and the GPU that it is opened on."""
-    may_use = ("engine.errors", "engine.system", "engine.jobs.kit", "engine.jobs.dataset", "engine.render.context")
-    for path in (ENGINE / "jobs" / "dataset").rglob("*.py"):
+    may_use = ("engine.errors", "engine.system", "engine.jobs.kit", "engine.dataset", "engine.render.context")
+    for path in (ENGINE / "dataset").rglob("*.py"):
         for module, line in imports_of(path):
             is_allowed = module.startswith((*may_use, "engine.render.egl_devices", "engine.render.shader_source"))
             assert is_allowed or part_of(module) is None, f"{path}:{line} {module}"
 
 
 def test_scenes_know_no_renderer() -> None:
-    for path in (ENGINE / "jobs" / "dataset" / "scene").rglob("*.py"):
+    for path in (ENGINE / "dataset" / "scene").rglob("*.py"):
         for module, line in imports_of(path):
             top = module.split(".")[0]
-            is_own = module.startswith(("engine.jobs.dataset.scene", "engine.jobs.dataset.options", "engine.errors"))
+            is_own = module.startswith(("engine.dataset.scene", "engine.dataset.options", "engine.errors"))
             assert is_own or top in {"numpy", "msgspec", *sys.stdlib_module_names}, f"{path}:{line} imports {module}"
-    for path in (ENGINE / "jobs" / "dataset" / "layout").rglob("*.py"):
+    for path in (ENGINE / "dataset" / "layout").rglob("*.py"):
         for module, line in imports_of(path):
-            is_drawn = module.startswith(
-                tuple(f"engine.jobs.dataset.{part}" for part in ("geometry", "raster", "cycles"))
-            )
+            is_drawn = module.startswith(tuple(f"engine.dataset.{part}" for part in ("geometry", "raster", "cycles")))
             assert not is_drawn, f"{path}:{line} imports {module}"
 
 

@@ -664,7 +664,7 @@ def _cards_without_kernels(torch: Answer) -> tuple[list[str], list[str]]:
 @row("Blender", "blender")
 def judge_blender(blender: Answer) -> Check:
     """Only `multiverse dataset` needs it. Without values it is not installed."""
-    from engine.jobs.dataset.cycles import install_command
+    from engine.dataset.cycles import install_command
 
     if blender.error:
         return warning(blender.error, install_command())

@@ -61,7 +61,7 @@ def commands_of(names: Collection[str] = NAMES) -> typer.Typer:
         callback=options,
     )
     for name in names:
-        module = importlib.import_module(f"engine.cli.{name}")
+        module = importlib.import_module("engine.dataset.command" if name == "dataset" else f"engine.cli.{name}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name)
             continue

@@ -215,7 +215,7 @@ def _ask_torch() -> dict[str, Any]:
 
 
 def _ask_blender() -> dict[str, Any]:
-    from engine.jobs.dataset.cycles import ask_blender, locate_blender
+    from engine.dataset.cycles import ask_blender, locate_blender
 
     blender = locate_blender()
     return {} if blender is None else ask_blender(blender) | {"path": str(blender.path)}

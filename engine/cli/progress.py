@@ -17,8 +17,8 @@ from engine.jobs.kit.report import JobProgress
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from engine.dataset import DatasetProgress
     from engine.jobs.convert import ConvertProgress
-    from engine.jobs.dataset import DatasetProgress
     from engine.jobs.segment import SegmentProgress
     from engine.jobs.video import VideoProgress
     from engine.jobs.video.stages import StageFigures

@@ -18,10 +18,10 @@ import numpy as np
 import psutil
 import pytest
 
+from engine.dataset import make_dataset
 from engine.errors import ModelError
 from engine.jobs.convert import ConvertJob, ConvertReport
 from engine.jobs.convert import run as converting
-from engine.jobs.dataset import make_dataset
 from engine.jobs.kit.ray_cluster import connect, ray_folder
 from engine.jobs.kit.ray_pool import LOOK_AHEAD
 from engine.jobs.segment import SegmentReport
@@ -35,13 +35,13 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.painting import Painting
 from engine.sources.pictures import InputPicture
 from tests.children.toys import is_live
-from tests.jobs.convert.voices import spoken, write_sound
-from tests.jobs.dataset.running.small_runs import (
+from tests.dataset.running.small_runs import (
     contents,
     one_that_fits_and_one_that_does_not,
     recipe_2_job,
     small_job,
 )
+from tests.jobs.convert.voices import spoken, write_sound
 from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.jobs.segment.conftest import job_of as segment_job
 from tests.jobs.segment.disc_movie import disc_picture, write_movie

@@ -1,0 +1,181 @@
+"""Makes the record of a picture: what the scene knows about each thing that can be seen in it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from engine.dataset.frozen import plain
+from engine.dataset.geometry.batches import SceneStage
+from engine.dataset.labels.instances import find_instances
+from engine.dataset.labels.look import look_of
+from engine.dataset.labels.options import LabelOptions
+from engine.dataset.labels.outlines import find_outlines
+from engine.dataset.labels.record import LabelledThing, PictureRecord
+from engine.dataset.labels.source import LabelSource
+from engine.dataset.labels.visibility import AHEAD_M, judge
+from engine.dataset.scene.camera import camera_values
+from engine.dataset.scene.description import PlacedAsset, SiteScene
+from engine.dataset.scene.things import PILE_CATEGORY, Distractor, Pile, category_of
+from engine.dataset.sensor import Photograph
+from engine.dataset.sensor.photograph import to_picture
+
+Thing = Pile | Distractor | PlacedAsset
+
+
+def make_record(
+    stage: SceneStage, photograph: Photograph, options: LabelOptions, *, index: int, file_name: str
+) -> PictureRecord:
+    """Record every thing with a number that can be seen in the photograph of the stage's scene."""
+    scene, effects = stage.scene, photograph.effects
+    numbers, depth_m = photograph.rendered.instances, photograph.rendered.depth_m
+    height, width = numbers.shape
+    found = find_instances(numbers)
+    known = numbered_things(scene)
+    own_categories = {asset.name: asset.category for asset in scene.assets}
+    outlines = find_outlines(stage, found.numbers, lambda pixels: to_picture(scene, effects, pixels))
+    heads = _heads(scene, effects, [known[number] for number in found.numbers.tolist()])
+    things = []
+    for number, (x0, y0, x1, y1), area, head in zip(
+        found.numbers.tolist(), found.boxes.tolist(), found.areas.tolist(), heads, strict=True
+    ):
+        thing = known[number]
+        seen = judge(outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m)
+        category = _category(thing, own_categories)
+        if head is not None and not (0 <= head[0] < width and 0 <= head[1] < height):
+            head = None
+        class_id = options.class_names.index(category) if category in options.class_names else -1
+        things.append(
+            LabelledThing(
+                number=number,
+                category=category,
+                kind=thing.asset if isinstance(thing, PlacedAsset) else thing.kind.value,
+                class_id=class_id,
+                is_crowd=class_id >= 0 and seen.visible_share < options.min_visible,
+                place_m=(thing.x_m, thing.y_m, thing.ground_m),
+                size_m=_sizes(thing),
+                told={"kind": thing.kind.value} if isinstance(thing, Distractor) else thing.told,
+                head_px=head,
+                is_head_visible=head is not None and _is_seen(scene, thing, number, head, numbers, depth_m),
+                box=(x0, y0, x1, y1),
+                whole_box=seen.whole_box,
+                area_px=area,
+                visible_share=seen.visible_share,
+                is_cut=seen.is_cut,
+                is_hidden=seen.is_hidden,
+                mask=numbers[y0:y1, x0:x1] == number,
+            )
+        )
+    return PictureRecord(
+        index=index,
+        file_name=file_name,
+        width_px=width,
+        height_px=height,
+        camera=camera_values(scene.camera) | {"lens": effects.get("lens")},
+        classes=options.class_names,
+        things=tuple(things),
+    )
+
+
+def facts_of(source: LabelSource) -> dict[str, Any]:
+    """The facts of a picture for the manifest; everything of its scene is in the file that `scene` names.
+
+    Camera, ground, sun, effects, counts, subset and view of the picture, and its scene's file, as JSON values.
+    """
+    task, scene, record = source.task, source.scene, source.record
+    labelled = record.labelled
+    per_class = Counter(thing.category for thing in labelled)
+    return {
+        "scene": task.path("scenes", ".json"),
+        "subset": task.subset,
+        "scene_number": task.scene_number,
+        "view": task.view,
+        "camera": record.camera,
+        "ground": plain(scene.ground) | {"cover": scene.ground.cover},
+        "sun": plain(scene.sun),
+        "effects": plain(source.photograph.effects),
+        "look": {name: round(value, 4) for name, value in asdict(look_of(source.photograph.rendered.colors)).items()},
+        "counts": {
+            "piles": len(scene.piles),
+            "others": len(scene.distractors) + len(scene.placed_assets),
+            "piles_seen": sum(thing.category == "pile" for thing in record.things),
+            "labelled": len(labelled),
+            "labelled_by_class": {name: per_class[name] for name in record.classes},
+            "labelled_hidden": sum(thing.is_hidden for thing in labelled),
+            "labelled_cut": sum(thing.is_cut for thing in labelled),
+            "crowd": sum(thing.is_crowd for thing in record.things),
+        },
+    }
+
+
+def record_of_piles(numbers: np.ndarray, *, index: int, file_name: str) -> PictureRecord:
+    """The record of recipe 1: the visible piles of (height, width) uint16 instances, each of which is labelled."""
+    found = find_instances(numbers)
+    things = [
+        LabelledThing(
+            number=number,
+            category=PILE_CATEGORY,
+            class_id=0,
+            box=(x0, y0, x1, y1),
+            whole_box=(x0, y0, x1, y1),
+            area_px=area,
+            mask=numbers[y0:y1, x0:x1] == number,
+        )
+        for number, (x0, y0, x1, y1), area in zip(
+            found.numbers.tolist(), found.boxes.tolist(), found.areas.tolist(), strict=True
+        )
+    ]
+    height, width = numbers.shape
+    return PictureRecord(
+        index=index,
+        file_name=file_name,
+        width_px=width,
+        height_px=height,
+        camera={},
+        classes=(PILE_CATEGORY,),
+        things=tuple(things),
+    )
+
+
+def numbered_things(scene: SiteScene) -> dict[int, Thing]:
+    """Everything on the site that has an instance number, by that."""
+    things: dict[int, Thing] = {pile.number or place: pile for place, pile in enumerate(scene.piles, 1)}
+    things |= {thing.number: thing for thing in scene.distractors if thing.number}
+    return things | {thing.number: thing for thing in scene.placed_assets if thing.number}
+
+
+def _category(thing: Thing, own_categories: dict[str, str]) -> str:
+    if isinstance(thing, PlacedAsset):
+        return own_categories[thing.asset]
+    return PILE_CATEGORY if isinstance(thing, Pile) else category_of(thing.kind)
+
+
+def _heads(scene: SiteScene, effects: dict[str, Any], things: Sequence[Thing]) -> list[tuple[float, float] | None]:
+    """Pixels of the middle of each pile's top; None for other things."""
+    tops = [thing.head_m for thing in things if isinstance(thing, Pile)]
+    pixels = iter(to_picture(scene, effects, scene.camera.pixel_of(np.array(tops).reshape(-1, 3))).tolist())
+    return [tuple(next(pixels)) if isinstance(thing, Pile) else None for thing in things]
+
+
+def _is_seen(
+    scene: SiteScene,
+    thing: Thing,
+    number: int,
+    head: tuple[float, float],
+    numbers: np.ndarray,
+    depth_m: np.ndarray,
+) -> bool:
+    """True if the pixel shows the pile, or something clearly behind its head: the ground, through an open section."""
+    column, row = int(head[0]), int(head[1])
+    if numbers[row, column] == number or not isinstance(thing, Pile):
+        return True
+    head_depth_m = float(scene.camera.depth_of(np.array([thing.head_m]))[0])
+    return bool(depth_m[row, column] > head_depth_m + AHEAD_M)
+
+
+def _sizes(thing: Thing) -> dict[str, float]:
+    if not isinstance(thing, Pile):
+        return {}
+    return {"diameter_m": thing.diameter_m, "exposed_m": thing.exposed_m, "tilt_deg": thing.tilt_deg}
