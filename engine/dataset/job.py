@@ -11,8 +11,7 @@ from engine.dataset.options import SceneOptions, option_name
 from engine.dataset.split import Split, parse_split
 from engine.dataset.task import PictureTask, RenderSettings, check_seed
 from engine.errors import UsageError
-from engine.jobs.kit.option_range import check_no_stream, check_number
-from engine.jobs.kit.options import CLUSTER, CLUSTERS, OVERWRITE, RESUME, option
+from engine.jobs.kit import CLUSTER, CLUSTERS, OVERWRITE, RESUME, check_no_stream, check_number, option
 
 MAX_PICTURES = 10_000_000
 

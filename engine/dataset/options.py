@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.errors import UsageError
-from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import option
+from engine.jobs.kit import check_number, option
 
 Preset = Literal["loess", "hills"]
 MAX_CLUSTERS = 5

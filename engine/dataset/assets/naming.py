@@ -8,7 +8,7 @@ from engine.dataset.assets.reading import OPTION, read_model
 from engine.dataset.scene.description import Asset, UpAxis
 from engine.dataset.scene.things import CATEGORIES, DistractorKind, PileKind
 from engine.errors import UsageError
-from engine.jobs.kit.span import parse_span
+from engine.jobs.kit import parse_span
 from engine.system.file_names import escaped
 
 Count = tuple[int, int]

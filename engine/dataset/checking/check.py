@@ -44,7 +44,7 @@ from engine.dataset.checking.problems import (
     whole_file_problems,
 )
 from engine.dataset.labels.reading import ReadLabels, read_coco
-from engine.jobs.kit.report import JobProgress, OnProgress
+from engine.jobs.kit import JobProgress, OnProgress
 
 PICTURES_AT_ONCE = 64  # per batch of the threads; only their facts stay in memory
 

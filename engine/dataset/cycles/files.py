@@ -19,7 +19,7 @@ from engine.dataset.geometry.batches import LOOKS, Mesh, SceneStage
 from engine.dataset.geometry.ground import plan_of
 from engine.dataset.light import light_of
 from engine.errors import RenderError
-from engine.jobs.kit.option_range import check_number
+from engine.jobs.kit import check_number
 
 MAX_SAMPLES = 1 << 16
 

@@ -7,8 +7,7 @@ from typing import Any
 from engine.dataset.options import MAX_SIDE_PX, option_name
 from engine.dataset.scene.things import CATEGORIES
 from engine.errors import UsageError
-from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import option
+from engine.jobs.kit import check_number, option
 
 Names = tuple[str, ...]
 YOLO_FORMATS: Names = ("yolo", "yolo-obb", "yolo-seg", "yolo-pose")

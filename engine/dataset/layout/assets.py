@@ -12,7 +12,7 @@ from engine.dataset.scene.description import Asset, PlacedAsset
 from engine.dataset.scene.streams import stream
 from engine.dataset.scene.things import PILE_CATEGORY
 from engine.errors import UsageError
-from engine.jobs.kit.options import option
+from engine.jobs.kit import option
 
 USUAL = (1, 6)
 FROM_PILE_M = 0.6

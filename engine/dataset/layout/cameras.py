@@ -12,9 +12,7 @@ from engine.dataset.options import SceneOptions
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.streams import Seed, stream
 from engine.errors import UsageError
-from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import option
-from engine.jobs.kit.span import Span, between, check_span, parse_span
+from engine.jobs.kit import Span, between, check_number, check_span, option, parse_span
 from engine.system.picture_size import parse_size
 
 ALTITUDE_M: Span = (40.0, 160.0)

@@ -25,9 +25,7 @@ from engine.dataset.options import SceneOptions
 from engine.dataset.scene.streams import stream
 from engine.dataset.scene.things import Distractor, DistractorKind, category_of
 from engine.errors import UsageError
-from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import option
-from engine.jobs.kit.span import Span, between, check_span, parse_span
+from engine.jobs.kit import Span, between, check_number, check_span, option, parse_span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

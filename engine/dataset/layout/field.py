@@ -19,9 +19,7 @@ from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.streams import Seed, stream
 from engine.errors import UsageError
-from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import option
-from engine.jobs.kit.span import Span, between, check_span, parse_span
+from engine.jobs.kit import Span, between, check_number, check_span, option, parse_span
 
 ROAD_MARGIN_M = 25.0  # length of a road beyond what the cameras see
 

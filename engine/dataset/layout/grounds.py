@@ -15,9 +15,7 @@ from engine.dataset.options import Preset, SceneOptions
 from engine.dataset.scene.description import Cover, CoverKind, GroundLook, GroundPicture
 from engine.dataset.scene.streams import Seed, stream
 from engine.errors import UsageError
-from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import option
-from engine.jobs.kit.span import Span, between
+from engine.jobs.kit import Span, between, check_number, option
 
 Rgb = tuple[float, float, float]
 

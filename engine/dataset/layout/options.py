@@ -15,7 +15,7 @@ from engine.dataset.layout.sky import SkyOptions
 from engine.dataset.options import option_name
 from engine.dataset.sensor.effects import SensorOptions
 from engine.errors import UsageError
-from engine.jobs.kit.options import option
+from engine.jobs.kit import option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

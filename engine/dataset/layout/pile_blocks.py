@@ -8,7 +8,7 @@ from engine.dataset.layout.shares import Shares, pick
 from engine.dataset.options import Preset
 from engine.dataset.scene.streams import Seed, stream
 from engine.dataset.scene.things import CapKind, Filling, FootKind, PaintColor, PaintPlace, PileKind
-from engine.jobs.kit.span import Span, between
+from engine.jobs.kit import Span, between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,8 +28,7 @@ from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.streams import Seed, stream
 from engine.dataset.scene.things import CapKind, FootKind, PaintPlace, Pile, PileKind
 from engine.errors import UsageError
-from engine.jobs.kit.options import option
-from engine.jobs.kit.span import Span, between, check_span, parse_span
+from engine.jobs.kit import Span, between, check_span, option, parse_span
 
 ODD_SHARE = 0.01  # share of piles that are of another kind or size than their block: repairs, tests
 TABLE_PILES = 8

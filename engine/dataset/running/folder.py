@@ -30,7 +30,7 @@ from engine.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_line, 
 from engine.dataset.running.verifying import Verified, verify
 from engine.dataset.task import MadePicture, PictureTask
 from engine.errors import FolderBusyError, SinkError, UsageError
-from engine.jobs.kit.fingerprint import differences
+from engine.jobs.kit import differences
 from engine.system.atomic_file import move_into_place, remove_file
 from engine.system.package_version import package_version
 from engine.system.work_folder import LOCK, WorkFolder

@@ -20,7 +20,7 @@ from engine.dataset.running.outcome import Attempted, PictureOutcome
 from engine.dataset.running.policy import Failure, failure_of, is_tried_again
 from engine.dataset.task import PictureTask, task_of
 from engine.errors import ChildError
-from engine.jobs.kit.ray_pool import Actor, ActorPool, ActorShare, LoadedModel, WorkPiece, share_of
+from engine.jobs.kit import Actor, ActorPool, ActorShare, LoadedModel, WorkPiece, share_of
 from engine.system.atomic_file import remove_file
 
 PIXEL_BYTES, ARRAYS_PIXEL_BYTES = 3, 9  # upper bound of a picture's files

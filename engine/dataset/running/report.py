@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.dataset.labels import Statistics
-from engine.jobs.kit.report import JobProgress
+from engine.jobs.kit import JobProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

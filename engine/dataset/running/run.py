@@ -30,7 +30,7 @@ from engine.dataset.running.whole_files import WholeFiles
 from engine.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
 from engine.dataset.task import PictureTask
 from engine.errors import SinkError, UsageError
-from engine.jobs.kit.report import OnProgress
+from engine.jobs.kit import OnProgress
 
 MAX_ZOOM = 1.5
 MAX_SETTLED = 2000  # scenes; takes 0.2 s
@@ -88,7 +88,7 @@ def check_job(job: DatasetJob) -> None:
     for writer in writers_of(job.task(0).formats):
         writer.check()
     if job.cluster is not None:
-        from engine.jobs.kit.ray_cluster import require_ray
+        from engine.jobs.kit import require_ray
 
         require_ray()
 

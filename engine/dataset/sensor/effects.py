@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from engine.dataset.scene.streams import Seed, stream
 from engine.errors import UsageError
-from engine.jobs.kit.options import option
-from engine.jobs.kit.span import Span, between, check_span, parse_span
+from engine.jobs.kit import Span, between, check_span, option, parse_span
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from engine.dataset.raster import render
 from engine.dataset.scene.streams import stream
 from engine.dataset.scene.things import Distractor, DistractorKind, category_of
 from engine.errors import UsageError
-from engine.jobs.kit.span import between
+from engine.jobs.kit import between
 from tests.dataset.geometry.sites import world
 from tests.dataset.layout.yards import lattice, rolling, scattered, seen
 from tests.support.long_form import IS_SOAK

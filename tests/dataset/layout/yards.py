@@ -12,7 +12,7 @@ from engine.dataset.options import SceneOptions
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import GroundLook, SiteScene, Sun, Terrain
 from engine.dataset.scene.things import Distractor, Pile, PileKind
-from engine.jobs.kit.span import Span
+from engine.jobs.kit import Span
 
 PITCH_M = 4.0
 ROAD = np.array([(-40.0, -2.0), (40.0, 2.0)])

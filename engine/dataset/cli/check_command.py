@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 
 from engine.cli.progress import ProgressLook, shown_progress, time_left
 from engine.errors import SinkError, UsageError
-from engine.jobs.kit.options import JSON
+from engine.jobs.kit import JSON
 
 if TYPE_CHECKING:
     from engine.dataset.checking import CheckProgress, CheckReport

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from engine.cli.job_options import job_options, pop_options
-from engine.cli.progress import DATASET, shown_progress
-from engine.cli.standard_streams import STDERR
-from engine.dataset.check_command import DatasetCommand
+from engine.cli.job_options import is_given, job_options, pop_options
+from engine.cli.progress import ProgressLook, shown_progress, time_left
+from engine.dataset.cli.check_command import DatasetCommand
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
 from engine.errors import UsageError
-from engine.jobs.kit.options import JSON
+from engine.jobs.kit import JSON
+from engine.system.power import kept_from_sleep
 
 if TYPE_CHECKING:
-    from engine.dataset import DatasetReport
+    from engine.dataset import DatasetProgress, DatasetReport
 
 FAILED = 1
 MAX_NAMED = 10
@@ -42,6 +42,7 @@ VARIED: dict[str, Any] = {each.name: each.default_factory for each in fields(Rec
 """The options of recipe 2, by part."""
 
 
+@kept_from_sleep("working on files")
 @job_options(DatasetJob, SceneOptions, LabelOptions, *VARIED.values())
 def dataset(
     context: typer.Context,
@@ -89,7 +90,6 @@ def dataset(
     output folder with such a name is written ./check.
     """
     from engine.cli.signals import Signals
-    from engine.cli.video_web import is_given
     from engine.dataset import check_job, choose_drawing, make_dataset
 
     if options["image_index"] is not None:
@@ -147,7 +147,7 @@ def dataset(
 def _end(stop: threading.Event) -> None:
     if not stop.is_set() and not sys.stderr.isatty():  # a progress bar shows this itself
         with contextlib.suppress(OSError):  # not sys.stderr: the signal may have interrupted a write to it
-            os.write(STDERR, b"multiverse: finishing the pictures in progress; Ctrl-C again stops at once\n")
+            os.write(2, b"multiverse: finishing the pictures in progress; Ctrl-C again stops at once\n")
     stop.set()
 
 
@@ -178,3 +178,31 @@ def report_lines(report: "DatasetReport") -> list[str]:
     if report.statistics is not None:
         lines += report.statistics.lines()
     return lines + [f"wrote       {report.folder}/{name}" for name in report.outputs]
+
+
+def progress_line(progress: "DatasetProgress") -> str:
+    if progress.is_checking:
+        return f"{progress.done} of {progress.expected} existing pictures checked"
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    return f"{progress.done} of {progress.expected} pictures{failed}, {pace(progress)}"
+
+
+def pace(progress: "DatasetProgress") -> str:
+    """Pictures per minute and the time left; before the first is finished, the number in progress."""
+    if not progress.made:
+        return f"{progress.at_work} in progress"
+    left = "" if progress.is_finishing else time_left(progress)
+    return f"{60 * progress.rate:.1f} per minute{left}"
+
+
+def _bar_pace(progress: "DatasetProgress") -> str:
+    if progress.is_checking:
+        return "checking existing pictures"
+    if progress.is_finishing:
+        return f"{progress.at_work} in progress; Ctrl-C again stops at once"
+    return pace(progress)
+
+
+DATASET: "ProgressLook[DatasetProgress]" = ProgressLook(
+    nothing="no picture yet", doing="drawing", line=progress_line, pace=_bar_pace
+)
