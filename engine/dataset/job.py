@@ -56,9 +56,8 @@ class DatasetJob:
         metavar="80/10/10",
         parse=parse_split,
     )
-    image_index: int | None = option(None, "Make only this picture, on this machine, without a preview.", metavar="N")
+    image_index: int | None = option(None, "Make only this picture, on this machine, without figures.", metavar="N")
     save_coco: bool = option(False, "Write coco_annotations.json with masks as RLE.", flags="--save-coco")
-    save_hdf5: bool = option(False, "Write colours, depth and instances as hdf5/000000.hdf5.", flags="--save-hdf5")
     timeout_s: float | None = option(
         None,
         "Time limit for a picture. (default: 600; for Cycles by its samples)",
@@ -111,7 +110,6 @@ class DatasetJob:
             labels=None if self.recipe == 1 else self.labels,
             index=index,
             with_coco=self.save_coco,
-            with_hdf5=self.save_hdf5,
             blender=self.blender,
         )
         if self.split is None:

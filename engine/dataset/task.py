@@ -38,7 +38,6 @@ class PictureTask:
     subset: str = ""  # the subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split
     labels: LabelOptions | None = None  # None: recipe 1
     with_coco: bool = False
-    with_hdf5: bool = False
     blender: str = ""  # path of Blender on the machine that draws; "" to search for it there
 
     @property
@@ -82,8 +81,8 @@ class PictureTask:
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """Label formats; --save-coco and --save-hdf5 are older spellings of two of them."""
-        older = ("coco",) * self.with_coco + ("hdf5",) * self.with_hdf5
+        """Label formats; --save-coco is an older spelling of one of them."""
+        older = ("coco",) * self.with_coco
         tiles = ("tiles",) * (self.label_options.tiles is not None)
         return tuple(dict.fromkeys((*self.label_options.formats, *older, *tiles)))
 

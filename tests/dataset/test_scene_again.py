@@ -201,7 +201,7 @@ def test_a_whole_run_draws_a_scene_as_it_was_and_an_edited_one_and_the_check_kno
     edited(first, tmp_path / "two/000001.json", darken)
     job = again(tmp_path / "two", output=tmp_path / "out", count=2, jobs=1)
     report = make_dataset(job)
-    assert (report.made, report.missing) == (2, 0) and {"README.md", "preview.png"} <= set(report.outputs)
+    assert (report.made, report.missing) == (2, 0) and "README.md" in report.outputs
     command = "--count 2 --seed 0 --engine raster --scene 000000.json,000001.json"
     assert command in (tmp_path / "out/README.md").read_text(encoding="utf-8")
     manifest = tmp_path / "out/manifest.jsonl"

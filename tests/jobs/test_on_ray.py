@@ -245,7 +245,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def dataset_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("dataset") / "out"
-    make_dataset(small_job(folder, PICTURES, save_coco=True, save_hdf5=True))
+    make_dataset(small_job(folder, PICTURES, save_coco=True))
     return contents(folder)
 
 
@@ -293,7 +293,7 @@ def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed
             killed.append(process.pid)
 
     report = make_dataset(
-        small_job(tmp_path / "out", PICTURES, cluster="auto", jobs=1, timeout_s=30.0, save_coco=True, save_hdf5=True),
+        small_job(tmp_path / "out", PICTURES, cluster="auto", jobs=1, timeout_s=30.0, save_coco=True),
         tell=tell,
         say=said.append,
     )

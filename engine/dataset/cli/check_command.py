@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from engine.cli.progress import ProgressLook, shown_progress, time_left
+from engine.dataset.labels.options import gone
 from engine.errors import SinkError, UsageError
 from engine.jobs.kit import JSON
 
@@ -34,6 +35,8 @@ class DatasetCommand(TyperCommand):
         if args and args[0] in VERBS:
             verb = typer.main.get_command(VERBS[args[0]])
             return verb.make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
+        if any(word.replace("_", "-") == "--save-hdf5" for word in args):
+            raise UsageError(gone("--save-hdf5"))
         return super().make_context(info_name, args, parent=parent, **extra)
 
 

@@ -78,8 +78,8 @@ def dataset(
 ) -> None:
     """Render labelled pictures of a construction site from above: foundation piles among machines and bags.
 
-    Writes images/ and labels/ (YOLO), dataset.yaml (Ultralytics), manifest.jsonl, a log per picture and preview.png,
-    which shows the boxes. The same options and seed give the same bytes, with any number of jobs and interruptions.
+    Writes images/ and labels/ (YOLO), dataset.yaml (Ultralytics), manifest.jsonl and a log per picture. The same
+    options and seed give the same bytes, with any number of jobs and interruptions.
 
     Example: multiverse dataset site --count 20 --jobs 2 --seed 1000
 

@@ -11,14 +11,21 @@ from engine.jobs.kit import check_number, option
 
 Names = tuple[str, ...]
 YOLO_FORMATS: Names = ("yolo", "yolo-obb", "yolo-seg", "yolo-pose")
-FORMATS: Names = (
-    *YOLO_FORMATS,
-    *("coco", "piles", "voc", "kitti", "hdf5", "webdataset", "masks", "depth", "normals"),
-)
+FORMATS: Names = (*YOLO_FORMATS, "coco", "piles", "webdataset", "masks", "depth")
 """Each has a writer in labels/writers/."""
+GONE_FORMATS = frozenset({"voc", "kitti", "hdf5", "normals"})
+"""Earlier versions wrote these, into folders of these names."""
 TILE_OPTIONS = ("overlap", "tile_min_area", "tile_quality")
 MIN_TILE_PX = 64
 MAX_OVERLAP = 0.9  # above it a picture gives a hundred times its own pixels
+
+
+def gone(option: str) -> str:
+    """The line about a format that is no longer written."""
+    return (
+        f"{option}: is no longer written; --write coco,masks,depth, and convert these with supervision or datumaro: "
+        "docs/dataset.md, Other formats"
+    )
 
 
 def parse_names(text: str) -> Names:
@@ -58,6 +65,9 @@ class LabelOptions:
         `own`: classes of the user's own models.
         """
         _check_names("--classes", self.class_names, dict.fromkeys((*CATEGORIES, *own)))
+        for name in self.formats:
+            if name in GONE_FORMATS:
+                raise UsageError(gone(f"--write {name}"))
         _check_names("--write", self.formats, FORMATS)
         check_number("--min-visible", self.min_visible, 0, 1)
         check_number("--overlap", self.overlap, 0, MAX_OVERLAP)

@@ -22,14 +22,13 @@ USED_SHARE = 0.9  # of the available memory
 RASTER_S, RASTER_PIXEL_S = 0.5, 0.35e-6
 RECIPE_2_S, RECIPE_2_PIXEL_S = 0.45, 0.43e-6
 CYCLES_S, CYCLES_SAMPLE_S = 6.0, 1.0e-6
-START_S = 4.0  # imports, the first process of each job, preview and figures: 3 to 5 s
+START_S = 4.0  # imports, the first process of each job, figures: 3 to 5 s
 
 # Bytes on the disk. PNG: 1.75 a pixel at 640x640, 1.63 at 5280x3956, noise included; JPEG of recipe 2: 0.45 to 0.6.
-# HDF5: 3.8 and 3.5. The frozen scene of recipe 2: 110 kB on average for a window, 800 kB for 340 piles. Tiles: the
-# pixels of the overlap again. Normals, depth and masks: 0.53, 0.13 and 0.02 a pixel at both sizes. Shards: all but HDF5
-# and scenes once more.
-PNG_PIXEL_BYTES, JPEG_PIXEL_BYTES, HDF5_PIXEL_BYTES = 1.7, 0.6, 3.7
-FORMAT_PIXEL_BYTES = {"hdf5": HDF5_PIXEL_BYTES, "normals": 0.6, "depth": 0.15, "masks": 0.03}
+# The frozen scene of recipe 2: 110 kB on average for a window, 800 kB for 340 piles. Tiles: the pixels of the overlap
+# again. Depth and masks: 0.13 and 0.02 a pixel at both sizes. Shards: all but scenes once more.
+PNG_PIXEL_BYTES, JPEG_PIXEL_BYTES = 1.7, 0.6
+FORMAT_PIXEL_BYTES = {"depth": 0.15, "masks": 0.03}
 LABEL_BYTES, MANIFEST_BYTES, COCO_BYTES, SCENE_BYTES, WHOLE_SCENE_BYTES = 25_000, 5_000, 250_000, 110_000, 800_000
 CLEARLY = 0.5  # a run is refused if not even this share of the estimate is free: a scene without noise takes half
 
@@ -72,7 +71,7 @@ def _disk_bytes(task: PictureTask, pixels: int) -> float:
     labels, recipe_2 = task.labels, task.recipe_2
     if labels is None or recipe_2 is None:
         each_bytes = PNG_PIXEL_BYTES * pixels + LABEL_BYTES + MANIFEST_BYTES
-        return each_bytes + HDF5_PIXEL_BYTES * pixels * task.with_hdf5 + COCO_BYTES * task.with_coco
+        return each_bytes + COCO_BYTES * task.with_coco
     effects = parse_effects(recipe_2.sensor.camera_effects)
     pixel_bytes = _pixel_bytes(JPEG_PIXEL_BYTES if "jpeg" in effects else PNG_PIXEL_BYTES, task.formats)
     if labels.tiles is not None:
@@ -84,9 +83,8 @@ def _disk_bytes(task: PictureTask, pixels: int) -> float:
 
 def _pixel_bytes(picture: float, formats: tuple[str, ...]) -> float:
     """Bytes of a pixel of a picture and of its files in these formats."""
-    written = {name: FORMAT_PIXEL_BYTES.get(name, 0.0) for name in formats}
-    once = picture + sum(written.values())
-    return once + (once - written.get("hdf5", 0.0)) * ("webdataset" in written)
+    once = picture + sum(FORMAT_PIXEL_BYTES.get(name, 0.0) for name in formats)
+    return once * (1 + ("webdataset" in formats))
 
 
 def pixels_of(options: SceneOptions, recipe_2: Recipe2Options | None) -> int:

@@ -13,11 +13,10 @@ import numpy as np
 from engine.dataset.card import CardFacts, CardPicture, remove_card, write_card
 from engine.dataset.frozen_file import FrozenFile
 from engine.dataset.job import DatasetJob
-from engine.dataset.labels import Statistics, draw_preview, encode_png, measure, read_labels
+from engine.dataset.labels import Statistics, measure, read_labels
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.options import option_name
-from engine.dataset.replacing import replace_with
-from engine.dataset.running.folder import PREVIEW, DatasetFolder, folders_of, unwritable
+from engine.dataset.running.folder import PREVIEW, DatasetFolder, folders_of
 from engine.dataset.running.manifest import MANIFEST
 from engine.dataset.running.whole_files import WholeFiles
 from engine.errors import SourceError
@@ -35,7 +34,7 @@ class FolderOutputs:
 
 
 def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> FolderOutputs:
-    """Write the files about the whole dataset, the preview and the figures. Raises OSError."""
+    """Write the files about the whole dataset, the card and the figures. Raises OSError."""
     finished = FolderOutputs()
     whole.write_last()
     if not folder.finished:
@@ -48,7 +47,7 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
         if subset and subset not in there:
             finished.notes.append(f"{subset}: no picture belongs to it yet; a larger --count adds some")
     if job.recipe == 2 and not job.labels.main_format:
-        return finished  # the preview and the figures are made from YOLO's files
+        return finished  # the figures are made from YOLO's files
     labels = job.task(0).label_options
     try:
         boxes = (
@@ -56,17 +55,10 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
             for index, _, label in folder.finished_pictures()
         )
         finished.statistics = figures_of(job, boxes)
-        sheet = encode_png(draw_preview(folder.finished_pictures(), labels.class_names))
         if job.recipe == 2:
             finished.outputs += write_folder_card(folder, job)
     except SourceError as error:  # a file in the folder was edited
-        finished.notes.append(f"{error}; no {PREVIEW}, no figures")
-        return finished
-    try:
-        replace_with(folder.path / PREVIEW, lambda path: path.write_bytes(sheet))
-        finished.outputs.append(PREVIEW)
-    except PermissionError as error:  # on Windows: a program has it open
-        finished.notes.append(str(unwritable(folder.path / PREVIEW, error)))
+        finished.notes.append(f"{error}; no figures")
     return finished
 
 
@@ -81,7 +73,7 @@ def figures_of(job: DatasetJob, boxes: Iterator[tuple[int, np.ndarray]]) -> Stat
 
 
 def remove_outputs(folder: DatasetFolder) -> None:
-    """Remove preview and card, which show pictures that are about to be removed. Raises OSError."""
+    """Remove the card, and the preview of earlier versions: their pictures are about to be removed. Raises OSError."""
     with suppress(PermissionError):  # on Windows: a program has it open
         remove_card(folder.path)
         remove_file(folder.path / PREVIEW, missing_ok=True)
@@ -127,7 +119,8 @@ def given_options(job: DatasetJob) -> dict[str, str]:
             given |= _named(name, value)
     if job.split is not None:
         given["--split"] = job.split.text
-    given |= {option_name(name): "" for name in ("save_coco", "save_hdf5") if getattr(job, name)}
+    if job.save_coco:
+        given["--save-coco"] = ""
     for part in parts:
         for each in fields(part):
             value = getattr(part, each.name)

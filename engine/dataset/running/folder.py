@@ -1,8 +1,8 @@
 """The output folder of a dataset. Locked by one run at a time; never contains a picture without its label.
 
-images/000000.png  labels/000000.txt  annotations/000000.json (part of the COCO file)  hdf5/000000.hdf5
+images/000000.png  labels/000000.txt  annotations/000000.json (part of the COCO file)
 scenes/000000.json  README.md  card/  tiles/  and folders and files of further formats (recipe 2; labels/writers/)
-image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json  preview.png
+image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json
 .work/ (the lock and unfinished pictures; nothing that a copy of the folder needs)
 
 With --split each folder has subfolders: images/train/000000.png, and there is one COCO file per subset.
@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.dataset.labels.options import FORMATS
+from engine.dataset.labels.options import FORMATS, GONE_FORMATS
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.options import option_name
 from engine.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_line, read_manifest
@@ -36,10 +36,11 @@ from engine.system.package_version import package_version
 from engine.system.work_folder import LOCK, WorkFolder
 
 WORK = ".work"
-YAML_FILE, PREVIEW = "dataset.yaml", "preview.png"
-IMAGES, LABELS, PARTS, ARRAYS = "images", "labels", "annotations", "hdf5"
+YAML_FILE = "dataset.yaml"
+PREVIEW = "preview.png"  # of earlier versions
+IMAGES, LABELS, PARTS = "images", "labels", "annotations"
 SCENES, TILES = "scenes", "tiles"
-FOLDERS = (IMAGES, LABELS, PARTS, ARRAYS, SCENES)
+FOLDERS = (IMAGES, LABELS, PARTS, SCENES)
 MAX_NAMED = 4
 POLL_INTERVAL_S = 0.02
 # 000005.png, and 000005_1_2.png for a part of picture 5. Anything else is the user's and is never removed.
@@ -153,7 +154,7 @@ class DatasetFolder:
         if task.labels is not None:
             lost = [name for name in FORMATS if name not in task.formats and had & folders_of(task, (name,))]
             return replace(task, labels=replace(task.labels, write=(*task.labels.formats, *lost))) if lost else task
-        return replace(task, with_coco=task.with_coco or PARTS in had, with_hdf5=task.with_hdf5 or ARRAYS in had)
+        return replace(task, with_coco=task.with_coco or PARTS in had)
 
     def staging(self, task: PictureTask) -> Path:
         """Make a new folder for one attempt: an earlier attempt's process may still be running. Raises OSError."""
@@ -178,6 +179,9 @@ class DatasetFolder:
             target = self.path / path
             target.parent.mkdir(parents=True, exist_ok=True)
             move_into_place(staged / path, target)
+        if self._is_done(task.index):
+            for path in set(self.manifest.places[task.index].paths(task.index)) - set(made.sha256):
+                remove_file(self.path / path, missing_ok=True)  # of a format that is gone
         shutil.rmtree(staged, ignore_errors=True)
         told = {name: getattr(made, name) for name in ("sha256", "bytes", "piles", "labelled", "drawn")}
         told |= {"engine": made.renderer, "seconds": round(seconds, 3), "attempts": attempts, "reason": reason}
@@ -367,7 +371,7 @@ def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> fro
 
 def optional_folders(task: PictureTask) -> frozenset[str]:
     """Folders whose files may be removed from a finished dataset: those of formats that the run does not need."""
-    return folders_of(task, FORMATS) - {LABELS}
+    return (folders_of(task, FORMATS) | GONE_FORMATS) - {LABELS}
 
 
 def unwritable(path: Path, error: OSError) -> SinkError:

@@ -23,7 +23,7 @@ from engine.errors import ChildError
 from engine.jobs.kit import Actor, ActorPool, ActorShare, LoadedModel, WorkPiece, share_of
 from engine.system.atomic_file import remove_file
 
-PIXEL_BYTES, ARRAYS_PIXEL_BYTES = 3, 9  # upper bound of a picture's files
+PIXEL_BYTES = 3  # upper bound of a picture's files
 CORES_A_PICTURE = 2  # one CPU renderer uses them all; more pictures in parallel would only need more memory
 
 
@@ -94,12 +94,11 @@ class ClusterRunner:
         """UsageError, ModelError or ChildError, in one line, if there is no such cluster or nothing is free on it."""
         self._folder, self._retries = folder, job.retries
         width, height = job.picture_px
-        has_arrays = "hdf5" in job.task(job.indices[0]).formats
         self._pool = ActorPool(
             "auto" if job.cluster is None else job.cluster,
             partial(_share_for, job.jobs),
             lambda share: partial(PictureMaker, timeout_s, share.threads or 1),
-            piece_bytes=width * height * (PIXEL_BYTES + ARRAYS_PIXEL_BYTES * has_arrays),
+            piece_bytes=width * height * PIXEL_BYTES,
             is_ordered=False,
         )
         self.jobs = len(self._pool.actors)

@@ -1,7 +1,7 @@
 """`--image-index`: makes one picture in this process.
 
 Several such processes may share a folder: each locks it only while it plans, and while it commits its files and writes
-those about the whole dataset, which takes the longer the more pictures there are. They do not write the preview and the
+those about the whole dataset, which takes the longer the more pictures there are. They do not write the card and the
 figures; a run of the whole dataset does.
 """
 

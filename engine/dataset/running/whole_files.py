@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.dataset.job import DatasetJob
-from engine.dataset.labels.options import FORMATS, MIN_TILE_PX, YOLO_FORMATS, LabelOptions
+from engine.dataset.labels.options import FORMATS, GONE_FORMATS, MIN_TILE_PX, YOLO_FORMATS, LabelOptions
 from engine.dataset.labels.source import DatasetContents, FinishedPicture
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.labels.writers.protocol import LabelWriter
@@ -88,7 +88,7 @@ class WholeFiles:
         asked = self._task.formats
         # Files of formats that the run does not ask for may have been removed; a single picture checks none.
         others = (name for name in FORMATS if self._is_single or name not in asked)
-        unsure = frozenset(folder for name in others for folder in folders_of(self._task, (name,)))
+        unsure = GONE_FORMATS.union(*(folders_of(self._task, (name,)) for name in others))
         pictures = [
             FinishedPicture(index=index, subset=subset, paths=paths)
             for index, subset, paths in self._folder.finished_files(unsure)

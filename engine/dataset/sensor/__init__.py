@@ -7,6 +7,6 @@ developing.py  haze, exposure, blur, vignette, noise, white balance, tone, sharp
 jpeg.py        the file with its EXIF and XMP
 """
 
-from engine.dataset.sensor.photograph import Photograph, photograph, to_picture, to_pinhole, warm_up
+from engine.dataset.sensor.photograph import Photograph, photograph, to_picture, warm_up
 
-__all__ = ["Photograph", "photograph", "to_picture", "to_pinhole", "warm_up"]
+__all__ = ["Photograph", "photograph", "to_picture", "warm_up"]

@@ -19,6 +19,7 @@ from engine.dataset.scene.camera import SiteCamera
 
 MIN_K2_SHARE = -0.4  # k2 r^4 by k1 r^2 in the corner; -0.33 in the DewarpData of a Phantom 4 RTK
 DEGREE, SAMPLES = 9, 256  # of the polynomial that inverts the lens
+ROWS_AT_ONCE = 256
 CUBIC_PX = 3  # pixels that a cubic interpolation needs on each side, and one for aberration
 
 
@@ -117,9 +118,6 @@ def lens_of(camera: SiteCamera, distortion: float, aberration_px: float, k2_shar
         k2=k1 * k2_share / corner**2,
         red=1 + aberration_px / (corner * camera.focal_px),
     )
-
-
-ROWS_AT_ONCE = 256
 
 
 def move(found: Rendered, lens: Lens, left_px: int, top_px: int) -> Rendered:

@@ -15,6 +15,8 @@ from engine.dataset.sensor.effects import SensorOptions, draw_effects, seed_of_c
 from engine.dataset.sensor.jpeg import code, encode_jpeg
 from engine.dataset.sensor.lens import MIN_K2_SHARE, Lens, lens_of, move
 
+WARM_UP_PX = 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Photograph:
@@ -58,14 +60,7 @@ def to_picture(scene: SiteScene, effects: dict[str, Any], pixels: np.ndarray) ->
     """Move (n, 2) pixels of the pinhole camera to the pixels of the photograph where the lens puts them."""
     if "lens" not in effects:
         return pixels
-    return _lens_from(scene.camera, effects["lens"]).forward(pixels)
-
-
-def to_pinhole(scene: SiteScene, effects: dict[str, Any], pixels: np.ndarray) -> np.ndarray:
-    """Move (n, 2) pixels of the photograph to pixels of the pinhole camera: the inverse of `to_picture`."""
-    if "lens" not in effects:
-        return pixels
-    return _lens_from(scene.camera, effects["lens"]).backward(pixels)
+    return lens_from(scene.camera, effects["lens"]).forward(pixels)
 
 
 def _through(lens: Lens, scene: SiteScene, render: Callable[[SiteScene], Rendered]) -> Rendered:
@@ -77,7 +72,8 @@ def _through(lens: Lens, scene: SiteScene, render: Callable[[SiteScene], Rendere
     return move(render(replace(scene, camera=wide)), lens, left, top)
 
 
-def _lens_from(camera: SiteCamera, told: dict[str, Any]) -> Lens:
+def lens_from(camera: SiteCamera, told: dict[str, Any]) -> Lens:
+    """The lens that the manifest tells, for the window of this camera."""
     return Lens(
         width_px=camera.width_px,
         height_px=camera.height_px,
@@ -86,9 +82,6 @@ def _lens_from(camera: SiteCamera, told: dict[str, Any]) -> Lens:
         k1=told["k1"],
         k2=told["k2"],
     )
-
-
-SIDE_PX = 16
 
 
 def warm_up() -> None:
@@ -108,8 +101,8 @@ def warm_up() -> None:
 
 
 def _take() -> None:
-    camera = SiteCamera(width_px=SIDE_PX, height_px=SIDE_PX)
-    shape = (SIDE_PX, SIDE_PX)
+    camera = SiteCamera(width_px=WARM_UP_PX, height_px=WARM_UP_PX)
+    shape = (WARM_UP_PX, WARM_UP_PX)
     blank = Rendered(
         colors=np.zeros((*shape, 3), np.uint8),
         instances=np.zeros(shape, np.uint16),

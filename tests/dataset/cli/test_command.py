@@ -30,7 +30,7 @@ def test_options_of_the_original_script_are_accepted_in_its_spelling(say: Callab
         ("--num_rows 5 --piles_per_row 7 --row_spacing 3.5", 35),
     ]:
         ground = "--terrain_size 200 --num_terraces 8 --terrace_height 2 --geological_preset loess"
-        further = f"--recipe 1 {SIZE} --num_bags 3 --num_machinery 2 --save_coco --save_hdf5 --json"
+        further = f"--recipe 1 {SIZE} --num_bags 3 --num_machinery 2 --save_coco --json"
         arguments = f"--image_index 2 --seed 1000 {layout} {ground} {further}".split()
         out = tmp_path / str(piles)
         code, told, err = say("dataset", str(out), *arguments, *RASTER)
@@ -39,7 +39,7 @@ def test_options_of_the_original_script_are_accepted_in_its_spelling(say: Callab
         line = json.loads((out / "manifest.jsonl").read_text())
         assert (line["index"], line["seed"], line["piles"]) == (2, 1002, piles), layout
         assert (line["options"]["geological_preset"], line["options"]["num_terraces"]) == ("loess", 8), layout
-        assert (out / "hdf5/000002.hdf5").exists(), layout
+        assert (out / "annotations/000002.json").exists(), layout
 
 
 def test_an_option_without_effect_or_out_of_range_is_an_error_of_one_line(say: Any, tmp_path: Path) -> None:
@@ -49,6 +49,11 @@ def test_an_option_without_effect_or_out_of_range_is_an_error_of_one_line(say: A
         ("--jobs 0 --engine raster", "--jobs: 0 is not 1 to 1024"),
         ("--num-rows 500 --no-use-clusters --engine raster", "--num-rows 500"),
         ("--seed -3 --engine raster", "--seed: -3 is not 0 or more"),
+        (
+            "--write yolo,kitti --engine raster",
+            "--write kitti: is no longer written; --write coco,masks,depth, and",
+        ),
+        ("--recipe 1 --save_hdf5 --engine raster", "--save-hdf5: is no longer written; --write coco,masks,depth, and"),
         ("--engine cycles --blender nowhere/blender", "--blender: nowhere/blender is missing"),
         ("--engine cycles --noise-threshold 7 --blender nowhere", "--blender: nowhere is missing"),
     ]:
@@ -85,7 +90,7 @@ def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(tmp_p
     assert "finishing the pictures in progress; Ctrl-C again stops at once\n" in err
     assert f"interrupted with {3 - made} pictures left; run the same command again to continue\n" in err
     assert f"pictures    {made} made, {3 - made} missing" in out
-    assert len(contents(tmp_path / "out")) == made * 2 + 2
+    assert len(contents(tmp_path / "out")) == made * 2 + 1
 
 
 def test_progress_shows_pictures_per_minute_and_the_time_left() -> None:

@@ -63,7 +63,7 @@ def test_a_picture_and_its_label_are_committed_together(folder: DatasetFolder) -
     commit(folder, 1)
     assert names(folder) == ["000001.png", "000001.txt"]
     assert [index for index, _, _ in folder.finished_pictures()] == [1]
-    plan = folder.plan(range(1, 2), lambda index: replace(task(index), with_hdf5=True), is_resuming=True)
+    plan = folder.plan(range(1, 2), lambda index: replace(task(index), with_coco=True), is_resuming=True)
     assert (plan.finished, plan.missing) == ({1}, (1,))
     folder.prepare(plan)
     assert names(folder) == ["000001.png", "000001.txt"], "a complete pair stays until it is replaced"

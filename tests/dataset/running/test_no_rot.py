@@ -1,5 +1,6 @@
 """Finished datasets stay what they are: every file is verified, COCO is right at any moment, copies lose nothing."""
 
+import hashlib
 import io
 import json
 import shutil
@@ -11,6 +12,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from engine.dataset import make_dataset
+from engine.dataset.checking import check_folders
 from engine.dataset.labels.writers.coco import read_part
 from engine.dataset.running.folder import DatasetFolder
 from engine.dataset.running.report import DatasetProgress
@@ -20,7 +22,7 @@ from engine.errors import UsageError
 from tests.dataset.running.small_runs import contents, flip, small_job
 
 pytestmark = pytest.mark.usefixtures("warm_processes")
-ALL: dict[str, Any] = {"save_coco": True, "save_hdf5": True, "split": parse_split("50/50")}
+ALL: dict[str, Any] = {"save_coco": True, "split": parse_split("50/50")}
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +58,40 @@ def test_a_flipped_byte_is_found_and_mended_although_the_run_asks_for_neither_th
 ) -> None:
     """Files that the user deleted are made again, too, but no arrays that nobody asks for."""
     (copy / "labels/train/000000.txt").unlink()
-    damaged = ("hdf5/val/000001.hdf5", "images/train/000002.png")
+    damaged = ("annotations/val/000001.json", "images/train/000002.png")
     for path in damaged:
         flip(copy / path)
     report = make_dataset(small_job(copy, 1, jobs=1, split=ALL["split"]))
     assert f"{copy}: damaged, and drawn again: {', '.join(damaged)}" in report.notes
     assert (report.made, report.missing) == (3, 0) and report.statistics is not None
     assert contents(copy) == contents(whole)
-    shutil.rmtree(copy / "hdf5/val")
+    shutil.rmtree(copy / "annotations/val")
     assert make_dataset(small_job(copy, 3, split=ALL["split"])).kept == 3
-    assert {path: made for path, made in contents(whole).items() if "hdf5/val" not in path} == contents(copy)
+    lacking = {"annotations/val/000001.json", "coco_annotations_val.json"}
+    assert {path: made for path, made in contents(copy).items() if path not in lacking} == {
+        path: made for path, made in contents(whole).items() if path not in lacking
+    }
+
+
+def test_files_of_formats_that_are_gone_are_kept_and_may_be_removed(copy: Path) -> None:
+    """Earlier versions wrote voc/, kitti/, hdf5/ and normals/."""
+    paths = ("voc/train/000000.xml", "voc/val/000001.xml", "voc/train/000002.xml")
+    lines = [json.loads(line) for line in (copy / "manifest.jsonl").read_text().splitlines()]
+    for line, path in zip(sorted(lines, key=lambda line: line["index"]), paths, strict=True):
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        (copy / path).write_text("<annotation/>")
+        sha256 = {path: hashlib.sha256(b"<annotation/>").hexdigest()}
+        line["sha256"], line["bytes"] = sha256 | line["sha256"], {path: 13} | line["bytes"]
+    (copy / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert make_dataset(small_job(copy, 3, **ALL)).kept == 3
+    assert all((copy / path).exists() for path in paths)
+    (copy / paths[0]).unlink()
+    assert make_dataset(small_job(copy, 3, **ALL)).kept == 3
+    flip(copy / "images/val/000001.png")
+    assert make_dataset(small_job(copy, 3, **ALL)).made == 1
+    assert not (copy / paths[1]).exists() and (copy / paths[2]).exists()
+    problems = [(problem.kind, problem.text) for problem in check_folders([copy]).problems]
+    assert ("disagree", "YOLO and VOC disagree: 7 and 0 boxes") in problems, "a check reads them"
 
 
 def test_a_damaged_picture_that_cannot_be_drawn_again_fails_the_run_and_leaves_the_figures(

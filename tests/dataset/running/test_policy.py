@@ -47,9 +47,9 @@ def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
     assert not hundred.is_clearly_too_large(2 * GB) and hundred.is_clearly_too_large(1 * GB)
     windows = replace(full, recipe_2=Recipe2Options(camera=CameraOptions(view=(640, 640))))
     assert estimate(windows, 100, jobs=2, cores=2).disk_bytes < hundred.disk_bytes / 20
-    cycles = replace(full, drawing=RenderSettings(engine="cycles", max_samples=50), with_hdf5=True)
+    cycles = replace(full, drawing=RenderSettings(engine="cycles", max_samples=50))
     assert (
-        estimate(cycles, 20, jobs=1, cores=2).line(35 * MB) == "about 5.8 hours and 2.3 GB for 20 pictures; 35 MB free"
+        estimate(cycles, 20, jobs=1, cores=2).line(35 * MB) == "about 5.8 hours and 711 MB for 20 pictures; 35 MB free"
     )
 
 
@@ -60,14 +60,14 @@ def test_a_window_takes_the_time_memory_and_disk_of_its_own_pixels() -> None:
     )
     told = estimate(tile, 1000, jobs=2, cores=2).line(120 * GB)
     assert told == "about 5.3 minutes and 386 MB for 1000 pictures; 120 GB free"
-    formats = ("yolo", "hdf5", "masks", "depth", "normals", "webdataset")
-    for view, measured_mb in (((640, 640), 20.4), (None, 123.9)):  # 8 windows; 1 whole picture
+    formats = ("yolo", "masks", "depth", "webdataset")
+    for view, measured_mb in (((640, 640), 5.0), (None, 31.0)):  # 8 windows; 1 whole picture
         pictures = 8 if view else 1
         written = replace(
             tile, recipe_2=Recipe2Options(camera=CameraOptions(view=view)), labels=LabelOptions(write=formats)
         )
         expected_mb = estimate(written, pictures, jobs=1, cores=1).disk_bytes / MB
-        assert measured_mb < expected_mb < 1.25 * measured_mb
+        assert measured_mb < expected_mb < 1.4 * measured_mb
     whole = replace(tile, recipe_2=Recipe2Options())
     assert estimate(whole, 8, jobs=2, cores=2).seconds > 8 * estimate(tile, 8, jobs=2, cores=2).seconds / 2
     assert (

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import h5py
 import numpy as np
 import psutil
 import pytest
@@ -43,7 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Reference: three pictures made by two jobs at once, with all kinds of files."""
     folder = tmp_path_factory.mktemp("whole") / "out"
     seen: list[DatasetProgress] = []
-    report = make_dataset(small_job(folder, 3, save_coco=True, save_hdf5=True), tell=seen.append)
+    report = make_dataset(small_job(folder, 3, save_coco=True), tell=seen.append)
     assert (report.made, report.kept, report.failed, report.missing) == (3, 0, (), 0)
     assert max(progress.at_work for progress in seen) == 2
     return folder
@@ -89,10 +88,10 @@ def struck(picture: str, blow: Callable[[psutil.Process], object], *, times: int
 def test_a_run_writes_files_for_trainers_and_for_people(whole: Path) -> None:
     names = [f"{index:06d}" for index in range(3)]
     found = sorted(path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file())
-    patterns = ("images/{}.png", "labels/{}.txt", "annotations/{}.json", "hdf5/{}.hdf5", "image_{}.log")
+    patterns = ("images/{}.png", "labels/{}.txt", "annotations/{}.json", "image_{}.log")
     assert found == sorted(
         [
-            *("manifest.jsonl", "dataset.yaml", "coco_annotations.json", "preview.png"),
+            *("manifest.jsonl", "dataset.yaml", "coco_annotations.json"),
             *(pattern.format(name) for pattern in patterns for name in names),
         ]
     )
@@ -124,9 +123,6 @@ def test_the_libraries_of_detectors_read_the_labels(whole: Path) -> None:
         known = [annotation["bbox"] for annotation in coco.loadAnns(coco.getAnnIds([index]))]
         assert len(verified(text, "yolo", 1)) == len(known) > 0
         assert np.abs(np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]) - known).max() < 0.01
-    with h5py.File(whole / "hdf5/000000.hdf5") as file:
-        assert len(np.unique(file["instance_segmaps"])) - 1 == len(coco.getAnnIds([0]))
-        assert (file["colors"][()] == cv2.imread(str(whole / "images/000000.png"))[..., ::-1]).all()
 
 
 def test_a_grown_run_without_the_option_says_what_its_coco_file_lacks(whole: Path, tmp_path: Path) -> None:
@@ -170,7 +166,7 @@ def test_a_truncated_manifest_and_a_damaged_part_are_repaired_to_the_same_bytes(
     first, second, third = manifest.read_bytes().splitlines(keepends=True)
     manifest.write_bytes(first + second + third[: len(third) // 2])  # the length of lines depends on random values
     (folder / "annotations/000001.json").write_text('{"image": {"id": 1')
-    report = make_dataset(small_job(folder, 3, jobs=1, save_coco=True, save_hdf5=True))
+    report = make_dataset(small_job(folder, 3, jobs=1, save_coco=True))
     assert (report.kept, report.made, report.missing) == (1, 2, 0)
     assert report.notes == (
         f"{manifest}: 1 line(s) truncated or unreadable, ignored; pictures without a line are made again",
@@ -181,7 +177,7 @@ def test_a_truncated_manifest_and_a_damaged_part_are_repaired_to_the_same_bytes(
 
 @only_soak
 def test_one_job_and_a_grown_run_make_the_same_bytes(whole: Path, make: Make) -> None:
-    grown: dict[str, Any] = {"jobs": 1, "save_coco": True, "save_hdf5": True}
+    grown: dict[str, Any] = {"jobs": 1, "save_coco": True}
     first = make(count=2, **grown)
     second = make(count=3, **grown)
     assert (first.made, second.kept, second.made) == (2, 2, 1)
@@ -255,13 +251,13 @@ def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_resumes(mak
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
     try:
-        report = make(count=2, jobs=1, save_hdf5=True)  # HDF5 2.0 would crash if it wrote the file
+        report = make(count=2, jobs=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert (report.made, len(report.failed), report.missing, report.retried) == (0, 1, 2, 0)
     assert "File too large" in report.failed[0].reason
     assert any("no more pictures were started; run the same command to continue" in note for note in report.notes)
-    again = make(count=2, jobs=1, save_hdf5=True)
+    again = make(count=2, jobs=1)
     assert (again.made, again.missing) == (2, 0), "the one that failed and the one that was not started"
 
 
@@ -284,7 +280,6 @@ def test_a_stopped_run_finishes_the_pictures_at_work_and_another_run_is_refused_
     report = make(count=5, jobs=1, seed=2**64, tell=tell, is_stopped=stop.is_set)
     assert (report.made, report.is_interrupted, report.missing) == (1, True, 4)
     assert seen[-1].is_finishing
-    assert (Path(report.folder) / "preview.png").exists()
     line = json.loads((Path(report.folder) / "manifest.jsonl").read_text())
     assert line["seed"] == 2**64
     assert refused == [f"{tmp_path / 'out'}: another run is at work on it"]
@@ -311,7 +306,7 @@ def test_impossible_jobs_are_refused_before_the_folder_is_touched(tmp_path: Path
 def test_no_process_outlives_a_run_that_is_killed_and_a_resumed_one_makes_the_same_bytes(
     whole: Path, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
-    run = started("small_job", tmp_path / "out", 3, save_coco=True, save_hdf5=True)
+    run = started("small_job", tmp_path / "out", 3, save_coco=True)
 
     def at_work() -> list[psutil.Process]:
         """Processes that watch their parent already; stops them if a stopped one must end too."""
@@ -332,12 +327,12 @@ def test_no_process_outlives_a_run_that_is_killed_and_a_resumed_one_makes_the_sa
     wait_for(lambda: not any(each.is_running() for each in family), "the end of its processes")
     labels = {path.stem for path in tmp_path.glob("out/labels/*.txt")}
     assert {path.stem for path in tmp_path.glob("out/images/*.png")} <= labels
-    assert make_dataset(small_job(tmp_path / "out", 3, save_coco=True, save_hdf5=True)).missing == 0
+    assert make_dataset(small_job(tmp_path / "out", 3, save_coco=True)).missing == 0
     assert contents(tmp_path / "out") == contents(whole)
 
 
 @only_soak
 def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     """There is never a picture without its label."""
-    assert_survives_kills("small_job", tmp_path / "out", 3, kills=20, save_coco=True, save_hdf5=True)
+    assert_survives_kills("small_job", tmp_path / "out", 3, kills=20, save_coco=True)
     assert contents(tmp_path / "out") == contents(whole)

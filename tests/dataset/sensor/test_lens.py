@@ -7,8 +7,9 @@ import pytest
 from engine.dataset.rendered import Rendered
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
-from engine.dataset.sensor import to_picture, to_pinhole
+from engine.dataset.sensor import to_picture
 from engine.dataset.sensor.lens import lens_of
+from engine.dataset.sensor.photograph import lens_from
 from tests.dataset.sensor.cards import CAMERA, card, scene_with, squares, taken
 from tests.support.long_form import only_soak
 
@@ -37,7 +38,7 @@ def test_the_lens_is_that_of_opencv(camera: SiteCamera, distortion: float) -> No
     assert np.abs(ours - theirs).max() < 1e-6
     assert np.abs(ours - pinhole).max() > 0.5
     back = cv2.undistortPoints(ours[:, None], matrix, factors, P=matrix)[:, 0]
-    assert np.abs(to_pinhole(scene_with(camera), effects, ours) - pinhole).max() < 2e-3
+    assert np.abs(lens_from(camera, told).backward(ours) - pinhole).max() < 2e-3
     assert np.abs(back - pinhole).max() < (2e-3 if abs(distortion) <= 1 else 0.5)  # it iterates five times only
 
 
@@ -99,7 +100,7 @@ def test_every_pixel_comes_from_a_place_that_was_drawn(camera: SiteCamera, effec
 
     photo = taken(columns_and_rows, effects, camera=camera)
     x, y = np.meshgrid(np.arange(camera.width_px) + 0.5, np.arange(camera.height_px) + 0.5)
-    source = to_pinhole(scene_with(camera), photo.effects, np.stack([x.ravel(), y.ravel()], axis=1))
+    source = lens_from(camera, photo.effects["lens"]).backward(np.stack([x.ravel(), y.ravel()], axis=1))
     shift = np.array([camera.left_px - drawn[0].left_px, camera.top_px - drawn[0].top_px])
     found = np.stack([photo.rendered.instances.ravel(), photo.rendered.depth_m.ravel()], axis=1) + 0.5
     assert np.abs(source + shift - found).max() < 0.5 + 1 / 32

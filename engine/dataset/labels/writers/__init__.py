@@ -3,10 +3,7 @@
 yolo.py        detection boxes, rotated boxes, polygons, head points; dataset.yaml
 coco.py        COCO JSON with masks, head points and everything known about a thing
 piles.py       one line of JSON per pile and picture
-voc.py         Pascal VOC XML
-kitti.py       KITTI object labels and calibration
-hdf5.py        colours, depth, instances, classes and head points in one file
-pixels.py      instances, classes, depth and directions of surfaces as PNG
+pixels.py      instances, classes and depth as PNG
 webdataset.py  tar shards, made from the files of finished pictures
 tiles.py       every picture again in tiles, a dataset of its own
 """
@@ -18,8 +15,8 @@ from engine.dataset.labels.writers.protocol import LabelWriter
 
 _HOMES = {
     **dict.fromkeys(("yolo", "yolo-obb", "yolo-seg", "yolo-pose"), "yolo"),
-    **dict.fromkeys(("masks", "depth", "normals"), "pixels"),
-    **{name: name for name in ("coco", "piles", "voc", "kitti", "hdf5", "webdataset", "tiles")},
+    **dict.fromkeys(("masks", "depth"), "pixels"),
+    **{name: name for name in ("coco", "piles", "webdataset", "tiles")},
 }
 """Module of each format. It has `writer_of(name)`, and is imported on first use."""
 

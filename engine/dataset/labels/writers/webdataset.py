@@ -8,14 +8,14 @@ Shards are made from the files of finished pictures, with one file in memory at 
 Their numbers have no gaps, as `train-{000000..000007}.tar` expects. A run that goes on rewrites only those whose
 pictures changed, which is the last one as a rule. Each is written beside its place and renamed when it is complete:
 every shard that is there can be read, also after an interruption. Names, order and bytes depend only on the pictures:
-times and owners are zero.
+the library's writer gets times of zero, no owners, and each field in its place.
 """
 
 import hashlib
 import json
-import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -25,8 +25,9 @@ from engine.dataset.labels.source import DatasetContents, FinishedPicture, Label
 from engine.dataset.labels.writers.protocol import LabelWriter
 from engine.dataset.replacing import replace_with
 from engine.dataset.task import PictureTask
-from engine.errors import SourceError
+from engine.errors import SourceError, UsageError
 from engine.system.atomic_file import remove_file, write_atomic
+from engine.system.installing import install_line
 from engine.system.small_file import MAX_JSON_BYTES, open_regular, read_small
 
 FOLDER, INDEX = "webdataset", "webdataset/index.json"
@@ -36,7 +37,6 @@ FIELDS = {
     "masks/instances": "instances.png",
     "masks/classes": "classes.png",
     "depth": "depth.png",
-    "normals": "normals.png",
     "labels": "txt",
 }
 """Field for the files of these folders, beside the picture and its JSON."""
@@ -56,6 +56,10 @@ class ShardSample:
 
 class ShardWriter(LabelWriter):
     name = FOLDER
+
+    def check(self) -> None:
+        if find_spec("webdataset") is None:
+            raise UsageError(f"--write webdataset needs webdataset; get it with: {install_line('[dataset]')}")
 
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return (task.path(f"{FOLDER}/samples", ".json"),)
@@ -119,12 +123,17 @@ def sample_values(record: PictureRecord) -> dict[str, Any]:
 
 def write_shard(samples: Iterable[ShardSample], path: Path) -> None:
     """Write a tar file and move it into place. Raises OSError; the old file stays then."""
+    from webdataset import TarWriter  # 2 to 7 s where torch is installed, which it loads
 
     def write(new: Path) -> None:
-        with tarfile.open(new, "w", format=tarfile.USTAR_FORMAT) as tar:
+        with (
+            new.open("wb") as stream,
+            TarWriter(stream, user="", group="", mode=0o644, mtime=0, encoder=False) as tar,
+        ):
             for sample in samples:
-                for field, file in sample.files:
-                    _add(tar, f"{sample.key}.{field}", file)
+                for field, file in sample.files:  # one at a time: it sorts the fields that it gets at once
+                    with open_regular(file) as content:
+                        tar.write({"__key__": sample.key, field: content.read()})
 
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_with(path, write)
@@ -191,10 +200,3 @@ def _read_index(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return index if isinstance(index, dict) else {}
-
-
-def _add(tar: tarfile.TarFile, name: str, file: Path) -> None:
-    member = tarfile.TarInfo(name)  # time 0, owner 0
-    member.size = file.stat().st_size
-    with open_regular(file) as content:
-        tar.addfile(member, content)

@@ -234,10 +234,7 @@ def test_pycocotools_loads_the_file_of_recipe_1_and_finds_every_pile(tmp_path: P
         writer.finish(replace(contents, pictures=[finished[2], finished[2]]))
 
 
-@pytest.mark.parametrize(("name", "package"), [("coco", "pycocotools"), ("hdf5", "h5py")])
-def test_without_its_package_a_format_says_how_to_install_it(
-    monkeypatch: pytest.MonkeyPatch, name: str, package: str
-) -> None:
-    monkeypatch.setitem(sys.modules, package, None)  # an import raises ImportError
+def test_without_its_package_a_format_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pycocotools", None)  # an import raises ImportError
     with pytest.raises(UsageError, match=r'pip install .*\[dataset\]"'):
-        writers_of([name])[0].check()
+        writers_of(["coco"])[0].check()

@@ -5,7 +5,6 @@ import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from engine.dataset.labels import find_instances
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import PictureRecord
 from engine.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
-from engine.dataset.labels.writers.kitti import kitti_calibration
 from engine.dataset.labels.writers.pixels import instance_mask
 from engine.dataset.labels.writers.tiles import (
     TileTask,
@@ -29,12 +27,13 @@ from engine.dataset.labels.writers.tiles import (
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.layout.recipe_1 import describe_recipe_1
 from engine.dataset.rendered import Rendered
+from engine.dataset.scene.camera import camera_values
 from engine.dataset.sensor import Photograph
 from engine.dataset.task import PictureTask
 from engine.errors import UsageError
 from tests.dataset.labels.small_records import CAMERA, HEIGHT_PX, WIDTH_PX, disc, record, site, thing
 
-OPTIONS = LabelOptions(write=("voc", "kitti", "masks"), tiles=64, overlap=0.25)
+OPTIONS = LabelOptions(write=("yolo", "coco", "masks"), tiles=64, overlap=0.25)
 WINDOWS = tile_windows(WIDTH_PX, HEIGHT_PX, 64, 0.25)
 EMPTY_SITE = describe_recipe_1(SceneOptions(num_rows=1, piles_per_row=1, num_bags=0, num_machinery=0), 0)
 
@@ -71,10 +70,10 @@ def test_every_tile_has_its_pixels_and_its_labels_in_every_format() -> None:
     files = TileWriter().files(what)
     paths = TileWriter().paths(what.task)
     assert tuple(files) == paths
-    for first in range(0, len(paths), 6):  # the picture comes after its labels
-        one = paths[first : first + 6]
+    for first in range(0, len(paths), 5):  # the picture comes after its labels
+        one = paths[first : first + 5]
         assert one[-1].startswith("tiles/images/") and len({Path(path).stem for path in one}) == 1
-    assert len(files) == len(WINDOWS) * 6
+    assert len(files) == len(WINDOWS) * 5
     for window in WINDOWS:
         name = f"val/000007_{window.row:02d}_{window.column:02d}"
         assert np.array_equal(
@@ -82,10 +81,13 @@ def test_every_tile_has_its_pixels_and_its_labels_in_every_format() -> None:
         )
         numbers = picture_of(files[f"tiles/masks/instances/{name}.png"])
         camera = CAMERA.window(window.left_px, window.top_px, 64, 64)
-        assert files[f"tiles/kitti/calib/{name}.txt"] == kitti_calibration(camera)
-        root = ElementTree.fromstring(files[f"tiles/voc/{name}.xml"])
-        assert root.findtext("filename") == f"{name.removeprefix('val/')}.png"
-        assert len(root.findall("object")) == len(np.unique(numbers[numbers > 0]))
+        part = json.loads(files[f"tiles/annotations/{name}.json"])
+        assert part["image"]["file_name"] == f"{name}.png"
+        assert part["image"]["camera"] | camera_values(camera) == part["image"]["camera"]
+        labelled = [each for each in part["annotations"] if not each["iscrowd"]]
+        assert (
+            len(labelled) == len(np.unique(numbers[numbers > 0])) == len(files[f"tiles/labels/{name}.txt"].splitlines())
+        )
 
 
 def test_the_scene_of_a_tile_is_that_of_its_picture() -> None:
@@ -104,7 +106,11 @@ def test_tiles_in_the_folder_are_counted_through_all_pictures(tmp_path: Path) ->
         f"images/val/000007_{window.row:02d}_{window.column:02d}.png" for window in WINDOWS
     ]
     contents = DatasetContents(folder=tmp_path, options=OPTIONS, subsets=("train", "val"), pictures=[picture])
-    assert TileWriter().finish(contents) == ("tiles/masks/README.txt",)
+    for tile, content in TileWriter().files(source()).items():
+        (tmp_path / tile).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / tile).write_bytes(content)
+    coco = tuple(f"tiles/coco_annotations_{subset}.json" for subset in ("train", "val"))
+    assert TileWriter().finish(contents) == ("tiles/dataset.yaml", *coco, "tiles/masks/README.txt")
     assert "1  pile" in (tmp_path / "tiles/masks/README.txt").read_text(encoding="utf-8")
 
 

@@ -5,9 +5,11 @@ import json
 import tarfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from webdataset import TarWriter, WebDataset
 
 from engine.dataset.labels import encode_png
 from engine.dataset.labels.options import LabelOptions
@@ -50,11 +52,10 @@ def two_pictures_per_shard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 def test_webdataset_reads_every_picture_with_its_labels(tmp_path: Path) -> None:
-    library = pytest.importorskip("webdataset")
     written = ShardWriter().finish(contents(tmp_path, 5))
     assert written == ("webdataset/index.json", *(f"webdataset/pictures-{number:06d}.tar" for number in range(3)))
     urls = str(tmp_path / "webdataset" / "pictures-{000000..000002}.tar")
-    read = list(library.WebDataset(urls, shardshuffle=False, empty_check=False).decode("rgb8"))
+    read = list(WebDataset(urls, shardshuffle=False, empty_check=False).decode("rgb8"))
     gc.collect()  # the library leaves its files open
     assert [one["__key__"] for one in read] == [f"{index:06d}" for index in range(5)]
     for index, one in enumerate(read):
@@ -93,6 +94,10 @@ def test_shards_have_the_same_bytes_and_those_of_removed_pictures_go(tmp_path: P
     ShardWriter().finish(what)
     made = [sorted((tmp_path / name / "webdataset").glob("*.*")) for name in "ab"]
     assert [path.read_bytes() for path in made[0]] == [path.read_bytes() for path in made[1]]
+    with tarfile.open(made[0][1]) as tar:
+        names = [f"{index:06d}.{field}" for index in (0, 1) for field in ("png", "json", "txt", "depth.png")]
+        assert tar.getnames() == names
+        assert {(each.mtime, each.uname, each.uid, each.mode) for each in tar} == {(0, "", 0, 0o644)}
     ShardWriter().finish(replace(what, pictures=what.pictures[:1]))
     assert [path.name for path in (tmp_path / "b" / "webdataset").glob("*.tar")] == ["pictures-000000.tar"]
 
@@ -119,19 +124,19 @@ def test_a_damaged_or_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_an_interruption_leaves_whole_shards_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    really_add = shards._add
+    really_write = TarWriter.write
 
-    def interrupted(tar: tarfile.TarFile, name: str, file: Path) -> None:
-        if name == "000003.png":
+    def interrupted(tar: TarWriter, sample: dict[str, Any]) -> None:
+        if sample["__key__"] == "000003" and "png" in sample:
             raise KeyboardInterrupt
-        really_add(tar, name, file)
+        really_write(tar, sample)
 
     what = contents(tmp_path, 4)
-    monkeypatch.setattr(shards, "_add", interrupted)
+    monkeypatch.setattr(TarWriter, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ShardWriter().finish(what)
     assert [path.name for path in (tmp_path / "webdataset").iterdir() if path.is_file()] == ["pictures-000000.tar"]
     assert keys(tmp_path / "webdataset" / "pictures-000000.tar") == ["000000", "000001"]
-    monkeypatch.setattr(shards, "_add", really_add)
+    monkeypatch.setattr(TarWriter, "write", really_write)
     ShardWriter().finish(what)
     assert keys(tmp_path / "webdataset" / "pictures-000001.tar") == ["000002", "000003"]
