@@ -72,10 +72,7 @@ def choose_drawing(
         if use_gpu and not gpus:
             raise UsageError(f"--use-gpu: Cycles has no GPU here, only the CPU ({found.path}); leave the option out")
     drawing = RenderSettings(
-        engine="cycles",
-        max_samples=settings.max_samples,
-        noise_threshold=settings.noise_threshold,
-        use_gpu=use_gpu,
+        engine="cycles", max_samples=settings.max_samples, noise_threshold=settings.noise_threshold, use_gpu=use_gpu
     )
     return ChosenEngine(drawing=drawing, blender=blender or "")
 

@@ -19,15 +19,11 @@ class SceneOptions:
     """Options of the scene and the picture's size, without those of rendering."""
 
     width: int = option(
-        5280,
-        "Width in pixels; of the sensor, if --view is given. Recipe 1 always shows 200 m.",
-        metavar="64..16384",
+        5280, "Width in pixels; of the sensor, if --view is given. Recipe 1 always shows 200 m.", metavar="64..16384"
     )
     height: int = option(3956, "Height in pixels, likewise.", metavar="64..16384")
     use_clusters: bool | None = option(
-        None,
-        "Piles in clusters, or in rows. (default: random)",
-        flags="--use-clusters/--no-use-clusters",
+        None, "Piles in clusters, or in rows. (default: random)", flags="--use-clusters/--no-use-clusters"
     )
     num_clusters: int | None = option(None, "Clusters of piles. (default: random, 1 to 5)", metavar="1..5")
     cluster_size: float | None = option(

@@ -128,9 +128,7 @@ def _found(name: str, present: set[str]) -> FoundPicture:
         if (twin := path.with_suffix(suffix).as_posix()) in present:
             labels.setdefault(form, twin)
     return FoundPicture(
-        name=name,
-        subset=next((SUBSETS[part] for part in path.parts[:-1] if part in SUBSETS), ""),
-        labels=labels,
+        name=name, subset=next((SUBSETS[part] for part in path.parts[:-1] if part in SUBSETS), ""), labels=labels
     )
 
 

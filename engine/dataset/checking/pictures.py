@@ -85,11 +85,7 @@ def read_picture(path: Path) -> PictureFacts | str:
         return f"is damaged ({error})"
     height, width = pixels.shape[:2]
     return PictureFacts(
-        width_px=width,
-        height_px=height,
-        sha256=sha256,
-        print_bits=_print_of(shrunk(pixels)),
-        look=look_of(pixels),
+        width_px=width, height_px=height, sha256=sha256, print_bits=_print_of(shrunk(pixels)), look=look_of(pixels)
     )
 
 

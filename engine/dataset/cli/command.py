@@ -70,8 +70,7 @@ def dataset(
         ),
     ] = None,
     blender: Annotated[
-        str | None,
-        typer.Option(metavar="PATH", help="Blender, or a Python with bpy. [MULTIVERSE_BLENDER]"),
+        str | None, typer.Option(metavar="PATH", help="Blender, or a Python with bpy. [MULTIVERSE_BLENDER]")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
     **options: Any,

@@ -98,11 +98,7 @@ def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, setting
 
 
 def _mesh_arrays(name: str, mesh: Mesh) -> dict[str, np.ndarray]:
-    return {
-        f"{name}_positions": mesh.positions,
-        f"{name}_normals": mesh.normals,
-        f"{name}_triangles": mesh.triangles,
-    }
+    return {f"{name}_positions": mesh.positions, f"{name}_normals": mesh.normals, f"{name}_triangles": mesh.triangles}
 
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:

@@ -11,11 +11,7 @@ from engine.dataset.geometry.ground import build_ground
 from engine.dataset.geometry.piles import build_piles
 from engine.dataset.scene.description import Asset, PlacedAsset, SiteScene
 
-SURFACES: dict[Finish, Surface] = {
-    "matt": Surface.MODEL,
-    "shiny": Surface.SHINY_MODEL,
-    "metal": Surface.METAL_MODEL,
-}
+SURFACES: dict[Finish, Surface] = {"matt": Surface.MODEL, "shiny": Surface.SHINY_MODEL, "metal": Surface.METAL_MODEL}
 
 
 def build_assets(placed: tuple[PlacedAsset, ...], assets: tuple[Asset, ...]) -> Iterator[InstanceBatch]:

@@ -141,13 +141,7 @@ def read_labels(path: Path, width_px: int, height_px: int, classes: int) -> tupl
 
 
 def read_yolo(
-    path: Path,
-    width_px: int,
-    height_px: int,
-    class_names: dict[int, str],
-    keypoint_columns: int,
-    *,
-    known: str,
+    path: Path, width_px: int, height_px: int, class_names: dict[int, str], keypoint_columns: int, *, known: str
 ) -> ReadLabels:
     """Boxes, polygons and turned boxes (as the box around them), and poses."""
     rows: list[Sequence[float]] = []

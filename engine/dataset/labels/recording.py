@@ -160,12 +160,7 @@ def _heads(scene: SiteScene, effects: dict[str, Any], things: Sequence[Thing]) -
 
 
 def _is_seen(
-    scene: SiteScene,
-    thing: Thing,
-    number: int,
-    head: tuple[float, float],
-    numbers: np.ndarray,
-    depth_m: np.ndarray,
+    scene: SiteScene, thing: Thing, number: int, head: tuple[float, float], numbers: np.ndarray, depth_m: np.ndarray
 ) -> bool:
     """True if the pixel shows the pile, or something clearly behind its head: the ground, through an open section."""
     column, row = int(head[0]), int(head[1])

@@ -68,9 +68,7 @@ class CameraOptions:
     )
     views: int = option(1, "Pictures of each scene, from other heights, directions and places.", metavar="N")
     strip: bool = option(
-        False,
-        "Take the views of a scene on a straight line, one after the other, in the same light.",
-        flags="--strip",
+        False, "Take the views of a scene on a straight line, one after the other, in the same light.", flags="--strip"
     )
     strip_overlap: float | None = option(
         None, "Share of a view that the next one of a strip shows, too. (default: 0.7)", metavar="0..0.95"

@@ -74,8 +74,7 @@ def site_of(terrain_size_m: float, width_px: int, height_px: int) -> Site:
     """The terrain clipped to the camera's view at mean height, minus a margin; a side may be 0 or negative."""
     seen_m = SEEN_ACROSS_M * height_px / width_px
     return Site(
-        width_m=min(terrain_size_m, SEEN_ACROSS_M) - 2 * MARGIN_M,
-        depth_m=min(terrain_size_m, seen_m) - 2 * MARGIN_M,
+        width_m=min(terrain_size_m, SEEN_ACROSS_M) - 2 * MARGIN_M, depth_m=min(terrain_size_m, seen_m) - 2 * MARGIN_M
     )
 
 

@@ -28,12 +28,7 @@ _Thing = TypeVar("_Thing", bound=_Releasable)
 class Device:
     """Creates programs, buffers and targets, and releases them all on close. Single-threaded."""
 
-    def __init__(
-        self,
-        context: moderngl.Context,
-        undo: ExitStack,
-        defines: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, context: moderngl.Context, undo: ExitStack, defines: tuple[str, ...] = ()) -> None:
         """`defines`: of every fragment shader."""
         self.context = context
         self._defines = defines

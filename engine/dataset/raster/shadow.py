@@ -81,7 +81,4 @@ def make_maps(device: Device, things_px: tuple[int, int], ground_px: tuple[int, 
 
 
 def _size(space: ShadowSpace, texel_m: float, largest_px: int) -> tuple[int, int]:
-    return (
-        min(math.ceil(space.width_m / texel_m), largest_px),
-        min(math.ceil(space.height_m / texel_m), largest_px),
-    )
+    return (min(math.ceil(space.width_m / texel_m), largest_px), min(math.ceil(space.height_m / texel_m), largest_px))

@@ -23,10 +23,7 @@ class Tile:
     @property
     def place(self) -> tuple[slice, slice]:
         """The tile's rows and columns in the picture."""
-        return (
-            slice(self.top_px, self.top_px + self.height_px),
-            slice(self.left_px, self.left_px + self.width_px),
-        )
+        return (slice(self.top_px, self.top_px + self.height_px), slice(self.left_px, self.left_px + self.width_px))
 
     def sees(self, boxes_px: np.ndarray) -> np.ndarray:
         """(k,) bool: True for boxes, (k, 4) left, top, right, bottom in px, that may be visible in the tile."""

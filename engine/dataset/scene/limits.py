@@ -7,11 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.dataset.scene.description import (
-    PlacedAsset,
-    SiteScene,
-    Terrain,
-)
+from engine.dataset.scene.description import PlacedAsset, SiteScene, Terrain
 from engine.dataset.scene.things import Distractor, Pile
 
 MAX_TERRAIN_POINTS = 4097  # of a side

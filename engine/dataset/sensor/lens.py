@@ -93,12 +93,7 @@ class Lens:
 
     def as_json(self) -> dict[str, Any]:
         """Intrinsics for the manifest."""
-        return {
-            "focal_px": self.focal_px,
-            "center_px": list(self.center_px),
-            "k1": self.k1,
-            "k2": self.k2,
-        }
+        return {"focal_px": self.focal_px, "center_px": list(self.center_px), "k1": self.k1, "k2": self.k2}
 
 
 def lens_of(camera: SiteCamera, distortion: float, aberration_px: float, k2_share: float) -> Lens:

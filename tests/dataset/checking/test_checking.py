@@ -456,11 +456,7 @@ def test_lists_and_names_of_classes_are_checked(tmp_path: Path) -> None:
     label.write_text("\ufeff" + "".join([first, *rest, first]), encoding="utf-8")
     assert found(folder) == [
         ("label", "labels/000001.txt", "line 6 is the same as line 1; trainers leave it out"),
-        (
-            "label",
-            "dataset.yaml",
-            "class 1 has no name, but 2 has: trainers number classes without gaps",
-        ),
+        ("label", "dataset.yaml", "class 1 has no name, but 2 has: trainers number classes without gaps"),
         ("missing", "train.txt", "names pictures that are not in the folder: images/gone.png"),
         ("duplicate", "train.txt", "names twice: ./images/000001.png"),
     ]

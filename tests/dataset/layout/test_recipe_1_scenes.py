@@ -7,13 +7,7 @@ import numpy as np
 import pytest
 
 from engine.dataset.layout.placer import Clearance
-from engine.dataset.layout.recipe_1 import (
-    FOOTPRINT_M,
-    MACHINES,
-    UNEVEN_M,
-    cut_tables,
-    describe_recipe_1,
-)
+from engine.dataset.layout.recipe_1 import FOOTPRINT_M, MACHINES, UNEVEN_M, cut_tables, describe_recipe_1
 from engine.dataset.layout.settling import settle
 from engine.dataset.layout.terrain import off_plane_m
 from engine.dataset.options import SceneOptions

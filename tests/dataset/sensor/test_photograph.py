@@ -169,8 +169,7 @@ def test_exif_and_xmp_lie_within_the_first_segments_in_this_order(mild: Photogra
 
 
 @pytest.mark.parametrize(
-    "camera",
-    [CAMERA, FLYING, replace(CAMERA, yaw_deg=-40, pitch_deg=60), replace(CAMERA, yaw_deg=90, roll_deg=-15)],
+    "camera", [CAMERA, FLYING, replace(CAMERA, yaw_deg=-40, pitch_deg=60), replace(CAMERA, yaw_deg=90, roll_deg=-15)]
 )
 def test_xmp_tells_where_the_camera_looks(camera: SiteCamera) -> None:
     """As Pix4D and OpenDroneMap count: an aircraft turned by yaw, pitch and roll, whose camera looks down."""

@@ -213,13 +213,7 @@ def _encoded(colors: np.ndarray, tile: TileTask) -> bytes:
 
 
 def cut_record(
-    record: PictureRecord,
-    window: TileWindow,
-    *,
-    index: int,
-    file_name: str,
-    camera: dict[str, Any],
-    min_share: float,
+    record: PictureRecord, window: TileWindow, *, index: int, file_name: str, camera: dict[str, Any], min_share: float
 ) -> PictureRecord:
     """The record of one tile: everything that it shows.
 

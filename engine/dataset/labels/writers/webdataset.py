@@ -33,12 +33,7 @@ from engine.system.small_file import MAX_JSON_BYTES, open_regular, read_small
 FOLDER, INDEX = "webdataset", "webdataset/index.json"
 SHARD_PX = 1 << 29  # about 1 GB of PNGs at two bytes per pixel; pictures per shard are a power of two below it
 MAX_SHARD_PICTURES = 8192
-FIELDS = {
-    "masks/instances": "instances.png",
-    "masks/classes": "classes.png",
-    "depth": "depth.png",
-    "labels": "txt",
-}
+FIELDS = {"masks/instances": "instances.png", "masks/classes": "classes.png", "depth": "depth.png", "labels": "txt"}
 """Field for the files of these folders, beside the picture and its JSON."""
 
 
@@ -126,10 +121,7 @@ def write_shard(samples: Iterable[ShardSample], path: Path) -> None:
     from webdataset import TarWriter  # 2 to 7 s where torch is installed, which it loads
 
     def write(new: Path) -> None:
-        with (
-            new.open("wb") as stream,
-            TarWriter(stream, user="", group="", mode=0o644, mtime=0, encoder=False) as tar,
-        ):
+        with new.open("wb") as stream, TarWriter(stream, user="", group="", mode=0o644, mtime=0, encoder=False) as tar:
             for sample in samples:
                 for field, file in sample.files:  # one at a time: it sorts the fields that it gets at once
                     with open_regular(file) as content:

@@ -6,12 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from engine.dataset.labels.writers.pixels import (
-    class_mask,
-    depth_png,
-    encode_mask,
-    instance_mask,
-)
+from engine.dataset.labels.writers.pixels import class_mask, depth_png, encode_mask, instance_mask
 from tests.dataset.labels.small_records import HEIGHT_PX, WIDTH_PX, site
 
 
