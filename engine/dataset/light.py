@@ -1,10 +1,10 @@
-"""Sun, sky and exposure, for both engines."""
+"""Sun, sky, exposure, and the shadows of single clouds, for both engines."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.dataset.scene.description import GroundLook, Sun
+from engine.dataset.scene.description import CloudShadows, GroundLook, Sun
 
 SKY_RGB = np.array([0.52, 0.63, 0.86]) * 0.35  # linear radiance of a clear sky, with light reflected by the soil
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
@@ -29,6 +29,10 @@ METERED_ALBEDO = 0.185  # exposed for the light alone, as if the ground were a g
 DARK_ALBEDO = 0.09  # ground darker than that makes the camera expose longer, by the root of the ratio,
 MAX_DARK_GAIN = 1.5  # and at most so much: nobody keeps a black picture
 LIGHT_ADAPTATION = 0.92  # share of a change of the light that the camera compensates
+SIDE_PX = 256
+CLOUDS_A_SIDE = 8
+OCTAVES = 4
+BORDER = 0.45  # width of the soft edge, in standard deviations of the noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,3 +99,30 @@ def _light_of_day(sun: Sun, sun_color: np.ndarray, height: float, yellow: float,
         sun_energy=sun.energy * (1 - sun.overcast),
         sun_angle_deg=SUN_ANGLE_DEG + VEILED_ANGLE_DEG * sun.overcast,
     )
+
+
+def period_m(clouds: CloudShadows) -> float:
+    """Side of the square that the map covers; it repeats."""
+    return CLOUDS_A_SIDE * clouds.size_m
+
+
+def cloud_map(clouds: CloudShadows) -> np.ndarray:
+    """Share of the sun's light that reaches the ground, (side, side) float32, 0..1; row 0 south, column 0 west.
+
+    By the place where the sun's ray meets z = 0. Noise in octaves that repeats, cut at the level that gives the share.
+    """
+    draw = np.random.default_rng(clouds.noise_seed)
+    total = np.zeros((SIDE_PX, SIDE_PX))
+    for octave in range(OCTAVES):
+        count = CLOUDS_A_SIDE << octave
+        table = draw.uniform(-1, 1, (count, count))
+        place = (np.arange(SIDE_PX) + 0.5) / SIDE_PX * count
+        first = np.floor(place).astype(int)
+        part = place - first
+        weight = part**3 * (part * (part * 6 - 15) + 10)
+        rows = table[first % count] * (1 - weight)[:, None] + table[(first + 1) % count] * weight[:, None]
+        total += (rows[:, first % count] * (1 - weight) + rows[:, (first + 1) % count] * weight) / 2**octave
+    level, border = np.quantile(total, 1 - clouds.share), BORDER * total.std()
+    inside = np.clip((total - level) / (2 * border) + 0.5, 0, 1)
+    found: np.ndarray = (1 - clouds.depth * inside * inside * (3 - 2 * inside)).astype(np.float32)
+    return found

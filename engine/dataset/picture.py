@@ -13,19 +13,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from engine.dataset.frozen import freeze
-from engine.dataset.frozen_file import read_frozen
+from engine.dataset.frozen import freeze, read_frozen
 from engine.dataset.geometry import set_stage
-from engine.dataset.geometry.batches import SceneStage
+from engine.dataset.geometry.batches import Rendered, SceneStage
 from engine.dataset.geometry.ground import plan_of
-from engine.dataset.labels import encode_png
+from engine.dataset.labels.record import LabelSource
 from engine.dataset.labels.recording import facts_of, make_record, record_of_piles
-from engine.dataset.labels.source import LabelSource
 from engine.dataset.labels.writers import writers_of
+from engine.dataset.labels.writers.pixels import encode_png
 from engine.dataset.layout import describe_recipe_2
 from engine.dataset.layout.recipe_1 import describe_recipe_1
 from engine.dataset.layout.settling import settle
-from engine.dataset.rendered import Rendered
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.sensor import Photograph, photograph
 from engine.dataset.task import MadePicture, PictureTask

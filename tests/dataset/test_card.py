@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from engine.dataset.card import CardFacts, CardPicture, write_card
+from engine.dataset.card.card import CardFacts, CardPicture, write_card
 from engine.dataset.card.plots import binned, histogram, place_map
-from engine.dataset.frozen_file import FrozenFile
+from engine.dataset.frozen import FrozenFile
 from engine.dataset.job import DatasetJob
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.clutter import ClutterOptions

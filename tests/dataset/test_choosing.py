@@ -14,6 +14,9 @@ from engine.errors import RenderError, UsageError
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stands in for Blender by a shell script")
 
 RASTER = RenderSettings(engine="raster")
+FINE = '{"version": "5.0.1", "python": "3.11.13", "gpus": []}'
+WITH_GPU = '{"version": "5.0.1", "python": "3.11.13", "gpus": ["NVIDIA H200"]}'
+OLD = '{"failure": "Blender 3.4.1 is older than 4.2, the oldest supported version"}'
 
 
 @pytest.fixture
@@ -31,11 +34,6 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
         return path
 
     return write
-
-
-FINE = '{"version": "5.0.1", "python": "3.11.13", "gpus": []}'
-WITH_GPU = '{"version": "5.0.1", "python": "3.11.13", "gpus": ["NVIDIA H200"]}'
-OLD = '{"failure": "Blender 3.4.1 is older than 4.2, the oldest supported version"}'
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ from PIL import Image
 from engine.dataset.assets.reading import read_model
 from engine.dataset.checking.pictures import read_picture
 from engine.dataset.checking.problems import _members
-from engine.dataset.frozen import MAX_VALUES, _unpacked, freeze
-from engine.dataset.frozen_file import parse_frozen
+from engine.dataset.frozen import MAX_VALUES, _unpacked, freeze, parse_frozen
 from engine.dataset.labels.reading import read_coco, read_labels
 from engine.dataset.layout import Recipe2Options, describe_recipe_2
 from engine.dataset.options import SceneOptions
@@ -35,7 +34,7 @@ import sys
 from pathlib import Path
 from engine.errors import UsageError
 from engine.dataset.assets.reading import read_model
-from engine.dataset.frozen_file import parse_frozen
+from engine.dataset.frozen import parse_frozen
 from engine.dataset.ground_picture import parse_ground_picture
 
 for name in sys.argv[1:]:
@@ -49,6 +48,16 @@ for name in sys.argv[1:]:
         print("was read")
     except UsageError as error:
         print(error)
+"""
+CHECKED = """
+import sys
+from pathlib import Path
+from engine.dataset.checking.check import check_folders
+for name in sys.argv[1:]:
+    own = Path(name).parent / "own"
+    report = check_folders([own], like=Path(name))
+    again = check_folders([Path(name)])
+    print(len(report.like.faults), *(f"{each.path}: {each.text}" for each in again.problems), sep="; ")
 """
 
 
@@ -186,18 +195,6 @@ def test_a_dataset_with_special_files_is_checked_to_its_end(tmp_path: Path) -> N
             read_labels(path, 10, 10, 1)
     with pytest.raises(OSError, match="a FIFO"):
         read_manifest(tmp_path)
-
-
-CHECKED = """
-import sys
-from pathlib import Path
-from engine.dataset.checking import check_folders
-for name in sys.argv[1:]:
-    own = Path(name).parent / "own"
-    report = check_folders([own], like=Path(name))
-    again = check_folders([Path(name)])
-    print(len(report.like.faults), *(f"{each.path}: {each.text}" for each in again.problems), sep="; ")
-"""
 
 
 @posix_only

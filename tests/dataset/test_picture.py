@@ -11,8 +11,8 @@ import pytest
 
 from engine.dataset.frozen import freeze, thaw
 from engine.dataset.job import DatasetJob
-from engine.dataset.labels import read_labels
 from engine.dataset.labels.options import FORMATS, LabelOptions
+from engine.dataset.labels.reading import read_labels
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.layout import Recipe2Options
 from engine.dataset.layout.cameras import CameraOptions

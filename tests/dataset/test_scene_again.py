@@ -15,10 +15,9 @@ import numpy as np
 import pytest
 
 from engine.dataset.assets.naming import parse_asset
-from engine.dataset.checking import check_folders
+from engine.dataset.checking.check import check_folders
 from engine.dataset.checking.pictures import scene_key
-from engine.dataset.frozen import freeze
-from engine.dataset.frozen_file import parse_frozen
+from engine.dataset.frozen import freeze, parse_frozen
 from engine.dataset.ground_picture import parse_ground_picture
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
@@ -44,6 +43,7 @@ from tests.support.long_form import only_soak
 
 LABELS = LabelOptions(classes=("pile", "crate", "bag"), write=("yolo", "coco", "piles"))
 EFFECTS = SensorOptions(camera_effects="strong")
+pytestmark = pytest.mark.usefixtures("warm_processes")
 
 
 def job_of(recipe_2: Recipe2Options, **values: Any) -> DatasetJob:
@@ -69,9 +69,6 @@ def again(*texts: Path | str, **values: Any) -> DatasetJob:
 def made_by(job: DatasetJob, folder: Path) -> MadePicture:
     check_job(job)
     return make_picture(job.with_given_size().task(0), folder)
-
-
-pytestmark = pytest.mark.usefixtures("warm_processes")
 
 
 @pytest.fixture(scope="module")

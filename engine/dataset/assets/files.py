@@ -20,6 +20,9 @@ TRIANGLE_MODES = {4: 3, 5: 1, 6: 1}
 FAN = 6
 COMPRESSIONS = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_texture_basisu")
 Json = dict[str, Any]
+MAX_BYTES = 1 << 30
+SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
+MATERIAL = b"newmtl"  # in every file of materials (.mtl); .obj and .ply name these and textures alone
 
 
 def header_of(content: bytes, suffix: str) -> Json:
@@ -127,11 +130,6 @@ def notes_of(header: Json) -> tuple[str, ...]:
         if is_there
     ]
     return (f"is {' and '.join(moving)}: drawn in its rest pose",) if moving else ()
-
-
-MAX_BYTES = 1 << 30
-SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
-MATERIAL = b"newmtl"  # in every file of materials (.mtl); .obj and .ply name these and textures alone
 
 
 def read_content(path: Path, words: str) -> bytes:

@@ -27,6 +27,21 @@ from engine.system.installing import install_line
 
 SHEET_M = 0.001  # how far behind a sheet its back is: two faces in one place would shade one another
 WELD_SHARE = 1e-5
+OPTION = "--asset"
+Finish = Literal["matt", "shiny", "metal"]
+FINISHES: tuple[Finish, ...] = ("matt", "shiny", "metal")
+MAX_TRIANGLES = 500_000
+MIN_OPACITY = 0.15  # faces of less are left out: the empty corners of a leaf's picture, glass
+METALLIC, SHINY_ROUGHNESS = 0.5, 0.4
+SUNK_M = 0.03
+SUNK_SHARE = 0.02
+"""How deep a model stands in the ground, which is nowhere quite even: at most SUNK_M, and this share of its height."""
+Y_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)  # from y up to z up
+BROKEN = (
+    *(ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RuntimeError),
+    *(OSError, EOFError, MemoryError, struct.error, zlib.error),
+)
+"""Everything that trimesh raises for damaged files."""
 
 
 def is_closed(corners: np.ndarray) -> bool:
@@ -64,23 +79,6 @@ def backs(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndar
     """The backs of sheets, a millimetre behind them."""
     own = face_normals(corners)[0]
     return flipped(corners - SHEET_M * own[:, None, :], normals)
-
-
-OPTION = "--asset"
-Finish = Literal["matt", "shiny", "metal"]
-FINISHES: tuple[Finish, ...] = ("matt", "shiny", "metal")
-MAX_TRIANGLES = 500_000
-MIN_OPACITY = 0.15  # faces of less are left out: the empty corners of a leaf's picture, glass
-METALLIC, SHINY_ROUGHNESS = 0.5, 0.4
-SUNK_M = 0.03
-SUNK_SHARE = 0.02
-"""How deep a model stands in the ground, which is nowhere quite even: at most SUNK_M, and this share of its height."""
-Y_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)  # from y up to z up
-BROKEN = (
-    *(ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RuntimeError),
-    *(OSError, EOFError, MemoryError, struct.error, zlib.error),
-)
-"""Everything that trimesh raises for damaged files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

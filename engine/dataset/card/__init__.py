@@ -3,7 +3,3 @@
 plots.py     histograms and a map of places as SVG
 card.py      figures, options, training, what outsiders trip over
 """
-
-from engine.dataset.card.card import CardFacts, CardPicture, remove_card, write_card
-
-__all__ = ["CardFacts", "CardPicture", "remove_card", "write_card"]

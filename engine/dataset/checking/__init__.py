@@ -7,7 +7,3 @@ figures    a folder's figures, and how far those of two folders are apart
 check      all of it in order
 page       a page to look at the labels
 """
-
-from engine.dataset.checking.check import CheckProgress, CheckReport, check_folders
-
-__all__ = ["CheckProgress", "CheckReport", "check_folders"]

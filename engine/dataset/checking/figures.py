@@ -18,19 +18,6 @@ QUANTILES = np.linspace(0.005, 0.995, 199)
 FAR = 0.25  # a distance of a quarter of the real pictures' own spread is worth an option
 MAX_SIZE_RATIO = 1.25  # of the sides of two pictures that may be windows of the same size
 EXPOSURE = EFFECTS["exposure"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FolderFigures:
-    """Arrays of one value per picture or per box."""
-
-    sizes_px: dict[str, int]  # number of pictures by their size, `5280x3956`
-    classes: dict[str, int]  # number of boxes by class
-    values: dict[str, np.ndarray]  # by name, the keys of FIGURES
-    unlabelled: int  # pictures without labels, which may show anything: they are not in the numbers of boxes
-    places: np.ndarray  # (8, 8) share of the boxes whose middle lies there, row 0 at the top
-
-
 FIGURES = {
     "boxes a picture": "number",
     "box width": "px",
@@ -43,6 +30,17 @@ FIGURES = {
     "sharpness": "relative",
 }
 """Names of the figures and their units."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FolderFigures:
+    """Arrays of one value per picture or per box."""
+
+    sizes_px: dict[str, int]  # number of pictures by their size, `5280x3956`
+    classes: dict[str, int]  # number of boxes by class
+    values: dict[str, np.ndarray]  # by name, the keys of FIGURES
+    unlabelled: int  # pictures without labels, which may show anything: they are not in the numbers of boxes
+    places: np.ndarray  # (8, 8) share of the boxes whose middle lies there, row 0 at the top
 
 
 def figures_of(facts: Sequence[PictureFacts], labels: Sequence[ReadLabels | None]) -> FolderFigures:

@@ -26,7 +26,7 @@ from engine.dataset.labels.reading import (
     read_yolo,
     text_lines,
 )
-from engine.dataset.labels.source import FinishedPicture
+from engine.dataset.labels.record import FinishedPicture
 from engine.dataset.labels.writers.tiles import finished_tiles
 from engine.dataset.labels.writers.webdataset import INDEX, sample_of
 from engine.system.small_file import open_regular, read_small

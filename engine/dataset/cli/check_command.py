@@ -16,8 +16,7 @@ from engine.errors import SinkError, UsageError
 from engine.jobs.kit import JSON
 
 if TYPE_CHECKING:
-    from engine.dataset.checking import CheckProgress, CheckReport
-    from engine.dataset.checking.check import FolderReport, LikeReport
+    from engine.dataset.checking.check import CheckProgress, CheckReport, FolderReport, LikeReport
 
 FAILED = 1
 MAX_SHOWN = 20
@@ -60,7 +59,7 @@ def check(
     Example: multiverse dataset check site --like real_pictures
     """
     from engine.cli.signals import Signals
-    from engine.dataset.checking import check_folders
+    from engine.dataset.checking.check import check_folders
 
     stop = threading.Event()
     Signals().connect(stop.set)

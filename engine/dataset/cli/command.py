@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FAILED = 1
 MAX_NAMED = 10
+VARIED: dict[str, Any] = {each.name: each.default_factory for each in fields(Recipe2Options)}
+"""The options of recipe 2, by part."""
 
 
 def plain_names(name: str) -> str:
@@ -37,9 +39,6 @@ def plain_names(name: str) -> str:
 
 SPELLING: Final = {"cls": DatasetCommand, "context_settings": {"token_normalize_func": plain_names}}
 """How typer makes this command."""
-
-VARIED: dict[str, Any] = {each.name: each.default_factory for each in fields(Recipe2Options)}
-"""The options of recipe 2, by part."""
 
 
 @kept_from_sleep("working on files")

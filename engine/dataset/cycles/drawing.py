@@ -17,8 +17,7 @@ import numpy as np
 
 from engine.dataset.cycles.files import CyclesSettings, read_passes, write_stage
 from engine.dataset.cycles.finding import Blender, blender_environment, install_command
-from engine.dataset.geometry.batches import SceneStage
-from engine.dataset.rendered import Rendered
+from engine.dataset.geometry.batches import Rendered, SceneStage
 from engine.errors import RenderError, UsageError
 from engine.system.python_process import exit_reason
 

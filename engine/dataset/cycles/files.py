@@ -14,14 +14,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.dataset.clouds import cloud_map, period_m
 from engine.dataset.geometry.batches import LOOKS, Mesh, SceneStage
 from engine.dataset.geometry.ground import plan_of
-from engine.dataset.light import light_of
+from engine.dataset.light import cloud_map, light_of, period_m
 from engine.errors import RenderError
 from engine.jobs.kit import check_number
 
 MAX_SAMPLES = 1 << 16
+STAGE, ARRAYS, GROUND, CLOUDS = "stage.json", "stage.npz", "ground.png", "clouds.png"
+MAGIC = b"\x76\x2f\x31\x01"
+FLOAT = 2
+HAS_TILES_OR_PARTS = 0x1A00
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +44,6 @@ PRESETS: Final = {
     "train": CyclesSettings(),
     "high": CyclesSettings(max_samples=100, noise_threshold=0.005),
 }
-
-
-STAGE, ARRAYS, GROUND, CLOUDS = "stage.json", "stage.npz", "ground.png", "clouds.png"
 
 
 def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings) -> None:
@@ -107,11 +107,6 @@ def _write_png(path: Path, pixels: np.ndarray) -> None:
 
     encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
     path.write_bytes(encoded.tobytes())
-
-
-MAGIC = b"\x76\x2f\x31\x01"
-FLOAT = 2
-HAS_TILES_OR_PARTS = 0x1A00
 
 
 def read_passes(path: Path) -> dict[str, np.ndarray]:

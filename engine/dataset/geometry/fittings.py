@@ -14,6 +14,7 @@ from engine.dataset.geometry.primitives import cylinder, loft, revolve, tube, un
 from engine.dataset.scene.things import DistractorKind as Kind
 
 SUNK_M = 0.04
+FENCE_M = 3.0  # length of one panel
 
 
 @model_of(Kind.BARREL, shapes=5)
@@ -174,9 +175,6 @@ def lid(kit: Kit, variant: int) -> None:
         kit.solid(Surface.RUST if variant != 2 else Surface.PAINT, cylinder(4), (0.5, 0.05, 0.02), (0, 0, 0.055), turn)
     for x in (-0.22, 0.22):
         kit.solid(Surface.DARK, cylinder(8), (0.05, 0.05, 0.02), (x, 0, 0.06))
-
-
-FENCE_M = 3.0  # length of one panel
 
 
 @model_of(Kind.CONTAINER, shapes=2)

@@ -7,6 +7,11 @@ import numpy as np
 from engine.dataset.geometry.batches import Mesh
 from engine.dataset.scene.description import SiteScene, Terrain
 
+MAX_BAKED_PX = 8192  # side of a texture, which every GPU supports
+MIN_BAKED_PX = 64
+MARGIN_M = 2.0
+MAX_DEPTHS = 4.0  # reach of the plan towards the horizon, in heights of the camera
+
 
 def build_ground(terrain: Terrain, reach_m: float = 0.0) -> Mesh:
     """Vertices in [row, column] order like the heights; cells split as in `Terrain.height_at`. Open at the bottom.
@@ -33,12 +38,6 @@ def build_ground(terrain: Terrain, reach_m: float = 0.0) -> Mesh:
         normals=normals.reshape(-1, 3).astype(np.float32),
         triangles=triangles.reshape(-1, 3),
     )
-
-
-MAX_BAKED_PX = 8192  # side of a texture, which every GPU supports
-MIN_BAKED_PX = 64
-MARGIN_M = 2.0
-MAX_DEPTHS = 4.0  # reach of the plan towards the horizon, in heights of the camera
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

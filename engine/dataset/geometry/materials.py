@@ -8,6 +8,16 @@ from engine.dataset.geometry.meshes import moved, put, standing, turned
 from engine.dataset.geometry.primitives import beam, box, cylinder, loft, ring, stacked_rings, tube, waves
 from engine.dataset.scene.things import DistractorKind as Kind
 
+PHC_BORE = 0.55  # share of the diameter, as in pile_parts.py
+ALONG_X = np.array([[0, 0, 1, -0.5], [0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1]], np.float64)
+"""Lays the own z axis along x, the middle of a unit solid at the origin."""
+MODULE_M = (1.13, 2.28)
+TABLE_TILT = 0.26  # radians; the lower edge is towards -y
+TABLE_LOW_M = 0.25  # height of the middle of the modules' lower edge above the piles' heads
+LEG_M = 1.6
+_MOUNTED = ((0, 1, 2, 3), (0, 1), (), (0, 2, 3), (1, 2), (3,))
+"""Which of a table's four modules are mounted, by variant."""
+
 
 @model_of(Kind.BAG, shapes=6)
 def bag(kit: Kit, variant: int) -> None:
@@ -82,11 +92,6 @@ def rebar(kit: Kit, variant: int) -> None:
         foot = np.array([[-3.0 + rng.uniform(-0.12, 0.12), y - 3.0 * along[0, 1], 0.075 + 0.03 * layer]])
         bar = standing(foot, along, np.zeros(1))[0]
         kit.add(Surface.RUST, moved(cylinder(6), bar @ put((0.03, 0.03, 6.0), (0, 0, 0))))
-
-
-PHC_BORE = 0.55  # share of the diameter, as in pile_parts.py
-ALONG_X = np.array([[0, 0, 1, -0.5], [0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1]], np.float64)
-"""Lays the own z axis along x, the middle of a unit solid at the origin."""
 
 
 def _laid(mesh: Mesh, diameter: float, length: float, at: tuple[float, float, float], turn: float = 0.0) -> Mesh:
@@ -236,14 +241,6 @@ def cover(kit: Kit, variant: int) -> None:
             middle = np.array([away * np.cos(at), away * np.sin(at), max(low, -0.5) + 0.01])
             start, end = (tuple(float(v) for v in middle + way) for way in (-half, half))
             kit.stick(Surface.CLOTH, (start[0], start[1], start[2]), (end[0], end[1], end[2]), 0.016, 3)
-
-
-MODULE_M = (1.13, 2.28)
-TABLE_TILT = 0.26  # radians; the lower edge is towards -y
-TABLE_LOW_M = 0.25  # height of the middle of the modules' lower edge above the piles' heads
-LEG_M = 1.6
-_MOUNTED = ((0, 1, 2, 3), (0, 1), (), (0, 2, 3), (1, 2), (3,))
-"""Which of a table's four modules are mounted, by variant."""
 
 
 @model_of(Kind.TABLE, shapes=6)

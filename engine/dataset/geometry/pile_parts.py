@@ -19,6 +19,23 @@ from engine.dataset.geometry.primitives import (
 )
 
 Rect = tuple[float, float, float, float]  # from and to along x, from and to along y
+SIDES = 20
+STEEL_SIDES = 14
+PHC_BORE = 0.55  # share of the diameter; 400 mm piles have walls of about 90 mm
+STEEL_BORE = 0.9
+HOOP_BORE = 0.93
+FLANGE_THICK_M = 0.016
+FLANGE_BORE = 0.28  # share of the flange's diameter; 62 mm of 220, less than the thinnest tube
+PROUD_M = 0.004  # offset of a dark patch from its surface; more than the depth buffer's error at 100 m
+BLADE_TURNS = 1.25
+VARIANTS = 4  # number of shapes of pads, of heaps and of poured posts, used in turn
+STUBS = ((0.41, 6), (0.75, 10), (np.inf, 16))  # number of bars up to a diameter of the pile in metres
+BAR_THICK = {6: 0.06, 10: 0.04, 16: 0.028}
+"""Shares of the pile's diameter: 18 to 34 mm, thicker than real so that they show."""
+CRACK_ANGLES = (0.0, 2.2)
+END_PLATE_BORE = 0.6  # bore of the steel ring on the head of a PHC pile, to which the next one is welded
+FOOT_VARIANTS = 6
+PIT_SHARE = 0.6
 
 
 @cache
@@ -50,18 +67,6 @@ def _plates(*plates: Rect) -> Mesh:
             for west, east, south, north in plates
         ]
     )
-
-
-SIDES = 20
-STEEL_SIDES = 14
-PHC_BORE = 0.55  # share of the diameter; 400 mm piles have walls of about 90 mm
-STEEL_BORE = 0.9
-HOOP_BORE = 0.93
-FLANGE_THICK_M = 0.016
-FLANGE_BORE = 0.28  # share of the flange's diameter; 62 mm of 220, less than the thinnest tube
-PROUD_M = 0.004  # offset of a dark patch from its surface; more than the depth buffer's error at 100 m
-BLADE_TURNS = 1.25
-VARIANTS = 4  # number of shapes of pads, of heaps and of poured posts, used in turn
 
 
 @cache
@@ -109,11 +114,6 @@ def heap(variant: int) -> Mesh:
     return uneven_disc(rng, 0.2, shares=(1.0, 1.0, 0.88, 0.6), levels=(0.0, 0.6, 0.85, 1.0))
 
 
-STUBS = ((0.41, 6), (0.75, 10), (np.inf, 16))  # number of bars up to a diameter of the pile in metres
-BAR_THICK = {6: 0.06, 10: 0.04, 16: 0.028}
-"""Shares of the pile's diameter: 18 to 34 mm, thicker than real so that they show."""
-
-
 def bars_in(diameter_m: float) -> int:
     """Number of bars in a pile of this diameter."""
     return next(count for widest_m, count in STUBS if diameter_m <= widest_m)
@@ -130,9 +130,6 @@ def stubs(count: int = 6) -> Mesh:
         matrix[:2, 2] = rng.uniform(-0.08, 0.08, 2)
         bars.append(moved(cylinder(4), matrix))
     return join(bars)
-
-
-CRACK_ANGLES = (0.0, 2.2)
 
 
 @cache
@@ -162,16 +159,10 @@ def side_crack() -> Mesh:
     return join(cracks)
 
 
-END_PLATE_BORE = 0.6  # bore of the steel ring on the head of a PHC pile, to which the next one is welded
-
-
 @cache
 def cap() -> Mesh:
     """A plastic cap with a chamfered edge."""
     return revolve([(0, 0), (0.5, 0), (0.5, 0.75), (0.42, 1), (0, 1)], SIDES)
-
-
-FOOT_VARIANTS = 6
 
 
 @cache
@@ -205,9 +196,6 @@ def hole_rim(variant: int) -> Mesh:
     profile = ((0.5, -0.1), (0.54, 0.5), (0.62, 0.8), (0.72, 0.7), (0.82, 0.35), (0.92, 0.0), (1.0, -0.5))
     earth = mound(rng, profile, rough=0.6, ragged=0.3, one_sided=(0.2, 0.45)[variant % 2])
     return join([earth, *(_clod(rng, 0.36, 0.58) for _ in range(10))])
-
-
-PIT_SHARE = 0.6
 
 
 @cache

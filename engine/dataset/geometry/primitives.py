@@ -13,6 +13,8 @@ from engine.dataset.geometry.batches import Mesh
 from engine.dataset.geometry.meshes import flat_shaded, join, smooth_shaded, unit
 
 ROUND_SIDES = 24
+MOUND_SIDES = 32
+MOUND_GROUND = 0.6  # the part of a mound's height that is in the ground
 
 
 def revolve(profile: Sequence[tuple[float, float]], sides: int = ROUND_SIDES) -> Mesh:
@@ -250,10 +252,6 @@ def mound(
         grid[:, level] = grid[:, like]
         grid[:, level, 2] = 0.0
     return smooth_shaded(grid[:, ::-1].reshape(-1, 3), _wrapped_cells(sides, len(profile) + 2))
-
-
-MOUND_SIDES = 32
-MOUND_GROUND = 0.6  # the part of a mound's height that is in the ground
 
 
 def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:

@@ -13,6 +13,8 @@ from engine.dataset.scene.things import DistractorKind as Kind
 
 SUNK_M = 0.08
 SWINGS = (0.0, 0.7, -1.2, 2.7)  # rotation of an excavator's house on its tracks in radians, by variant
+CAR_SUNK_M = 0.05
+_ROUNDED = ((0.0, 0.0, 0.82), (0.06, 0.0, 1.0), (0.94, 0.0, 1.0), (1.0, 0.0, 0.84))
 
 
 @model_of(Kind.EXCAVATOR, shapes=4)
@@ -139,11 +141,6 @@ def roller(kit: Kit, variant: int) -> None:
     kit.box(Surface.DARK_PAINT, (-2.85, -2.7), (-0.8, 0.8), (0.6, 0.95))
     kit.pipe(Surface.STEEL, (-0.95, 0.5), 0.06, (1.7, 2.4))
     kit.cab((-0.75, 0.45), (-0.75, 0.75), (0.95, 2.8))
-
-
-CAR_SUNK_M = 0.05
-
-_ROUNDED = ((0.0, 0.0, 0.82), (0.06, 0.0, 1.0), (0.94, 0.0, 1.0), (1.0, 0.0, 0.84))
 
 
 def _body(kit: Kit, surface: Surface, x: Span, half: float, z: Span, narrow: float = 1.0) -> None:

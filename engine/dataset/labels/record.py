@@ -3,10 +3,17 @@
 In recipe 1 that is the box and the mask of each visible pile.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from engine.dataset.labels.options import LabelOptions
+from engine.dataset.scene.description import SiteScene
+from engine.dataset.sensor import Photograph
+from engine.dataset.task import PictureTask
 
 Box = tuple[float, float, float, float]  # x0 y0 x1 y1 in px of the picture; x1 and y1 are exclusive
 
@@ -78,3 +85,33 @@ class PictureRecord:
     def labelled(self) -> tuple[LabelledThing, ...]:
         """Things of the classes to label of which enough is visible."""
         return tuple(thing for thing in self.classed if not thing.is_crowd)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LabelSource:
+    """Everything that is known about a finished picture."""
+
+    task: PictureTask
+    scene: SiteScene
+    photograph: Photograph  # colours, instance numbers and depth, as the camera's file holds them
+    record: PictureRecord  # all things that can be seen; `record.labelled` are those to label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedPicture:
+    """A picture that is complete in the dataset's folder."""
+
+    index: int
+    subset: str  # `train`, `val`, `test`, or "" without a split
+    paths: tuple[str, ...]  # all its files, as in the manifest; the picture is the last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetContents:
+    """The finished pictures of a folder, at any moment of a run."""
+
+    folder: Path
+    recipe: int = 2
+    options: LabelOptions
+    subsets: tuple[str, ...]  # names of the split's parts, also of those that have no picture yet; () without a split
+    pictures: Sequence[FinishedPicture]  # ascending by index

@@ -27,22 +27,6 @@ from engine.dataset.scene.things import Distractor, DistractorKind, category_of
 from engine.errors import UsageError
 from engine.jobs.kit import Span, between, check_number, check_span, option, parse_span
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinedKind:
-    """A kind of thing that stands in lines of pieces."""
-
-    kind: DistractorKind
-    habit: Habit
-    stream: str
-    from_pile_m: float  # distance of the line from any pile's axis
-    width_m: float  # distance from anything else
-
-
-LINES = (
-    LinedKind(kind=DistractorKind.FENCE, habit=FENCE, stream="clutter fences", from_pile_m=1.1, width_m=0.7),
-    LinedKind(kind=DistractorKind.TRENCH, habit=TRENCH, stream="clutter trenches", from_pile_m=2.0, width_m=1.7),
-)
 LINED_SHARE = 0.3  # share of scenes with fences; with trenches
 MAX_LINES = 12
 PIECE_M = 3.0
@@ -60,6 +44,23 @@ AT_DEPOT_SHARE = 0.7
 DEPOTS_WITHIN = 0.85  # share of the extent
 DEPOT_M = 9.0
 WORK_M = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinedKind:
+    """A kind of thing that stands in lines of pieces."""
+
+    kind: DistractorKind
+    habit: Habit
+    stream: str
+    from_pile_m: float  # distance of the line from any pile's axis
+    width_m: float  # distance from anything else
+
+
+LINES = (
+    LinedKind(kind=DistractorKind.FENCE, habit=FENCE, stream="clutter fences", from_pile_m=1.1, width_m=0.7),
+    LinedKind(kind=DistractorKind.TRENCH, habit=TRENCH, stream="clutter trenches", from_pile_m=2.0, width_m=1.7),
+)
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:

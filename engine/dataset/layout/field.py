@@ -22,6 +22,21 @@ from engine.errors import UsageError
 from engine.jobs.kit import Span, between, check_number, check_span, option, parse_span
 
 ROAD_MARGIN_M = 25.0  # length of a road beyond what the cameras see
+EMPTY_SHARE = 0.1
+PILES: Span = (14, 768)  # fewest and most piles of a real picture
+PILES_SKEW = 1.4435  # exponent for a uniform number; the mean of PILES becomes that of real pictures, 322.7
+MARGIN_M = 8.0  # ground around the pictures that is built, too: its posts and their shadows lean into the picture
+EDGE_SHARE = 0.08  # margin of a window, as a share of its size, where the pile that it must show does not stand
+MAX_PILES = 30_000  # limit for a whole scene; Blender numbers 32767 things
+_COUNTED = (
+    "num_rows",
+    "piles_per_row",
+    "num_clusters",
+    "cluster_size",
+    "min_piles_per_cluster",
+    "max_piles_per_cluster",
+)
+"""Options that fix the layout of recipe 1, which recipe 2 turns in any direction."""
 
 
 def as_layout(planned: Field, chosen: np.ndarray, *, is_empty: bool) -> SiteLayout:
@@ -74,24 +89,6 @@ def turned(layout: SiteLayout, angle: float, *, is_empty: bool) -> SiteLayout:
         roads_m=tuple(map(turn, layout.roads_m)),
         centres_m=turn(layout.centres_m),
     )
-
-
-EMPTY_SHARE = 0.1
-PILES: Span = (14, 768)  # fewest and most piles of a real picture
-PILES_SKEW = 1.4435  # exponent for a uniform number; the mean of PILES becomes that of real pictures, 322.7
-MARGIN_M = 8.0  # ground around the pictures that is built, too: its posts and their shadows lean into the picture
-EDGE_SHARE = 0.08  # margin of a window, as a share of its size, where the pile that it must show does not stand
-MAX_PILES = 30_000  # limit for a whole scene; Blender numbers 32767 things
-
-_COUNTED = (
-    "num_rows",
-    "piles_per_row",
-    "num_clusters",
-    "cluster_size",
-    "min_piles_per_cluster",
-    "max_piles_per_cluster",
-)
-"""Options that fix the layout of recipe 1, which recipe 2 turns in any direction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,16 @@ from engine.dataset.scene.streams import Seed, stream
 MIN_PITCH_M = 1.15  # minimum distance of two piles; machines that set piles work at 1.2 m and more
 MAX_SLANT = 0.5  # maximum slope of a bent row against a straight one. Rows come closer by its cosine.
 BENT_SHARE = float(np.cos(np.arctan(MAX_SLANT))) * 0.999  # distance of two piles by their planned one, at least
+COVERED = (0.45, 0.95)  # share of the picture that the built blocks take up, if the number of piles allows it
+DENSER = 0.85  # factor for all distances until the wanted number fits
+MAX_TRIES = 16
+MAX_MISSING = 0.08
+GAP_SHARE = 0.12  # share of rows with a gap of GAP_PILES piles
+GAP_PILES = (2, 7)
+MAX_TEST_PILES = 5
+WAVE_SLANT = 0.2  # maximum slope of a row along a contour, from its waves
+MIN_SLOPE = 0.01  # rise per metre below which ground has no contours to follow
+OTHER_BLOCK = 10_000  # block number of test piles
 
 
 class FieldStyle(StrEnum):
@@ -227,16 +237,6 @@ STYLES = (
     (FieldStyle.RAFT, 0.10),
 )
 IN_ROWS = tuple(entry for entry in STYLES if entry[0] is not FieldStyle.TABLES)
-COVERED = (0.45, 0.95)  # share of the picture that the built blocks take up, if the number of piles allows it
-DENSER = 0.85  # factor for all distances until the wanted number fits
-MAX_TRIES = 16
-MAX_MISSING = 0.08
-GAP_SHARE = 0.12  # share of rows with a gap of GAP_PILES piles
-GAP_PILES = (2, 7)
-MAX_TEST_PILES = 5
-WAVE_SLANT = 0.2  # maximum slope of a row along a contour, from its waves
-MIN_SLOPE = 0.01  # rise per metre below which ground has no contours to follow
-OTHER_BLOCK = 10_000  # block number of test piles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

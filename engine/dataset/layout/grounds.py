@@ -22,6 +22,13 @@ Rgb = tuple[float, float, float]
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 MAX_ALBEDO = 0.9
 ACCENT_TURN_DEG = 8.0  # how far the accent's hue may be from the first colour's
+Share = tuple[CoverKind, float]
+PATCHES_SHARE = 0.35  # share of scenes whose ground has a second look in patches
+SECOND_SHARE: Span = (0.12, 0.5)
+PATCH_M: Span = (7.0, 45.0)
+WEEDLESS_SHARE = 0.4  # share of scenes without tufts of grass on other ground
+GRASSY_HILLS: Span = (0.3, 0.55)
+OF_PRESETS: dict[Preset, CoverKind] = {"loess": CoverKind.LOESS, "hills": CoverKind.RED_EARTH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,16 +148,6 @@ def color_of(hue_deg: float, saturation: float, brightness: float) -> Rgb:
     scale = brightness / sum(part * weight for part, weight in zip(pure, LUMINANCE, strict=True))
     scale = min(scale, MAX_ALBEDO)
     return pure[0] * scale, pure[1] * scale, pure[2] * scale
-
-
-Share = tuple[CoverKind, float]
-
-PATCHES_SHARE = 0.35  # share of scenes whose ground has a second look in patches
-SECOND_SHARE: Span = (0.12, 0.5)
-PATCH_M: Span = (7.0, 45.0)
-WEEDLESS_SHARE = 0.4  # share of scenes without tufts of grass on other ground
-GRASSY_HILLS: Span = (0.3, 0.55)
-OF_PRESETS: dict[Preset, CoverKind] = {"loess": CoverKind.LOESS, "hills": CoverKind.RED_EARTH}
 
 
 def parse_looks(text: str) -> tuple[Share, ...]:

@@ -6,6 +6,9 @@ from enum import StrEnum
 from engine.dataset.scene.things import DistractorKind as Kind
 
 Tint = tuple[float, float, float]
+MACHINES: tuple[Kind, ...] = (Kind.EXCAVATOR, Kind.RIG, Kind.LOADER, Kind.ROLLER)  # from the largest to the smallest
+MACHINE_SHARES = (0.4, 0.25, 0.2, 0.15)
+USUAL_AREA_M2 = 30_000.0  # a picture of 200 x 150 m
 
 
 def _palette(text: str) -> tuple[Tint, ...]:
@@ -79,10 +82,6 @@ class Habit:
     lift_m: float = 0.0  # height of its foot above the ground
     where: Where = Where.ANYWHERE
 
-
-MACHINES: tuple[Kind, ...] = (Kind.EXCAVATOR, Kind.RIG, Kind.LOADER, Kind.ROLLER)  # from the largest to the smallest
-MACHINE_SHARES = (0.4, 0.25, 0.2, 0.15)
-USUAL_AREA_M2 = 30_000.0  # a picture of 200 x 150 m
 
 HABITS: dict[Kind, Habit] = {
     Kind.EXCAVATOR: Habit(5.0, 0, 0, 1, (0.55, 1.0), YELLOWS),

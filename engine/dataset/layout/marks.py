@@ -17,6 +17,16 @@ ROUTE_POINTS = 25
 TRACK_CLEAR_M = 2.0  # preferred minimum distance from a route's centre line to a pile
 LIMED_SHARE = 0.2
 LIME_BESIDE_M = 0.9
+VEHICLES = (DistractorKind.CAR, DistractorKind.VAN, DistractorKind.PICKUP, DistractorKind.TRUCK)
+CRAWLERS = (DistractorKind.EXCAVATOR, DistractorKind.RIG)
+MAX_WANDERING = 5  # tracks and paths across the extent that follow nothing
+MAX_SPOTS = 30
+CRAWLER = (0.7, 1.8)
+"""Width of a band and distance of the two. The same for a car's tyres, a lorry's, and a footpath, which is one band."""
+TYRES = (0.22, 1.5)
+LORRY = (0.5, 2.0)
+FOOTPATH = (0.45, 0.0)
+PATH_POINTS = 30
 
 
 def lay_lime(layout: SiteLayout, seed: Seed) -> tuple[LimeLine, ...]:
@@ -71,18 +81,6 @@ def route_to(to: np.ndarray, ways: np.ndarray, piles: np.ndarray, site: Site, dr
             break
     assert best is not None
     return best
-
-
-VEHICLES = (DistractorKind.CAR, DistractorKind.VAN, DistractorKind.PICKUP, DistractorKind.TRUCK)
-CRAWLERS = (DistractorKind.EXCAVATOR, DistractorKind.RIG)
-MAX_WANDERING = 5  # tracks and paths across the extent that follow nothing
-MAX_SPOTS = 30
-CRAWLER = (0.7, 1.8)
-"""Width of a band and distance of the two. The same for a car's tyres, a lorry's, and a footpath, which is one band."""
-TYRES = (0.22, 1.5)
-LORRY = (0.5, 2.0)
-FOOTPATH = (0.45, 0.0)
-PATH_POINTS = 30
 
 
 def lay_tracks(site: PiledSite, things: tuple[Distractor, ...]) -> tuple[Track, ...]:

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from engine.dataset.frozen_file import FrozenFile, parse_frozen
+from engine.dataset.frozen import FrozenFile, parse_frozen
 from engine.dataset.layout.assets import AssetOptions
 from engine.dataset.layout.cameras import ALTITUDE_M, CameraOptions
 from engine.dataset.layout.clutter import ClutterOptions

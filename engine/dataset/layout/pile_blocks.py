@@ -10,6 +10,27 @@ from engine.dataset.scene.streams import Seed, stream
 from engine.dataset.scene.things import CapKind, Filling, FootKind, PaintColor, PaintPlace, PileKind
 from engine.jobs.kit import Span, between
 
+ALIASES = {
+    "phc": PileKind.PHC,
+    "screw": PileKind.SPIRAL_STEEL,
+    "cast": PileKind.CAST_IN_PLACE,
+    "tube": PileKind.STEEL_TUBE,
+    "h": PileKind.H_SECTION,
+    "c": PileKind.C_SECTION,
+}
+"""Names of the kinds on the command line."""
+FAVOURED: dict[Preset, tuple[str, float]] = {"loess": ("screw", 0.7), "hills": ("phc", 0.6)}
+FEET: Shares = (("none", 0.40), ("spoil", 0.18), ("hole", 0.10), ("grout", 0.12), ("mud", 0.10), ("pad", 0.10))
+FOOT_NAMES = tuple(name for name, _ in FEET)
+PAINTS: Shares = (("red", 0.35), ("orange", 0.2), ("blue", 0.12), ("white", 0.13), ("yellow", 0.12), ("green", 0.08))
+CAP_COLORS: Shares = (("black", 0.3), ("orange", 0.2), ("red", 0.15), ("blue", 0.15), ("yellow", 0.12), ("white", 0.08))
+SECOND_KIND = 0.45  # share of sites with a second kind of pile; it stands in a quarter of the blocks
+USUAL_BLOCKS = 0.75
+LEVEL_SHARE = 0.7  # share of blocks whose tops are level along a row; elsewhere each pile was driven to another depth
+JITTER_M = (0.005, 0.08)  # deviation from the planned place, by block
+PAINTED_SHARE = 0.38
+CAPPED_SHARE = 0.2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PileType:
@@ -69,21 +90,6 @@ TYPES = {
         slender=(0.35, 0.6),
     ),
 }
-ALIASES = {
-    "phc": PileKind.PHC,
-    "screw": PileKind.SPIRAL_STEEL,
-    "cast": PileKind.CAST_IN_PLACE,
-    "tube": PileKind.STEEL_TUBE,
-    "h": PileKind.H_SECTION,
-    "c": PileKind.C_SECTION,
-}
-"""Names of the kinds on the command line."""
-FAVOURED: dict[Preset, tuple[str, float]] = {"loess": ("screw", 0.7), "hills": ("phc", 0.6)}
-
-FEET: Shares = (("none", 0.40), ("spoil", 0.18), ("hole", 0.10), ("grout", 0.12), ("mud", 0.10), ("pad", 0.10))
-FOOT_NAMES = tuple(name for name, _ in FEET)
-PAINTS: Shares = (("red", 0.35), ("orange", 0.2), ("blue", 0.12), ("white", 0.13), ("yellow", 0.12), ("green", 0.08))
-CAP_COLORS: Shares = (("black", 0.3), ("orange", 0.2), ("red", 0.15), ("blue", 0.15), ("yellow", 0.12), ("white", 0.08))
 
 
 SHARES: Shares = tuple((name, TYPES[kind].share) for name, kind in ALIASES.items())
@@ -97,14 +103,6 @@ def kind_shares(preset: Preset | None, usual: Shares = SHARES) -> Shares:
         rest = sum(shares.values()) - shares[favoured]
         shares = {name: share if name == favoured else own * (1 - share) / rest for name, own in shares.items()}
     return tuple(shares.items())
-
-
-SECOND_KIND = 0.45  # share of sites with a second kind of pile; it stands in a quarter of the blocks
-USUAL_BLOCKS = 0.75
-LEVEL_SHARE = 0.7  # share of blocks whose tops are level along a row; elsewhere each pile was driven to another depth
-JITTER_M = (0.005, 0.08)  # deviation from the planned place, by block
-PAINTED_SHARE = 0.38
-CAPPED_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

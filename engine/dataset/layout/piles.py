@@ -46,6 +46,11 @@ FLANGE_M = 0.22
 CRACKED_SHARE = 0.1
 OTHER_RUST = 0.6  # share of piles with the grade of rust of their block
 MIN_SHADE, MAX_SHADE = 0.4, 1.5
+_ROLLS = (
+    "east north depth top odd lean towards leaning shade foot_wide foot_high foot_shade other_foot"
+    " hoop plate crack paint paint_long cap dirt rust turn bars"
+).split()
+"""Random numbers of a pile, 0..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,13 +146,6 @@ def _room_m(points: np.ndarray, reach_m: float) -> np.ndarray:
         np.minimum.at(room, pairs[:, 0], apart)
         np.minimum.at(room, pairs[:, 1], apart)
     return room
-
-
-_ROLLS = (
-    "east north depth top odd lean towards leaning shade foot_wide foot_high foot_shade other_foot"
-    " hoop plate crack paint paint_long cap dirt rust turn bars"
-).split()
-"""Random numbers of a pile, 0..1."""
 
 
 def _plant_strip(

@@ -15,6 +15,16 @@ from engine.errors import UsageError
 
 CELL_M = 1.0
 REACH_M = 8.0  # upper limit of the stored distances; larger than any thing needs
+BEYOND_M = 4.0  # things stand up to this far beyond the pictures' edges and reach into them
+APART_M = 0.3  # minimum distance between two footprints
+TRIES = 60  # random places tried for each thing
+UNEVEN_M = 0.08  # by how much the ground under a thing may leave a plane, plus a tenth of its radius
+FLAT_UNEVEN_M = 0.07
+SUNK_M = 0.03  # how deep every model that leans with the ground reaches into it, at least
+_SLOPE_PLACES = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)], np.float64)
+_AROUND = np.linspace(0, 2 * np.pi, 10, endpoint=False)
+_RIM = np.stack([np.cos(_AROUND), np.sin(_AROUND)], axis=1)
+_RIM_PLACES = np.concatenate([0.5 * _RIM, 0.95 * _RIM])
 
 
 class Clearance:
@@ -41,18 +51,6 @@ class Clearance:
         middle = np.broadcast_to(np.arange(len(middles_m))[:, None, None], inside.shape)[inside]
         away = self.points_m[index] - middles_m[middle]
         np.minimum.at(self.room_m, index, np.sqrt((away * away).sum(axis=1)) - radius_m)
-
-
-BEYOND_M = 4.0  # things stand up to this far beyond the pictures' edges and reach into them
-APART_M = 0.3  # minimum distance between two footprints
-TRIES = 60  # random places tried for each thing
-UNEVEN_M = 0.08  # by how much the ground under a thing may leave a plane, plus a tenth of its radius
-FLAT_UNEVEN_M = 0.07
-SUNK_M = 0.03  # how deep every model that leans with the ground reaches into it, at least
-_SLOPE_PLACES = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)], np.float64)
-_AROUND = np.linspace(0, 2 * np.pi, 10, endpoint=False)
-_RIM = np.stack([np.cos(_AROUND), np.sin(_AROUND)], axis=1)
-_RIM_PLACES = np.concatenate([0.5 * _RIM, 0.95 * _RIM])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

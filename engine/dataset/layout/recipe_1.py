@@ -27,6 +27,40 @@ TOP_M = 0.015
 """Maximum deviation of a top from the table's plane, so that a table's tops are within 30 mm; 40 are allowed."""
 MAX_COLUMNS = 10
 UNEVEN_M = EXPOSED_M[1] - EXPOSED_M[0] - 2 * TOP_M
+JITTER_M = 0.005
+TILT = 0.005  # maximum, radians
+SHARES = (("phc", 0.4), ("screw", 0.3), ("cast", 0.3))
+KINDS = tuple(ALIASES[name] for name, _ in SHARES)
+DIAMETERS_M = {
+    PileKind.PHC: (0.3, 0.4, 0.5),
+    PileKind.SPIRAL_STEEL: (0.076, 0.089, 0.114, 0.159),
+    PileKind.CAST_IN_PLACE: (0.3,),
+}
+FLANGE_M = 0.22
+HOOPED_SHARE = 0.8
+CRACKED_SHARE = 0.2
+RUST_SHARES = (0.5, 0.3, 0.15, 0.05)
+BASE_M = (1.22, 1.5)
+"""Determines a pile's bounding box: 32 to 40 px in a picture 5280 px wide; real boxes are 35 x 38 px."""
+BASE_HIGH_M = (0.06, 0.2)
+MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)  # from the largest
+LOOSE = (DistractorKind.DEBRIS, DistractorKind.REBAR)
+FOOTPRINT_M = {kind: HABITS[kind].footprint_m for kind in (DistractorKind.BAG, *MACHINES, *LOOSE)}
+"""Bounding radius at scale 1, for any rotation."""
+FROM_PILE_M = 1.0  # minimum distance between a footprint and the axis of a pile
+APART_M = 0.3  # minimum distance between two footprints
+MACHINE_SHARES = (0.5, 0.25, 0.25)
+DEBRIS_PIECES = (10, 40)
+REBAR_BUNDLES = (2, 8)
+LEVEL_SLOPE = 0.3  # rise per metre above which ground is used only when no flatter ground is left
+SCALES = (0.85, 1.0)
+DRIVEN_SHARE = 0.7  # share of the roads and of the lanes between rows that have tracks; the first always does
+LOESS = np.array([(0.42, 0.30, 0.16), (0.50, 0.38, 0.22), (0.15, 0.17, 0.05)])
+"""Soil, subsoil, grass: yellow-brown silt, lighter where it is cut."""
+HILLS = np.array([(0.26, 0.125, 0.065), (0.36, 0.175, 0.09), (0.08, 0.13, 0.03)])
+"""Weathered red earth under more grass."""
+GRASS_LOESS = (0.08, 0.28)
+GRASS_HILLS = (0.30, 0.55)
 
 
 def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) -> list[slice]:
@@ -72,24 +106,6 @@ def expose_m(off_m: np.ndarray, level: float, misses_m: np.ndarray) -> np.ndarra
     high = EXPOSED_M[1] - TOP_M + off_m.min()
     exposed_m: np.ndarray = low + (high - low) * level - off_m + misses_m
     return exposed_m
-
-
-JITTER_M = 0.005
-TILT = 0.005  # maximum, radians
-SHARES = (("phc", 0.4), ("screw", 0.3), ("cast", 0.3))
-KINDS = tuple(ALIASES[name] for name, _ in SHARES)
-DIAMETERS_M = {
-    PileKind.PHC: (0.3, 0.4, 0.5),
-    PileKind.SPIRAL_STEEL: (0.076, 0.089, 0.114, 0.159),
-    PileKind.CAST_IN_PLACE: (0.3,),
-}
-FLANGE_M = 0.22
-HOOPED_SHARE = 0.8
-CRACKED_SHARE = 0.2
-RUST_SHARES = (0.5, 0.3, 0.15, 0.05)
-BASE_M = (1.22, 1.5)
-"""Determines a pile's bounding box: 32 to 40 px in a picture 5280 px wide; real boxes are 35 x 38 px."""
-BASE_HIGH_M = (0.06, 0.2)
 
 
 def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: Seed) -> tuple[Pile, ...]:
@@ -172,19 +188,6 @@ def _looks(seed: Seed, count: int) -> dict[str, np.ndarray]:
     }
 
 
-MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)  # from the largest
-LOOSE = (DistractorKind.DEBRIS, DistractorKind.REBAR)
-FOOTPRINT_M = {kind: HABITS[kind].footprint_m for kind in (DistractorKind.BAG, *MACHINES, *LOOSE)}
-"""Bounding radius at scale 1, for any rotation."""
-FROM_PILE_M = 1.0  # minimum distance between a footprint and the axis of a pile
-APART_M = 0.3  # minimum distance between two footprints
-MACHINE_SHARES = (0.5, 0.25, 0.25)
-DEBRIS_PIECES = (10, 40)
-REBAR_BUNDLES = (2, 8)
-LEVEL_SLOPE = 0.3  # rise per metre above which ground is used only when no flatter ground is left
-SCALES = (0.85, 1.0)
-
-
 def place_distractors(
     settled: Settled, terrain: Terrain, piles: tuple[Pile, ...], seed: Seed
 ) -> tuple[Distractor, ...]:
@@ -259,15 +262,6 @@ class _Placer:
             shape_seed=int(draw.integers(2**32)),
             shade=float(0.85 + 0.25 * shade),
         )
-
-
-DRIVEN_SHARE = 0.7  # share of the roads and of the lanes between rows that have tracks; the first always does
-LOESS = np.array([(0.42, 0.30, 0.16), (0.50, 0.38, 0.22), (0.15, 0.17, 0.05)])
-"""Soil, subsoil, grass: yellow-brown silt, lighter where it is cut."""
-HILLS = np.array([(0.26, 0.125, 0.065), (0.36, 0.175, 0.09), (0.08, 0.13, 0.03)])
-"""Weathered red earth under more grass."""
-GRASS_LOESS = (0.08, 0.28)
-GRASS_HILLS = (0.30, 0.55)
 
 
 def describe_recipe_1(options: SceneOptions, seed: int) -> SiteScene:

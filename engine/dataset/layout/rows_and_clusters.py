@@ -24,6 +24,16 @@ from engine.dataset.layout.settling import (
 from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.streams import Seed, stream
 
+BEND_M = 2.0  # maximum offset of a row's middle from the straight line between its ends
+ROAD_BEYOND_M = 4.0  # length by which a road extends beyond its rows at either end
+POINTS_OF_ROAD = 25
+THROWS = 200
+"""Random attempts before clusters are placed on a lattice, because random placement fails on a crowded site."""
+MAX_HEADING = math.radians(5)
+FLAT_SPACING_M = 4.15
+STEEP = 0.35  # rise per metre beyond which the spacing is constant
+SLOPE_OVER_M = 12.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Strip:
@@ -44,65 +54,44 @@ class SiteLayout:
     centres_m: np.ndarray  # (clusters, 2); (0, 2) if there are none
 
 
-BEND_M = 2.0  # maximum offset of a row's middle from the straight line between its ends
-ROAD_BEYOND_M = 4.0  # length by which a road extends beyond its rows at either end
-POINTS_OF_ROAD = 25
-
-
 def lay_rows(settled: Settled, seed: Seed) -> SiteLayout:
-    """Lay out exactly num_rows x piles_per_row piles."""
-    site = settled.site
-    draw = stream(seed, "layout rows")
-    road, bend, gap, aside, up = draw.random(5)
+    """Lay out exactly num_rows x piles_per_row piles, a road after every fifth row, and one beside the first and the
+    last where there is room."""
+    site, row_spacing_m = settled.site, settled.row_spacing
+    road, bend, gap, aside, up = stream(seed, "layout rows").random(5)
     spacing_m = _between(PILE_SPACING_M, gap, site.width_m / max(settled.piles_per_row - 1, 1))
     length_m = spacing_m * (settled.piles_per_row - 1)
-    xs = np.arange(settled.piles_per_row) * spacing_m - length_m / 2
 
-    roads = (settled.num_rows - 1) // ROWS_TO_A_ROAD
-    tight_m = settled.row_spacing * (settled.num_rows - 1)
-    road_m = _between(ROAD_M, road, (site.depth_m - tight_m) / max(roads, 1))
-    index = np.arange(settled.num_rows)
-    ys = index * settled.row_spacing + index // ROWS_TO_A_ROAD * road_m
+    # The rows from south to north, the first at 0, then moved as a whole to a place where the bent field fits.
+    rows = np.arange(settled.num_rows)
+    roads_before = rows // ROWS_TO_A_ROAD
+    road_m = _between(ROAD_M, road, (site.depth_m - row_spacing_m * rows[-1]) / max(roads_before[-1], 1))
+    ys = rows * row_spacing_m + roads_before * road_m
     bend_m = (2 * bend - 1) * min(BEND_M, max(site.depth_m - ys[-1], 0))
-    free = np.array([site.width_m - length_m, site.depth_m - ys[-1] - abs(bend_m)])
-    shift = (np.array([aside, up]) - 0.5) * np.maximum(free, 0)
-    xs = xs + shift[0]
-    ys = ys - ys[-1] / 2 - bend_m / 2 + shift[1]
+    free_m = np.array([site.width_m - length_m, site.depth_m - ys[-1] - abs(bend_m)])
+    middle_x, middle_y = (np.array([aside, up]) - 0.5) * np.maximum(free_m, 0)
+    ys = ys - ys[-1] / 2 - bend_m / 2 + middle_y
 
-    def bent(x: np.ndarray) -> np.ndarray:
-        offsets_m: np.ndarray = bend_m * (1 - ((x - shift[0]) / max(length_m / 2, 1)) ** 2)
-        return offsets_m
+    def bent(xs: np.ndarray, y: float) -> np.ndarray:
+        """(n, 2) points of a line that is bent as all rows are."""
+        return np.stack([xs, y + bend_m * (1 - ((xs - middle_x) / max(length_m / 2, 1)) ** 2)], axis=1)
 
-    lines = [np.stack([xs, y + bent(xs)], axis=1) for y in ys]
-    columns = np.arange(len(xs))
+    columns = np.arange(settled.piles_per_row)
+    lines = [bent(columns * spacing_m - length_m / 2 + middle_x, y) for y in ys]
     strips = tuple(Strip(points_m=line, columns=columns, heading=0.0, axis_m=line) for line in lines)
-    reach_m = length_m / 2 + ROAD_BEYOND_M
-    west, east = np.clip([shift[0] - reach_m, shift[0] + reach_m], -site.width_m / 2, site.width_m / 2)
-    over = np.linspace(west, east, POINTS_OF_ROAD)
-    afters = ys[ROWS_TO_A_ROAD - 1 : -1 : ROWS_TO_A_ROAD]
-    middles = [y + (settled.row_spacing + road_m) / 2 for y in afters] + _edge_roads(ys, site, settled.row_spacing)
-    ways = tuple(np.stack([over, y + bent(over)], axis=1) for y in middles)
-    return SiteLayout(strips=strips, roads_m=ways, centres_m=np.empty((0, 2)))
-
-
-def _edge_roads(ys: np.ndarray, site: Site, row_spacing_m: float) -> list[float]:
-    """Roads beside the first and the last row, where there is room."""
+    between = [y + (row_spacing_m + road_m) / 2 for y in ys[ROWS_TO_A_ROAD - 1 : -1 : ROWS_TO_A_ROAD]]
     beside_m = max(row_spacing_m, ROAD_M[0])
-    half_m = site.depth_m / 2 - BEND_M
-    return [y for y in (ys[0] - beside_m, ys[-1] + beside_m) if abs(y) <= half_m]
+    beside = [y for y in (ys[0] - beside_m, ys[-1] + beside_m) if abs(y) <= site.depth_m / 2 - BEND_M]
+    reach_m = length_m / 2 + ROAD_BEYOND_M
+    west, east = np.clip([middle_x - reach_m, middle_x + reach_m], -site.width_m / 2, site.width_m / 2)
+    roads = tuple(bent(np.linspace(west, east, POINTS_OF_ROAD), y) for y in between + beside)
+    return SiteLayout(strips=strips, roads_m=roads, centres_m=np.empty((0, 2)))
 
 
 def _between(limits: tuple[float, float], share: float, most: float) -> float:
+    """The value at this share, 0..1, of the limits, of which the upper one is at most `most`."""
     low, high = limits
     return low + (max(min(high, most), low) - low) * share
-
-
-THROWS = 200
-"""Random attempts before clusters are placed on a lattice, because random placement fails on a crowded site."""
-MAX_HEADING = math.radians(5)
-FLAT_SPACING_M = 4.15
-STEEP = 0.35  # rise per metre beyond which the spacing is constant
-SLOPE_OVER_M = 12.0
 
 
 def spacing_m(slope_east: float, slope_north: float) -> float:
@@ -152,13 +141,13 @@ def lay_clusters(settled: Settled, terrain: Terrain, seed: Seed) -> SiteLayout:
     own_m = territory_m(size_m)
     headings = (drawn * tenths / 10 for tenths in range(10, 0, -1))
     heading = next((turn for turn in headings if all(_extent_m(shape, turn) <= own_m for shape in shapes)), 0.0)
-    strips: list[Strip] = []
-    roads: list[np.ndarray] = []
-    for cluster, (centre, shape) in enumerate(zip(centres, shapes, strict=True)):
-        laid = _lay_cluster(cluster, centre, shape, heading, terrain)
-        strips += laid
-        roads += [strip.axis_m for strip in laid if len(strip.axis_m) > 1]
-    return SiteLayout(strips=tuple(strips), roads_m=tuple(roads), centres_m=centres)
+    strips = [
+        strip
+        for cluster, (centre, shape) in enumerate(zip(centres, shapes, strict=True))
+        for strip in _lay_cluster(cluster, centre, shape, heading, terrain)
+    ]
+    lanes = tuple(strip.axis_m for strip in strips if len(strip.axis_m) > 1)
+    return SiteLayout(strips=tuple(strips), roads_m=lanes, centres_m=centres)
 
 
 def _shape(piles: int, cluster_size_m: float, ratio: float, pitch: float) -> tuple[list[int], float]:
@@ -192,18 +181,18 @@ def _extent_m(shape: tuple[list[int], float], heading: float) -> float:
 def _lay_cluster(
     cluster: int, centre: np.ndarray, shape: tuple[list[int], float], heading: float, terrain: Terrain
 ) -> list[Strip]:
+    """The cluster's tables, side by side across `heading`: two rows each, of pairs as far apart as the slope asks."""
     counts, pitch_m = shape
     forth = np.array([math.cos(heading), math.sin(heading)])
     aside = np.array([-forth[1], forth[0]])
     strips = []
     for group, count in enumerate(counts):
         middle = centre + aside * (group - (len(counts) - 1) / 2) * pitch_m
-        slope_east, slope_north = terrain.slope_at(middle[:1], middle[1:], SLOPE_OVER_M)
-        gap_m = spacing_m(float(slope_east[0]), float(slope_north[0]))
-        columns = np.arange(count) // 2
+        (slope_east,), (slope_north,) = terrain.slope_at(middle[:1], middle[1:], SLOPE_OVER_M)
         pairs = (count + 1) // 2
-        axis = middle + ((np.arange(pairs) - (pairs - 1) / 2) * gap_m)[:, None] * forth
-        across = (np.arange(count) % 2 - 0.5) * ROW_PITCH_M
-        points = axis[columns] + across[:, None] * aside
+        along_m = (np.arange(pairs) - (pairs - 1) / 2) * spacing_m(float(slope_east), float(slope_north))
+        axis = middle + along_m[:, None] * forth
+        columns, rows = np.divmod(np.arange(count), 2)
+        points = axis[columns] + ((rows - 0.5) * ROW_PITCH_M)[:, None] * aside
         strips.append(Strip(points_m=points, columns=columns, heading=heading, axis_m=axis, cluster=cluster))
     return strips

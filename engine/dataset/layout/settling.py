@@ -27,6 +27,23 @@ STEEPEST_RISE = 0.35  # maximum total rise of the terraces per metre of the site
 MAX_RISE_M = 60.0  # the camera is 100 m above the middle of the rise
 
 _ROUNDING = 1e-9
+TERRAIN_SIZE_M = (180.0, 220.0)
+TERRACES = (6, 11)
+TERRACE_HEIGHT_M = (1.5, 3.0)
+ROWS = (12, 17)
+PILES_PER_ROW = (30, 39)
+ROW_SPACING_M = (3.0, 4.0)
+CLUSTERS = (1, 5)
+SUN_ELEVATION_DEG = (30.0, 60.0)
+SUN_AZIMUTH_DEG = (0.0, 360.0)
+SUN_ENERGY = (1.5, 2.5)
+USUAL_BAGS, USUAL_MACHINES = 30, 15
+USUAL_CLUSTER_M = 30.0
+USUAL_PILES_PER_CLUSTER = (50, 100)
+CLUSTERED_SHARE = 0.65
+"""Share of pictures with clusters. Clusters hold about 225 piles, rows about 500: near the real mean of 322.7."""
+_OF_ROWS = ("num_rows", "piles_per_row", "row_spacing")
+_OF_CLUSTERS = ("num_clusters", "cluster_size", "min_piles_per_cluster", "max_piles_per_cluster")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,26 +111,6 @@ def tables_across(cluster_size_m: float) -> int:
 
 def piles_per_cluster(cluster_size_m: float) -> int:
     return 2 * table_columns(cluster_size_m) * tables_across(cluster_size_m)
-
-
-TERRAIN_SIZE_M = (180.0, 220.0)
-TERRACES = (6, 11)
-TERRACE_HEIGHT_M = (1.5, 3.0)
-ROWS = (12, 17)
-PILES_PER_ROW = (30, 39)
-ROW_SPACING_M = (3.0, 4.0)
-CLUSTERS = (1, 5)
-SUN_ELEVATION_DEG = (30.0, 60.0)
-SUN_AZIMUTH_DEG = (0.0, 360.0)
-SUN_ENERGY = (1.5, 2.5)
-USUAL_BAGS, USUAL_MACHINES = 30, 15
-USUAL_CLUSTER_M = 30.0
-USUAL_PILES_PER_CLUSTER = (50, 100)
-CLUSTERED_SHARE = 0.65
-"""Share of pictures with clusters. Clusters hold about 225 piles, rows about 500: near the real mean of 322.7."""
-
-_OF_ROWS = ("num_rows", "piles_per_row", "row_spacing")
-_OF_CLUSTERS = ("num_clusters", "cluster_size", "min_piles_per_cluster", "max_piles_per_cluster")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,16 @@ from engine.dataset.sensor.effects import parse_effects
 from engine.dataset.sensor.lens import lens_of
 
 MAX_REACH_M = 400.0  # ground farther from the camera is not modelled, so it may look towards the horizon
+MIN_DEPTH_M = 1.0
+WINDOW_SHARE = 0.7  # a window that shows less of its sensor than this share is a detail, not a full picture
+LEAN = 0.1  # a pile's top is at most this far aside, by its height
+MAX_THING_M = (9.0, 12.0)  # radius and height of the largest other thing: machines, containers, trees
+MAX_SHADOW_M = 60.0
+SHARES = np.linspace(0, 1, 5)
+NEAR_M = 0.5
+LENS_SHARE = 0.08
+"""How far a lens may move a pixel, as a share of half the sensor's diagonal: DJI's calibration of a Mavic 3 Enterprise
+has k1 near -0.11, which moves its corners by 7 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,10 +47,6 @@ def _corners(camera: SiteCamera, z_m: float) -> np.ndarray:
     depths = np.where(rays[:, 2] < 0, (camera.height_m - z_m) / np.maximum(-rays[:, 2], 1e-9), np.inf)
     reached: np.ndarray = camera.place_m[:2] + rays[:, :2] * np.minimum(depths, MAX_REACH_M / away)[:, None]
     return reached
-
-
-MIN_DEPTH_M = 1.0
-WINDOW_SHARE = 0.7  # a window that shows less of its sensor than this share is a detail, not a full picture
 
 
 def whole_sensor(camera: SiteCamera) -> SiteCamera:
@@ -83,16 +89,6 @@ def is_in_picture(camera: SiteCamera, points_m: np.ndarray, margin_m: float = 0.
     size = np.array([camera.width_px, camera.height_px])
     inside: np.ndarray = ((pixel > -margin[:, None]) & (pixel < size + margin[:, None])).all(axis=1) & is_before
     return inside
-
-
-LEAN = 0.1  # a pile's top is at most this far aside, by its height
-MAX_THING_M = (9.0, 12.0)  # radius and height of the largest other thing: machines, containers, trees
-MAX_SHADOW_M = 60.0
-SHARES = np.linspace(0, 1, 5)
-NEAR_M = 0.5
-LENS_SHARE = 0.08
-"""How far a lens may move a pixel, as a share of half the sensor's diagonal: DJI's calibration of a Mavic 3 Enterprise
-has k1 near -0.11, which moves its corners by 7 %."""
 
 
 def with_lens(camera: SiteCamera, camera_effects: str) -> SiteCamera:

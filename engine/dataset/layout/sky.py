@@ -19,6 +19,23 @@ from engine.errors import UsageError
 from engine.jobs.kit import Span, between, check_number, check_span, option, parse_span
 
 EPOCH = date(2000, 1, 1)  # at noon: J2000.0
+LATITUDE_DEG: Span = (20.0, 55.0)
+DATES = ("2024-01-01", "2024-12-31")
+SOLAR_HOURS: Span = (7.0, 18.0)
+MIN_ELEVATION_DEG = 6.0  # nobody flies with a lower sun
+DRAWS = 64
+OVERCAST_SHARE = 0.2
+THICK: Span = (0.82, 1.0)
+VEIL_SHARE = 0.5  # share of the other pictures with thin cloud
+VEIL: Span = (0.0, 0.55)
+CLOUD_SHADOWS_SHARE = 0.15
+CLOUD_COVER: Span = (0.2, 0.65)
+CLOUD_DEPTH: Span = (0.45, 0.9)
+CLOUD_SIZE_M: Span = (60.0, 220.0)
+METERING_STOPS = 0.3  # standard deviation of the camera's exposure
+CLEAR_AIR = 0.7  # share of the sun's light that reaches the ground when it is overhead (Meinel and Meinel, 1976)
+USUAL_ELEVATION_DEG = 45.0  # elevation at which the sun has the energy that recipe 1 draws
+Dates = tuple[str, str]  # first and last day, YYYY-MM-DD
 
 
 def declination_deg(day: date, solar_hour: float = 12.0) -> float:
@@ -49,27 +66,6 @@ def hours_above(elevation_deg: float, latitude_deg: float, day: date) -> tuple[f
         return None
     half = math.degrees(math.acos(max(cosine, -1.0))) / 15
     return 12 - half, 12 + half
-
-
-LATITUDE_DEG: Span = (20.0, 55.0)
-DATES = ("2024-01-01", "2024-12-31")
-SOLAR_HOURS: Span = (7.0, 18.0)
-MIN_ELEVATION_DEG = 6.0  # nobody flies with a lower sun
-DRAWS = 64
-
-OVERCAST_SHARE = 0.2
-THICK: Span = (0.82, 1.0)
-VEIL_SHARE = 0.5  # share of the other pictures with thin cloud
-VEIL: Span = (0.0, 0.55)
-CLOUD_SHADOWS_SHARE = 0.15
-CLOUD_COVER: Span = (0.2, 0.65)
-CLOUD_DEPTH: Span = (0.45, 0.9)
-CLOUD_SIZE_M: Span = (60.0, 220.0)
-METERING_STOPS = 0.3  # standard deviation of the camera's exposure
-CLEAR_AIR = 0.7  # share of the sun's light that reaches the ground when it is overhead (Meinel and Meinel, 1976)
-USUAL_ELEVATION_DEG = 45.0  # elevation at which the sun has the energy that recipe 1 draws
-
-Dates = tuple[str, str]  # first and last day, YYYY-MM-DD
 
 
 def parse_dates(text: str) -> Dates:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import moderngl
 import numpy as np
 
-from engine.dataset.geometry.batches import SceneStage
+from engine.dataset.geometry.batches import Rendered, SceneStage
 from engine.dataset.light import light_of
 from engine.dataset.raster import shadow
 from engine.dataset.raster.device import MOVED, VIEW_BLOCK, Device, open_device
@@ -22,7 +22,6 @@ from engine.dataset.raster.marks import Marks, driven_and_strewn, shade_under
 from engine.dataset.raster.targets import MAX_TILE_PX, NEAREST_M, SAMPLES, RasterTargets, Tile, corners_of, cut
 from engine.dataset.raster.things import Things
 from engine.dataset.raster.view import GroundCover, ShadowSpace, View
-from engine.dataset.rendered import Rendered
 from engine.dataset.scene.camera import SiteCamera
 
 # Texture units. moderngl binds a new texture to a unit it chooses, so all are bound again before each tile.

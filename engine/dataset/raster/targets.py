@@ -11,6 +11,8 @@ from engine.dataset.scene.camera import SiteCamera
 
 NEAREST_M = 0.5  # minimum depth of what is drawn
 MAX_TILE_PX = 1024  # larger ones are no faster and take four times the memory
+SAMPLES = 4
+Attachment = moderngl.Texture | moderngl.Renderbuffer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +72,6 @@ def corners_of(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The corners, (k, 8, 3), of boxes between `low` and `high`, (k, 3) each."""
     which = (np.arange(8)[:, None] >> np.arange(3)) & 1  # (8, 3)
     return np.where(which[None] == 1, high[:, None], low[:, None])
-
-
-SAMPLES = 4
-Attachment = moderngl.Texture | moderngl.Renderbuffer
 
 
 class RasterTargets:

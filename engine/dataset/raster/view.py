@@ -6,15 +6,16 @@ from statistics import NormalDist
 import moderngl
 import numpy as np
 
-from engine.dataset.clouds import cloud_map, period_m
 from engine.dataset.ground_picture import read_ground_picture
-from engine.dataset.light import Light
+from engine.dataset.light import Light, cloud_map, period_m
 from engine.dataset.raster.device import Device
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import Cover, GroundLook, Sun, Terrain
 
 ROWS = 10
 PATCH_NOISE_DEVIATION = 0.29  # of the noise of patches in covers.glsl
+SPARE_PX = 1024  # margin of a tile's viewport on each side: larger than any triangle in the picture
+GRASS_NOISE_DEVIATION = 0.32  # of the grass noise in ground_look.glsl
 
 
 class GroundCover:
@@ -88,10 +89,6 @@ def _picture(device: Device, texels: np.ndarray) -> moderngl.Texture:
     texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
     texture.repeat_x = texture.repeat_y = True
     return texture
-
-
-SPARE_PX = 1024  # margin of a tile's viewport on each side: larger than any triangle in the picture
-GRASS_NOISE_DEVIATION = 0.32  # of the grass noise in ground_look.glsl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,21 +1,27 @@
 """Has each picture made by a process: starts it, watches it, kills it on timeout.
 
-The process is worker.py, or a fork of forking.py.
+The process is `main` here, which makes one picture and exits, or a fork of forking.py. A request is a line with `task`,
+`folder` and `log`; the answer is one with `made` or `failure`.
 """
 
 import json
+import logging
+import os
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from engine.dataset.running.policy import Failure
-from engine.dataset.task import PictureTask
+from engine.dataset.running.estimate import memory_left_bytes
+from engine.dataset.running.policy import Failure, failure_of
+from engine.dataset.task import PictureTask, task_of
+from engine.system.plain_text import write_plain_lines
 from engine.system.python_process import exit_reason
-from engine.system.worker_process import WorkerProcess, last_line
+from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent, last_line
 
 HAS_FORK = sys.platform == "linux"  # macOS's frameworks do not survive a fork
 POLL_INTERVAL_S = 0.05
@@ -55,7 +61,7 @@ class PictureWorker:
         """
         end_s = time.perf_counter() + timeout_s
         if self._process is None:
-            module = "worker" if self._warm_log is None else "forking"
+            module = "attempt" if self._warm_log is None else "forking"
             self._process = WorkerProcess(
                 f"engine.dataset.running.{module}",
                 "main()",
@@ -111,3 +117,36 @@ def _unexplained(code: int | None, folder: Path, log_path: Path) -> Failure:
     reason += next((hint for name, hint in HINTS.items() if code == -getattr(signal, name, 0)), "")
     said = last_line(log_path)
     return Failure(reason=f"{reason}; {said}" if said else reason)
+
+
+def main() -> None:
+    answers = claim_output()
+    request = json.loads(sys.stdin.buffer.readline())
+    end_with_parent()
+    make_requested(request, answers)
+
+
+def make_requested(request: dict[str, str], answers: BinaryIO) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    write_plain_lines(logging.getLogger())
+    answer(answers, attempt(task_of(request["task"]), Path(request["folder"])))
+
+
+def attempt(task: PictureTask, folder: Path) -> dict[str, Any]:
+    """Make the picture; return `made` or `failure` as plain values. Never raises an Exception."""
+    from engine.dataset.picture import make_picture
+
+    try:
+        return {"made": asdict(make_picture(task, folder))}
+    except Exception as error:  # top of a process: the run receives a failure, the log the traceback
+        failure = failure_of(error, folder, left_bytes=memory_left_bytes())
+        logging.getLogger(__name__).error("failed: %s", failure.reason, exc_info=not failure.is_final)
+        return {"failure": asdict(failure)}
+
+
+def answer(answers: BinaryIO, values: dict[str, Any]) -> None:
+    try:
+        answers.write(json.dumps(values).encode() + b"\n")
+        answers.flush()
+    except BrokenPipeError:  # the run has ended
+        os._exit(0)

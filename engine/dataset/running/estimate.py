@@ -1,6 +1,11 @@
-"""Time, disk and memory that pictures will take, from sizes and times that were measured. Pure."""
+"""Time, disk and memory that pictures will take, as measured; cores and memory that this process may use."""
 
+import os
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
 
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
@@ -31,6 +36,9 @@ PNG_PIXEL_BYTES, JPEG_PIXEL_BYTES = 1.7, 0.6
 FORMAT_PIXEL_BYTES = {"depth": 0.15, "masks": 0.03}
 LABEL_BYTES, MANIFEST_BYTES, COCO_BYTES, SCENE_BYTES, WHOLE_SCENE_BYTES = 25_000, 5_000, 250_000, 110_000, 800_000
 CLEARLY = 0.5  # a run is refused if not even this share of the estimate is free: a scene without noise takes half
+# cgroups version 2, then version 1: the limit, and how much is in use.
+MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+MEMORY_USES = (Path("/sys/fs/cgroup/memory.current"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,3 +129,40 @@ def _duration(seconds: float) -> str:
         if seconds >= 1.5 * unit_s:
             return f"{seconds / unit_s:.2g} {name}" if seconds < 10 * unit_s else f"{seconds / unit_s:.0f} {name}"
     return f"{max(seconds, 1):.0f} seconds"
+
+
+def cores() -> int:
+    """Number of cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        usable: int = len(os.sched_getaffinity(0))
+        return usable
+    return os.cpu_count() or 1
+
+
+def available_bytes(limits: tuple[Path, ...] = MEMORY_LIMITS, uses: tuple[Path, ...] = MEMORY_USES) -> int:
+    """Main memory that new processes may use, without swapping, within the container's limit."""
+    available: int = psutil.virtual_memory().available
+    limit, used = _first_number(limits), _first_number(uses)
+    # The use counts cached files, which make room: so a half of the limit is taken for free in any case.
+    return available if limit is None or used is None else min(available, max(limit - used, limit // 2))
+
+
+def memory_left_bytes() -> int:
+    """Memory that this process may still take: what is available, and what its own limit (ulimit -v) leaves."""
+    left = available_bytes()
+    if sys.platform == "linux":
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            left = min(left, limit - psutil.Process().memory_info().vms)
+    return max(left, 0)
+
+
+def _first_number(paths: tuple[Path, ...]) -> int | None:
+    for path in paths:
+        try:
+            return int(path.read_text(encoding="ascii"))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return None

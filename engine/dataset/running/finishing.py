@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from engine.dataset.card import CardFacts, CardPicture, remove_card, write_card
-from engine.dataset.frozen_file import FrozenFile
+from engine.dataset.card.card import CardFacts, CardPicture, remove_card, write_card
+from engine.dataset.frozen import FrozenFile
 from engine.dataset.job import DatasetJob
-from engine.dataset.labels import Statistics, measure, read_labels
 from engine.dataset.labels.options import LabelOptions
+from engine.dataset.labels.reading import read_labels
+from engine.dataset.labels.statistics import Statistics, measure
 from engine.dataset.options import option_name
 from engine.dataset.running.folder import PREVIEW, DatasetFolder, folders_of
 from engine.dataset.running.manifest import MANIFEST

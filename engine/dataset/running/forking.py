@@ -1,6 +1,6 @@
 """Forks a process for each picture from one that has loaded everything. Linux only.
 
-Requests and answers are those of worker.py, with a line `ended` and the exit code after each.
+Requests and answers are those of attempt.py, with a line `ended` and the exit code after each.
 
 A picture of 640 px takes less time to draw than its process takes to start Python, import NumPy and OpenCV, load
 compiled kernels and build the models of machines and trees. Making several pictures in one process would save that, but
@@ -43,14 +43,13 @@ import engine.dataset.cycles
 import engine.dataset.raster  # noqa: F401
 from engine.dataset import sensor
 from engine.dataset.assets.reading import read_asset
-from engine.dataset.geometry.batches import SceneStage
-from engine.dataset.geometry.distractors import build_all_models
+from engine.dataset.geometry.batches import Rendered, SceneStage
+from engine.dataset.geometry.staging import build_all_models
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import make_picture
-from engine.dataset.rendered import Rendered
-from engine.dataset.running.worker import answer, make_requested
+from engine.dataset.running.attempt import answer, make_requested
 from engine.dataset.sensor.effects import SensorOptions
 from engine.dataset.task import PictureTask, task_of
 from engine.errors import UsageError

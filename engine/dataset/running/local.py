@@ -14,10 +14,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from engine.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.dataset.running.devices import device_environment, words_of
+from engine.dataset.running.estimate import cores
 from engine.dataset.running.folder import DatasetFolder
-from engine.dataset.running.machine import cores
-from engine.dataset.running.outcome import Attempted, PictureOutcome
-from engine.dataset.running.policy import Failure, failure_of, is_tried_again
+from engine.dataset.running.policy import Attempted, Failure, PictureOutcome, failure_of, is_tried_again
 from engine.dataset.task import PictureTask
 from engine.system.atomic_file import remove_file
 

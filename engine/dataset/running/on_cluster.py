@@ -16,8 +16,7 @@ from typing import Any
 from engine.dataset.job import DatasetJob
 from engine.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.dataset.running.folder import DatasetFolder
-from engine.dataset.running.outcome import Attempted, PictureOutcome
-from engine.dataset.running.policy import Failure, failure_of, is_tried_again
+from engine.dataset.running.policy import Attempted, Failure, PictureOutcome, failure_of, is_tried_again
 from engine.dataset.task import PictureTask, task_of
 from engine.errors import ChildError
 from engine.jobs.kit import Actor, ActorPool, ActorShare, LoadedModel, WorkPiece, share_of

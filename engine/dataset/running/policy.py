@@ -1,10 +1,12 @@
-"""Decisions of a run: how long a picture may take, which failures are retried, which end the run. Pure."""
+"""How long a picture may take, what came of it, which failures are retried, which end the run. Pure."""
 
 import errno
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from engine.dataset.options import SceneOptions
-from engine.dataset.task import RenderSettings
+from engine.dataset.task import MadePicture, PictureTask, RenderSettings
 from engine.errors import NoGLError, SinkError, UsageError, in_one_line
 
 # The next picture would fail with the same error.
@@ -53,3 +55,27 @@ def failure_of(error: BaseException, place: object = "", *, left_bytes: int | No
     return Failure(
         reason=in_one_line(error), is_final=isinstance(error, UsageError), ends_run=isinstance(error, NoGLError)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempted:
+    """A successful attempt. Its files are in `folder` until they are committed."""
+
+    folder: Path
+    seconds: float  # includes starting the process
+    values: dict[str, Any]  # `MadePicture` as plain values
+
+    @property
+    def made(self) -> MadePicture:
+        return MadePicture(**self.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureOutcome:
+    """The outcome of a picture: either `made` or `failure` is set."""
+
+    task: PictureTask
+    attempts: int
+    made: Attempted | None = None
+    failure: Failure | None = None
+    earlier: tuple[str, ...] = ()  # reason for the failure of earlier attempts, if known

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engine.dataset.labels import Statistics
+from engine.dataset.labels.statistics import Statistics
 from engine.jobs.kit import JobProgress
 
 

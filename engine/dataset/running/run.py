@@ -18,12 +18,10 @@ from engine.dataset.layout.settling import settle
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import scene_of
 from engine.dataset.running.devices import check_devices, devices_of
-from engine.dataset.running.estimate import default_jobs, estimate, picture_bytes
+from engine.dataset.running.estimate import available_bytes, cores, default_jobs, estimate, picture_bytes
 from engine.dataset.running.finishing import FolderOutputs, remove_outputs, write_outputs
 from engine.dataset.running.folder import DatasetFolder, RunPlan, unwritable
-from engine.dataset.running.machine import available_bytes, cores
-from engine.dataset.running.outcome import PictureOutcome
-from engine.dataset.running.policy import default_timeout_s
+from engine.dataset.running.policy import PictureOutcome, default_timeout_s
 from engine.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.dataset.running.single import make_one
 from engine.dataset.running.whole_files import WholeFiles

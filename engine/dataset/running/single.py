@@ -20,10 +20,10 @@ from typing import Any
 import psutil
 
 from engine.dataset.job import DatasetJob
+from engine.dataset.running.attempt import attempt
 from engine.dataset.running.folder import PARTS, DatasetFolder, unwritable
 from engine.dataset.running.report import DatasetReport, FailedPicture
 from engine.dataset.running.whole_files import WholeFiles
-from engine.dataset.running.worker import attempt
 from engine.dataset.task import MadePicture
 from engine.errors import SinkError
 from engine.system.atomic_file import when_free

@@ -9,6 +9,8 @@ from msgspec import Meta
 
 from engine.dataset.scene.ranges import Factor, InstanceNumber, Number, Slope, Tint, Whole, Word
 
+PILE_CATEGORY = "pile"
+
 
 class FootKind(StrEnum):
     OWN = "own"  # recipe 1: a concrete pad around concrete, a heap of spoil around steel; part of the pile
@@ -137,7 +139,6 @@ _CATEGORIES: dict[str, tuple[DistractorKind, ...]] = {
     "cover": (DistractorKind.COVER,),
 }
 _CATEGORY_OF = {kind: category for category, kinds in _CATEGORIES.items() for kind in kinds}
-PILE_CATEGORY = "pile"
 CATEGORIES = (PILE_CATEGORY, *_CATEGORIES)  # every class that a detector can be taught
 
 

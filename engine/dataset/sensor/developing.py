@@ -21,6 +21,15 @@ from engine.dataset.scene.streams import Seed, stream
 A, B, C, D, E = 2.51, 0.03, 2.43, 0.59, 0.14  # film = x (A x + B) / (x (C x + D) + E)
 MIDDLE_GREY = 0.18
 MAX_LIGHT = 8.0  # light that is shown as white, and all above it
+STEPS = 50
+SAMPLES = 64  # per pixel of a line
+AIRLIGHT = (0.30, 0.335, 0.385)  # light scattered by an endless way through hazy air, shown as a bluish grey of 0.72
+HAZE_TABLE, TONE_TABLE = 4096, 16384
+MIN_CLEAR = 1e-3  # share of the light at the last entry
+SHOT_SHARE = 0.85  # share of the variance in middle grey that comes from the light itself
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+CRAB_DEG = 8.0  # standard deviation of the angle between the picture's top and the flight over ground
+NEEDS_NOTHING = {"distortion", "aberration", "jpeg"}  # effects that are not drawn here
 
 
 def shown(light: np.ndarray) -> np.ndarray:
@@ -45,10 +54,6 @@ def middle_light() -> tuple[float, float]:
     step = light / 100
     ends = shown(np.array([light - step, light + step]))
     return light, float(ends[1] - ends[0]) / (2 * step)
-
-
-STEPS = 50
-SAMPLES = 64  # per pixel of a line
 
 
 def gaussian(sigma_px: float, reach_px: int) -> np.ndarray:
@@ -110,15 +115,6 @@ def _solve(moment: Callable[[float], float], wanted: float, low: float, high: fl
         middle = (low + high) / 2
         low, high = (middle, high) if moment(middle) < wanted else (low, middle)
     return (low + high) / 2
-
-
-AIRLIGHT = (0.30, 0.335, 0.385)  # light scattered by an endless way through hazy air, shown as a bluish grey of 0.72
-HAZE_TABLE, TONE_TABLE = 4096, 16384
-MIN_CLEAR = 1e-3  # share of the light at the last entry
-SHOT_SHARE = 0.85  # share of the variance in middle grey that comes from the light itself
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
-CRAB_DEG = 8.0  # standard deviation of the angle between the picture's top and the flight over ground
-NEEDS_NOTHING = {"distortion", "aberration", "jpeg"}  # effects that are not drawn here
 
 
 def flight_direction_deg(seed: Seed) -> float:

@@ -11,6 +11,9 @@ from engine.dataset.scene.streams import Seed, stream
 from engine.errors import UsageError
 from engine.jobs.kit import Span, between, check_span, option, parse_span
 
+PRESETS = ("none", "mild", "strong")
+OFF = "off"
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -49,8 +52,6 @@ EFFECTS = {
         Effect("jpeg", "quality", 1, 100, (88, 97), (70, 96), is_whole=True),
     )
 }
-PRESETS = ("none", "mild", "strong")
-OFF = "off"
 
 
 def parse_effects(text: str) -> dict[str, Span]:

@@ -1,6 +1,6 @@
-"""EXIF and XMP of a photograph, for programs of photogrammetry and for viewers.
+"""Encodes a photograph as a drone's camera does: JPEG with colour at half size, EXIF and XMP.
 
-Who reads what:
+Who reads which metadata:
 - OpenDroneMap (opendm/photo.py): EXIF make, model, size, GPS, exposure, FocalLength with FocalPlaneXResolution; XMP
   `Camera:Yaw/Pitch/Roll`, `drone-dji:AbsoluteAltitude`, `Camera:GPSXYAccuracy`. It takes drone-dji's gimbal angles
   first, and turns their pitch (-90 looks down) only if the make is DJI or Hasselblad: our make is neither, so they are
@@ -13,9 +13,7 @@ Who reads what:
 `Camera` angles are those of an aircraft that flies towards the picture's top while the camera looks down (Pix4D,
 "Yaw, Pitch, Roll and Omega, Phi, Kappa angles"): rotations about down, right and forward, in this order.
 Our own namespace has the angles of the gimbal, as DJI counts them, and metres on the site.
-
-
-Encodes a photograph as a drone's camera does: JPEG with colour at half size, EXIF and XMP."""
+"""
 
 import math
 import struct
@@ -40,6 +38,41 @@ MIN_PARALLEL = 1e-6  # cosine of the latitude; at a pole a metre has no longitud
 OWN = "https://multiverse.invalid/synthetic-camera/1.0/"
 CAMERA, DJI = "http://pix4d.com/camera/1.0/", "http://www.dji.com/drone-dji/1.0/"
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+START = b"\xff\xd8"
+APP1 = 0xE1
+EXIF, XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+MAX_SEGMENT = 65533
+
+
+def encode_jpeg(colors: np.ndarray, quality: int, scene: SiteScene, effects: dict[str, Any]) -> bytes:
+    """Encode (height, width, 3) uint8 RGB; 4:2:0. Deterministic for one version of simplejpeg and of Pillow."""
+    coded = code(colors, quality)
+    exif = _segment(EXIF + exif_of(scene, effects, colors.shape[1], colors.shape[0]))
+    xmp = _segment(XMP + xmp_of(scene, effects))
+    # EXIF comes first, in place of JFIF's segment, as the EXIF standard has it and cameras do.
+    return START + exif + xmp + coded[_jfif_end(coded) :]
+
+
+def code(colors: np.ndarray, quality: int) -> bytes:
+    """The JPEG file without metadata."""
+    import simplejpeg
+
+    coded: bytes = simplejpeg.encode_jpeg(
+        np.ascontiguousarray(colors), quality=quality, colorspace="RGB", colorsubsampling="420", fastdct=False
+    )
+    return coded
+
+
+def _segment(content: bytes) -> bytes:
+    assert len(content) <= MAX_SEGMENT
+    return struct.pack(">BBH", 0xFF, APP1, len(content) + 2) + content
+
+
+def _jfif_end(coded: bytes) -> int:
+    """Bytes up to the end of JFIF's segment, or of the file's start if there is none."""
+    if coded[2:4] != b"\xff\xe0":
+        return len(START)
+    return 4 + int(struct.unpack_from(">H", coded, 4)[0])
 
 
 def exif_of(scene: SiteScene, effects: dict[str, Any], width: int, height: int) -> bytes:
@@ -196,39 +229,3 @@ def _sexagesimal(angle_deg: float) -> tuple[float, float, float]:
     degrees, rest = divmod(abs(angle_deg), 1)
     minutes, rest = divmod(rest * 60, 1)
     return degrees, minutes, round(rest * 60, 6)
-
-
-START = b"\xff\xd8"
-APP1 = 0xE1
-EXIF, XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
-MAX_SEGMENT = 65533
-
-
-def encode_jpeg(colors: np.ndarray, quality: int, scene: SiteScene, effects: dict[str, Any]) -> bytes:
-    """Encode (height, width, 3) uint8 RGB; 4:2:0. Deterministic for one version of simplejpeg and of Pillow."""
-    coded = code(colors, quality)
-    exif = _segment(EXIF + exif_of(scene, effects, colors.shape[1], colors.shape[0]))
-    xmp = _segment(XMP + xmp_of(scene, effects))
-    # EXIF comes first, in place of JFIF's segment, as the EXIF standard has it and cameras do.
-    return START + exif + xmp + coded[_end_of_jfif(coded) :]
-
-
-def code(colors: np.ndarray, quality: int) -> bytes:
-    """The JPEG file without metadata."""
-    import simplejpeg
-
-    coded: bytes = simplejpeg.encode_jpeg(
-        np.ascontiguousarray(colors), quality=quality, colorspace="RGB", colorsubsampling="420", fastdct=False
-    )
-    return coded
-
-
-def _segment(content: bytes) -> bytes:
-    assert len(content) <= MAX_SEGMENT
-    return struct.pack(">BBH", 0xFF, APP1, len(content) + 2) + content
-
-
-def _end_of_jfif(coded: bytes) -> int:
-    if coded[2:4] != b"\xff\xe0":
-        return len(START)
-    return 4 + int(struct.unpack_from(">H", coded, 4)[0])

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.dataset.rendered import Rendered
+from engine.dataset.geometry.batches import Rendered
 from engine.dataset.scene.camera import SiteCamera
 
 MIN_K2_SHARE = -0.4  # k2 r^4 by k1 r^2 in the corner; -0.33 in the DewarpData of a Phantom 4 RTK

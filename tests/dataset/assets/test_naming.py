@@ -18,6 +18,10 @@ from engine.dataset.layout.assets import AssetOptions
 from engine.errors import UsageError
 from tests.dataset.assets.models import BOX, BOX_FACES, gltf, packed, write_glb
 
+WHOLE = packed(*gltf())
+NAN = BOX.copy()
+NAN[3, 1] = np.nan
+
 
 def test_the_text_names_file_scale_count_class_and_axis(tmp_path: Path) -> None:
     path = write_glb(tmp_path / "a, b=c.glb")
@@ -85,11 +89,6 @@ def unreadable_texture() -> tuple[dict[str, Any], bytes]:
     header["textures"] = [{"source": 0}]
     header["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
     return header, binary
-
-
-WHOLE = packed(*gltf())
-NAN = BOX.copy()
-NAN[3, 1] = np.nan
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.dataset.checking import check_folders
+from engine.dataset.checking.check import check_folders
 from engine.dataset.checking.figures import kolmogorov_smirnov, wasserstein
 from engine.dataset.checking.finding import find_folder
 from engine.dataset.labels.reading import MAX_COCO_BYTES, read_coco
 from engine.errors import UsageError
 from tests.dataset.checking.folders import HEIGHT_PX, WIDTH_PX, Box, boxes_of, pixels_of, write_dataset, yolo_lines
+
+WHOLE = json.dumps({"images": [], "annotations": [], "categories": []}, indent=1).encode()
+VOC = """<annotation><object><name>pile</name>
+<bndbox><xmin>11</xmin><ymin>21</ymin><xmax>30</xmax><ymax>40</ymax></bndbox>
+</object></annotation>"""
+KITTI = "Car 0.00 0 0.0 10.0 20.0 30.0 40.0 1.5 1.6 3.9 0.0 1.6 9.0 0.0\n"
 
 
 def found(*folders: Path) -> list[tuple[str, str, str]]:
@@ -323,7 +329,6 @@ def to_fifo(path: Path) -> None:
     os.mkfifo(path)
 
 
-WHOLE = json.dumps({"images": [], "annotations": [], "categories": []}, indent=1).encode()
 UNREADABLE = {
     "empty": (coco_with(b""), "is empty"),
     "LFS": (
@@ -374,12 +379,6 @@ def test_ids_that_stand_twice_in_a_coco_file_are_told(tmp_path: Path) -> None:
         "category id 1 stands 2 times",
         "annotation id 1 stands 2 times",
     ]
-
-
-VOC = """<annotation><object><name>pile</name>
-<bndbox><xmin>11</xmin><ymin>21</ymin><xmax>30</xmax><ymax>40</ymax></bndbox>
-</object></annotation>"""
-KITTI = "Car 0.00 0 0.0 10.0 20.0 30.0 40.0 1.5 1.6 3.9 0.0 1.6 9.0 0.0\n"
 
 
 @pytest.mark.parametrize(

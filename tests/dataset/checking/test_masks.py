@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.dataset.checking import check_folders
+from engine.dataset.checking.check import check_folders
 from engine.dataset.labels.reading import MaskExtent, read_extent
 from tests.dataset.checking.folders import HEIGHT_PX, WIDTH_PX, write_dataset
 

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from engine.dataset.checking import check_folders
+from engine.dataset.checking.check import check_folders
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.source import DatasetContents, FinishedPicture
+from engine.dataset.labels.record import DatasetContents, FinishedPicture
 from engine.dataset.labels.writers import writers_of
 from tests.dataset.checking.folders import HEIGHT_PX, WIDTH_PX, boxes_of, write_dataset
 
 CLASSES = ("pile", "crane")
 FORMATS = ("yolo", "coco", "piles", "webdataset")
+COCO, SHARD = "coco_annotations_val.json", "webdataset/train-000000.tar"
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +67,6 @@ def cut(name: str, share: float = 0.5) -> Callable[[Path], object]:
         (folder / name).write_bytes(content[: int(len(content) * share)])
 
     return spoil
-
-
-COCO, SHARD = "coco_annotations_val.json", "webdataset/train-000000.tar"
 
 
 def claims_a_terabyte_of_names(folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from engine.dataset.cycles import Blender, CyclesSettings, ask_blender, render
 from engine.dataset.geometry import set_stage
-from engine.dataset.labels import read_labels
+from engine.dataset.labels.reading import read_labels
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import make_picture
 from engine.dataset.scene.camera import SiteCamera

@@ -6,8 +6,7 @@ import numpy as np
 
 from engine.dataset.cycles import Blender, CyclesSettings, render
 from engine.dataset.geometry import set_stage
-from engine.dataset.geometry.batches import SceneStage
-from engine.dataset.rendered import Rendered
+from engine.dataset.geometry.batches import Rendered, SceneStage
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene, Sun
 from engine.dataset.scene.things import PileKind

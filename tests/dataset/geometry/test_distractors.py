@@ -5,7 +5,7 @@ import pytest
 
 from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import LOOKS, Surface
-from engine.dataset.geometry.distractors import VARIANTS, build_model
+from engine.dataset.geometry.staging import VARIANTS, build_model
 from engine.dataset.layout.habits import FENCE, HABITS, TRENCH
 from engine.dataset.raster import render
 from engine.dataset.scene.camera import SiteCamera

@@ -9,8 +9,8 @@ from engine.dataset.geometry import pile_parts as parts
 from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import LOOKS, Surface
 from engine.dataset.geometry.primitives import MOUND_GROUND
-from engine.dataset.labels import find_instances
-from engine.dataset.labels.outlines import find_outlines
+from engine.dataset.labels.recording import find_instances
+from engine.dataset.labels.visibility import find_outlines
 from engine.dataset.raster import render
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.things import CapKind, Filling, FootKind, PaintColor, PaintPlace, Pile, PileKind
@@ -18,6 +18,11 @@ from tests.dataset.geometry.sites import is_closed, named, site, sloping, volume
 
 LOOSE = (FootKind.SPOIL, FootKind.HOLE, FootKind.MUD)
 CAMERA = SiteCamera(width_px=200, height_px=160, height_m=20.0)
+MOUNDS = [
+    shape(variant)
+    for shape in (parts.spoil_ring, parts.hole_rim, parts.puddle)
+    for variant in range(parts.FOOT_VARIANTS)
+]
 
 
 def pile_of(kind: PileKind, **changes: object) -> Pile:
@@ -131,13 +136,6 @@ def test_spoil_has_the_colour_of_the_ground() -> None:
     tint = mound.tints[0] / mound.tints[0].max()
     seen = tint * LOOKS[Surface.SPOIL].albedo
     assert seen / seen.max() == pytest.approx(np.array(scene.ground.subsoil) / max(scene.ground.subsoil), abs=1e-5)
-
-
-MOUNDS = [
-    shape(variant)
-    for shape in (parts.spoil_ring, parts.hole_rim, parts.puddle)
-    for variant in range(parts.FOOT_VARIANTS)
-]
 
 
 def test_mounds_lie_on_the_ground_and_differ() -> None:

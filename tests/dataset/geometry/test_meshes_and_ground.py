@@ -9,21 +9,6 @@ from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.things import Distractor, DistractorKind, PileKind
 from tests.dataset.geometry.sites import hilly, is_closed, normals_agree, pile, site, sloping, volume
 
-
-def circle_area(sides: int) -> float:
-    """Area of the regular polygon with this many corners on a circle of diameter 1."""
-    return sides / 2 * np.sin(2 * np.pi / sides) / 4
-
-
-SOLIDS: dict[str, tuple[Mesh, float]] = {
-    "cylinder": (primitives.cylinder(24), circle_area(24)),
-    "tube": (primitives.tube(0.5, 20), circle_area(20) * 0.75),
-    "frustum": (primitives.revolve([(0, 0), (0.5, 0), (0.25, 1), (0, 1)], 24), circle_area(24) * 1.75 / 3),
-    "box": (primitives.box(), 1.0),
-    "extrude": (primitives.extrude([(0, 0), (2, 0), (0, 1)], 3.0), 3.0),
-    "slab": (primitives.slab([(0, 0), (2, 0), (0, 1)], 1.0, 4.0), 3.0),
-    "ring": (primitives.ring(0.2, 96, 48), 2 * np.pi**2 * 0.4 * 0.1**2),
-}
 SHAPES = {
     **{
         f"{section.__name__} {thick}": section(thick)
@@ -40,6 +25,22 @@ SHAPES = {
     **{f"pad {k}": pile_parts.pad(k) for k in range(pile_parts.VARIANTS)},
     **{f"heap {k}": pile_parts.heap(k) for k in range(pile_parts.VARIANTS)},
     **{f"poured post {k}": pile_parts.poured_post(k) for k in range(pile_parts.VARIANTS)},
+}
+
+
+def circle_area(sides: int) -> float:
+    """Area of the regular polygon with this many corners on a circle of diameter 1."""
+    return sides / 2 * np.sin(2 * np.pi / sides) / 4
+
+
+SOLIDS: dict[str, tuple[Mesh, float]] = {
+    "cylinder": (primitives.cylinder(24), circle_area(24)),
+    "tube": (primitives.tube(0.5, 20), circle_area(20) * 0.75),
+    "frustum": (primitives.revolve([(0, 0), (0.5, 0), (0.25, 1), (0, 1)], 24), circle_area(24) * 1.75 / 3),
+    "box": (primitives.box(), 1.0),
+    "extrude": (primitives.extrude([(0, 0), (2, 0), (0, 1)], 3.0), 3.0),
+    "slab": (primitives.slab([(0, 0), (2, 0), (0, 1)], 1.0, 4.0), 3.0),
+    "ring": (primitives.ring(0.2, 96, 48), 2 * np.pi**2 * 0.4 * 0.1**2),
 }
 
 

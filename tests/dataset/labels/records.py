@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 
 from engine.dataset.geometry import set_stage
+from engine.dataset.geometry.batches import Rendered
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.record import LabelledThing, PictureRecord
+from engine.dataset.labels.record import LabelledThing, LabelSource, PictureRecord
 from engine.dataset.labels.recording import make_record, record_of_piles
-from engine.dataset.labels.source import LabelSource
 from engine.dataset.raster import render
-from engine.dataset.rendered import Rendered
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.sensor import Photograph

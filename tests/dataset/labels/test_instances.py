@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from engine.dataset.labels import find_instances, instances
+from engine.dataset.labels import recording as instances
+from engine.dataset.labels.recording import find_instances
 
 NUMBERS = st.sampled_from([0, 1, 2, 3, 65535])
 

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from engine.dataset.labels import measure
+from engine.dataset.labels.statistics import measure
 
 NONE = np.zeros((0, 4))
 

@@ -19,6 +19,7 @@ CASES = [
     (replace(CLUSTERED, cluster_size=10, min_piles_per_cluster=1, max_piles_per_cluster=12), 1),
     (replace(CLUSTERED, min_piles_per_cluster=0, max_piles_per_cluster=3), 2),
 ]
+GRID = np.meshgrid(np.linspace(-97, 97, 400), np.linspace(-71, 71, 300))
 
 
 def laid(options: SceneOptions, seed: int) -> tuple[Settled, SiteLayout]:
@@ -79,9 +80,6 @@ def test_the_spacing_follows_slope_and_aspect() -> None:
     assert (np.diff(by_slope) <= 0).all()
     everywhere = [spacing_m(east, north) for east in np.linspace(-2, 2, 21) for north in np.linspace(-2, 2, 21)]
     assert min(everywhere) >= 3.6 - 1e-9 and max(everywhere) <= 4.7 + 1e-9
-
-
-GRID = np.meshgrid(np.linspace(-97, 97, 400), np.linspace(-71, 71, 300))
 
 
 def heights(options: SceneOptions, seed: int) -> np.ndarray:

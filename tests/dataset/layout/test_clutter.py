@@ -6,7 +6,7 @@ import pytest
 
 from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import LOOKS, Surface
-from engine.dataset.geometry.distractors import VARIANTS, build_distractors, build_model
+from engine.dataset.geometry.staging import VARIANTS, build_distractors, build_model
 from engine.dataset.layout.clutter import HIDDEN_SHARE, ClutterOptions, in_winter, parse_kinds
 from engine.dataset.layout.habits import HABITS, MACHINES
 from engine.dataset.raster import render

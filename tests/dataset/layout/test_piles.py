@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.dataset.geometry import set_stage
-from engine.dataset.labels.outlines import find_outlines
+from engine.dataset.labels.visibility import find_outlines
 from engine.dataset.layout.pile_blocks import ALIASES
 from engine.dataset.layout.piles import PileOptions, plant_piles
 from engine.dataset.layout.rows_and_clusters import SiteLayout, Strip
@@ -29,6 +29,7 @@ LIMITS_M = {
     PileKind.H_SECTION: (0.12, 0.3),
     PileKind.C_SECTION: (0.1, 0.2),
 }
+parse = shares_parser("--feet", ("none", "spoil", "pad"))
 
 
 def rows(blocks: int, each: int = 4, apart_m: float = 4.0) -> SiteLayout:
@@ -217,9 +218,6 @@ def test_posts_too_thin_for_a_high_picture_are_rare_in_it() -> None:
     # Kinds that are asked for stay.
     piles = plant_piles(SceneOptions(), PileOptions(pile_kinds=(("screw", 1.0),)), rows(8), LEVEL, (3, 1), 0.2)
     assert {pile.kind for pile in piles} == {PileKind.SPIRAL_STEEL}
-
-
-parse = shares_parser("--feet", ("none", "spoil", "pad"))
 
 
 def test_shares_are_equal_or_as_given_and_scaled_to_one() -> None:

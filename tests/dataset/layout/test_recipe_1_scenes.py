@@ -17,6 +17,9 @@ from engine.dataset.scene.things import DistractorKind
 from engine.errors import UsageError
 from tests.dataset.layout.scenes import CLUSTERED, IN_ROWS, SMALL, digest, plan, scene, scenes
 
+FULL = SceneOptions(num_rows=30, row_spacing=4, piles_per_row=54, num_machinery=8)
+RNG = np.random.default_rng(7)
+
 
 def test_a_seed_of_any_size_has_its_scene() -> None:
     large, larger = (scene(SMALL, seed) for seed in (2**100, 2**100 + 1))
@@ -45,9 +48,6 @@ def test_giving_options_with_their_random_values_gives_the_same_scene(layout: Sc
         fields = ("terrain_size", "num_terraces", "terrace_height", "sun_elevation", "sun_azimuth", "sun_energy")
         given = {field: getattr(found, field) for field in (*of_layout, *fields)}
         assert digest(describe_recipe_1(replace(layout, **given), seed)) == digest(scene(layout, seed))
-
-
-FULL = SceneOptions(num_rows=30, row_spacing=4, piles_per_row=54, num_machinery=8)
 
 
 def machines(one: SiteScene) -> list:
@@ -113,9 +113,6 @@ def test_default_numbers_are_reduced_if_there_is_no_room() -> None:
     assert 0 < len(found) < 15
     with pytest.raises(UsageError, match=rf"--num-machinery 15: {len(found)} machines fit"):
         describe_recipe_1(replace(options, num_machinery=15), 1)
-
-
-RNG = np.random.default_rng(7)
 
 
 def row(count: int) -> tuple[np.ndarray, np.ndarray]:

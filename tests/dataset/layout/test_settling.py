@@ -32,6 +32,19 @@ RANGES: dict[str, tuple[float, float]] = {
     "sun_energy": (1.5, 2.5),
 }
 OF_LAYOUT = {"num_clusters": True, "num_rows": False, "piles_per_row": False, "row_spacing": False}
+GIVEN = {
+    "terrain_size": 123.0,
+    "num_terraces": 4,
+    "terrace_height": 0.8,
+    "num_rows": 7,
+    "piles_per_row": 11,
+    "row_spacing": 5.5,
+    "sun_elevation": 12.0,
+    "sun_azimuth": 0.0,
+    "sun_energy": 9.0,
+}
+CUT_BESIDE = {"terrain_size": ("num_rows", "piles_per_row", "num_clusters")}
+"""Options that a smaller terrain limits."""
 
 
 def test_an_option_that_is_not_given_is_drawn_from_its_whole_range() -> None:
@@ -63,19 +76,6 @@ def test_pictures_hold_as_many_piles_as_the_real_ones() -> None:
         assert np.mean(piles) == pytest.approx(322.7, rel=0.05)
 
 
-GIVEN = {
-    "terrain_size": 123.0,
-    "num_terraces": 4,
-    "terrace_height": 0.8,
-    "num_rows": 7,
-    "piles_per_row": 11,
-    "row_spacing": 5.5,
-    "sun_elevation": 12.0,
-    "sun_azimuth": 0.0,
-    "sun_energy": 9.0,
-}
-
-
 @pytest.mark.parametrize("base", [SceneOptions(), SceneOptions(terrain_size=60, num_bags=3, num_machinery=2)])
 def test_giving_an_option_with_its_random_value_changes_nothing(base: SceneOptions) -> None:
     for seed in range(60):
@@ -93,10 +93,6 @@ def test_giving_an_option_does_not_change_the_other_random_values() -> None:
             assert replace(changed, **{field: getattr(found, field)}) == replace(
                 found, **{other: getattr(changed, other) for other in CUT_BESIDE.get(field, ())}
             ), (field, seed)
-
-
-CUT_BESIDE = {"terrain_size": ("num_rows", "piles_per_row", "num_clusters")}
-"""Options that a smaller terrain limits."""
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from itertools import product
 import numpy as np
 import pytest
 
-from engine.dataset.clouds import cloud_map, period_m
 from engine.dataset.layout.settling import settle
 from engine.dataset.layout.sky import (
     MIN_ELEVATION_DEG,
@@ -18,11 +17,13 @@ from engine.dataset.layout.sky import (
     parse_dates,
     sun_at,
 )
+from engine.dataset.light import cloud_map, period_m
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import CloudShadows, Sun
 from engine.errors import UsageError
 
 SMALL = SceneOptions(width=200, height=150)
+SUNSET_DEG = -0.833  # elevation of the sun's middle when its rim touches the horizon, with refraction
 
 
 def sun_of(number: int, sky: SkyOptions | None = None, view: int = 0, options: SceneOptions = SMALL) -> Sun:
@@ -106,9 +107,6 @@ def test_the_map_of_clouds_has_the_share_and_the_depth_asked_for_and_repeats() -
     assert (shares < 0.65).mean() == pytest.approx(0.3, abs=0.02)
     steps = np.abs(np.diff(shares, axis=0)).max()
     assert np.abs(shares[0] - shares[-1]).max() <= steps
-
-
-SUNSET_DEG = -0.833  # elevation of the sun's middle when its rim touches the horizon, with refraction
 
 
 @pytest.mark.parametrize(

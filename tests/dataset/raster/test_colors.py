@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from engine.dataset.geometry.batches import Rendered
 from engine.dataset.raster import render
-from engine.dataset.rendered import Rendered
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import LimeLine, Sun, Track
 from tests.dataset.raster.stages import CAMERA, block, post, stage

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.dataset.clouds import cloud_map, period_m
 from engine.dataset.geometry.batches import SceneStage
 from engine.dataset.layout.grounds import COVERS, GroundOptions, draw_ground
+from engine.dataset.light import cloud_map, period_m
 from engine.dataset.options import SceneOptions
 from engine.dataset.raster import bake_ground, render
 from engine.dataset.scene.camera import SiteCamera
@@ -19,20 +19,6 @@ from tests.dataset.raster.test_colors import at
 
 NEAR = SiteCamera(width_px=96, height_px=96, height_m=1.44)  # 3 cm a pixel
 DAY = Sun(elevation_deg=45, azimuth_deg=120, energy=2)
-
-
-def look_of(name: str, number: int, **changes: object) -> GroundLook:
-    options = GroundOptions(ground=((CoverKind(name), 1.0),), ground_patches=0.0)
-    look = draw_ground(SceneOptions(width=96, height=96), options, (0, number))
-    cover = replace(look.covers[0], **changes)  # type: ignore[arg-type]
-    return replace(look, covers=(cover,), grass_share=0.0)
-
-
-def on_ground(look: GroundLook, camera: SiteCamera = NEAR, sun: Sun = DAY) -> SceneStage:
-    base = stage(camera=camera, sun=sun)
-    return replace(base, scene=replace(base.scene, ground=look))
-
-
 IS_LIKE: dict[str, Callable[[float, float, float], bool]] = {
     # of the mean colour: hue in degrees, saturation 0..1, brightness 0..255
     "gravel": lambda hue, saturation, light: saturation < 0.25 and 50 < light < 190,
@@ -47,6 +33,18 @@ IS_LIKE: dict[str, Callable[[float, float, float], bool]] = {
     "asphalt": lambda hue, saturation, light: saturation < 0.35 and light < 150,
     "rubble": lambda hue, saturation, light: saturation < 0.4 and 55 < light < 190,
 }
+
+
+def look_of(name: str, number: int, **changes: object) -> GroundLook:
+    options = GroundOptions(ground=((CoverKind(name), 1.0),), ground_patches=0.0)
+    look = draw_ground(SceneOptions(width=96, height=96), options, (0, number))
+    cover = replace(look.covers[0], **changes)  # type: ignore[arg-type]
+    return replace(look, covers=(cover,), grass_share=0.0)
+
+
+def on_ground(look: GroundLook, camera: SiteCamera = NEAR, sun: Sun = DAY) -> SceneStage:
+    base = stage(camera=camera, sun=sun)
+    return replace(base, scene=replace(base.scene, ground=look))
 
 
 @pytest.mark.parametrize("name", sorted(COVERS))

@@ -9,6 +9,8 @@ from engine.dataset.scene.description import LimeLine, Sun
 from engine.errors import RenderError
 from tests.dataset.raster.stages import CAMERA, stage
 
+SIDE_PX = 224  # 0.25 m a pixel
+
 
 def test_too_little_memory_and_a_target_too_large_are_named_and_a_context_opens_again() -> None:
     with pytest.raises(RenderError, match="GL_OUT_OF_MEMORY: too little memory") as caught, open_device() as device:
@@ -19,9 +21,6 @@ def test_too_little_memory_and_a_target_too_large_are_named_and_a_context_opens_
     assert "\n" not in str(caught.value)
     with open_device() as device:
         assert device.name
-
-
-SIDE_PX = 224  # 0.25 m a pixel
 
 
 def test_north_is_the_first_row_and_west_the_first_column() -> None:

@@ -12,7 +12,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from engine.dataset import make_dataset
-from engine.dataset.checking import check_folders
+from engine.dataset.checking.check import check_folders
 from engine.dataset.labels.writers.coco import read_part
 from engine.dataset.running.folder import DatasetFolder
 from engine.dataset.running.report import DatasetProgress

@@ -12,8 +12,7 @@ from engine.dataset.labels.options import LabelOptions
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
-from engine.dataset.running.estimate import GB, MB, default_jobs, estimate, picture_bytes
-from engine.dataset.running.machine import available_bytes, cores
+from engine.dataset.running.estimate import GB, MB, available_bytes, cores, default_jobs, estimate, picture_bytes
 from engine.dataset.running.policy import Failure, default_timeout_s, failure_of, is_tried_again
 from engine.dataset.task import PictureTask, RenderSettings
 from engine.errors import NoGLError, RenderError, UsageError

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from engine.dataset import make_dataset
-from engine.dataset.labels import read_labels
+from engine.dataset.labels.reading import read_labels
 from engine.dataset.running.estimate import GB
 from engine.dataset.running.folder import DatasetFolder
 from engine.dataset.running.report import DatasetProgress

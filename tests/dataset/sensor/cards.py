@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.dataset.rendered import Rendered
+from engine.dataset.geometry.batches import Rendered
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.streams import Seed

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.dataset.rendered import Rendered
+from engine.dataset.geometry.batches import Rendered
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.sensor import to_picture

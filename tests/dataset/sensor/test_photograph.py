@@ -16,7 +16,7 @@ import pytest
 from PIL import ExifTags, Image, JpegImagePlugin
 from scipy.spatial.transform import Rotation
 
-from engine.dataset.rendered import Rendered
+from engine.dataset.geometry.batches import Rendered
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene, Sun
 from engine.dataset.sensor import Photograph, photograph

@@ -19,8 +19,7 @@ import msgspec
 import numpy as np
 
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.record import Box, LabelledThing
-from engine.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
+from engine.dataset.labels.record import Box, DatasetContents, FinishedPicture, LabelledThing, LabelSource
 from engine.dataset.labels.writers.protocol import LabelWriter
 from engine.dataset.replacing import replaced
 from engine.dataset.task import PictureTask

@@ -7,8 +7,7 @@ little is visible for a label.
 import json
 
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.record import LabelledThing
-from engine.dataset.labels.source import DatasetContents, LabelSource
+from engine.dataset.labels.record import DatasetContents, LabelledThing, LabelSource
 from engine.dataset.labels.writers.protocol import LabelWriter
 from engine.dataset.replacing import replaced
 from engine.dataset.task import PictureTask

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.source import DatasetContents, LabelSource
+from engine.dataset.labels.record import DatasetContents, LabelSource
 from engine.dataset.task import PictureTask
 from engine.system.atomic_file import write_atomic
 

@@ -20,8 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.record import PictureRecord
-from engine.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
+from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelSource, PictureRecord
 from engine.dataset.labels.writers.protocol import LabelWriter
 from engine.dataset.replacing import replace_with
 from engine.dataset.task import PictureTask

@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.record import LabelledThing, PictureRecord
-from engine.dataset.labels.source import DatasetContents, LabelSource
+from engine.dataset.labels.record import DatasetContents, LabelledThing, LabelSource, PictureRecord
 from engine.dataset.labels.writers.protocol import LabelWriter
 from engine.dataset.task import PictureTask
 from engine.system.atomic_file import write_atomic

@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from engine.dataset.labels import find_instances
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.record import LabelledThing
-from engine.dataset.labels.source import DatasetContents, FinishedPicture
+from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelledThing
+from engine.dataset.labels.recording import find_instances
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.labels.writers.coco import coco_part
 from engine.errors import SourceError, UsageError

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.source import DatasetContents, FinishedPicture
+from engine.dataset.labels.record import DatasetContents, FinishedPicture
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.layout.pile_blocks import ALIASES
 from engine.errors import SourceError

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from engine.dataset import RenderSettings, SceneOptions
-from engine.dataset.labels import find_instances
+from engine.dataset.geometry.batches import Rendered
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.record import PictureRecord
-from engine.dataset.labels.source import DatasetContents, FinishedPicture, LabelSource
+from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelSource, PictureRecord
+from engine.dataset.labels.recording import find_instances
 from engine.dataset.labels.writers.pixels import instance_mask
 from engine.dataset.labels.writers.tiles import (
     TileTask,
@@ -26,7 +26,6 @@ from engine.dataset.labels.writers.tiles import (
 )
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.layout.recipe_1 import describe_recipe_1
-from engine.dataset.rendered import Rendered
 from engine.dataset.scene.camera import camera_values
 from engine.dataset.sensor import Photograph
 from engine.dataset.task import PictureTask

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from webdataset import TarWriter, WebDataset
 
-from engine.dataset.labels import encode_png
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.source import DatasetContents, FinishedPicture
+from engine.dataset.labels.record import DatasetContents, FinishedPicture
 from engine.dataset.labels.writers import webdataset as shards
+from engine.dataset.labels.writers.pixels import encode_png
 from engine.dataset.labels.writers.webdataset import ShardWriter, sample_values
 from engine.errors import SourceError
 from tests.dataset.labels.small_records import site

@@ -10,14 +10,16 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.dataset.labels import read_labels
 from engine.dataset.labels.options import YOLO_FORMATS, LabelOptions
-from engine.dataset.labels.source import DatasetContents
+from engine.dataset.labels.reading import read_labels
+from engine.dataset.labels.record import DatasetContents
 from engine.dataset.labels.writers import writers_of
 from engine.errors import SourceError
 from tests.dataset.labels.records import boxes_as_numbers, disc, source_of, source_of_piles, thing
 
 SIZE = 100
+OPTIONS = LabelOptions(classes=("machine", "pile"), write=YOLO_FORMATS)
+sides, shares = st.integers(64, 16384), st.floats(0, 1)
 
 
 def verified(text: str, name: str, classes: int) -> np.ndarray:
@@ -52,7 +54,6 @@ def ring() -> np.ndarray:
     return mask
 
 
-OPTIONS = LabelOptions(classes=("machine", "pile"), write=YOLO_FORMATS)
 THINGS = (
     thing(disc(6), 0, 30, class_id=1, is_cut=True),
     thing(ring(), 70, 70, class_id=1, number=2, head_px=(77.5, 80.25), is_head_visible=False, is_hidden=True),
@@ -176,9 +177,6 @@ def test_recipe_1_labels_each_visible_pile() -> None:
 def test_the_checker_refuses_what_ultralytics_refuses(text: str) -> None:
     with pytest.raises(AssertionError):
         verified(text, "yolo", 1)
-
-
-sides, shares = st.integers(64, 16384), st.floats(0, 1)
 
 
 @given(width=sides, height=sides, corners=st.tuples(shares, shares, shares, shares))
