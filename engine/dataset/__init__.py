@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from engine.dataset.choosing import choose_drawing
     from engine.dataset.job import DatasetJob
     from engine.dataset.options import SceneOptions
     from engine.dataset.running.report import DatasetProgress, DatasetReport
@@ -30,7 +29,6 @@ _HOMES = {
     "DatasetProgress": "running.report",
     "SceneOptions": "options",
     "check_job": "running.run",
-    "choose_drawing": "choosing",
     "make_dataset": "running.run",
 }
 
@@ -41,7 +39,6 @@ __all__ = [
     "RenderSettings",
     "SceneOptions",
     "check_job",
-    "choose_drawing",
     "make_dataset",
 ]
 __getattr__ = lazy_names(__name__, _HOMES)

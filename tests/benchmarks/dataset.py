@@ -18,7 +18,7 @@ import psutil
 from engine.bench.measuring import Progress
 from engine.bench.options import one_of
 from engine.dataset import DatasetJob, RenderSettings, SceneOptions, make_dataset
-from engine.dataset.choosing import choose_drawing
+from engine.dataset.choosing import DrawingOptions, choose_drawing
 from engine.dataset.layout import Recipe2Options
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.running.attempt import HAS_FORK, PictureWorker
@@ -72,7 +72,7 @@ def run(asked: DatasetBench, progress: Progress) -> dict[str, Any]:
     """Figures as plain values. RenderError if a picture fails."""
     engines = {"raster": RenderSettings(engine="raster")}
     if asked.cycles:
-        engines["cycles"] = choose_drawing("cycles", blender=asked.blender or None).drawing
+        engines["cycles"] = choose_drawing(DrawingOptions(engine="cycles", blender=asked.blender or None)).drawing
     cases = [NAMES[each] for each in dict.fromkeys(asked.case)]
     result = progress.begin({"cores": os.cpu_count(), "cases": {}})
     for number, case in enumerate(cases):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.dataset.choosing import choose_drawing
+from engine.dataset.choosing import ChosenEngine, DrawingOptions
+from engine.dataset.choosing import choose_drawing as chosen_by
 from engine.dataset.task import RenderSettings
 from engine.errors import RenderError, UsageError
 
@@ -17,6 +18,10 @@ RASTER = RenderSettings(engine="raster")
 FINE = '{"version": "5.0.1", "python": "3.11.13", "gpus": []}'
 WITH_GPU = '{"version": "5.0.1", "python": "3.11.13", "gpus": ["NVIDIA H200"]}'
 OLD = '{"failure": "Blender 3.4.1 is older than 4.2, the oldest supported version"}'
+
+
+def choose_drawing(engine: Any, *, is_far: bool = False, **values: Any) -> ChosenEngine:
+    return chosen_by(DrawingOptions(engine=engine, **values), is_far=is_far)
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ import sys
 import threading
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from engine.cli.job_options import is_given, job_options, pop_options
 from engine.cli.progress import ProgressLook, shown_progress, time_left
+from engine.dataset.choosing import DrawingOptions, choose_drawing
 from engine.dataset.cli.check_command import DatasetCommand
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
@@ -42,35 +43,11 @@ SPELLING: Final = {"cls": DatasetCommand, "context_settings": {"token_normalize_
 
 
 @kept_from_sleep("working on files")
-@job_options(DatasetJob, SceneOptions, LabelOptions, *VARIED.values())
+@job_options(DatasetJob, SceneOptions, LabelOptions, *VARIED.values(), DrawingOptions)
 def dataset(
     context: typer.Context,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder: a new one, or one to resume.")],
     *,
-    engine: Annotated[
-        Literal["auto", "cycles", "raster"],
-        typer.Option(metavar="cycles|raster", help="cycles: Blender. (default: cycles if installed, else raster)"),
-    ] = "auto",
-    preset: Annotated[
-        Literal["quick", "train", "high"] | None,
-        typer.Option(
-            metavar="quick|train|high",
-            help="Samples per pixel and noise limit of Cycles: 30 and 0.02; 50 and 0.01 (default); 100 and 0.005.",
-        ),
-    ] = None,
-    max_samples: Annotated[int | None, typer.Option(metavar="N", help="Cycles: maximum samples per pixel.")] = None,
-    noise_threshold: Annotated[
-        float | None, typer.Option(metavar="0..1", help="Cycles: noise level at which a pixel is finished.")
-    ] = None,
-    use_gpu: Annotated[
-        bool | None,
-        typer.Option(
-            "--use-gpu/--no-use-gpu", help="Cycles: render on a GPU. (default: if there is one)", show_default=False
-        ),
-    ] = None,
-    blender: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Blender, or a Python with bpy. [MULTIVERSE_BLENDER]")
-    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
     **options: Any,
 ) -> None:
@@ -88,21 +65,13 @@ def dataset(
     output folder with such a name is written ./check.
     """
     from engine.cli.signals import Signals
-    from engine.dataset import check_job, choose_drawing, make_dataset
+    from engine.dataset import check_job, make_dataset
 
     if options["image_index"] is not None:
         for name in ("count", "jobs", "devices", "timeout_s", "retries", "cluster"):
             if is_given(context, name):
                 raise UsageError(f"--{name.removesuffix('_s')}: has no effect, --image-index makes one picture here")
-    chosen = choose_drawing(
-        engine,
-        preset=preset,
-        max_samples=max_samples,
-        noise_threshold=noise_threshold,
-        use_gpu=use_gpu,
-        blender=blender,
-        is_far=options["cluster"] is not None,
-    )
+    chosen = choose_drawing(pop_options(DrawingOptions, options), is_far=options["cluster"] is not None)
     scene = pop_options(SceneOptions, options)
     files = [file for part in options.get("scene", ()) for file in part]
     if files and not is_given(context, "count"):

@@ -135,6 +135,9 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: See
     shares = [share for _, share in kind_shares(preset, SHARES)]
     kinds = stream(seed, "piles kinds").choice(len(KINDS), len(tables), p=shares)
     sizes = stream(seed, "piles sizes").random(len(tables))
+    hooped = stream(seed, "piles hoop").random(count) < HOOPED_SHARE
+    cracked = stream(seed, "piles crack").random(count) < CRACKED_SHARE
+    rust = stream(seed, "piles rust").choice(len(RUST_SHARES), count, p=RUST_SHARES)
     look = _looks(seed, count)
     piles = []
     for number, table in enumerate(tables):
@@ -151,24 +154,19 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: See
                     ground_m=float(ground[i]),
                     exposed_m=float(exposed[i]),
                     diameter_m=diameter_m,
-                    base_diameter_m=float(look["base"][i]),
-                    base_height_m=float(look["base high"][i]),
                     flange_diameter_m=FLANGE_M if is_steel else 0.0,
-                    has_hoop=is_phc and bool(look["hoop"][i]),
-                    is_cracked=is_phc and bool(look["crack"][i]),
-                    rust=int(look["rust"][i]) if is_steel else 0,
-                    tilt_x=float(look["tilt x"][i]),
-                    tilt_y=float(look["tilt y"][i]),
-                    turn=float(look["turn"][i]),
-                    shade=float(look["shade"][i]),
+                    has_hoop=is_phc and bool(hooped[i]),
+                    is_cracked=is_phc and bool(cracked[i]),
+                    rust=int(rust[i]) if is_steel else 0,
                     table=number,
+                    **{name: float(values[i]) for name, values in look.items()},
                 )
             )
     return tuple(piles)
 
 
 def _looks(seed: Seed, count: int) -> dict[str, np.ndarray]:
-    """Random attributes of each pile, (count,) each."""
+    """Random values of fields of Pile, (count,) each."""
 
     def draw(part: str) -> np.random.Generator:
         return stream(seed, f"piles {part}")
@@ -176,13 +174,10 @@ def _looks(seed: Seed, count: int) -> dict[str, np.ndarray]:
     tilt = draw("tilt")
     lean, towards = TILT * np.sqrt(tilt.random(count)), tilt.uniform(0, 2 * np.pi, count)
     return {
-        "base": draw("base").uniform(*BASE_M, count),
-        "base high": draw("base high").uniform(*BASE_HIGH_M, count),
-        "hoop": draw("hoop").random(count) < HOOPED_SHARE,
-        "crack": draw("crack").random(count) < CRACKED_SHARE,
-        "rust": draw("rust").choice(len(RUST_SHARES), count, p=RUST_SHARES),
-        "tilt x": lean * np.cos(towards),
-        "tilt y": lean * np.sin(towards),
+        "base_diameter_m": draw("base").uniform(*BASE_M, count),
+        "base_height_m": draw("base high").uniform(*BASE_HIGH_M, count),
+        "tilt_x": lean * np.cos(towards),
+        "tilt_y": lean * np.sin(towards),
         "turn": draw("turn").uniform(0, 2 * np.pi, count),
         "shade": draw("shade").uniform(0.85, 1.1, count),
     }

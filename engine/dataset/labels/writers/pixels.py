@@ -2,9 +2,12 @@
 
 import numpy as np
 
-from engine.dataset.labels.record import DatasetContents, PictureRecord
-from engine.dataset.labels.writers.protocol import PictureWriter
+from engine.dataset.labels.options import LabelOptions
+from engine.dataset.labels.record import DatasetContents, LabelSource, PictureRecord
+from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.task import PictureTask
 from engine.errors import SinkError
+from engine.system.atomic_file import write_atomic
 
 PNG_LEVEL = 3  # flat areas: a higher level is slower and hardly smaller
 UNITS_PER_M = 100  # centimetres: 655 m fit, and a drone may fly at 500; millimetres would end at 65 m
@@ -14,20 +17,32 @@ DEPTH_README = """\
 """
 
 
-def writer_of(name: str) -> PictureWriter:
-    if name == "depth":
-        return PictureWriter(
-            name=name,
-            kinds=(("depth", ".png"),),
-            make=lambda source: (depth_png(source.photograph.rendered.depth_m),),
-            readme=lambda contents: DEPTH_README,
-        )
-    return PictureWriter(
-        name=name,
-        kinds=(("masks/instances", ".png"), ("masks/classes", ".png")),
-        make=lambda source: (encode_mask(instance_mask(source.record)), encode_mask(class_mask(source.record))),
-        readme=_readme_of_masks,
-    )
+class PixelWriter(LabelWriter):
+    """`masks` or `depth`; README.txt tells the scale of the numbers."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def paths(self, task: PictureTask) -> tuple[str, ...]:
+        folders = ("masks/instances", "masks/classes") if self.name == "masks" else ("depth",)
+        return tuple(task.path(folder, ".png") for folder in folders)
+
+    def files(self, source: LabelSource) -> dict[str, bytes]:
+        masks = (instance_mask(source.record), class_mask(source.record)) if self.name == "masks" else ()
+        pixels = masks or (depth_units(source.photograph.rendered.depth_m),)
+        return dict(zip(self.paths(source.task), map(encode_mask, pixels), strict=True))
+
+    def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        return (f"{self.name}/README.txt",)
+
+    def finish(self, contents: DatasetContents) -> tuple[str, ...]:
+        (name,) = self.whole_names(contents.options, contents.subsets)
+        write_atomic(contents.folder / name, _readme_of_masks(contents) if self.name == "masks" else DEPTH_README)
+        return (name,)
+
+
+def writer_of(name: str) -> LabelWriter:
+    return PixelWriter(name)
 
 
 def instance_mask(record: PictureRecord) -> np.ndarray:
@@ -98,12 +113,7 @@ classes/    8-bit PNG, the values of COCO's category_id:
 """
 
 
-def depth_png(depth_m: np.ndarray) -> bytes:
-    """Encode (height, width) float32 metres along the camera's axis as centimetres; 0: no value, or above 655.35 m."""
-    return encode_mask(depth_units(depth_m))
-
-
 def depth_units(depth_m: np.ndarray) -> np.ndarray:
-    """(height, width) uint16 centimetres, rounded."""
+    """(height, width) float32 metres as uint16 centimetres, rounded; 0: no value, or above 655.35 m."""
     units = np.rint(np.nan_to_num(depth_m, nan=0, posinf=0, neginf=0).astype(np.float64) * UNITS_PER_M)
     return np.where((units >= 0) & (units <= MAX_UNITS), units, 0).astype(np.uint16)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from engine.dataset.labels.writers.pixels import class_mask, depth_png, encode_mask, instance_mask
+from engine.dataset.labels.writers.pixels import class_mask, depth_units, encode_mask, instance_mask
 from tests.dataset.labels.small_records import HEIGHT_PX, WIDTH_PX, site
 
 
@@ -24,6 +24,6 @@ def test_masks_hold_number_and_class_of_each_visible_pixel() -> None:
 
 def test_depth_is_in_centimetres_and_zero_where_it_cannot_be_told() -> None:
     depth = np.array([[99.994, 0.5, 655.35], [np.inf, 700.0, np.nan]], np.float32)
-    seen = cv2.imdecode(np.frombuffer(depth_png(depth), np.uint8), cv2.IMREAD_UNCHANGED)
+    seen = cv2.imdecode(np.frombuffer(encode_mask(depth_units(depth)), np.uint8), cv2.IMREAD_UNCHANGED)
     assert seen.dtype == np.uint16
     assert seen.tolist() == [[9999, 50, 65535], [0, 0, 0]]
