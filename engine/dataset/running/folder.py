@@ -193,14 +193,14 @@ class DatasetFolder:
         self.manifest.append(entry_line(task, status=FAILED, reason=reason, attempts=attempts))
         self._sound.discard(task.index)
 
-    def finished_pictures(self, subset: str | None = None) -> Iterator[tuple[int, Path, Path]]:
-        """Index, picture and label file of all intact pictures with a label, in order; `subset`: only of this one.
+    def finished_pictures(self) -> Iterator[tuple[int, Path, Path]]:
+        """Index, picture and label file of all intact pictures with a label, in order.
 
         Only recipe 2 makes pictures without one: if none of YOLO's formats is written.
         """
         for index in sorted(self._sound):
             image, label = self._files_of(index)
-            if label and subset in (None, _subset_of(image)):
+            if label:
                 yield index, self.path / image, self.path / label
 
     def finished_files(self, unsure: frozenset[str]) -> Iterator[tuple[int, str, tuple[str, ...]]]:

@@ -18,7 +18,7 @@ from engine.errors import UsageError
 from tests.dataset.geometry.sites import site as site_with
 from tests.dataset.layout.fields import LEVEL, laid
 from tests.dataset.layout.scenes import nearest_m, plan, terrain_of
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, in_long_form
 
 SITES = range(150 if IS_SOAK else 40)
 LIMITS_M = {
@@ -143,7 +143,7 @@ def test_given_sizes_and_feet_are_used() -> None:
     assert {pile.foot for pile in piles} == {FootKind.NONE, FootKind.GROUT}
 
 
-@pytest.mark.parametrize("diameter_m", [1.0, 3.0])
+@pytest.mark.parametrize("diameter_m", [1.0, *in_long_form(3.0)])
 def test_thick_piles_stand_so_far_apart_that_they_have_their_diameter(diameter_m: float) -> None:
     options = PileOptions(pile_diameter=(diameter_m, diameter_m))
     for seed in (0, 1, 5):
