@@ -67,9 +67,15 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
         else:
             record = make_record(stage, photo, task.labels, index=task.index, file_name=picture)
             files[task.path("scenes", ".json")] = freeze(scene)
-        source = LabelSource(task=task, scene=scene, photograph=photo, record=record)
-        if task.labels is not None:
-            drawn = facts_of(source)
+            drawn = facts_of(task, scene, photo, record)
+        source = LabelSource(
+            task=task,
+            camera=scene.camera,
+            record=record,
+            colors=photo.rendered.colors,
+            depth_m=photo.rendered.depth_m,
+            content=photo.content,
+        )
         writers = writers_of(task.formats)
         for writer in reversed(writers) if task.labels is None else writers:  # the order in recipe 1's manifests
             files |= writer.files(source)

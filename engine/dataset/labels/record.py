@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.scene.description import SiteScene
-from engine.dataset.sensor import Photograph
+from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.task import PictureTask
 
 Box = tuple[float, float, float, float]  # x0 y0 x1 y1 in px of the picture; x1 and y1 are exclusive
@@ -28,8 +27,6 @@ class LabelledThing:
     class_id: int = -1  # place of the category among the classes to label, from 0; -1: it is not labelled
     is_crowd: bool = False  # True if its class is labelled, but too little of it is visible (--min-visible)
     place_m: tuple[float, float, float] = (0.0, 0.0, 0.0)  # foot: east, north and height in metres
-    size_m: dict[str, float] = field(default_factory=dict)
-    """A pile's diameter_m, exposed_m and tilt_deg; empty for other things."""
     told: dict[str, str | float] = field(default_factory=dict)
     """Kind, sizes and looks for lists of things, rounded; JSON values."""
     head_px: tuple[float, float] | None = None
@@ -92,9 +89,11 @@ class LabelSource:
     """Everything that is known about a finished picture."""
 
     task: PictureTask
-    scene: SiteScene
-    photograph: Photograph  # colours, instance numbers and depth, as the camera's file holds them
+    camera: SiteCamera
     record: PictureRecord  # all things that can be seen; `record.labelled` are those to label
+    colors: np.ndarray  # (height, width, 3) uint8
+    depth_m: np.ndarray  # (height, width) float32
+    content: bytes | None = None  # the picture's file if it is a JPEG, which does not hold quite these colours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

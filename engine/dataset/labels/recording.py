@@ -11,13 +11,14 @@ from engine.dataset.frozen import plain
 from engine.dataset.geometry.batches import SceneStage
 from engine.dataset.labels.look import look_of
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.record import LabelledThing, LabelSource, PictureRecord
+from engine.dataset.labels.record import LabelledThing, PictureRecord
 from engine.dataset.labels.visibility import AHEAD_M, find_outlines, judge
 from engine.dataset.scene.camera import camera_values
 from engine.dataset.scene.description import PlacedAsset, SiteScene
 from engine.dataset.scene.things import PILE_CATEGORY, Distractor, Pile, category_of
 from engine.dataset.sensor import Photograph
 from engine.dataset.sensor.photograph import to_picture
+from engine.dataset.task import PictureTask
 
 Thing = Pile | Distractor | PlacedAsset
 NUMBERS = 2**16  # values of a uint16
@@ -54,7 +55,6 @@ def make_record(
                 class_id=class_id,
                 is_crowd=class_id >= 0 and seen.visible_share < options.min_visible,
                 place_m=(thing.x_m, thing.y_m, thing.ground_m),
-                size_m=_sizes(thing),
                 told={"kind": thing.kind.value} if isinstance(thing, Distractor) else thing.told,
                 head_px=head,
                 is_head_visible=head is not None and _is_seen(scene, thing, number, head, numbers, depth_m),
@@ -78,12 +78,11 @@ def make_record(
     )
 
 
-def facts_of(source: LabelSource) -> dict[str, Any]:
+def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record: PictureRecord) -> dict[str, Any]:
     """The facts of a picture for the manifest; everything of its scene is in the file that `scene` names.
 
     Camera, ground, sun, effects, counts, subset and view of the picture, and its scene's file, as JSON values.
     """
-    task, scene, record = source.task, source.scene, source.record
     labelled = record.labelled
     per_class = Counter(thing.category for thing in labelled)
     return {
@@ -94,8 +93,8 @@ def facts_of(source: LabelSource) -> dict[str, Any]:
         "camera": record.camera,
         "ground": plain(scene.ground) | {"cover": scene.ground.cover},
         "sun": plain(scene.sun),
-        "effects": plain(source.photograph.effects),
-        "look": {name: round(value, 4) for name, value in asdict(look_of(source.photograph.rendered.colors)).items()},
+        "effects": plain(photograph.effects),
+        "look": {name: round(value, 4) for name, value in asdict(look_of(photograph.rendered.colors)).items()},
         "counts": {
             "piles": len(scene.piles),
             "others": len(scene.distractors) + len(scene.placed_assets),
@@ -167,12 +166,6 @@ def _is_seen(
         return True
     head_depth_m = float(scene.camera.depth_of(np.array([thing.head_m]))[0])
     return bool(depth_m[row, column] > head_depth_m + AHEAD_M)
-
-
-def _sizes(thing: Thing) -> dict[str, float]:
-    if not isinstance(thing, Pile):
-        return {}
-    return {"diameter_m": thing.diameter_m, "exposed_m": thing.exposed_m, "tilt_deg": thing.tilt_deg}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -147,7 +147,7 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: See
         diameter_m = diameters[int(sizes[number] * len(diameters))]
         is_steel, is_phc = kind is PileKind.SPIRAL_STEEL, kind is PileKind.PHC
         for i in range(table.start, table.stop):
-            own: dict[str, Any] = {name: float(values[i]) for name, values in look.items()}
+            drawn: dict[str, Any] = {name: float(values[i]) for name, values in look.items()}
             piles.append(
                 Pile(
                     kind=kind,
@@ -161,7 +161,7 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: See
                     is_cracked=is_phc and bool(cracked[i]),
                     rust=int(rust[i]) if is_steel else 0,
                     table=number,
-                    **own,
+                    **drawn,
                 )
             )
     return tuple(piles)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from engine.dataset.geometry import set_stage
-from engine.dataset.geometry.batches import Rendered
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import LabelledThing, LabelSource, PictureRecord
@@ -22,8 +21,8 @@ from tests.dataset.labels import small_records
 
 def thing(mask: np.ndarray, x0: int = 0, y0: int = 0, **changes: Any) -> LabelledThing:
     """A visible pile with this mask, (h, w) bool, at (x0, y0)."""
-    size_m = {"diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3}
-    known = {"number": 1, "place_m": (1.0, 2.0, 0.5), "size_m": size_m, "told": {"kind": "phc", **size_m}}
+    told = {"kind": "phc", "diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3}
+    known = {"number": 1, "place_m": (1.0, 2.0, 0.5), "told": told}
     return small_records.thing(x0=x0, y0=y0, mask=mask, **known | changes)
 
 
@@ -42,13 +41,6 @@ def source_of(
         DatasetJob(output=None, drawing=drawing, recipe=2, labels=labels).task(index),  # type: ignore[arg-type]
         subset=subset,
     )
-    numbers = np.zeros((size, size), np.uint16)
-    rendered = Rendered(
-        colors=np.zeros((size, size, 3), np.uint8),
-        instances=numbers,
-        depth_m=np.full((size, size), 50.0, np.float32),
-        renderer="none",
-    )
     record = PictureRecord(
         index=index,
         file_name=task.path("images", ".png"),
@@ -58,17 +50,18 @@ def source_of(
         classes=labels.class_names,
         things=things,
     )
-    return LabelSource(task=task, scene=site(), photograph=Photograph(rendered=rendered), record=record)
+    colors, depth_m = np.zeros((size, size, 3), np.uint8), np.full((size, size), 50.0, np.float32)
+    return LabelSource(task=task, camera=site().camera, record=record, colors=colors, depth_m=depth_m)
 
 
 def source_of_piles(numbers: np.ndarray, index: int = 0, **values: Any) -> LabelSource:
-    """A picture of recipe 1 with these instances, (h, w) uint16. `values`: of Rendered."""
+    """A picture of recipe 1 with these instances, (h, w) uint16. `values`: of LabelSource."""
     drawing = RenderSettings(engine="raster")
     task = DatasetJob(output=None, drawing=drawing, recipe=1, save_coco=True).task(index)  # type: ignore[arg-type]
     colors, depth_m = np.zeros((*numbers.shape, 3), np.uint8), np.zeros(numbers.shape, np.float32)
-    rendered = Rendered(**{"colors": colors, "depth_m": depth_m} | values, instances=numbers, renderer="none")
     record = record_of_piles(numbers, index=index, file_name=task.path("images", ".png"))
-    return LabelSource(task=task, scene=site(), photograph=Photograph(rendered=rendered), record=record)
+    known = {"camera": site().camera, "colors": colors, "depth_m": depth_m}
+    return LabelSource(task=task, record=record, **known | values)
 
 
 def boxes_as_numbers(boxes: list[tuple[int, int, int, int]], width: int, height: int) -> np.ndarray:

@@ -29,7 +29,7 @@ class PixelWriter(LabelWriter):
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
         masks = (instance_mask(source.record), class_mask(source.record)) if self.name == "masks" else ()
-        pixels = masks or (depth_units(source.photograph.rendered.depth_m),)
+        pixels = masks or (depth_units(source.depth_m),)
         return dict(zip(self.paths(source.task), map(encode_mask, pixels), strict=True))
 
     def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ class TileWriter(LabelWriter):
             cut = _cut_source(whole, tile, window)
             for writer in _writers(tile):
                 made |= {f"{FOLDER}/{path}": content for path, content in writer.files(cut).items()}
-            made[f"{FOLDER}/{_picture_path(tile)}"] = _encoded(cut.photograph.rendered.colors, tile)
+            made[f"{FOLDER}/{_picture_path(tile)}"] = _encoded(cut.colors, tile)
         return made
 
     def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
@@ -158,46 +158,34 @@ def _picture_path(tile: TileTask) -> str:
 
 def _developed(source: LabelSource) -> LabelSource:
     """The source with the colours that the picture's file holds: those of a JPEG are not those that were encoded."""
-    photograph = source.photograph
-    if photograph.content is None:
+    if source.content is None:
         return source
     import simplejpeg
 
-    colors = simplejpeg.decode_jpeg(photograph.content)
-    return replace(source, photograph=replace(photograph, rendered=replace(photograph.rendered, colors=colors)))
+    return replace(source, colors=simplejpeg.decode_jpeg(source.content), content=None)
 
 
 def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> LabelSource:
     assert tile.labels is not None
-    whole = source.photograph.rendered
-    rendered = replace(
-        whole,
-        colors=np.ascontiguousarray(window.cut(whole.colors)),
-        instances=np.ascontiguousarray(window.cut(whole.instances)),
-        depth_m=np.ascontiguousarray(window.cut(whole.depth_m)),
-    )
-    name = _picture_path(tile)
-    camera = source.scene.camera.window(window.left_px, window.top_px, window.width_px, window.height_px)
-    effects, lens = source.photograph.effects, source.record.camera.get("lens")
+    camera = source.camera.window(window.left_px, window.top_px, window.width_px, window.height_px)
+    lens = source.record.camera.get("lens")
     if lens:
         lens = lens | {"center_px": list(camera.center_px)}
-        effects = effects | {"lens": lens}
     tile_of = {"file_name": source.record.file_name, "left_px": window.left_px, "top_px": window.top_px}
     record = cut_record(
         source.record,
         window,
         index=tile.index,
-        file_name=name,
+        file_name=_picture_path(tile),
         camera=source.record.camera | camera_values(camera) | {"lens": lens, "tile_of": tile_of},
         min_share=tile.labels.tile_min_area,
     )
     return LabelSource(
         task=tile,
-        scene=replace(source.scene, camera=camera),
-        photograph=replace(
-            source.photograph, rendered=rendered, effects=effects, suffix=PurePosixPath(name).suffix, content=None
-        ),
+        camera=camera,
         record=record,
+        colors=np.ascontiguousarray(window.cut(source.colors)),
+        depth_m=np.ascontiguousarray(window.cut(source.depth_m)),
     )
 
 

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from engine.dataset import RenderSettings, SceneOptions
-from engine.dataset.geometry.batches import Rendered
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelSource, PictureRecord
 from engine.dataset.labels.recording import find_instances
@@ -25,26 +24,17 @@ from engine.dataset.labels.writers.tiles import (
     tile_windows,
 )
 from engine.dataset.layout.options import Recipe2Options
-from engine.dataset.layout.recipe_1 import describe_recipe_1
 from engine.dataset.scene.camera import camera_values
-from engine.dataset.sensor import Photograph
 from engine.dataset.task import PictureTask
 from engine.errors import UsageError
 from tests.dataset.labels.small_records import CAMERA, HEIGHT_PX, WIDTH_PX, disc, record, site, thing
 
 OPTIONS = LabelOptions(write=("yolo", "coco", "masks"), tiles=64, overlap=0.25)
 WINDOWS = tile_windows(WIDTH_PX, HEIGHT_PX, 64, 0.25)
-EMPTY_SITE = describe_recipe_1(SceneOptions(num_rows=1, piles_per_row=1, num_bags=0, num_machinery=0), 0)
 
 
 def source(labels: LabelOptions = OPTIONS) -> LabelSource:
     colors = np.random.default_rng(0).integers(0, 256, (HEIGHT_PX, WIDTH_PX, 3), dtype=np.uint8)
-    rendered = Rendered(
-        colors=colors,
-        instances=instance_mask(site()),
-        depth_m=np.full(colors.shape[:2], 30, np.float32),
-        renderer="none",
-    )
     task = PictureTask(
         options=SceneOptions(width=WIDTH_PX, height=HEIGHT_PX),
         drawing=RenderSettings(engine="raster"),
@@ -54,9 +44,8 @@ def source(labels: LabelOptions = OPTIONS) -> LabelSource:
         labels=labels,
         subset="val",
     )
-    return LabelSource(
-        task=task, scene=replace(EMPTY_SITE, camera=CAMERA), photograph=Photograph(rendered=rendered), record=site()
-    )
+    depth_m = np.full(colors.shape[:2], 30, np.float32)
+    return LabelSource(task=task, camera=CAMERA, record=site(), colors=colors, depth_m=depth_m)
 
 
 def picture_of(content: bytes) -> np.ndarray:
@@ -75,9 +64,7 @@ def test_every_tile_has_its_pixels_and_its_labels_in_every_format() -> None:
     assert len(files) == len(WINDOWS) * 5
     for window in WINDOWS:
         name = f"val/000007_{window.row:02d}_{window.column:02d}"
-        assert np.array_equal(
-            picture_of(files[f"tiles/images/{name}.png"]), window.cut(what.photograph.rendered.colors)
-        )
+        assert np.array_equal(picture_of(files[f"tiles/images/{name}.png"]), window.cut(what.colors))
         numbers = picture_of(files[f"tiles/masks/instances/{name}.png"])
         camera = CAMERA.window(window.left_px, window.top_px, 64, 64)
         part = json.loads(files[f"tiles/annotations/{name}.json"])
