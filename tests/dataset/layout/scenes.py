@@ -19,10 +19,6 @@ def scene(options: SceneOptions, seed: int) -> SiteScene:
     return describe_recipe_1(options, seed)
 
 
-def scenes(options: SceneOptions, count: int) -> list[SiteScene]:
-    return [scene(options, seed) for seed in range(count)]
-
-
 def plan(things) -> np.ndarray:
     """Positions of piles, (n, 2) metres."""
     return np.array([(thing.x_m, thing.y_m) for thing in things])

@@ -1,24 +1,18 @@
-"""Scenes of recipe 1: seeds, options, and things that do not fit. Its bytes are held by test_recipe_1.py."""
+"""Scenes of recipe 1: seeds, options, and things that do not fit. Its layouts are held by test_recipe_1.py."""
 
 from dataclasses import replace
-from itertools import product
 
-import numpy as np
 import pytest
 
 from engine.dataset.layout.placer import Clearance
-from engine.dataset.layout.recipe_1 import FOOTPRINT_M, MACHINES, UNEVEN_M, cut_tables, describe_recipe_1
+from engine.dataset.layout.recipe_1 import FOOTPRINT_M, MACHINES, describe_recipe_1
 from engine.dataset.layout.settling import settle
-from engine.dataset.layout.terrain import off_plane_m
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.streams import stream
 from engine.dataset.scene.things import DistractorKind
 from engine.errors import UsageError
-from tests.dataset.layout.scenes import CLUSTERED, IN_ROWS, SMALL, digest, plan, scene, scenes
-
-FULL = SceneOptions(num_rows=30, row_spacing=4, piles_per_row=54, num_machinery=8)
-RNG = np.random.default_rng(7)
+from tests.dataset.layout.scenes import CLUSTERED, IN_ROWS, SMALL, digest, plan, scene
 
 
 def test_a_seed_of_any_size_has_its_scene() -> None:
@@ -58,26 +52,6 @@ def bags(one: SiteScene) -> list:
     return [found for found in one.distractors if found.kind is DistractorKind.BAG]
 
 
-def check_room(one: SiteScene) -> None:
-    at, reach = plan(one.distractors), np.array([FOOTPRINT_M[found.kind] for found in one.distractors])
-    to_pile = np.hypot(*(at[:, None] - plan(one.piles)[None]).transpose(2, 0, 1)).min(axis=1)
-    assert (to_pile >= reach + 1.0 - 1e-9).all()
-    apart = np.hypot(*(at[:, None] - at[None]).transpose(2, 0, 1)) + np.eye(len(at)) * 1e6
-    assert (apart >= reach[:, None] + reach[None] + 0.3 - 1e-9).all()
-
-
-def test_nothing_stands_on_a_pile_or_on_another_thing() -> None:
-    for options in (CLUSTERED, IN_ROWS):
-        for one in scenes(options, 3):
-            check_room(one)
-
-
-def test_a_full_site_has_smaller_machines_between_its_rows() -> None:
-    one = scene(FULL, 0)
-    check_room(one)
-    assert [found.kind for found in machines(one)] == 8 * [DistractorKind.ROLLER]
-
-
 @pytest.mark.parametrize(
     ("field", "things", "find"), [("num_bags", "bags", bags), ("num_machinery", "machines", machines)]
 )
@@ -88,7 +62,6 @@ def test_too_many_are_refused_with_how_many_fit(field: str, things: str, find) -
     fit = int(str(caught.value).split(":")[1].split()[0])
     one = describe_recipe_1(replace(small, **{field: fit}), 5)
     assert len(find(one)) == fit > 3
-    check_room(one)
     with pytest.raises(UsageError, match=f": {fit} {things} fit"):
         describe_recipe_1(replace(small, **{field: fit + 1}), 5)
 
@@ -113,47 +86,3 @@ def test_default_numbers_are_reduced_if_there_is_no_room() -> None:
     assert 0 < len(found) < 15
     with pytest.raises(UsageError, match=rf"--num-machinery 15: {len(found)} machines fit"):
         describe_recipe_1(replace(options, num_machinery=15), 1)
-
-
-def row(count: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.stack([np.arange(count) * 4.0, np.zeros(count)], axis=1), np.arange(count)
-
-
-def pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
-    columns = np.arange(count) // 2
-    return np.stack([columns * 4.0, np.arange(count) % 2 * 3.6], axis=1), columns
-
-
-def stairs(points: np.ndarray, every_m: float = 17.0, high_m: float = 3.0) -> np.ndarray:
-    return np.round(points[:, 0] / every_m) * high_m
-
-
-@pytest.mark.parametrize("line", [row, pairs])
-@pytest.mark.parametrize("count", [8, 20, 39])
-def test_uneven_ground_is_cut_into_tables_that_each_stand_even(line, count: int) -> None:
-    points, columns = line(count)
-    for shift_m in np.arange(0, 17, 2.5):
-        moved = points + np.array([shift_m, 0])
-        ground = stairs(moved) + RNG.uniform(-0.1, 0.1, count)
-        tables = cut_tables(moved, ground, columns)
-        assert tables[0].start == 0 and tables[-1].stop == count
-        for table, after in zip(tables, [*tables[1:], None], strict=True):
-            assert after is None or table.stop == after.start
-            assert table.stop - table.start >= 2
-            assert np.ptp(off_plane_m(moved[table], ground[table])) < UNEVEN_M
-
-
-def test_ground_too_uneven_for_longer_tables_gets_tables_of_one_pile() -> None:
-    points, columns = row(3)
-    tables = cut_tables(points, np.array([0.0, 9.0, 0.0]), columns)
-    assert sorted(table.stop - table.start for table in tables) == [1, 2]
-
-
-def test_the_plane_is_that_of_least_squares() -> None:
-    for line, count, turn in product((row, pairs), (4, 7, 20), (0.0, 0.08, 1.2)):
-        points, _ = line(count)
-        points = points @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-        ground = RNG.uniform(-1, 1, count)
-        design = np.column_stack([points, np.ones(count)])
-        expected = ground - design @ np.linalg.lstsq(design, ground, rcond=1e-9)[0]
-        assert off_plane_m(points, ground) == pytest.approx(expected, abs=2e-3 if line is row else 1e-9)
