@@ -1,4 +1,4 @@
-"""Finds what packages add to the engine by entry points: live models, their parameters, sinks and sources.
+"""Finds what packages add by entry points: live models, their parameters, sinks, sources, commands and checks.
 
     [project.entry-points."multiverse.models"]
     plasma = "multiverse_plasma:ENTRY"          # a LiveEntry, engine/live/kit/live_model.py
@@ -8,9 +8,13 @@
     laser = "multiverse_plasma:LASER"           # a SinkKind, osc_schema/types.py
     [project.entry-points."multiverse.sources"]
     noise = "multiverse_plasma:NoiseSource"     # a class, made as Class(name, clock=..., report=...)
+    [project.entry-points."multiverse.commands"]
+    heat = "multiverse_plasma"                  # a module with a function heat, or an `app` of Typer's
+    [project.entry-points."multiverse.checks"]
+    heat = "multiverse_plasma:HEAT"             # a CheckRow of the doctor, engine/cli/doctor_checks.py
 
-The engine's own models come in by the same door. A plug-in is trusted like any installed package; one that cannot be
-loaded, or is not what its group needs, is left out, with a line in `faults`.
+The engine's own models, and the room engine/dataset, come in by the same doors. A plug-in is trusted like any installed
+package; one that cannot be loaded, or is not what its group needs, is left out, with a line in `faults`.
 """
 
 import os
@@ -33,6 +37,7 @@ CLASSES = {
     "multiverse.models": "engine.live.kit.live_model.LiveEntry",
     "multiverse.parameters": "osc_schema.types.Area",
     "multiverse.sinks": "osc_schema.types.SinkKind",
+    "multiverse.checks": "engine.cli.doctor_checks.CheckRow",
 }
 """Name of the class that each group's entry points must give; not the class, because it may need libraries."""
 
@@ -86,7 +91,7 @@ def loaded(group: str) -> dict[str, Any]:
 
 
 def are_installed() -> bool:
-    """True if another package than the engine's adds something."""
+    """True if another package than the engine's adds something that has parameters."""
     return any(_foreign(group) for group in (*CLASSES, "multiverse.sources"))
 
 

@@ -25,7 +25,7 @@ PARTS = """
     osc_schema errors system values config osc telemetry ipc audio params params/mapping link sources children
     render dmx sinks models models/* control/outgoing control/foreign control control/query control/dmx control/midi
     control/commands live/kit live/* live web/serving web frame_loop engine app jobs jobs/kit jobs/video
-    jobs/segment jobs/convert jobs/dataset bench cli
+    jobs/segment jobs/convert bench cli dataset
 """.split()
 ORDER = []
 """PARTS with the folders that they stand for: a model is a folder of its own, and is not named here."""
@@ -35,6 +35,13 @@ for _part in PARTS:
         _part
     ]
 NESTED = {"control", "jobs", "live", "models", "params", "web"}
+USED_BY_THE_DATASET = """
+    system.atomic_file system.file_names system.folders system.foreign_data system.installing system.lazy_names
+    system.package_version system.picture_size system.plain_text system.power system.python_process system.small_file
+    system.translate_errors system.work_folder system.worker_process render.context render.egl_devices
+    render.shader_source cli.doctor_checks cli.job_options cli.probe cli.progress cli.signals
+""".split()
+"""What a job of another room may use, beside errors and the face of jobs/kit; the last five are for its command."""
 MAX_BLIND_EXCEPTS = 10  # one of them around TouchDesigner's callbacks
 MAX_LINES = {"engine": 106_454, "dataset": 20_745, "tests": 116_300}  # of Python; "engine" without "dataset"
 ROOT_FILES = "__init__ app config engine errors frame_loop telemetry values".split()
@@ -322,26 +329,35 @@ def test_a_public_class_name_stands_in_one_module() -> None:
     assert {name: files for name, files in found.items() if len(files) > 1} == {}
 
 
-def test_the_dataset_imports_little_of_the_live_engine() -> None:
-    """Only the GL context and the GPU that it is opened on."""
-    may_use = ("engine.errors", "engine.system", "engine.jobs.kit", "engine.jobs.dataset", "engine.render.context")
-    for path in (ENGINE / "jobs" / "dataset").rglob("*.py"):
-        for module, line in imports_of(path):
-            is_allowed = module.startswith((*may_use, "engine.render.egl_devices", "engine.render.shader_source"))
-            assert is_allowed or part_of(module) is None, f"{path}:{line} {module}"
+def test_the_dataset_is_a_lodger() -> None:
+    """It uses the named modules of the engine, comes in by entry points alone, and nothing else names it."""
+    used = {"engine.errors", "engine.jobs.kit", *(f"engine.{name}" for name in USED_BY_THE_DATASET)}
+    lodger = [path for path in engine_files() if ENGINE / "dataset" in path.parents]
+    imported = {module for path in lodger for module, _ in imports_of(path) if part_of(module) not in (None, "dataset")}
+    assert imported == used, "one that is new needs a reason, one that is gone leaves the list"
+    word = re.compile(r"\bdataset\b")
+    naming = [
+        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
+        for path in own_files()
+        if path not in lodger and path != ROOT / "osc_schema" / "plugins.py"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if word.search(line)
+    ]
+    assert naming == []
+    points = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
+    doors = {group for group, of in points.items() for value in of.values() if value.startswith("engine.dataset.")}
+    assert doors == {"multiverse.commands", "multiverse.checks"}
 
 
 def test_scenes_know_no_renderer() -> None:
-    for path in (ENGINE / "jobs" / "dataset" / "scene").rglob("*.py"):
+    for path in (ENGINE / "dataset" / "scene").rglob("*.py"):
         for module, line in imports_of(path):
             top = module.split(".")[0]
-            is_own = module.startswith(("engine.jobs.dataset.scene", "engine.jobs.dataset.options", "engine.errors"))
+            is_own = module.startswith(("engine.dataset.scene", "engine.dataset.options", "engine.errors"))
             assert is_own or top in {"numpy", "msgspec", *sys.stdlib_module_names}, f"{path}:{line} imports {module}"
-    for path in (ENGINE / "jobs" / "dataset" / "layout").rglob("*.py"):
+    for path in (ENGINE / "dataset" / "layout").rglob("*.py"):
         for module, line in imports_of(path):
-            is_drawn = module.startswith(
-                tuple(f"engine.jobs.dataset.{part}" for part in ("geometry", "raster", "cycles"))
-            )
+            is_drawn = module.startswith(tuple(f"engine.dataset.{part}" for part in ("geometry", "raster", "cycles")))
             assert not is_drawn, f"{path}:{line} imports {module}"
 
 

@@ -12,17 +12,17 @@ from tests.test_architecture import ENGINE, engine_files, nodes_of
 ALLOWED = {
     "the one place": "system/small_file system/media_file",
     "a part of this package": """
-        cli/doc_tables cli/schema jobs/dataset/checking/page models/sam3/timing
+        cli/doc_tables cli/schema dataset/checking/page models/sam3/timing
         render/blue_noise render/compiling render/isf/isf_file render/shader_source web/serving/page_files
     """,
     "a file of the system: /proc, /sys, a camera": """
-        cli/device_list ipc/process_identity jobs/dataset/running/machine jobs/kit/ray_cluster
+        cli/device_list ipc/process_identity dataset/running/estimate jobs/kit/ray_cluster
         sources/camera sources/devices system/shared_udp_port system/trial_process
     """,
     "written by this very run, in a folder that it has made or locked": """
         cli/selftest jobs/convert/scratch jobs/convert/tags
-        jobs/dataset/cycles/blender_main jobs/dataset/cycles/drawing jobs/dataset/cycles/files
-        jobs/dataset/running/on_cluster jobs/dataset/running/manifest jobs/video/writing/segmented_video
+        dataset/cycles/blender_main dataset/cycles/drawing dataset/cycles/files
+        dataset/running/on_cluster dataset/running/manifest jobs/video/writing/segmented_video
         sinks/index_in_front sinks/movie_file system/worker_process
     """,
     "torch and safetensors open by name what `read_pickle` or `read_header` has checked": """

@@ -14,6 +14,7 @@ from engine.cli.progress import CONVERT, shown_progress
 from engine.jobs.convert.job import VOICE_OPTIONS, ConvertJob
 from engine.jobs.kit.options import JSON
 from engine.models.rvc import VoiceSettings
+from engine.system.power import kept_from_sleep
 
 if TYPE_CHECKING:
     from engine.jobs.convert import ConvertReport, FileReport
@@ -22,6 +23,7 @@ FAILED = 1
 MAX_NAMES = 3  # file names listed in one line
 
 
+@kept_from_sleep("working on files")
 @job_options(ConvertJob, tables={VoiceSettings: VOICE_OPTIONS})
 def convert(
     paths: Annotated[

@@ -1,8 +1,9 @@
 """The doctor's checks, each one row: its questions, and a judge that turns the answers into a state and words.
 
-A question is a function that is asked here, or the name of one of `probe.QUESTIONS`, which a child process answers,
-because a driver may crash or hang; the children run in parallel. Judges are pure. docs/mac.md and docs/windows.md use
-the same words; tests compare them. Nothing here opens a microphone or a camera, so macOS asks for no permission.
+A question is a function that is asked here, or the name of one of `probe.QUESTIONS`, or `module:function`, which a
+child process answers, because a driver may crash or hang; the children run in parallel. Judges are pure. docs/mac.md
+and docs/windows.md use the same words; tests compare them. Nothing here opens a microphone or a camera, so macOS asks
+for no permission.
 """
 
 import errno
@@ -13,7 +14,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +23,7 @@ from typing import Any, Final, Literal
 
 from engine.cli.probe import Answer, Probe
 from engine.cli.selftest import texture_sink
-from engine.errors import SharedMemoryError
+from engine.errors import SharedMemoryError, in_one_line
 from engine.sinks.registry import unavailable_reason
 from engine.sinks.sink import TITLES
 from engine.sinks.syphon import PROCESS_NAME
@@ -31,6 +32,7 @@ from engine.system import win32
 from engine.system.installing import CUDA, TORCH_INDEX, answer_of, install_line, nvidia_card, pip_install, quoted
 from engine.system.package_version import SOURCE, package_version
 from engine.system.refused_port import refusal_reason
+from osc_schema import plugins
 from osc_schema.sinks import KINDS
 
 # From the GTX 900 on; CUDA 13 needs GTX 16, RTX 20.
@@ -107,8 +109,9 @@ def row(name: str, *questions: Question, on: str = "") -> Callable[[Judge], Judg
     return add
 
 
-def run_checks(rows: Iterable[CheckRow] = ROWS) -> list[Check]:
-    """Ask and judge what concerns this system. Takes as long as the slowest child process."""
+def run_checks(rows: Iterable[CheckRow] | None = None) -> list[Check]:
+    """Ask and judge what concerns this system, by default all rows. Takes as long as the slowest child process."""
+    rows = [*ROWS, *added_rows()] if rows is None else rows
     here = [each for each in rows if each.system in ("", sys.platform)]
     questions = dict.fromkeys(question for each in here for question in each.questions)
     with ExitStack() as stack:
@@ -118,6 +121,27 @@ def run_checks(rows: Iterable[CheckRow] = ROWS) -> list[Check]:
             answers[name] = probe.read()
     checks = (each.check(*(answers[question] for question in each.questions)) for each in here)
     return [check for check in checks if check is not None]
+
+
+def added_rows() -> Iterator[CheckRow]:
+    """The rows of `multiverse.checks`, the engine's lodgers and other packages; a row in place of each that fails."""
+    for found in plugins.loaded("multiverse.checks").values():
+        if not all(isinstance(question, str) for question in found.questions):
+            found = replace(found, questions=(), judge=lambda: warning("each question must be named module:function"))
+        yield replace(found, judge=partial(_judged, found.judge))
+    for number, line in enumerate(plugins.faults()):
+        yield CheckRow(f"plug-in {number + 1}", (), partial(warning, line), "")
+
+
+def _judged(judge: Judge, *answers: Any) -> Check | None:
+    """The answer of a foreign judge, or a warning that says why there is none."""
+    try:
+        found = judge(*answers)
+        if not isinstance(found, Check | None):
+            raise TypeError(f"gave a {type(found).__name__}, not a Check")
+    except (Exception, SystemExit) as error:  # foreign code
+        return warning(f"this check has failed ({in_one_line(error)})")
+    return found
 
 
 def library_advice(error: str) -> str:
@@ -659,20 +683,6 @@ def _cards_without_kernels(torch: Answer) -> tuple[list[str], list[str]]:
         if built and not any(runs(*kernels, card) for kernels in built):
             (too_old if card < min(built_for for _, built_for, _ in built) else too_new).append(name)
     return too_old, too_new
-
-
-@row("Blender", "blender")
-def judge_blender(blender: Answer) -> Check:
-    """Only `multiverse dataset` needs it. Without values it is not installed."""
-    from engine.jobs.dataset.cycles import install_command
-
-    if blender.error:
-        return warning(blender.error, install_command())
-    if not blender.values:
-        return note("not installed: `multiverse dataset` can only use --engine raster", install_command())
-    found = blender.values
-    drawn_by = ", ".join(found["gpus"]) or "the CPU"
-    return ok(f"{found['version']} with Python {found['python']}, Cycles on {drawn_by} ({found['path']})")
 
 
 @row("Syphon name", "syphon", on="darwin")

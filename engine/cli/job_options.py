@@ -65,6 +65,12 @@ def pop_options(kind: type[Kind], options: dict[str, Any]) -> Kind:
     return kind(**{name: options.pop(name) for name in names})
 
 
+def is_given(context: typer.Context, name: str) -> bool:
+    """True if the option was given on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def _fields_of(kind: type, table: Mapping[str, OptionInfo]) -> list[tuple[Field[Any], Any, OptionInfo]]:
     hints = get_type_hints(kind)
     infos = {each.name: table.get(each.name) or each.metadata.get("option") for each in fields(kind)}

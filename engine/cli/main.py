@@ -13,20 +13,19 @@ import typer.core
 
 from engine.cli.console_events import console
 from engine.cli.standard_streams import discard_if_broken, open_closed_streams, print_any_name
-from engine.errors import MultiverseError, UsageError
+from engine.errors import MultiverseError, UsageError, in_one_line
 from engine.system.package_version import package_version
 from engine.system.plain_text import write_plain_lines
-from engine.system.power import kept_from_sleep
+from osc_schema import plugins
 
 DONE, FAILED, USAGE = 0, 1, 2
 INTERRUPTED = 130  # what typer exits with at Ctrl-C
 
-NAMES: Final = tuple(
-    "run sd segment convert video dataset model view devices doctor preset osc schema isf bench".split()
-)
+NAMES: Final = tuple("run sd segment convert video model view devices doctor preset osc schema isf bench".split())
 """Each is a module here, with a function of this name or, if it has subcommands, an `app`."""
+ADDED: Final = "multiverse.commands"
+"""Group of the entry points that add such modules; their commands are listed behind NAMES."""
 _WRONG_USAGE: Any = typer.BadParameter.__base__  # Typer brings its own copy of click, or uses the one beside it
-LONG_JOBS: Final = ("sd", "segment", "convert", "video", "dataset")
 
 
 class _Commands(typer.core.TyperGroup):
@@ -47,9 +46,31 @@ class _Commands(typer.core.TyperGroup):
             raise UsageError(f"{command} has no option {name}{nearest} ({told} lists all)") from None
 
 
-def commands_of(names: Collection[str] = NAMES) -> typer.Typer:
-    """The command line with these commands only: to load all takes longer than to run many of them."""
-    app = typer.Typer(
+def commands_of(names: Collection[str] | None = None) -> typer.Typer:
+    """The command line with these commands only: to load all, as for None, takes longer than to run many of them.
+
+    An added command that cannot be loaded is left out, see `plugins.faults`.
+    """
+    app = _group()
+    for name in NAMES if names is None else names:
+        if name in NAMES:
+            _add(app, name, importlib.import_module(f"engine.cli.{name}"))
+    for name, point in plugins.declared(ADDED).items() if names is None or set(names) - set(NAMES) else ():
+        if names is not None and name not in names:
+            continue
+        try:
+            if name in NAMES:
+                raise TypeError("there is a command of this name")
+            module = point.load()
+            typer.main.get_command(_add(_group(), name, module))  # finds faults in what it declares
+            _add(app, name, module)
+        except (Exception, SystemExit) as error:  # foreign code
+            plugins.leave_out(point, in_one_line(error))
+    return app
+
+
+def _group() -> typer.Typer:
+    return typer.Typer(
         name="multiverse",
         cls=_Commands,
         help="Turns four audio channels into the Multiverse picture, live, controlled over OSC.",
@@ -60,14 +81,14 @@ def commands_of(names: Collection[str] = NAMES) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         callback=options,
     )
-    for name in names:
-        module = importlib.import_module(f"engine.cli.{name}")
-        if hasattr(module, "app"):
-            app.add_typer(module.app, name=name)
-            continue
-        run = getattr(module, name)
-        command = kept_from_sleep("working on files")(run) if name in LONG_JOBS else run
-        app.command(name, **getattr(module, "SPELLING", {}))(command)
+
+
+def _add(app: typer.Typer, name: str, module: Any) -> typer.Typer:
+    """Add the command of a module, and return `app`."""
+    if hasattr(module, "app"):
+        app.add_typer(module.app, name=name)
+    else:
+        app.command(name, **getattr(module, "SPELLING", {}))(getattr(module, name))
     return app
 
 
@@ -94,6 +115,16 @@ def options(
             logging.getLogger(chatty).setLevel(logging.INFO)
 
 
+def _commands_for(first: str) -> typer.Typer:
+    """The commands that are needed if this is the first word. Prints a line for each added one that is left out."""
+    is_alone = first in NAMES or first in plugins.declared(ADDED)
+    found = commands_of([first] if is_alone else None)
+    if first not in NAMES:
+        for line in plugins.faults():
+            print(f"multiverse: {line}", file=sys.stderr)
+    return found if found.registered_commands or found.registered_groups else commands_of()
+
+
 def main(commands: typer.Typer | None = None) -> None:
     """Entry point; exits 0 when done, 1 when failed, 2 on wrong usage."""
     open_closed_streams()
@@ -108,8 +139,7 @@ def main(commands: typer.Typer | None = None) -> None:
                 from engine.cli.run import with_window_argument
 
                 sys.argv[1:] = with_window_argument(sys.argv[1:])
-            first = next((word for word in sys.argv[1:] if word != "--debug"), "")
-            (commands or commands_of([first] if first in NAMES else NAMES))()
+            (commands or _commands_for(next((word for word in sys.argv[1:] if word != "--debug"), "")))()
         finally:
             sys.stdout.flush()
     except (SystemExit, KeyboardInterrupt) as end:  # the latter before Typer runs, while a command is loaded

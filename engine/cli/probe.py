@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
+from pkgutil import resolve_name
 from typing import Any
 
 from engine.cli.device_list import ask_camera_formats, find_devices
@@ -214,13 +215,6 @@ def _ask_torch() -> dict[str, Any]:
     }
 
 
-def _ask_blender() -> dict[str, Any]:
-    from engine.jobs.dataset.cycles import ask_blender, locate_blender
-
-    blender = locate_blender()
-    return {} if blender is None else ask_blender(blender) | {"path": str(blender.path)}
-
-
 def _ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
     """Receives one picture of a texture sink as another program would, through the source of `--camera KIND:NAME`, and
     saves it: (height, width, 3) uint8 RGB, row 0 at the top as programs on that system show it."""
@@ -271,7 +265,6 @@ QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "encoders": _ask_encoders,
     "midi": _ask_midi,
     "torch": _ask_torch,
-    "blender": _ask_blender,
     "receive": _ask_receive,
     "syphon": _ask_syphon,
     "camera_formats": ask_camera_formats,
@@ -284,7 +277,8 @@ def main(name: str, *arguments: str) -> None:
     if sys.platform != "win32":  # there an import may wait for the end of a read from the input (numpy#24290)
         end_with_parent()
     try:
-        answer = QUESTIONS[name](*arguments)
+        question = QUESTIONS[name] if name in QUESTIONS else resolve_name(name)  # `module:function` of a plug-in
+        answer = question(*arguments)
     except Exception as error:  # an error in a driver or library is the answer
         reason = " ".join(str(error).split()) or type(error).__name__
         answer = {"error": reason, "traceback": traceback.format_exc()}

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from engine.jobs.convert import ConvertProgress
-    from engine.jobs.dataset import DatasetProgress
     from engine.jobs.segment import SegmentProgress
     from engine.jobs.video import VideoProgress
     from engine.jobs.video.stages import StageFigures
@@ -220,21 +219,6 @@ def sound_line(progress: "ConvertProgress") -> str:
     return f"{done}, {files}, {progress.rate:.1f} times real time{time_left(progress)}"
 
 
-def dataset_line(progress: "DatasetProgress") -> str:
-    if progress.is_checking:
-        return f"{progress.done} of {progress.expected} existing pictures checked"
-    failed = f", {progress.failed} failed" if progress.failed else ""
-    return f"{progress.done} of {progress.expected} pictures{failed}, {dataset_pace(progress)}"
-
-
-def dataset_pace(progress: "DatasetProgress") -> str:
-    """Pictures per minute and the time left; before the first is finished, the number in progress."""
-    if not progress.made:
-        return f"{progress.at_work} in progress"
-    left = "" if progress.is_finishing else time_left(progress)
-    return f"{60 * progress.rate:.1f} per minute{left}"
-
-
 def _pictures_pace(progress: JobProgress) -> str:
     return f"{progress.rate:.2f} fps{time_left(progress, '  ')}"
 
@@ -243,14 +227,6 @@ def _segment_pace(progress: "SegmentProgress") -> str:
     (read, most_read), (unwritten, most_unwritten) = progress.read_ahead, progress.unwritten
     queues = f"read ahead {read}/{most_read}  to write {unwritten}/{most_unwritten}"
     return f"{_pictures_pace(progress)}  {queues}"
-
-
-def _dataset_bar_pace(progress: "DatasetProgress") -> str:
-    if progress.is_checking:
-        return "checking existing pictures"
-    if progress.is_finishing:
-        return f"{progress.at_work} in progress; Ctrl-C again stops at once"
-    return dataset_pace(progress)
 
 
 VIDEO: "ProgressLook[VideoProgress]" = ProgressLook(
@@ -265,7 +241,4 @@ SEGMENT: "ProgressLook[SegmentProgress]" = ProgressLook(
 )
 CONVERT: "ProgressLook[ConvertProgress]" = ProgressLook(
     nothing="nothing converted yet", doing="converting", line=sound_line, pace=sound_line, is_counted=False
-)
-DATASET: "ProgressLook[DatasetProgress]" = ProgressLook(
-    nothing="no picture yet", doing="drawing", line=dataset_line, pace=_dataset_bar_pace
 )

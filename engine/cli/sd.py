@@ -21,6 +21,7 @@ from engine.jobs.video.job import SIDE_STEP_PX, painted_size
 from engine.models.libraries import require_libraries
 from engine.models.sd.painting import MAX_SEED
 from engine.sinks.picture_file import PICTURE_FORMATS
+from engine.system.power import kept_from_sleep
 from engine.system.work_folder import check_place
 from osc_schema.sd import declared, default_of
 
@@ -56,6 +57,7 @@ class PictureOptions(ModelOptions):
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
 
 
+@kept_from_sleep("working on files")
 @job_options(PictureOptions)
 def sd(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture to start from.")],

@@ -14,6 +14,7 @@ from engine.cli.job_options import job_options
 from engine.cli.progress import SEGMENT, shown_progress
 from engine.jobs.kit.options import JSON
 from engine.jobs.segment.job import SegmentJob
+from engine.system.power import kept_from_sleep
 
 if TYPE_CHECKING:
     from engine.jobs.segment import SegmentProgress, SegmentReport
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FAILED = 1  # or interrupted
 
 
+@kept_from_sleep("working on files")
 @job_options(SegmentJob)
 def segment(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A video, a picture or a folder of pictures.")],

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.cli.job_options import job_options, pop_options
+from engine.cli.job_options import is_given, job_options, pop_options
 from engine.cli.progress import VIDEO, shown_progress
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelOptions
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
-from engine.cli.video_web import is_given, refuse_without_effect, serve
+from engine.cli.video_web import refuse_without_effect, serve
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.options import option
 from engine.jobs.video.job import MAX_SCALE, VideoJob
 from engine.models.sd.spec import RANDOM
+from engine.system.power import kept_from_sleep
 from osc_schema.sd import default_of
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class PaintingOptions(ModelOptions):
     inductor: bool = option(False, "Compile with torch: takes minutes, then runs faster.", flags="--inductor")
 
 
+@kept_from_sleep("working on files")
 @job_options(PaintingOptions, VideoJob)
 def video(
     context: typer.Context,

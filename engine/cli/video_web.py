@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from engine.cli.job_options import is_given
 from engine.errors import MultiverseError, UsageError
 
 if TYPE_CHECKING:
@@ -85,12 +86,6 @@ def _addresses(server: "LiveServer") -> Iterator[tuple[str, str]]:
         network = str(error)
     if network is not None:
         yield "network", network
-
-
-def is_given(context: typer.Context, name: str) -> bool:
-    """True if the option was given on the command line."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _shown(names: list[str]) -> str:

@@ -1,1 +1,1 @@
-"""Offline jobs, one folder per command: video, segment, convert, dataset. kit/ has the shared parts."""
+"""Offline jobs, one folder per command: video, segment, convert. kit/ has the shared parts."""

@@ -14,7 +14,7 @@ import pytest
 from engine.audio.devices import loopback_advice
 from engine.cli.doctor_checks import MAX_FOLDER_CHARACTERS, Check, refused_port
 from engine.cli.probe import Answer
-from engine.jobs.dataset.cycles import install_command
+from engine.dataset.cycles import install_command
 from engine.models import device_work
 from engine.render.context import refusal
 from engine.system import win32

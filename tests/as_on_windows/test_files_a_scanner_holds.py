@@ -320,7 +320,7 @@ def test_a_run_continues_while_its_journal_and_pieces_are_held(
 
 def test_a_held_picture_log_does_not_end_a_run(scanner: Scanner, tmp_path: Path) -> None:
     """A disk error such as EACCES ends a run, as the next picture would fail too; a held file does not."""
-    from engine.jobs.dataset.running.single import _logged
+    from engine.dataset.running.single import _logged
 
     log = tmp_path / "image_000000.log"
     log.touch()
@@ -330,8 +330,8 @@ def test_a_held_picture_log_does_not_end_a_run(scanner: Scanner, tmp_path: Path)
 
 
 def test_every_picture_of_a_dataset_is_written_while_files_are_held(scanner: Scanner, tmp_path: Path) -> None:
-    from engine.jobs.dataset.running.folder import DatasetFolder
-    from tests.jobs.dataset.running.test_folder import commit, opened
+    from engine.dataset.running.folder import DatasetFolder
+    from tests.dataset.running.test_folder import commit, opened
 
     folder = DatasetFolder(tmp_path / "out")
     opened(folder, range(2))

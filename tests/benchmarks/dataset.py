@@ -17,14 +17,14 @@ import psutil
 
 from engine.bench.measuring import Progress
 from engine.bench.options import one_of
+from engine.dataset import DatasetJob, RenderSettings, SceneOptions, make_dataset
+from engine.dataset.choosing import DrawingOptions, choose_drawing
+from engine.dataset.layout import Recipe2Options
+from engine.dataset.layout.cameras import CameraOptions
+from engine.dataset.running.attempt import HAS_FORK, PictureWorker
+from engine.dataset.running.policy import Failure, default_timeout_s
+from engine.dataset.task import PictureTask
 from engine.errors import RenderError
-from engine.jobs.dataset import DatasetJob, RenderSettings, SceneOptions, make_dataset
-from engine.jobs.dataset.choosing import choose_drawing
-from engine.jobs.dataset.layout import Recipe2Options
-from engine.jobs.dataset.layout.cameras import CameraOptions
-from engine.jobs.dataset.running.attempt import HAS_FORK, PictureWorker
-from engine.jobs.dataset.running.policy import Failure, default_timeout_s
-from engine.jobs.dataset.task import PictureTask
 from engine.jobs.kit.options import option
 
 # The two cases measured with the original, on an M3 Pro: 3.89 s and 45 s.
@@ -72,7 +72,7 @@ def run(asked: DatasetBench, progress: Progress) -> dict[str, Any]:
     """Figures as plain values. RenderError if a picture fails."""
     engines = {"raster": RenderSettings(engine="raster")}
     if asked.cycles:
-        engines["cycles"] = choose_drawing("cycles", blender=asked.blender or None).drawing
+        engines["cycles"] = choose_drawing(DrawingOptions(engine="cycles", blender=asked.blender or None)).drawing
     cases = [NAMES[each] for each in dict.fromkeys(asked.case)]
     result = progress.begin({"cores": os.cpu_count(), "cases": {}})
     for number, case in enumerate(cases):

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import os
 import re
@@ -234,7 +233,6 @@ def test_a_child_that_dies_and_a_failing_probe_are_answers(monkeypatch):
 CARD = {"card": "NVIDIA H100", "reason": "10_nvidia.json is missing", "mend": "write it"}
 UHD = Answer(values=GL.values | {"renderer": "Intel(R) UHD"})
 CUDA_TORCH = {"version": "2.13.0", "cuda": "13.0"}
-BLENDER = {"version": "5.0.1", "python": "3.11.7", "gpus": [], "path": "/opt/bpy/bin/python"}
 
 
 def having(answer, **values):
@@ -296,14 +294,6 @@ def python(*version, system="linux"):
         (torch(problem="device cuda: the driver is old"), "warning", "device cuda: the driver is old", ""),
         (check("torch", Answer(), "", True), "note", "not installed", install_line("[models]")),
         (check("torch", Answer(), "", False), "note", "Intel Mac", ""),
-        (check("Blender", Answer()), "note", "", "-m pip install bpy"),
-        (check("Blender", Answer(error="/opt/blender: no answer within 60 s")), "warning", "/opt/blender", "bpy"),
-        (
-            check("Blender", Answer(values=BLENDER)),
-            "ok",
-            "5.0.1 with Python 3.11.7, Cycles on the CPU (/opt/bpy/bin/python)",
-            "",
-        ),
         (check("cameras", Answer(values={"cameras": ["0 FaceTime"]})), "ok", "0 FaceTime", ""),
         (check("cameras", Answer(values={"cameras": []})), "note", "", ""),
         (encoders("libx264", ten_bits=(".mov", ".mkv")), "ok", "H.264 (libx264) and AAC; 10 bits: .mov, .mkv", ""),
@@ -412,14 +402,6 @@ def test_a_card_newer_than_this_torch_is_told_unless_its_driver_can_compile_for_
     found = torch("RTX 9090", **values, capabilities=[[13, 0]], kernels_for=["sm_120"])
     assert found.state == "warning"
     assert found.mend.endswith("torch --upgrade --force-reinstall --index-url https://download.pytorch.org/whl/cu130")
-
-
-def test_blender_is_queried_in_a_separate_process(monkeypatch, tmp_path):
-    monkeypatch.setenv("MULTIVERSE_BLENDER", str(tmp_path / "none"))
-    assert "MULTIVERSE_BLENDER" in Probe("blender").read().error
-    monkeypatch.setenv("MULTIVERSE_BLENDER", sys.executable)
-    if importlib.util.find_spec("bpy") is None:
-        assert "bpy" in Probe("blender").read().error
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])

@@ -18,8 +18,8 @@ import numpy as np
 import psutil
 import pytest
 
+from engine.dataset import make_dataset
 from engine.errors import ModelError
-from engine.jobs.dataset import make_dataset
 from engine.jobs.kit.ray_cluster import connect, ray_folder
 from engine.jobs.video.batches import PaintedBatch, VideoBatch, video_batches
 from engine.jobs.video.fused import FusedStages
@@ -29,7 +29,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.painting import Painting
 from engine.sources.pictures import InputPicture
 from tests.children.toys import is_live
-from tests.jobs.dataset.running.small_runs import contents, small_job
+from tests.dataset.running.small_runs import contents, small_job
 from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.jobs.video.cluster_toys import DAWDLES, SIDE, WELL, open_toy
 from tests.support.long_form import IS_SOAK, in_long_form
@@ -172,7 +172,7 @@ def test_our_own_cluster_listens_on_this_machine_only(ray: Any, toys: ClusterSta
 @pytest.fixture(scope="module")
 def dataset_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("dataset") / "out"
-    make_dataset(small_job(folder, PICTURES, save_coco=True, save_hdf5=True))
+    make_dataset(small_job(folder, PICTURES, save_coco=True))
     return contents(folder)
 
 
@@ -210,7 +210,7 @@ def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed
             killed.append(process.pid)
 
     report = make_dataset(
-        small_job(tmp_path / "out", PICTURES, cluster="auto", jobs=1, timeout_s=30.0, save_coco=True, save_hdf5=True),
+        small_job(tmp_path / "out", PICTURES, cluster="auto", jobs=1, timeout_s=30.0, save_coco=True),
         tell=tell,
         say=said.append,
     )

@@ -1,6 +1,6 @@
 """Every job, killed at any place and resumed, gives the bytes of an uninterrupted run.
 
-The dataset has the same test with its own processes: tests/jobs/dataset/running/test_runs.py.
+The dataset has the same test with its own processes: tests/dataset/running/test_runs.py.
 """
 
 import json

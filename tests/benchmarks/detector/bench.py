@@ -2,10 +2,9 @@
 differ from the training in one thing each, beside rules of brightness and colour that learn nothing.
 
 Both trainings have the same network, steps, augmentation and number of pixels. The pictures are drawn by the command
-itself and stay in the work folder with the trained networks, so that an interrupted run continues. A pile counts as
-found by its box (AP50: COCO's average precision at an overlap of 0.5), and by its middle, which is kinder to the rules;
-precision, recall and F1 are those of the middles. The score from which a detector's boxes count is chosen on the plain
-set.
+itself and stay in the work folder, so that an interrupted run draws them no second time. A pile counts as found by its
+box (AP50: COCO's average precision at an overlap of 0.5), and by its middle, which is kinder to the rules; precision,
+recall and F1 are those of the middles. The score from which a detector's boxes count is chosen on the plain set.
 """
 
 import os
@@ -21,7 +20,7 @@ import numpy as np
 import torch
 
 from engine.bench.measuring import Progress, in_own_process
-from engine.jobs.dataset.cycles import install_command, locate_blender
+from engine.dataset.cycles import install_command, locate_blender
 from tests.benchmarks.detector.network import FoundBoxes, build_network, count_weights, find
 from tests.benchmarks.detector.pictures import cut_views, draw_pictures, folder_name, read_pictures
 from tests.benchmarks.detector.scoring import Ranked, nearness, overlap, rank
@@ -33,9 +32,6 @@ from tests.benchmarks.detector.training import (
     LabelledPicture,
     TrainedNetwork,
     has_fast_bfloat16,
-    load_network,
-    network_path,
-    save_network,
     train,
 )
 
@@ -89,9 +85,7 @@ def _measure(asked: DetectorBench, progress: Progress) -> dict[str, Any]:
         runs = []
         for seed in range(asked.seeds):
             begun = (number + seed / asked.seeds) / len(TRAINING)
-            path = network_path(asked.work, some, steps, seed, has_fast_bfloat16())
-            on_step = _part(progress, recipe, begun, 1 / len(TRAINING) / asked.seeds)
-            trained = load_network(path) or _trained(path, some, steps, seed, on_step)
+            trained = _trained(some, steps, seed, _part(progress, recipe, begun, 1 / len(TRAINING) / asked.seeds))
             runs.append(_figures(tried, partial(find, trained.network)))
             facts.setdefault("seconds", []).append(round(trained.seconds, 1))
             facts.setdefault("loss", []).append(round(trained.loss, 3))
@@ -108,10 +102,7 @@ def _part(progress: Progress, recipe: str, begun: float, share: float) -> Callab
     return on_step
 
 
-def _trained(
-    path: Path, pictures: Pictures, steps: int, seed: int, on_step: Callable[[float, float], None]
-) -> TrainedNetwork:
-    """Train a network, and keep it in this file."""
+def _trained(pictures: Pictures, steps: int, seed: int, on_step: Callable[[float, float], None]) -> TrainedNetwork:
     losses: list[float] = []
 
     def note(step: int, loss: float) -> None:
@@ -121,9 +112,7 @@ def _trained(
     began_s = time.perf_counter()
     network = train(pictures, steps=steps, seed=seed, is_bfloat16=has_fast_bfloat16(), on_step=note)
     seconds = time.perf_counter() - began_s
-    trained = TrainedNetwork(network=network, seconds=seconds, loss=mean(losses[-max(steps // 10, 1) :]))
-    save_network(path, trained)
-    return trained
+    return TrainedNetwork(network=network, seconds=seconds, loss=mean(losses[-max(steps // 10, 1) :]))
 
 
 def _draw(

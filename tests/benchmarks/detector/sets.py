@@ -56,9 +56,7 @@ class DetectorBench:
     for rules of brightness and colour that learn nothing. Draws the pictures first: minutes, too.
     """
 
-    work: Path = option(
-        Path("detector-bench"), "Keeps pictures and networks; a second run uses them.", metavar="FOLDER"
-    )
+    work: Path = option(Path("detector-bench"), "Keeps the pictures; a second run uses them.", metavar="FOLDER")
     steps: int = option(2000, "Training steps; the default takes 5 minutes on two cores.", low=1)
     seeds: int = option(1, "Trainings of each recipe.", low=1, high=100, metavar="COUNT")
     views: int = option(640, "Views of 640x640 px that each training has.", low=1, metavar="COUNT")

@@ -28,12 +28,8 @@ from tests.benchmarks.detector.sets import SETS, TRAINING
 from tests.benchmarks.detector.threshold import SpotRule, best_rule, find_spots
 from tests.benchmarks.detector.training import (
     LabelledPicture,
-    TrainedNetwork,
-    load_network,
     make_target,
-    network_path,
     random_crop,
-    save_network,
     train,
 )
 from tests.cli.conftest import Said
@@ -269,8 +265,6 @@ def test_both_recipes_are_trained_and_tried(bench_here: Callable[..., Said], tmp
     assert result["sets"]["negatives"]["piles"] == 0
     assert result["sets"]["negatives"]["recipe 2"]["ap50"] is None
     assert markdown(result).count("\n") == 8
-    again = json.loads(bench_here("detector", "--work", str(tmp_path / "work"), *short).out)
-    assert again == result, "with the kept pictures and networks, also their seconds"
 
 
 def test_every_set_is_a_command_that_the_dataset_accepts_and_shows_no_scene_that_was_trained_on(tmp_path: Path) -> None:
@@ -295,22 +289,6 @@ def test_a_command_that_fails_is_one_line(tmp_path: Path) -> None:
     assert str(refused.value).startswith(f"multiverse dataset {tmp_path / 'out'} --recipe 2 --altitude 160..40: ")
     assert str(refused.value).endswith("the range is upside down; write 40..160")
     assert "\n" not in str(refused.value)
-
-
-def test_a_kept_network_answers_as_it_did_and_only_for_the_same_settings(tmp_path: Path) -> None:
-    pictures = [picture_of_discs(seed, side_px=96) for seed in range(2)]
-    network = train(pictures, steps=2, seed=0, crop_px=64)
-    path = network_path(tmp_path, pictures, 2, 0, True)
-    assert load_network(path) is None
-    save_network(path, TrainedNetwork(network=network, seconds=12.5, loss=1.25))
-    kept = load_network(path)
-    assert kept is not None and (kept.seconds, kept.loss) == (12.5, 1.25)
-    weights, wanted = kept.network.state_dict(), network.state_dict()
-    assert all(np.array_equal(weights[name].numpy(), wanted[name].numpy()) for name in wanted)
-    assert not kept.network.training
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
-    assert network_path(tmp_path, pictures, 2, 1, True) != path, "another seed"
-    assert network_path(tmp_path, pictures[:1], 2, 0, True) != path, "other pictures"
 
 
 @pytest.fixture

@@ -1,24 +1,19 @@
-"""Trains the network on crops of labelled pictures, and keeps what was trained.
+"""Trains the network on crops of labelled pictures.
 
 Crops are changed at random, as trainers do it (Ultralytics changes hue, saturation and brightness by default,
 Albumentations also blurs and adds noise), in place of cameras and weather that no training picture shows.
 """
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from engine.system.atomic_file import replace_file
 from tests.benchmarks.detector.network import MAX_LOG_SIZE, STRIDE, build_network
 
 GAIN, CONTRAST, TINT = 0.3, 0.2, 0.08
@@ -51,7 +46,6 @@ AVERAGED = 0.998
 SIZE_WEIGHT, OFFSET_WEIGHT, OVERLAP_WEIGHT = 0.5, 0.8, 2.0
 MIN_COUNTED = 16
 """Piles in a batch at least, when losses are divided by their number: those of empty ground would shake the weights."""
-PREFIX, SUFFIX = "network-", ".safetensors"
 
 
 def recolored(crop: np.ndarray, draw: np.random.Generator) -> np.ndarray:
@@ -280,35 +274,3 @@ class TrainedNetwork:
     """Wall time of the training."""
     loss: float
     """Mean of the last tenth of the steps."""
-
-
-def network_path(work: Path, pictures: Sequence[LabelledPicture], *settings: object) -> Path:
-    """File of the network trained on these pictures with these settings by this version of the code."""
-    digest = hashlib.sha256(repr(settings).encode())
-    for picture in pictures:
-        for array in (picture.colors, picture.boxes, picture.is_ignored):
-            digest.update(np.ascontiguousarray(array).tobytes())
-    for source in sorted(Path(__file__).parent.glob("[a-z]*.py")):
-        digest.update(source.read_bytes())
-    return work / f"{PREFIX}{digest.hexdigest()[:16]}{SUFFIX}"
-
-
-def save_network(path: Path, trained: TrainedNetwork) -> None:
-    """Raises OSError."""
-    new = path.with_suffix(".new")
-    facts = {"seconds": repr(trained.seconds), "loss": repr(trained.loss)}
-    weights = {name: weight.contiguous() for name, weight in trained.network.state_dict().items()}  # not channels last
-    save_file(weights, new, metadata=facts)
-    replace_file(new, path)
-
-
-def load_network(path: Path) -> TrainedNetwork | None:
-    """None if there is no such file."""
-    if not path.exists():
-        return None
-    network = build_network(seed=0)
-    with safe_open(path, framework="pt") as stored:
-        network.load_state_dict({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118  not a dict
-        facts = stored.metadata()
-    network.eval()
-    return TrainedNetwork(network=network, seconds=float(facts["seconds"]), loss=float(facts["loss"]))

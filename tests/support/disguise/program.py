@@ -18,7 +18,7 @@ from tests.support.free_port import free_port
 from tests.support.other_system import ROOT
 
 ELSEWHERE = (  # these run inside Blender and TouchDesigner, and exit elsewhere
-    "engine.jobs.dataset.cycles.blender_main",
+    "engine.dataset.cycles.blender_main",
     "touchdesigner.build_component",
     "touchdesigner.builder",
     "touchdesigner.example",

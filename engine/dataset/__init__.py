@@ -1,0 +1,44 @@
+"""Synthetic pictures of a construction site, with labels: `make_dataset(DatasetJob(...))`.
+
+job.py       all settings of a run; options.py: those of scenes that both recipes have
+scene/       what a picture shows, as values; frozen.py: as JSON
+layout/      lays a scene out, a pure function of options and seed, in both recipes; assets/: the user's own models
+geometry/    a scene as meshes; raster/ and cycles/: two engines that draw it
+light.py     sun, sky and exposure, the same for both engines
+sensor/      recipe 2: effects of lens, sensor and file on the drawn picture
+labels/      what can be seen: label formats (writers/), a contact sheet and figures
+picture.py   one picture from task to files; running/: many pictures, one process each, here or on a Ray cluster
+card/        a dataset's README with plots; checking/: finds what is wrong with a dataset, and shows it
+"""
+
+from typing import TYPE_CHECKING
+
+from engine.system.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from engine.dataset.job import DatasetJob
+    from engine.dataset.options import SceneOptions
+    from engine.dataset.running.report import DatasetProgress, DatasetReport
+    from engine.dataset.running.run import check_job, make_dataset
+    from engine.dataset.task import RenderSettings
+
+_HOMES = {
+    "DatasetJob": "job",
+    "DatasetReport": "running.report",
+    "RenderSettings": "task",
+    "DatasetProgress": "running.report",
+    "SceneOptions": "options",
+    "check_job": "running.run",
+    "make_dataset": "running.run",
+}
+
+__all__ = [
+    "DatasetJob",
+    "DatasetProgress",
+    "DatasetReport",
+    "RenderSettings",
+    "SceneOptions",
+    "check_job",
+    "make_dataset",
+]
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -1,0 +1,275 @@
+"""Reads a model: triangles in metres, z up, its foot at the origin, by colour and finish. Uses trimesh.
+
+What a drone does not see is left out: textures become a colour per face, bumps, glow and transparency nothing, an
+animated or skinned model stands in its rest pose. Renderers drop faces seen from behind: solids are turned inside out
+if need be; leaves, cloth and sheets, which are single faces, get a second one behind them.
+"""
+
+import io
+import logging
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.dataset.assets import files
+from engine.dataset.assets.colors import face_colors, finish_of, reduced
+from engine.dataset.assets.files import Neighbours, read_content
+from engine.dataset.scene.description import Asset, UpAxis
+from engine.errors import UsageError
+from engine.system.file_names import escaped
+from engine.system.installing import install_line
+
+SHEET_M = 0.001  # how far behind a sheet its back is: two faces in one place would shade one another
+WELD_SHARE = 1e-5
+OPTION = "--asset"
+Finish = Literal["matt", "shiny", "metal"]
+FINISHES: tuple[Finish, ...] = ("matt", "shiny", "metal")
+MAX_TRIANGLES = 500_000
+MIN_OPACITY = 0.15  # faces of less are left out: the empty corners of a leaf's picture, glass
+METALLIC, SHINY_ROUGHNESS = 0.5, 0.4
+SUNK_M = 0.03
+SUNK_SHARE = 0.02
+"""How deep a model stands in the ground, which is nowhere quite even: at most SUNK_M, and this share of its height."""
+Y_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)  # from y up to z up
+BROKEN = (
+    *(ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RuntimeError),
+    *(OSError, EOFError, MemoryError, struct.error, zlib.error),
+)
+"""Everything that trimesh raises for damaged files."""
+
+
+def is_closed(corners: np.ndarray) -> bool:
+    """True if the (t, 3, 3) triangles enclose a volume: every edge is there once in each direction."""
+    step = max(float(np.abs(corners).max()) * WELD_SHARE, 1e-9)
+    places = np.rint(corners.reshape(-1, 3) / step).astype(np.int64)
+    names = np.unique(places @ [1 << 42, 1 << 21, 1], return_inverse=True)[1].reshape(-1, 3)
+    names = names[(names[:, 0] != names[:, 1]) & (names[:, 1] != names[:, 2]) & (names[:, 2] != names[:, 0])]
+    count = int(names.max(initial=0)) + 1
+    start, end = names.reshape(-1), np.roll(names, -1, axis=1).reshape(-1)
+    there, back = np.sort(start * count + end), np.sort(end * count + start)
+    return len(there) > 0 and bool(np.array_equal(there, back))
+
+
+def volume(corners: np.ndarray) -> float:
+    """Signed volume; positive if the triangles are counter-clockwise seen from outside."""
+    middle = corners - corners.reshape(-1, 3).mean(axis=0)
+    return float((middle[:, 0] * np.cross(middle[:, 1], middle[:, 2])).sum() / 6)
+
+
+def face_normals(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit normals, (t, 3), and areas, (t,), of (t, 3, 3) triangles; the normal of one without an area points up."""
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    lengths = np.linalg.norm(across, axis=1)
+    units = np.where(lengths[:, None] > 0, across / np.maximum(lengths, 1e-300)[:, None], (0.0, 0.0, 1.0))
+    return units, lengths / 2
+
+
+def flipped(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The other side of triangles and of their corners' normals, (t, 3, 3) both."""
+    return corners[:, ::-1], -normals[:, ::-1]
+
+
+def backs(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The backs of sheets, a millimetre behind them."""
+    own = face_normals(corners)[0]
+    return flipped(corners - SHEET_M * own[:, None, :], normals)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ModelPart:
+    """All faces of one colour and finish."""
+
+    finish: Finish
+    albedo: tuple[float, float, float]
+    corners: np.ndarray
+    """(t, 3, 3) float32, metres: three corners of each triangle, counter-clockwise seen from outside."""
+    normals: np.ndarray  # (t, 3, 3) float32, unit length, of each corner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReadModel:
+    sha256: str
+    parts: tuple[ModelPart, ...]
+    size_m: tuple[float, float, float]
+    triangles: int
+    notes: tuple[str, ...]  # remarks for people: parts of the file that are not drawn
+
+
+@lru_cache(maxsize=64)
+def read_asset(asset: Asset) -> ReadModel:
+    """Read the model as it was when the asset was named. UsageError, in one line, if it has changed since, or cannot
+    be read."""
+    words = f"{OPTION} {asset.name}: {escaped(asset.path)}"
+    model = read_model(Path(asset.path), asset.up, asset.scale, words)
+    if asset.sha256 != model.sha256:
+        raise UsageError(f"{words}: has changed (its SHA-256 was {asset.sha256 or 'not given'}, and is {model.sha256})")
+    return model
+
+
+def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
+    """Read a file. UsageError, in one line that begins with `words`, if it is missing, damaged, huge or empty."""
+    content = read_content(path, words)
+    suffix = path.suffix.lower()
+    notes: tuple[str, ...] = ()
+    neighbours = Neighbours(path)
+    try:
+        told = files.told_triangles(content, suffix)
+        _check_triangles(told, words)
+        plain, pictured = content, set[str]()
+        if suffix in (".glb", ".gltf"):
+            header = files.header_of(content, suffix)
+            if compression := files.needs(header):
+                raise UsageError(f"{words}: is compressed with {compression}; export it without compression")
+            if files.has_fans(header):
+                raise UsageError(f"{words}: has triangle fans; export it with triangle lists")
+            notes = files.notes_of(header)
+            plain = files.with_header(content, files.with_plain_materials(header), suffix)
+            pictured = files.textured(header)
+        scene = _load(plain, suffix, neighbours)
+        if neighbours.faults:
+            raise UsageError(f"{words}: {neighbours.faults[0]}")
+        for mesh in scene.geometry.values():
+            material = getattr(getattr(mesh, "visual", None), "material", None)
+            if material is not None and material.name in pictured and material.baseColorTexture is None:
+                raise UsageError(f"{words}: has a texture that cannot be read; save it as JPEG or PNG")
+        faces = _Faces(scene, is_gltf=suffix in (".glb", ".gltf"), words=words)
+        if up == "y":
+            faces.corners, faces.normals = faces.corners @ Y_UP.T, faces.normals @ Y_UP.T
+        size_m = faces.stand(scale)
+        parts = tuple(faces.parts())
+    except BROKEN as error:
+        if neighbours.faults:
+            raise UsageError(f"{words}: {neighbours.faults[0]}") from None
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(f"{words}: is damaged, or no model ({reason})") from error
+    return ReadModel(
+        sha256=neighbours.sha256(content),
+        parts=parts,
+        size_m=size_m,
+        triangles=sum(len(part.corners) for part in parts),
+        notes=notes,
+    )
+
+
+def _load(content: bytes, suffix: str, neighbours: Neighbours) -> Any:
+    try:
+        import trimesh
+    except ImportError as error:
+        raise UsageError(f"{OPTION}: needs trimesh; get it with: {install_line('[dataset]')}") from error
+    logging.getLogger("trimesh").setLevel(logging.CRITICAL)  # its tracebacks of what is told in one line here
+    return trimesh.load_scene(
+        io.BytesIO(content),
+        file_type=suffix[1:],
+        resolver=neighbours,  # type: ignore[arg-type]  # answers the same calls
+        process=False,
+    )
+
+
+def _check_triangles(count: int, words: str) -> None:
+    if count > MAX_TRIANGLES:
+        raise UsageError(
+            f"{words}: has {count} triangles, at most {MAX_TRIANGLES} are possible; reduce it, for example with "
+            "Blender's modifier Decimate"
+        )
+
+
+class _Faces:
+    """All triangles of a scene, in its units."""
+
+    def __init__(self, scene: Any, *, is_gltf: bool, words: str) -> None:
+        found = list(_placed(scene, words))
+        _check_triangles(sum(len(mesh.faces) for mesh, _ in found), words)
+        if not sum(len(mesh.faces) for mesh, _ in found):
+            raise UsageError(f"{words}: has no triangles")
+        pieces = [_piece(mesh, matrix, is_gltf, words) for mesh, matrix in found]
+        self.corners, self.normals, self.albedo, self.finishes = (
+            np.concatenate([piece[part] for piece in pieces]) for part in range(4)
+        )
+        if not len(self.corners):
+            raise UsageError(f"{words}: has no triangle with an area that is not transparent")
+
+    def stand(self, scale: float) -> tuple[float, float, float]:
+        """Scale it to metres, and move the middle of its foot to the origin; returns its size."""
+        self.corners = self.corners * scale
+        low, high = self.corners.min(axis=(0, 1)), self.corners.max(axis=(0, 1))
+        sunk_m = min(SUNK_M, SUNK_SHARE * float(high[2] - low[2]))
+        self.corners -= (*(low + high)[:2] / 2, low[2] + sunk_m)
+        x_m, y_m, z_m = (float(np.float32(value)) for value in high - low)
+        return x_m, y_m, z_m
+
+    def parts(self) -> Iterator[ModelPart]:
+        """One mesh per colour and finish."""
+        areas = face_normals(self.corners)[1]
+        albedo = reduced(self.albedo, areas)
+        kinds = np.column_stack([self.finishes, np.rint(albedo * 1e6).astype(np.int64)])
+        names, first, owner = np.unique(kinds, axis=0, return_index=True, return_inverse=True)
+        for place in range(len(names)):
+            chosen = owner.reshape(-1) == place
+            red, green, blue = albedo[first[place]].tolist()
+            yield ModelPart(
+                finish=FINISHES[int(names[place][0])],
+                albedo=(red, green, blue),
+                corners=self.corners[chosen].astype(np.float32),
+                normals=self.normals[chosen].astype(np.float32),
+            )
+
+
+def _placed(scene: Any, words: str) -> Iterator[tuple[Any, np.ndarray]]:
+    """Every mesh with triangles, and its place, (4, 4). Points and lines are not drawn."""
+    for node in sorted(scene.graph.nodes_geometry):
+        matrix, name = scene.graph[node]
+        mesh = scene.geometry[name]
+        faces = getattr(mesh, "faces", None)
+        if faces is None or not len(faces):
+            continue
+        points = np.asarray(mesh.vertices)
+        if not (np.isfinite(points).all() and np.isfinite(matrix).all()):
+            raise UsageError(f"{words}: has corners whose places are not numbers")
+        if np.asarray(faces).min() < 0 or np.asarray(faces).max() >= len(points):
+            raise UsageError(f"{words}: is damaged: a triangle names a corner that is not there")
+        yield mesh, np.asarray(matrix, np.float64)
+
+
+def _piece(
+    mesh: Any, matrix: np.ndarray, is_gltf: bool, words: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Corners and normals, (t, 3, 3), albedo, (t, 3), and finish, (t,), of one mesh in its place."""
+    faces = np.asarray(mesh.faces)
+    turn = matrix[:3, :3]
+    corners = (np.asarray(mesh.vertices, np.float64) @ turn.T + matrix[:3, 3])[faces]
+    is_mirrored = np.linalg.det(turn) < 0
+    albedo, opacity = face_colors(mesh, is_gltf=is_gltf)
+    own, areas = face_normals(corners)
+    normals = np.repeat(-own[:, None] if is_mirrored else own[:, None], 3, axis=1)
+    given = mesh._cache.cache.get("vertex_normals")  # those of the file; asked for openly, trimesh makes its own
+    if given is not None and len(given) == len(mesh.vertices) and abs(np.linalg.det(turn)) > 0:
+        normals = _unit_or(np.asarray(given, np.float64) @ np.linalg.inv(turn), faces, normals)
+    if is_mirrored:
+        corners, normals = corners[:, ::-1], normals[:, ::-1]
+    metallic, rough = finish_of(mesh)
+    finish: Finish = "metal" if metallic > METALLIC else "shiny" if rough < SHINY_ROUGHNESS else "matt"
+    keeps = (areas > 0) & (opacity >= MIN_OPACITY)
+    corners, normals, albedo = corners[keeps], normals[keeps], albedo[keeps]
+    if len(corners) and is_closed(corners):
+        if volume(corners) < 0:
+            corners, normals = flipped(corners, normals)
+    elif len(corners):
+        back = backs(corners, normals)
+        corners, normals = np.concatenate([corners, back[0]]), np.concatenate([normals, back[1]])
+        albedo = np.concatenate([albedo, albedo])
+    return corners, normals, albedo, np.full(len(corners), FINISHES.index(finish))
+
+
+def _unit_or(normals: np.ndarray, faces: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(t, 3, 3) unit normals of the corners; those of the faces where the file's are none."""
+    lengths = np.linalg.norm(normals, axis=1)
+    is_good = np.isfinite(lengths) & (lengths > 1e-12)
+    units = np.where(is_good[:, None], normals, 0.0) / np.where(is_good, lengths, 1.0)[:, None]
+    found: np.ndarray = np.where(is_good[faces][..., None], units[faces], others)
+    return found

@@ -1,0 +1,198 @@
+"""The dataset card: what is in a dataset, how it was made, and how to train on it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.dataset.card.plots import BARS, binned, histogram, place_map
+from engine.system.atomic_file import remove_file, write_atomic
+from engine.system.file_names import escaped
+from engine.system.small_file import open_regular
+
+README, FOLDER = "README.md", "card"
+TITLE = "# Foundation piles from above: synthetic pictures"
+PLACES = 12
+MAX_BOX_PX = 4096  # longer sides are counted as this
+MAX_DETECTIONS = 300  # of a picture, at which Ultralytics stops by default
+COCO_DETECTIONS = 100  # of a picture that pycocotools counts by default
+TASKS = {"yolo": "detect", "yolo-obb": "obb", "yolo-seg": "segment", "yolo-pose": "pose"}
+"""Ultralytics' task for the format of labels/."""
+PLOTS = {
+    "counts.svg": "Boxes per picture",
+    "sizes.svg": "Longer side of a box",
+    "places.svg": "Where the boxes are",
+    "brightness.svg": "Brightness of the pictures",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CardPicture:
+    """One finished picture."""
+
+    subset: str
+    width_px: int
+    height_px: int
+    boxes: np.ndarray  # (k, 4) px: x0 y0 x1 y1
+    brightness: float | None  # 0..1; None if it was not measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardFacts:
+    """How the dataset was made."""
+
+    recipe: int
+    seed: int
+    version: str
+    engine: str
+    classes: tuple[str, ...]
+    formats: tuple[str, ...]
+    options: Mapping[str, str]  # options that were given, `--altitude` to `40..60`
+
+
+class _Tally:
+    """Figures of all pictures; memory grows by three numbers per picture."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+        self.brightness: list[float] = []
+        self.sizes: dict[str, int] = {}
+        self.subsets: dict[str, int] = {}
+        self.longer = np.zeros(MAX_BOX_PX + 1, np.int64)
+        self.places = np.zeros((PLACES, PLACES))
+
+    def add(self, picture: CardPicture) -> None:
+        boxes, size = picture.boxes, (picture.width_px, picture.height_px)
+        self.counts.append(len(boxes))
+        if picture.brightness is not None:
+            self.brightness.append(picture.brightness)
+        name = f"{size[0]}x{size[1]}"
+        self.sizes[name] = self.sizes.get(name, 0) + 1
+        self.subsets[picture.subset] = self.subsets.get(picture.subset, 0) + 1
+        longer = np.rint((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)).astype(int)
+        self.longer += np.bincount(np.clip(longer, 0, MAX_BOX_PX), minlength=MAX_BOX_PX + 1)
+        cells = np.clip(((boxes[:, :2] + boxes[:, 2:]) / 2 / size * PLACES).astype(int), 0, PLACES - 1)
+        np.add.at(self.places, (cells[:, 1], cells[:, 0]), 1)
+
+    def longer_quantile(self, share: float) -> int:
+        total = np.cumsum(self.longer)
+        return int(np.searchsorted(total, share * total[-1]))
+
+
+def write_card(folder: Path, pictures: Iterable[CardPicture], facts: CardFacts) -> tuple[str, ...]:
+    """Write README.md and the plots in card/; returns their names. One picture is in memory at a time. OSError."""
+    tally = _Tally()
+    for picture in pictures:
+        tally.add(picture)
+    counts, brightness = np.array(tally.counts), np.array(tally.brightness)
+    top = tally.longer_quantile(0.995) + 1
+    sizes, _ = np.histogram(np.arange(top), min(BARS, top), (0, top), weights=tally.longer[:top])
+    total = tally.places.sum()
+    plots = {
+        "counts.svg": histogram(PLOTS["counts.svg"], "boxes", *binned(counts, 0)),
+        "sizes.svg": histogram(PLOTS["sizes.svg"], "px", sizes.astype(int).tolist(), 0, top),
+        "places.svg": place_map(PLOTS["places.svg"], tally.places / total if total else tally.places),
+        "brightness.svg": histogram(PLOTS["brightness.svg"], "0 black, 1 white", *binned(brightness, 0, 1)),
+    }
+    for name, text in plots.items():
+        write_atomic(folder / FOLDER / name, text)
+    write_atomic(folder / README, escaped(card_text(tally, facts)))
+    return (README, *(f"{FOLDER}/{name}" for name in plots))
+
+
+def remove_card(folder: Path) -> None:
+    """Remove the card of `write_card` and its plots, but no README.md of another making. Raises OSError."""
+    try:
+        with open_regular(folder / README) as file:
+            is_ours = file.read(len(TITLE)) == TITLE.encode("ascii")
+    except FileNotFoundError:
+        return
+    for name in (README, *(f"{FOLDER}/{name}" for name in PLOTS)) if is_ours else ():
+        remove_file(folder / name, missing_ok=True)
+
+
+def card_text(tally: _Tally, facts: CardFacts) -> str:
+    counts = np.array(tally.counts or [0])
+    rows = {
+        "pictures": f"{len(tally.counts)} ({_counted(tally.sizes)} px)",
+        "split": _counted({name: count for name, count in tally.subsets.items() if name}) or "none",
+        "classes": ", ".join(facts.classes),
+        "boxes": f"{int(counts.sum())}: {counts.mean():.1f} a picture, {counts.min()} to {counts.max()}",
+        "longer side": f"{tally.longer_quantile(0.5)} px in the middle, 90 % from {tally.longer_quantile(0.05)} to "
+        f"{tally.longer_quantile(0.95)} px",
+        "pictures without a box": f"{np.mean(counts == 0):.1%}",
+        "formats": ", ".join(facts.formats),
+        "made by": f"multiverse-engine {facts.version}, recipe {facts.recipe}, seed {facts.seed}, {facts.engine}",
+    }
+    table = "\n".join(f"| {name} | {told} |" for name, told in rows.items())
+    known = {"--recipe": str(facts.recipe), "--count": str(len(tally.counts)), "--seed": str(facts.seed)}
+    given = " ".join(f"{name} {value}".strip() for name, value in (known | dict(facts.options)).items())
+    command = f"multiverse dataset OUT {given}"
+    plots = "\n".join(f"![{title}]({FOLDER}/{name})" for name, title in PLOTS.items())
+    return f"""\
+{TITLE}
+
+Rendered pictures of a solar park under construction, as a drone takes them. The labels come from the renderer.
+
+| | |
+|---|---|
+{table}
+
+{plots}
+
+## How it was made
+
+```sh
+{command}
+```
+
+The same options, seed and version give the same bytes. `manifest.jsonl` has one line per picture: seed, options,
+camera, ground, light, counts and the SHA-256 of each file. `multiverse dataset check .` reads all of it again.
+
+## Training
+
+{_training(tally, facts)}
+## Licence
+
+The pictures and labels are generated; multiverse claims no rights in them. Objects and textures that you added yourself
+keep the licence under which you have them.
+"""
+
+
+def _training(tally: _Tally, facts: CardFacts) -> str:
+    most = max(tally.counts, default=0)
+    longest = max((max(map(int, name.split("x"))) for name in tally.sizes), default=0)
+    lines = []
+    task = next((TASKS[name] for name in facts.formats if name in TASKS), None)
+    if task is not None:
+        size = -(-min(longest, 1280) // 32) * 32
+        told = f"yolo {task} train data=dataset.yaml imgsz={size} max_det={max(MAX_DETECTIONS, most)}"
+        lines.append(f"```sh\n{told}\n```\n\n")
+    if not any(tally.subsets):
+        lines.append(
+            "- There is no split: pictures for training and validation are the same. Make the dataset with\n"
+            "  --split 80/10/10, or validate on real pictures.\n"
+        )
+    if most > MAX_DETECTIONS:
+        lines.append(
+            f"- Pictures have up to {most} boxes, and Ultralytics stops at {MAX_DETECTIONS}: give `max_det={most}`.\n"
+        )
+    if most > COCO_DETECTIONS:
+        lines.append(
+            f"- pycocotools counts {COCO_DETECTIONS} detections a picture: set `maxDets=[1, 10, {max(1000, most)}]`, "
+            "or perfect detections score far below 1.\n"
+        )
+    if longest > 1280:
+        small = tally.longer_quantile(0.5) * 640 / longest
+        lines.append(
+            f"- At `imgsz=640` a box of the middle size has {small:.0f} px. Train on tiles (`--tiles 640`) or with a "
+            "larger `imgsz`.\n"
+        )
+    return "".join(lines)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    if len(counts) == 1:
+        return f"{next(iter(counts))}"
+    return ", ".join(f"{count} {name}" for name, count in counts.items())

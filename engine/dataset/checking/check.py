@@ -1,0 +1,288 @@
+"""Checks datasets: every picture, label and hash; doubles within and between them; distance from real pictures."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.dataset.checking.figures import (
+    FIGURES,
+    FigureDistance,
+    FolderFigures,
+    compare,
+    figures_of,
+    proposals,
+    spread,
+)
+from engine.dataset.checking.finding import TILES, FoundFolder, FoundPicture, find_folder
+from engine.dataset.checking.pictures import (
+    PictureFacts,
+    large_pictures,
+    near_pairs,
+    read_picture,
+    same_files,
+    scene_key,
+    shared_scenes,
+)
+from engine.dataset.checking.problems import (
+    CheckProblem,
+    coco_labels,
+    coco_problems,
+    disagreements,
+    label_problems,
+    layout_problems,
+    manifest_problems,
+    match_coco,
+    read_labels,
+    whole_file_problems,
+)
+from engine.dataset.labels.reading import ReadLabels, read_coco
+from engine.jobs.kit import JobProgress, OnProgress
+
+PICTURES_AT_ONCE = 64  # per batch of the threads; only their facts stay in memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckProgress(JobProgress):
+    """Progress in pictures."""
+
+    problems: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FolderReport:
+    path: str
+    pictures: int
+    unlabelled: int  # pictures without a label file; trainers take them as pictures without things
+    formats: dict[str, int]  # label files by format; for COCO the annotated pictures
+    subsets: dict[str, int]
+    tiles: str  # the folder of its tiles, a dataset of its own that was not checked here; "" if there is none
+    problems: tuple[CheckProblem, ...]
+    figures: FolderFigures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LikeReport:
+    path: str
+    distances: tuple[FigureDistance, ...]
+    proposals: tuple[str, ...]
+    faults: tuple[CheckProblem, ...]  # pictures and labels of it that cannot be used, and are not in the distances
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CheckReport:
+    folders: tuple[FolderReport, ...]
+    shared: tuple[CheckProblem, ...]  # pictures and scenes that stand in two of the folders
+    like: LikeReport | None = None
+
+    @property
+    def problems(self) -> tuple[CheckProblem, ...]:
+        return (*(each for folder in self.folders for each in folder.problems), *self.shared)
+
+    def as_json(self) -> dict[str, Any]:
+        folders = [
+            {
+                "path": each.path,
+                "pictures": each.pictures,
+                "unlabelled": each.unlabelled,
+                "formats": each.formats,
+                "subsets": each.subsets,
+                "tiles": each.tiles,
+                "sizes_px": each.figures.sizes_px,
+                "classes": each.figures.classes,
+                "figures": {name: spread(each.figures.values[name]) for name in FIGURES},
+                "places": np.round(each.figures.places, 5).tolist(),
+                "problems": [asdict(problem) for problem in each.problems],
+            }
+            for each in self.folders
+        ]
+        like = self.like and {
+            "path": self.like.path,
+            "distances": [asdict(each) for each in self.like.distances],
+            "proposals": list(self.like.proposals),
+            "faults": [asdict(problem) for problem in self.like.faults],
+        }
+        shared = [asdict(problem) for problem in self.shared]
+        return {"is_sound": not self.problems, "folders": folders, "shared": shared, "like": like}
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Read:
+    """A folder whose files were read."""
+
+    folder: FoundFolder
+    facts: dict[str, PictureFacts]  # by picture, without damaged ones
+    labels: dict[str, dict[str, ReadLabels]]
+    problems: list[CheckProblem]
+    coco_ids: dict[str, set[int] | None] = field(default_factory=dict)
+    """Image ids of each COCO file; None for one that cannot be read."""
+
+
+def check_folders(
+    paths: list[Path],
+    *,
+    like: Path | None = None,
+    tell: OnProgress[CheckProgress] = lambda progress: None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> CheckReport:
+    """Check these datasets, and compare the first with `like`. Changes nothing. UsageError if one holds no picture.
+
+    Once `is_stopped`, KeyboardInterrupt is raised: half a check says nothing.
+    """
+    folders = [find_folder(path) for path in (*paths, *([like] if like else []))]
+    counter = _Counter(sum(len(folder.pictures) for folder in folders), tell, is_stopped)
+    read = [_read(folder, counter) for folder in folders]
+    own = read[: len(paths)]
+    reports = [_report(each) for each in own]
+    compared = None
+    if like is not None:
+        first, real = reports[0].figures, _figures(read[-1])
+        compared = LikeReport(
+            path=str(like),
+            distances=tuple(compare(first, real)),
+            proposals=tuple(proposals(first, real, folders[0].options)),
+            faults=tuple(problem for problem in read[-1].problems if problem.kind in ("damaged", "label")),
+        )
+    return CheckReport(folders=tuple(reports), shared=tuple(_shared(own)), like=compared)
+
+
+class _Counter:
+    """Counts pictures for the progress."""
+
+    def __init__(self, expected: int, tell: OnProgress[CheckProgress], is_stopped: Callable[[], bool]) -> None:
+        self._expected, self._tell, self._is_stopped = expected, tell, is_stopped
+        self._done = 0
+        self._began_s = time.perf_counter()
+
+    def add(self, problems: int) -> None:
+        if self._is_stopped():
+            raise KeyboardInterrupt
+        self._done += 1
+        rate = self._done / max(time.perf_counter() - self._began_s, 1e-9)
+        self._tell(CheckProgress(done=self._done, expected=self._expected, rate=rate, problems=problems))
+
+
+def _read(folder: FoundFolder, counter: _Counter) -> _Read:
+    read = _Read(folder=folder, facts={}, labels={}, problems=[])
+    with large_pictures(), ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="check") as pool:
+        for some in _batches(folder.pictures):
+            paths = [folder.path / picture.name for picture in some]
+            for picture, facts in zip(some, pool.map(read_picture, paths), strict=True):
+                if isinstance(facts, str):
+                    read.problems.append(CheckProblem("damaged", picture.name, facts))
+                else:
+                    _add_picture(read, picture, facts)
+                counter.add(len(read.problems))
+    _add_coco(read)
+    for name, labels in read.labels.items():
+        read.problems += disagreements(name, labels)
+    digests = {name: facts.sha256 for name, facts in read.facts.items()}
+    read.problems += manifest_problems(folder, digests)
+    read.problems += whole_file_problems(folder, read.coco_ids)
+    read.problems += layout_problems(folder)
+    for name in folder.lone_labels:
+        read.problems.append(CheckProblem("extra", name, "is a label without a picture"))
+    read.problems += _doubles_within(read)
+    return read
+
+
+def _add_picture(read: _Read, picture: FoundPicture, facts: PictureFacts) -> None:
+    read.facts[picture.name] = facts
+    labels = read.labels[picture.name] = read_labels(read.folder, picture, facts)
+    for form, name in picture.labels.items():
+        read.problems += label_problems(name, labels[form], facts)
+
+
+def _add_coco(read: _Read) -> None:
+    for name in read.folder.coco:
+        coco = read_coco(read.folder.path / name)
+        read.coco_ids[name] = None if isinstance(coco, str) else {image.id for image in coco.images}
+        if isinstance(coco, str):
+            read.problems.append(CheckProblem("damaged", name, coco))
+            continue
+        matched = match_coco(coco, read.folder.pictures)
+        read.problems += coco_problems(name, coco, read.facts, matched)
+        for picture, labels in coco_labels(coco, matched).items():
+            if picture in read.facts:
+                read.problems += label_problems(f"{name}, {picture}", labels, read.facts[picture])
+                read.labels[picture]["COCO"] = labels
+
+
+def _doubles_within(read: _Read) -> Iterator[CheckProblem]:
+    """Pictures of the folder that are the same, and scenes in two parts of its split."""
+    names = list(read.facts)
+    subsets = {picture.name: picture.subset for picture in read.folder.pictures}
+    for first, second, how in _double_pictures([read.facts[name] for name in names]):
+        leak = ""
+        if subsets[names[first]] != subsets[names[second]]:
+            leak = ", in another part of the split: what is tried was trained on"
+        yield CheckProblem("duplicate", names[second], f"is {how} {names[first]}{leak}")
+    places = [
+        (key, subsets[name])
+        for entry in read.folder.manifest.values()
+        if (key := scene_key(entry)) and (name := next(reversed(entry.get("sha256") or {"": ""}))) in subsets
+    ]
+    for scene, parts in shared_scenes(places).items():
+        text = f"scene {scene} is in {' and '.join(parts)}: what is tried was trained on"
+        yield CheckProblem("shared", "manifest.jsonl", text)
+
+
+def _shared(reads: list[_Read]) -> Iterator[CheckProblem]:
+    """Pictures and scenes in two of the folders."""
+    everything = [(str(read.folder.path), name, facts) for read in reads for name, facts in read.facts.items()]
+    for first, second, how in _double_pictures([facts for _, _, facts in everything]):
+        one, other = everything[first], everything[second]
+        if one[0] != other[0]:
+            yield CheckProblem("duplicate", f"{other[0]}/{other[1]}", f"is {how} {one[0]}/{one[1]}")
+    places = [
+        (key, str(read.folder.path))
+        for read in reads
+        for entry in read.folder.manifest.values()
+        if (key := scene_key(entry))
+    ]
+    for scene, folders in shared_scenes(places).items():
+        yield CheckProblem("shared", folders[-1], f"scene {scene} is in {folders[0]}, too")
+
+
+def _double_pictures(facts: list[PictureFacts]) -> Iterator[tuple[int, int, str]]:
+    same = set(same_files([each.sha256 for each in facts]))
+    yield from ((first, second, "the same file as") for first, second in sorted(same))
+    if facts:
+        for first, second in near_pairs(np.stack([each.print_bits for each in facts])):
+            if facts[first].sha256 != facts[second].sha256:
+                yield first, second, "nearly the same picture as"
+
+
+def _report(read: _Read) -> FolderReport:
+    return FolderReport(
+        path=str(read.folder.path),
+        pictures=len(read.folder.pictures),
+        unlabelled=sum(not labels for labels in read.labels.values()),
+        formats=Counter(form for labels in read.labels.values() for form in labels),
+        subsets=Counter(picture.subset for picture in read.folder.pictures if picture.subset),
+        tiles=str(tiles) if (tiles := read.folder.path / TILES).is_dir() else "",
+        problems=tuple(read.problems),
+        figures=_figures(read),
+    )
+
+
+def _figures(read: _Read) -> FolderFigures:
+    return figures_of(list(read.facts.values()), [_chosen(list(labels.values())) for labels in read.labels.values()])
+
+
+def _chosen(labels: list[ReadLabels]) -> ReadLabels | None:
+    """Labels with the boxes of the things themselves, if there are any; None for a picture without labels."""
+    return next((each for each in labels if not each.is_turned), labels[0] if labels else None)
+
+
+def _batches(pictures: Iterable[FoundPicture]) -> Iterator[list[FoundPicture]]:
+    waiting = iter(pictures)
+    while some := list(islice(waiting, PICTURES_AT_ONCE)):
+        yield some

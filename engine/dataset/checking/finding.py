@@ -1,0 +1,238 @@
+"""Finds the pictures of a dataset, and the files about them, in our layout and in foreign ones.
+
+Pictures are all picture files below a folder of PICTURE_FOLDERS (`images/train/a.jpg`, `train/images/a.jpg`), or in a
+dataset without one all picture files. The YOLO label of a picture has the same path with the last `images` replaced by
+`labels`, as Ultralytics finds it, or lies beside it.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from engine.errors import UsageError
+from engine.system.small_file import open_regular, read_small
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+PICTURE_FOLDERS = ("images", "JPEGImages", "image_2")  # of YOLO and COCO, of Pascal VOC, of KITTI
+SUBSETS = {
+    "train": "train",
+    "training": "train",
+    "testing": "test",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
+TILES = "tiles"
+OTHER_FOLDERS = frozenset({TILES, "card", "masks", "depth", "normals", "webdataset", "hdf5", "piles", "scenes"})
+"""Folders of a dataset without pictures of its own; `tiles` is another dataset."""
+LABEL_FOLDERS = (
+    ("YOLO", "labels", ".txt"),
+    ("YOLO-detect", "labels-detect", ".txt"),
+    ("YOLO-OBB", "labels-obb", ".txt"),
+    ("YOLO-seg", "labels-seg", ".txt"),
+    ("YOLO-pose", "labels-pose", ".txt"),
+    ("VOC", "voc", ".xml"),
+    ("Pascal VOC", "Annotations", ".xml"),
+    ("KITTI", "kitti/label_2", ".txt"),
+    ("KITTI", "label_2", ".txt"),
+)
+"""Format, folder and suffix of label files."""
+LABEL_SUFFIXES = frozenset({".txt", ".xml", ".json", ".jsonl", ".csv", ".tsv", ".mat"})
+NO_LABELS = frozenset({"requirements.txt", "trainval.txt", *(f"{part}.txt" for part in SUBSETS)})
+"""Files with such a suffix that are no labels of a picture. `train.csv` and `train_labels.csv` are tables of labels."""
+LAYOUTS = "YOLO (images/, labels/), COCO (a .json), Pascal VOC (JPEGImages/, Annotations/), KITTI (image_2/, label_2/)"
+MAX_MANIFEST_BYTES = 4 << 30  # 100,000 pictures of 768 piles take 6 kB each
+MAX_LINE_BYTES = 16 << 20
+MANIFEST_FILE = "manifest.jsonl"
+CLASS_FILES = ("dataset.yaml", "data.yaml", "obj.names", "data/obj.names")
+LIST_FILES = tuple(f"{folder}{part}.txt" for folder in ("", "data/") for part in ("train", "val", "valid", "test"))
+"""Lists of pictures, a path in each line, as Darknet and Ultralytics read them."""
+WHOLE_NUMBER = re.compile(r"\d{1,19}")  # Python refuses those of 4300 digits
+COCO_KEYS = (b'"images"', b'"annotations"', b'"categories"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPicture:
+    name: str  # path in the folder, with `/`
+    subset: str  # train, val, test, or ""
+    labels: dict[str, str]  # paths of its label files in the folder, by format
+
+
+@dataclass(slots=True, kw_only=True)
+class FoundFolder:
+    path: Path
+    pictures: list[FoundPicture]
+    manifest: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """The last line of each picture, by index; empty in a foreign folder."""
+    bad_lines: int = 0  # lines of the manifest that cannot be read
+    coco: list[str] = field(default_factory=list)  # COCO files
+    class_names: dict[int, str] = field(default_factory=dict)  # names of YOLO's classes
+    class_file: str = ""  # where they stand
+    lists: list[str] = field(default_factory=list)  # files of LIST_FILES
+    keypoint_columns: int = 0  # further columns of a YOLO label that hold keypoints
+    lone_labels: list[str] = field(default_factory=list)  # label files without a picture
+    unknown: list[str] = field(default_factory=list)  # files that may be labels, if there are none of a known layout
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those that our pictures were made with; {} in a foreign folder."""
+        return next((entry.get("options") or {} for entry in self.manifest.values()), {})
+
+    @property
+    def is_ours(self) -> bool:
+        return bool(self.manifest) or self.bad_lines > 0
+
+
+def find_folder(path: Path) -> FoundFolder:
+    """List a dataset. UsageError if it is no folder or has no picture."""
+    if not path.is_dir():
+        raise UsageError(f"{path}: {'is a file; name a folder' if path.exists() else 'is missing'}")
+    files = sorted(_files(path))
+    present = set(files)
+    pictures = [name for name in files if _suffix(name) in PICTURE_SUFFIXES]
+    below_images = [name for name in pictures if not set(PurePosixPath(name).parts[:-1]).isdisjoint(PICTURE_FOLDERS)]
+    chosen = below_images or pictures
+    if not chosen:
+        raise UsageError(f"{path}: holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
+    found = FoundFolder(path=path, pictures=[_found(name, present) for name in chosen])
+    labels = {label for picture in found.pictures for label in picture.labels.values()}
+    found.lone_labels = [name for name in files if name not in labels and _is_label(name)]
+    found.coco = [name for name in files if _suffix(name) == ".json" and _may_be_coco(path / name)]
+    found.lists = [name for name in LIST_FILES if name in present]
+    if not (labels or found.coco):
+        found.unknown = [name for name in files if _suffix(name) in LABEL_SUFFIXES and not _is_of_no_picture(name)]
+    _read_manifest(found)
+    _name_classes(found)
+    return found
+
+
+def _files(path: Path) -> Iterator[str]:
+    """Paths of all files below, without hidden ones and those of OTHER_FOLDERS."""
+    for folder, folders, names in os.walk(path):
+        own = Path(folder).relative_to(path)
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in OTHER_FOLDERS]
+        yield from ((own / name).as_posix() for name in names if not name.startswith("."))
+
+
+def _found(name: str, present: set[str]) -> FoundPicture:
+    path = PurePosixPath(name)
+    labels = {
+        form: label for form, folder, suffix in LABEL_FOLDERS if (label := _beside(path, folder, suffix)) in present
+    }
+    for form, suffix in (("YOLO", ".txt"), ("VOC", ".xml")):
+        if (twin := path.with_suffix(suffix).as_posix()) in present:
+            labels.setdefault(form, twin)
+    return FoundPicture(
+        name=name, subset=next((SUBSETS[part] for part in path.parts[:-1] if part in SUBSETS), ""), labels=labels
+    )
+
+
+def _beside(path: PurePosixPath, folder: str, suffix: str) -> str:
+    """The path in which the last folder of pictures is replaced by `folder`."""
+    parts = list(path.with_suffix(suffix).parts)
+    for place in range(len(parts) - 2, -1, -1):
+        if parts[place] in PICTURE_FOLDERS:
+            parts[place] = folder
+            return "/".join(parts)
+    return "/".join([*parts[:-1], folder, parts[-1]])
+
+
+def _is_label(name: str) -> bool:
+    """True for a path that only the label of a picture has; trainers and editors keep other files beside them."""
+    path = PurePosixPath(name)
+    return path.name != "classes.txt" and any(  # labelImg's names of classes
+        path.suffix == suffix and f"/{folder}/" in f"/{name}" for _, folder, suffix in LABEL_FOLDERS
+    )
+
+
+def _is_of_no_picture(name: str) -> bool:
+    own = PurePosixPath(name).name.lower()
+    return own in NO_LABELS or own.startswith(("classes.", "readme", "license", "notice"))
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _may_be_coco(path: Path) -> bool:
+    """False for a file that is whole and something else. What cannot be read, or is cut off, is for `read_coco` to
+    name: labels that are damaged are not absent."""
+    try:
+        with open_regular(path) as file:
+            start = file.read(1 << 16)
+            file.seek(max(0, path.stat().st_size - (1 << 16)))
+            end = file.read()
+    except OSError:
+        return True
+    keys = sum(key in start + end for key in COCO_KEYS)
+    is_whole = end.rstrip()[-1:] in (b"}", b"]") and b"\0" not in start
+    return keys >= 2 or not is_whole
+
+
+def _read_manifest(found: FoundFolder) -> None:
+    try:
+        with open_regular(found.path / MANIFEST_FILE, max_bytes=MAX_MANIFEST_BYTES) as file:
+            while line := file.readline(MAX_LINE_BYTES):
+                try:
+                    if line.strip():
+                        entry = json.loads(line)
+                        found.manifest[int(entry["index"])] = entry
+                except (ValueError, KeyError, TypeError, RecursionError):
+                    found.bad_lines += 1
+                    if len(line) == MAX_LINE_BYTES:  # no manifest; the rest may be gigabytes
+                        break
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"{found.path / MANIFEST_FILE}: cannot be read ({error.strerror or error})") from error
+
+
+def _name_classes(found: FoundFolder) -> None:
+    """Take them from the manifest if it has them, else from a file, which may be edited or damaged."""
+    text = ""
+    for name in CLASS_FILES:
+        try:
+            text = read_small(found.path / name).decode("utf-8-sig", "replace")
+            found.class_file = name
+            break
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise UsageError(f"{found.path / name}: cannot be read ({error.strerror or error})") from error
+    found.class_names, found.keypoint_columns = read_yaml(text)
+    if found.class_file.endswith(".names"):
+        found.class_names = dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
+    if classes := found.options.get("classes"):
+        found.class_names, found.class_file = dict(enumerate(classes)), MANIFEST_FILE
+        found.keypoint_columns = 3 * (found.options.get("write") == "yolo-pose")
+
+
+def read_yaml(text: str) -> tuple[dict[int, str], int]:
+    """Names of classes and columns of keypoints, from the few forms in which trainers write them."""
+    class_names: dict[int, str] = {}
+    keypoint_columns = 0
+    block = ""
+    for line in text.splitlines():
+        key, _, value = (part.strip() for part in line.partition("#")[0].partition(":"))
+        if line[:1] not in (" ", "-", "\t"):
+            block = key
+            if key == "names":
+                class_names = dict(enumerate(_items(value)))
+            if key == "kpt_shape":
+                shape = [int(item) for item in _items(value) if WHOLE_NUMBER.fullmatch(item)]
+                keypoint_columns = shape[0] * shape[1] if len(shape) == 2 else 0
+        elif block == "names" and WHOLE_NUMBER.fullmatch(key):
+            class_names[int(key)] = value.strip("'\"")
+        elif block == "names" and key.startswith("- "):
+            class_names[len(class_names)] = key[2:].strip("'\" ")
+    return class_names, keypoint_columns
+
+
+def _items(value: str) -> list[str]:
+    """`[a, 'b']` -> a, b."""
+    return [item.strip(" '\"") for item in value.strip("[] ").split(",") if item.strip()]

@@ -1,0 +1,142 @@
+"""Reads one picture, damaged or not, with its figures; finds pictures that are the same or nearly so, and scenes in two
+places, where a model would be tried on what it saw."""
+
+import hashlib
+import json
+import threading
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from engine.dataset.labels.look import PictureLook, look_of, shrunk
+from engine.dataset.options import MAX_SIDE_PX
+from engine.system.small_file import open_regular
+
+HASH_SIDE = 16  # 256 bits
+MAX_PIXELS = MAX_SIDE_PX**2
+MAX_BYTES = 2 << 30  # the largest picture as a BMP takes 0.8 GB, as a 16-bit PNG up to 1.6 GB
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")  # Pillow would start Ghostscript for others
+LARGE_PIXELS = 64_000_000
+LARGE_ONE_BY_ONE = threading.Lock()  # the largest takes 1.6 GB while it is decoded
+MAX_NEAR_BITS = 20  # of 256; two pictures of the same ground, re-encoded or scaled, differ in fewer
+MIN_VARIED_BITS = 24  # a picture with fewer set or unset bits is nearly empty, and like any other such picture
+ROWS_AT_ONCE = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PictureFacts:
+    width_px: int
+    height_px: int
+    sha256: str
+    print_bits: np.ndarray
+    """(4,) uint64: signs of the brightness differences between neighbours of a 17 x 16 picture. Near pictures differ
+    in few bits, pictures of different things in about half. Source: Neal Krawetz's dHash."""
+    look: PictureLook
+
+
+@contextmanager
+def large_pictures() -> Iterator[None]:
+    """Let Pillow open pictures as large as ours, and print no warnings of EXIF; read_picture has a limit of its own.
+
+    Both are settings of the whole process, so this stands around all threads that read.
+    """
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+@contextmanager
+def open_picture(path: Path) -> Iterator[Image.Image]:
+    """A picture file, of which only the header is read. OSError, ValueError, SyntaxError."""
+    with open_regular(path, max_bytes=MAX_BYTES) as stream, Image.open(stream, formats=FORMATS) as image:
+        yield image
+
+
+def read_picture(path: Path) -> PictureFacts | str:
+    """Decode the whole picture; the reason in words if it cannot be read. Safe to call from several threads.
+
+    Call it within `large_pictures`.
+    """
+    try:
+        with open_picture(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return f"has {image.width}x{image.height} px; more than {MAX_SIDE_PX}x{MAX_SIDE_PX} are not read"
+            with LARGE_ONE_BY_ONE if image.width * image.height > LARGE_PIXELS else nullcontext():
+                pixels = upright(image)
+        with open_regular(path) as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:  # Pillow raises it for cut files, too
+        if isinstance(error, UnidentifiedImageError):
+            return "is no picture"
+        return f"cannot be read ({error.strerror or error})"
+    except (ValueError, SyntaxError, EOFError) as error:
+        return f"is damaged ({error})"
+    height, width = pixels.shape[:2]
+    return PictureFacts(
+        width_px=width, height_px=height, sha256=sha256, print_bits=_print_of(shrunk(pixels)), look=look_of(pixels)
+    )
+
+
+def upright(image: Image.Image) -> np.ndarray:
+    """(height, width, 3) uint8 RGB, turned as its EXIF says: OpenCV, by which trainers read, does so, too."""
+    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def _print_of(small: np.ndarray) -> np.ndarray:
+    grey = cv2.resize(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA)
+    bits = grey[:, 1:].astype(np.int16) > grey[:, :-1]
+    packed: np.ndarray = np.packbits(bits.ravel()).view(np.uint64)
+    return packed
+
+
+def near_pairs(prints: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Pairs (first, second) of rows of (n, 4) uint64 that differ in at most MAX_NEAR_BITS; first < second."""
+    set_bits = np.bitwise_count(prints).sum(axis=1)
+    is_varied = (set_bits >= MIN_VARIED_BITS) & (set_bits <= 256 - MIN_VARIED_BITS)
+    chosen = np.flatnonzero(is_varied)
+    varied = prints[chosen]
+    for top in range(0, len(varied), ROWS_AT_ONCE):
+        rows = varied[top : top + ROWS_AT_ONCE]
+        others = varied[top:]
+        differing = np.zeros((len(rows), len(others)), np.uint16)
+        for word in range(prints.shape[1]):
+            differing += np.bitwise_count(rows[:, None, word] ^ others[None, :, word])
+        first, second = np.nonzero(differing <= MAX_NEAR_BITS)
+        for one, other in zip(first.tolist(), second.tolist(), strict=True):
+            if one < other:
+                yield int(chosen[top + one]), int(chosen[top + other])
+
+
+def same_files(digests: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Pairs (first, again) of equal SHA-256, each later one with the first."""
+    first: dict[str, int] = {}
+    for place, digest in enumerate(digests):
+        if digest in first:
+            yield first[digest], place
+        first.setdefault(digest, place)
+
+
+def scene_key(entry: dict[str, Any]) -> str | None:
+    """The seed of a manifest line's scene as text; None in a line without one, as of a scene from elsewhere."""
+    seed = entry.get("seed")
+    return None if seed in (None, []) else json.dumps([seed, (entry.get("options") or {}).get("recipe", 1)])
+
+
+def shared_scenes(places: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Scene to the places in which it stands, of those in more than one. `places`: (scene, place) per picture."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for scene, place in places:
+        found[scene].add(place)
+    return {scene: sorted(names) for scene, names in found.items() if len(names) > 1}

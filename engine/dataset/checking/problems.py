@@ -1,0 +1,459 @@
+"""Faults of one dataset: damaged, missing and extra files, labels that are wrong or disagree."""
+
+import hashlib
+import json
+import os
+import re
+import tarfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from engine.dataset.checking.finding import LAYOUTS, PICTURE_SUFFIXES, TILES, FoundFolder, FoundPicture, read_yaml
+from engine.dataset.checking.pictures import PictureFacts
+from engine.dataset.labels.reading import (
+    CocoAnnotation,
+    CocoLabels,
+    ReadLabels,
+    read_coco,
+    read_extent,
+    read_kitti,
+    read_voc,
+    read_yolo,
+    text_lines,
+)
+from engine.dataset.labels.record import FinishedPicture
+from engine.dataset.labels.writers.tiles import finished_tiles
+from engine.dataset.labels.writers.webdataset import INDEX, sample_of
+from engine.system.small_file import open_regular, read_small
+from engine.system.translate_errors import reason_of
+from engine.system.work_folder import sha256_of
+
+MAX_OUTSIDE_PX = 0.6  # rounding of six decimals and of whole pixels, VOC's half pixel
+MAX_APART_PX = 1.5  # between two formats: rounding, and outlines that go through the middles of pixels
+PICTURE_FORMATS = ("YOLO", "YOLO-seg", "YOLO-pose", "VOC", "Pascal VOC", "KITTI")
+"""Formats whose boxes must agree. Around a turned box there is another box: of these only the number is compared."""
+MAX_PART_BYTES = 64 << 20
+MAX_LIST_BYTES = 128 << 20  # two million pictures
+LISTED = re.compile(rf".*?({'|'.join(map(re.escape, PICTURE_SUFFIXES))})(?=\s|$)", re.IGNORECASE)
+POSE_COLUMNS = 3  # x, y and visibility of the head
+
+Digests = dict[str, str]  # SHA-256 by path, from the manifest
+
+
+@dataclass(frozen=True, slots=True)
+class CheckProblem:
+    kind: str  # damaged, missing, extra, label, disagree, duplicate or shared
+    path: str
+    text: str
+
+    def line(self) -> str:
+        return f"{self.path}: {self.text}"
+
+
+def read_labels(folder: FoundFolder, picture: FoundPicture, facts: PictureFacts) -> dict[str, ReadLabels]:
+    """The picture's labels in every format that has a file of its own."""
+    found = {}
+    for form, name in picture.labels.items():
+        path = folder.path / name
+        if form.endswith("VOC"):
+            found[form] = read_voc(path)
+        elif form == "KITTI":
+            found[form] = read_kitti(path)
+        else:
+            columns = folder.keypoint_columns if form in ("YOLO", "YOLO-pose") else 0
+            size = facts.width_px, facts.height_px
+            columns = columns or POSE_COLUMNS * (form == "YOLO-pose")
+            known = f"the names in {folder.class_file}"
+            found[form] = read_yolo(path, *size, folder.class_names, columns, known=known)
+    return found
+
+
+def label_problems(path: str, labels: ReadLabels, facts: PictureFacts) -> Iterator[CheckProblem]:
+    """Faults of one label file."""
+    for fault in (*labels.faults, *labels.repeated):
+        yield CheckProblem("label", path, fault)
+    size = np.array([facts.width_px, facts.height_px] * 2, np.float64)
+    beyond = np.maximum(-labels.boxes, labels.boxes - size).max(axis=1, initial=0)
+    for place in np.flatnonzero(beyond > MAX_OUTSIDE_PX).tolist():
+        yield CheckProblem(
+            "label", path, f"box {place + 1} extends {beyond[place]:.1f} px beyond the picture of {_size(facts)}"
+        )
+    extents = labels.boxes[:, 2:] - labels.boxes[:, :2]
+    for place in np.flatnonzero(~(extents > 0).all(axis=1)).tolist():
+        yield CheckProblem("label", path, f"box {place + 1} is empty")
+
+
+def layout_problems(folder: FoundFolder) -> Iterator[CheckProblem]:
+    """Faults of the names of classes and of the lists of pictures; a folder whose labels are of no known layout."""
+    if folder.unknown:
+        others = f" and {len(folder.unknown) - 1} more" if len(folder.unknown) > 1 else ""
+        text = f"is no label of a known layout{others}; known are {LAYOUTS}"
+        yield CheckProblem("missing", folder.unknown[0], text)
+    known = sorted(folder.class_names)
+    if lacking := [place for place, number in enumerate(known) if number != place]:
+        text = f"class {lacking[0]} has no name, but {known[-1]} has: trainers number classes without gaps"
+        yield CheckProblem("label", folder.class_file, text)
+    pictures = {name for each in folder.pictures for name in (each.name, PurePosixPath(each.name).stem)}
+    for name in folder.lists:
+        read = ReadLabels()
+        lines = [line.strip().replace("\\", "/") for _, line in text_lines(folder.path / name, read, MAX_LIST_BYTES)]
+        if gone := [line for line in lines if pictures.isdisjoint(_meant_by(line))]:
+            yield _lacking(name, gone, len(gone), what="names pictures that are not in the folder:")
+        if twice := [line for line, count in Counter(lines).items() if count > 1]:
+            yield _lacking(name, twice, len(twice), kind="duplicate", what="names twice:")
+        yield from (CheckProblem("damaged", name, fault) for fault in read.faults)
+
+
+def _meant_by(line: str) -> Iterator[str]:
+    """`a/b/c.jpg`, `b/c.jpg`, `c.jpg`: lists are written for another folder to start from. Behind a path may stand
+    classes or another path; VOC's lists have a picture's name without its suffix."""
+    listed = LISTED.match(line)
+    for path in (listed[0],) if listed else (line, line.split()[0]):
+        parts = PurePosixPath(path[-4096:]).parts  # the time grows with their square
+        yield from ("/".join(parts[start:]) for start in range(len(parts)))
+
+
+def disagreements(path: str, labels: dict[str, ReadLabels]) -> Iterator[CheckProblem]:
+    """Formats of one picture that do not label the same. `path`: the picture's."""
+    forms = [form for form in labels if not labels[form].faults]
+    if len(forms) < 2:
+        return
+    first, *others = sorted(forms, key=lambda form: (labels[form].is_turned, form not in PICTURE_FORMATS))
+    for other in others:
+        is_counted_only = labels[first].is_turned or labels[other].is_turned
+        reason = _difference(labels[first], labels[other], is_counted_only=is_counted_only)
+        if reason:
+            yield CheckProblem("disagree", path, f"{first} and {other} disagree: {reason}")
+
+
+def coco_problems(
+    name: str, coco: CocoLabels, facts: dict[str, PictureFacts], matched: dict[int, str]
+) -> Iterator[CheckProblem]:
+    """Faults of a COCO file. `matched`: picture's name by image id."""
+    seen: set[int] = set()
+    for image in coco.images:
+        if image.id in seen:
+            yield CheckProblem("label", name, f"image id {image.id} stands twice")
+        seen.add(image.id)
+        if image.id not in matched:
+            yield CheckProblem("missing", name, f"{image.file_name} is not in the folder")
+            continue
+        own = facts.get(matched[image.id])
+        if own is not None and image.width and (image.width, image.height) != (own.width_px, own.height_px):
+            yield CheckProblem("label", name, f"{image.file_name} is {_size(own)}, not {image.width}x{image.height}")
+    kinds = {kind.id for kind in coco.categories}
+    own_ids = (annotation.id for annotation in coco.annotations if annotation.id is not None)
+    for what, ids in (("category", (kind.id for kind in coco.categories)), ("annotation", own_ids)):
+        for number, count in Counter(ids).items():
+            if count > 1:
+                yield CheckProblem("label", name, f"{what} id {number} stands {count} times")
+    for place, annotation in enumerate(coco.annotations, 1):
+        faults: Iterable[tuple[str, str]]
+        if annotation.image_id not in seen:
+            faults = [("label", " has no image")]
+        elif annotation.category_id not in kinds:
+            faults = [("label", f": category {annotation.category_id} is not among the categories")]
+        elif len(annotation.bbox) != 4:
+            faults = [("label", " has no box")]
+        else:
+            faults = _mask_faults(annotation, facts.get(matched.get(annotation.image_id, "")))
+        for kind, fault in faults:
+            yield CheckProblem(kind, name, f"annotation {place}{fault}")
+
+
+def _mask_faults(annotation: CocoAnnotation, facts: PictureFacts | None) -> Iterator[tuple[str, str]]:
+    """Kinds and texts of the faults of an annotation's segmentation, if it has one."""
+    extent = read_extent(bytes(annotation.segmentation))
+    if extent is None:
+        return
+    if isinstance(extent, str):
+        yield "label", f": its segmentation {extent}"
+        return
+    if facts is not None and extent.size_px not in (None, (facts.width_px, facts.height_px)):
+        yield "label", f": its segmentation is of a picture of {'{}x{}'.format(*extent.size_px)}, not {_size(facts)}"
+    x, y, width, height = annotation.bbox
+    apart = max(abs(a - b) for a, b in zip(extent.box, (x, y, x + width, y + height), strict=True))
+    if apart > MAX_APART_PX:
+        yield "disagree", f": its box differs by {apart:.1f} px from its segmentation's"
+
+
+def coco_labels(coco: CocoLabels, matched: dict[int, str]) -> dict[str, ReadLabels]:
+    """Boxes per picture; crowds are left out, as other formats leave them out."""
+    names = {kind.id: kind.name for kind in coco.categories}
+    rows: dict[str, list[list[float]]] = {name: [] for name in matched.values()}
+    found = {name: ReadLabels() for name in matched.values()}
+    for annotation in coco.annotations:
+        picture = matched.get(annotation.image_id)
+        if picture is None or annotation.iscrowd or len(annotation.bbox) != 4:
+            continue
+        x, y, width, height = annotation.bbox
+        rows[picture].append([x, y, x + width, y + height])
+        found[picture].hidden.append(annotation.is_hidden)
+        found[picture].names.append(names.get(annotation.category_id, str(annotation.category_id)))
+    for name, labels in found.items():
+        labels.boxes = np.array(rows[name], np.float64).reshape(-1, 4)
+    return found
+
+
+def match_coco(coco: CocoLabels, pictures: list[FoundPicture]) -> dict[int, str]:
+    """Picture's name by image id: the same path, or else the same file name if only one picture has it."""
+    names = {picture.name for picture in pictures}
+    by_file: dict[str, list[str]] = {}
+    for picture in pictures:
+        by_file.setdefault(PurePosixPath(picture.name).name, []).append(picture.name)
+    matched = {}
+    for image in coco.images:
+        alike = by_file.get(PurePosixPath(image.file_name.replace("\\", "/")).name, [])
+        if image.file_name in names:
+            matched[image.id] = image.file_name
+        elif f"images/{image.file_name}" in names:
+            matched[image.id] = f"images/{image.file_name}"
+        elif len(alike) == 1:
+            matched[image.id] = alike[0]
+    return matched
+
+
+def manifest_problems(folder: FoundFolder, digests: dict[str, str]) -> Iterator[CheckProblem]:
+    """Files that differ from the manifest, are missing or are in no line of it.
+
+    `digests`: SHA-256 of files that were read already, by path. Hidden files are not part of a dataset.
+    """
+    if folder.bad_lines:
+        yield CheckProblem("damaged", "manifest.jsonl", f"{folder.bad_lines} line(s) truncated or unreadable")
+    listed: set[str] = set()
+    for index, entry in sorted(folder.manifest.items()):
+        if entry.get("status") != "done":
+            yield CheckProblem(
+                "missing", "manifest.jsonl", f"picture {index} was not made: {entry.get('reason') or 'unknown reason'}"
+            )
+        sha256: dict[str, Any] = entry.get("sha256") or {}
+        for name, digest in sha256.items():
+            if name.startswith("."):
+                continue
+            listed.add(name)
+            own = digests.get(name) or _digest(folder.path / name)
+            if own is None:
+                yield CheckProblem("missing", name, "is in the manifest but not in the folder")
+            elif own != digest:
+                yield CheckProblem("damaged", name, "differs from its SHA-256 in the manifest")
+    if folder.manifest:
+        present = [picture.name for picture in folder.pictures]
+        present += [name for picture in folder.pictures for name in picture.labels.values()]
+        for name in present:
+            if name not in listed:
+                yield CheckProblem("extra", name, "is in no line of the manifest")
+
+
+def _difference(first: ReadLabels, other: ReadLabels, *, is_counted_only: bool) -> str:
+    if len(first.boxes) != len(other.boxes):
+        return f"{len(first.boxes)} and {len(other.boxes)} boxes"
+    if is_counted_only or not len(first.boxes):
+        return ""
+    if sorted(map(str.lower, first.names)) != sorted(map(str.lower, other.names)):
+        return "other classes"
+    apart = np.abs(_in_order(first.boxes) - _in_order(other.boxes)).max()
+    return f"a box differs by {apart:.1f} px" if apart > MAX_APART_PX else ""
+
+
+def _in_order(boxes: np.ndarray) -> np.ndarray:
+    """The four edges, each sorted: independent of the order of the boxes and of rounding."""
+    ordered: np.ndarray = np.sort(boxes, axis=0)
+    return ordered
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return sha256_of(path)
+    except OSError:
+        return None
+
+
+def _size(facts: PictureFacts) -> str:
+    return f"{facts.width_px}x{facts.height_px}"
+
+
+# -- files about a whole dataset, which trainers read: dataset.yaml, COCO's, piles.jsonl, tar shards -----
+# The manifest has no hash of them, as they change with every run. But it names the files of each picture, and those say
+# which whole files there are and what is in them.
+
+
+def whole_file_problems(folder: FoundFolder, coco_ids: dict[str, set[int] | None]) -> Iterator[CheckProblem]:
+    """Faults of the whole files of a dataset of ours and of its tiles; none for a foreign one.
+
+    `coco_ids`: the image ids of COCO files that were read already, by name; None for one whose damage is known.
+    """
+    pictures: list[FinishedPicture] = []
+    digests: Digests = {}
+    for index, entry in sorted(folder.manifest.items()):
+        paths = tuple(name for name in entry.get("sha256") or {} if not name.startswith("."))
+        if entry.get("status") == "done" and paths and paths[-1].startswith("images/"):
+            subset = "/".join(paths[-1].split("/")[1:-1])
+            pictures.append(FinishedPicture(index=index, subset=subset, paths=paths))
+            digests |= entry["sha256"]
+    tiles = [tile for picture in pictures for tile in finished_tiles(picture)]
+    inner = {name.removeprefix(f"{TILES}/"): digest for name, digest in digests.items() if name.startswith(f"{TILES}/")}
+    for prefix, some, known in (("", pictures, digests), (f"{TILES}/", tiles, inner)):
+        root = folder.path / prefix
+        for problem in (
+            *_yaml_problems(root, some, folder.options),
+            *_whole_coco_problems(root, some, {} if prefix else coco_ids),
+            *_piles_problems(root, some, known),
+            *_shard_problems(root, some, known),
+        ):
+            yield CheckProblem(problem.kind, prefix + problem.path, problem.text)
+
+
+def _yaml_problems(root: Path, pictures: list[FinishedPicture], options: dict[str, Any]) -> Iterator[CheckProblem]:
+    wanted = dict(enumerate(options.get("classes", ["pile"])))
+    for labels in sorted({name for name in _folders(pictures) if name == "labels" or name.startswith("labels-")}):
+        path = f"{labels.replace('labels', 'dataset')}.yaml"
+        text = _content(root / path)
+        if text is None:
+            yield _missing(path)
+            continue
+        names, columns = read_yaml(text.decode("utf-8", "replace"))
+        if any(names.get(number) != name for number, name in wanted.items()):
+            told, due = (", ".join(each.values()) or "none" for each in (names, wanted))
+            yield CheckProblem("damaged", path, f"names the classes {told}; those of the labels: {due}")
+        elif (labels == "labels-pose" or (labels, options.get("write")) == ("labels", "yolo-pose")) and (
+            columns != POSE_COLUMNS
+        ):
+            yield CheckProblem("damaged", path, "lacks kpt_shape: [1, 3] of the heads")
+
+
+def _whole_coco_problems(
+    root: Path, pictures: list[FinishedPicture], known: dict[str, set[int] | None]
+) -> Iterator[CheckProblem]:
+    wanted: dict[str, set[int]] = {}
+    for picture in pictures:
+        if _path_in("annotations", picture):
+            name = f"coco_annotations_{picture.subset}.json" if picture.subset else "coco_annotations.json"
+            wanted.setdefault(name, set()).add(picture.index)
+    for name, indices in wanted.items():
+        if not (root / name).exists():
+            yield _missing(name)
+            continue
+        if name in known:
+            ids = known[name]
+        else:
+            coco = read_coco(root / name)
+            if isinstance(coco, str):
+                yield CheckProblem("damaged", name, coco)
+                continue
+            ids = {image.id for image in coco.images}
+        if ids is not None and (lacking := indices - ids):
+            yield _lacking(name, (f"image id {index}" for index in sorted(lacking)), len(lacking))
+
+
+def _piles_problems(root: Path, pictures: list[FinishedPicture], digests: Digests) -> Iterator[CheckProblem]:
+    parts = [path for picture in pictures if (path := _path_in("piles", picture))]
+    if not parts:
+        return
+    joined = hashlib.sha256()
+    for path in parts:
+        content = _content(root / path)
+        if content is None or hashlib.sha256(content).hexdigest() != digests[path]:
+            return  # which is told already
+        joined.update(content)
+    try:
+        whole = sha256_of(root / "piles.jsonl")
+    except OSError:
+        yield _missing("piles.jsonl")
+        return
+    if whole != joined.hexdigest():
+        yield CheckProblem("damaged", "piles.jsonl", "is not the lines of the files in piles/")
+
+
+def _shard_problems(root: Path, pictures: list[FinishedPicture], digests: Digests) -> Iterator[CheckProblem]:
+    samples = [sample_of(root, picture) for picture in pictures if _path_in("webdataset", picture)]
+    if not samples:
+        return
+    wanted = {
+        f"{sample.key}.{field}": digests[path.relative_to(root).as_posix()]
+        for sample in samples
+        for field, path in sample.files
+    }
+    shards = sorted(path.name for path in (root / INDEX).parent.glob("*.tar"))
+    index = _content(root / INDEX)
+    if index is None:
+        yield _missing(INDEX)
+    elif (named := _shards_of(index)) is None:
+        yield CheckProblem("damaged", INDEX, "is not the index of shards")
+    else:
+        shards = sorted({*shards, *named})
+        for name in sorted({*shards} - {*named}):
+            yield CheckProblem("extra", f"webdataset/{name}", "is not in index.json")
+    seen: set[str] = set()
+    for name in shards:
+        path = f"webdataset/{name}"
+        if not (root / path).exists():
+            yield CheckProblem("missing", path, "is in index.json but not in the folder")
+            continue
+        try:
+            for member, digest in _members(root / path):
+                if member in seen or member not in wanted:
+                    yield CheckProblem(
+                        "extra", path, f"{member} {'stands twice' if member in seen else 'is of no picture'}"
+                    )
+                elif digest != wanted[member]:
+                    yield CheckProblem("damaged", path, f"{member} differs from its SHA-256 in the manifest")
+                seen.add(member)
+        except (tarfile.TarError, OSError, EOFError, ValueError, MemoryError) as error:
+            yield CheckProblem("damaged", path, f"cannot be read ({reason_of(error)})")
+    if lacking := [name for name in wanted if name not in seen]:
+        yield _lacking("webdataset", lacking, len(lacking))
+
+
+def _members(path: Path) -> Iterator[tuple[str, str]]:
+    """Name and SHA-256 of each file of a shard. Raises TarError and OSError."""
+    with open_regular(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+        for member in tar:
+            content = tar.extractfile(member)
+            if content is None:
+                continue
+            if member.offset_data + member.size > os.fstat(file.fileno()).st_size:
+                raise EOFError(f"{member.name} has {member.size} bytes, more than the shard")
+            yield member.name, hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def _shards_of(index: bytes) -> list[str] | None:
+    try:
+        named = json.loads(index)
+    except (ValueError, RecursionError):
+        return None
+    return list(named) if isinstance(named, dict) and all(map(_is_shard, named)) else None
+
+
+def _is_shard(name: str) -> bool:
+    return name.endswith(".tar") and "/" not in name and "\\" not in name
+
+
+def _folders(pictures: list[FinishedPicture]) -> set[str]:
+    return {path.partition("/")[0] for picture in pictures for path in picture.paths}
+
+
+def _path_in(folder: str, picture: FinishedPicture) -> str:
+    return next((path for path in picture.paths if path.startswith(f"{folder}/")), "")
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return read_small(path, max_bytes=MAX_PART_BYTES)
+    except OSError:
+        return None
+
+
+def _missing(path: str) -> CheckProblem:
+    return CheckProblem("missing", path, "is not in the folder; the command that made the dataset writes it again")
+
+
+def _lacking(
+    path: str, names: Iterable[str], count: int, *, kind: str = "missing", what: str = "lacks"
+) -> CheckProblem:
+    more = f" and {count - 1} more" if count > 1 else ""
+    return CheckProblem(kind, path, f"{what} {next(iter(names))}{more}")

@@ -1,0 +1,181 @@
+"""Renders a picture with Cycles: starts Blender, passes the stage through a folder, and logs its output."""
+
+import errno
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.dataset.cycles.files import CyclesSettings, read_passes, write_stage
+from engine.dataset.cycles.finding import Blender, blender_environment, install_command
+from engine.dataset.geometry.batches import Rendered, SceneStage
+from engine.errors import RenderError, UsageError
+from engine.system.python_process import exit_reason
+
+SCRIPT = Path(__file__).with_name("blender_main.py")
+MAX_INSTANCES = 32767  # Blender's largest object index
+SKY_DEPTH = 1e9  # Cycles writes 1e10 where it hits nothing
+LAST_WORDS = 3
+NO_ROOM_BYTES = 2**20
+DISK_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+log = logging.getLogger(__name__)
+
+
+def render(
+    stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings, blender: Blender, *, folder: Path | None = None
+) -> Rendered:
+    """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the ground of `plan_of`, row 0 north.
+
+    Blender's output goes to the log. Its files are in a new folder within `folder`, or in the system's temporary
+    folder. If this process ends, even by a kill, Blender ends too and its files are deleted.
+
+    UsageError for a feature that this Blender lacks; RenderError, in one line, if it fails; OSError for disk errors,
+    including those inside Blender.
+    """
+    settings.check()
+    largest = max((int(batch.instances.max(initial=0)) for batch in stage.batches), default=0)
+    if largest > MAX_INSTANCES:
+        raise UsageError(f"--engine cycles: {largest} piles are too many; Blender numbers {MAX_INSTANCES} at most")
+    work = Path(tempfile.mkdtemp(prefix="multiverse-cycles-", dir=folder)).absolute()
+    said: deque[str] = deque(maxlen=LAST_WORDS)
+    try:
+        write_stage(work, stage, ground_rgb, settings)
+        answer = _run(blender, work, said)
+        passes = read_passes(work / "passes.exr")
+        camera = stage.scene.camera
+        return Rendered(
+            colors=_read_png(work / "colors.png", camera.height_px, camera.width_px),
+            instances=np.rint(_channel(passes, "Index")).astype(np.uint16),
+            depth_m=_depth_m(_channel(passes, "Depth")),
+            renderer=f"Cycles, Blender {answer['version']}, {answer['device']}",
+        )
+    except RenderError as error:
+        if number := _disk_errno(work, said):
+            raise OSError(number, os.strerror(number), str(work.parent)) from error
+        raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
+    """Ask for `version`, `python` and `gpus` (names). UsageError if it is too old; RenderError, in one line, if it does
+    not start."""
+    with tempfile.TemporaryDirectory(prefix="multiverse-blender-", ignore_cleanup_errors=True) as folder:
+        try:
+            done = subprocess.run(
+                blender.command(SCRIPT, "--ask"),
+                env=blender_environment(Path(folder), os.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                timeout=timeout_s,
+            )
+        except subprocess.TimeoutExpired:
+            raise RenderError(f"{blender.path}: no answer within {timeout_s:g} s") from None
+        except OSError as error:
+            raise RenderError(f"{blender.path}: cannot be run ({error.strerror or error})") from error
+    lines = done.stdout.splitlines()
+    for line in reversed(lines):
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(answer, dict):
+            if "failure" in answer:
+                raise UsageError(f"{blender.path}: {answer['failure']}")
+            return answer
+    raise _death(blender, done.returncode, lines)
+
+
+def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
+    """Run Blender to its end and return its answer; `said` receives its output."""
+    try:
+        process = subprocess.Popen(
+            blender.command(SCRIPT, str(work)),
+            env=blender_environment(work, os.environ),
+            stdin=subprocess.PIPE,  # kept open: Blender exits when it is closed
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise RenderError(f"{blender.path}: cannot be run ({error.strerror or error})") from error
+    with process:
+        try:
+            for line in process.stdout or ():
+                if line := line.strip():
+                    said.append(line)
+                    log.info("%s", line)
+        except BaseException:
+            process.kill()
+            raise
+    try:
+        answer: dict[str, Any] = json.loads((work / "answer.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # it was killed, or the disk is full
+        raise _death(blender, process.returncode, said) from None
+    if "failure" in answer:
+        if answer["trace"]:
+            log.error("%s", answer["trace"].rstrip())
+        if number := answer["errno"]:
+            raise OSError(number, os.strerror(number), str(work.parent))
+        raise (UsageError if answer["is_usage"] else RenderError)(" ".join(answer["failure"].split()))
+    log.info(
+        "%(max_samples)d samples at most, %(least_samples)d at least, noise %(noise_threshold)g, %(bounces)d bounces,"
+        " %(denoiser)s, threads: %(threads)d, %(device)s",
+        answer["used"] | {"device": answer["device"]},
+    )
+    return answer
+
+
+def _disk_errno(work: Path, said: Iterable[str]) -> int:
+    """The errno if Blender failed because of the disk, else 0. Blender only prints that it could not write a picture,
+    and continues as if it were saved."""
+    if shutil.disk_usage(work).free < NO_ROOM_BYTES:
+        return errno.ENOSPC
+    words = " ".join(said)
+    return next((number for number in DISK_ERRNOS if os.strerror(number) in words), 0)
+
+
+def _death(blender: Blender, code: int, said: Iterable[str]) -> RenderError:
+    """The error for a process that ended without an answer: exit code and last output."""
+    words = "; ".join(list(said)[-LAST_WORDS:])
+    if "no bpy" in words:
+        return RenderError(f"{blender.path}: has {words}; install a Python with bpy: {install_command()}")
+    hint = " (out of memory?)" if code == -getattr(signal, "SIGKILL", 9) else ""
+    return RenderError(f"Blender ({blender.path}) ended too early: {exit_reason(code)}{hint}; {words}")
+
+
+def _channel(passes: dict[str, np.ndarray], word: str) -> np.ndarray:
+    """Find a channel by a word in its name, which differs between versions of Blender: `IndexOB` or `Object Index`,
+    `.X` or `.V`."""
+    found = [values for name, values in passes.items() if word in name]
+    if len(found) != 1:
+        raise RenderError(f"passes.exr: no single channel for {word} among {', '.join(passes)}")
+    return found[0]
+
+
+def _depth_m(depths: np.ndarray) -> np.ndarray:
+    return np.where(depths < SKY_DEPTH, depths, np.inf).astype(np.float32)
+
+
+def _read_png(path: Path, height: int, width: int) -> np.ndarray:
+    import cv2
+
+    encoded = np.fromfile(path, np.uint8)
+    picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    if picture is None or picture.shape != (height, width, 3):
+        raise RenderError(f"{path.name}: is not a picture of {width}x{height} as requested")
+    return np.ascontiguousarray(picture[..., ::-1])

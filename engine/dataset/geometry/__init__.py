@@ -1,0 +1,14 @@
+"""Turns a scene into meshes and their instances, for any renderer. START HERE: `set_stage(scene)`.
+
+staging.py      the entry point: piles, the user's models and everything else on the site, whose models are in
+                vehicles.py, materials.py, fittings.py, earthworks.py, plants.py
+batches.py      the result, and what a renderer makes of it
+ground.py       the terrain, and the part whose colour is baked for Cycles
+piles.py        foundation piles: pile_group.py has their frames, pile_parts.py their solids
+kit.py          assembles a model from solids; primitives.py: closed solids of about one unit
+meshes.py       transforms and normals
+"""
+
+from engine.dataset.geometry.staging import set_stage
+
+__all__ = ["set_stage"]

@@ -1,0 +1,290 @@
+"""Closed solids of about one unit, scaled when they are placed: round ones have diameter 1 and z 0..1.
+
+Triangles run counter-clockwise seen from outside. A vertex is repeated for each of its normals, so edges stay sharp.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+
+from engine.dataset.geometry.batches import Mesh
+from engine.dataset.geometry.meshes import flat_shaded, join, smooth_shaded, unit
+
+ROUND_SIDES = 24
+MOUND_SIDES = 32
+MOUND_GROUND = 0.6  # the part of a mound's height that is in the ground
+
+
+def revolve(profile: Sequence[tuple[float, float]], sides: int = ROUND_SIDES) -> Mesh:
+    """Revolve the outline (radius, z) around z; sharp between its segments, smooth around.
+
+    The solid is to the left of the outline in its direction. It is closed if both ends of the outline are on the axis,
+    or if they coincide.
+    """
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    around = np.stack([np.cos(angles), np.sin(angles)], axis=1)  # (sides, 2)
+    here = np.arange(sides, dtype=np.uint32)
+    there = np.roll(here, -1)
+    parts = []
+    for (radius, z), (next_radius, next_z) in pairwise(profile):
+        positions = np.empty((2, sides, 3))
+        positions[0, :, :2], positions[0, :, 2] = around * radius, z
+        positions[1, :, :2], positions[1, :, 2] = around * next_radius, next_z
+        normals = np.empty((sides, 3))
+        normals[:, :2], normals[:, 2] = around * (next_z - z), radius - next_radius
+        triangles = []
+        if radius > 0:
+            triangles.append(np.stack([here, there, there + sides], axis=1))
+        if next_radius > 0:
+            triangles.append(np.stack([here, there + sides, here + sides], axis=1))
+        if radius == 0:
+            triangles = [np.stack([here, there + sides, here + sides], axis=1)]
+        parts.append(
+            Mesh(
+                positions=positions.reshape(-1, 3).astype(np.float32),
+                normals=np.tile(unit(normals), (2, 1)).astype(np.float32),
+                triangles=np.concatenate(triangles).astype(np.uint32),
+            )
+        )
+    return join(parts)
+
+
+@cache
+def cylinder(sides: int = ROUND_SIDES) -> Mesh:
+    return revolve([(0, 0), (0.5, 0), (0.5, 1), (0, 1)], sides)
+
+
+@cache
+def tube(inner_share: float, sides: int = ROUND_SIDES) -> Mesh:
+    """A tube, open at both ends; `inner_share` is the bore's share of the diameter."""
+    inner = 0.5 * inner_share
+    return revolve([(0.5, 0), (0.5, 1), (inner, 1), (inner, 0), (0.5, 0)], sides)
+
+
+@cache
+def box() -> Mesh:
+    """A box, 1 x 1 around z, z 0..1."""
+    return extrude([(-0.5, 0), (0.5, 0), (0.5, 1), (-0.5, 1)], 1.0)
+
+
+def extrude(profile: Sequence[tuple[float, float]], width: float) -> Mesh:
+    """A prism of this width around y = 0 from a convex outline (x, z), counter-clockwise with x right and z up."""
+    near = np.insert(np.asarray(profile, np.float64), 1, -width / 2, axis=1)
+    far = near + np.array([0, width, 0])
+    return loft(np.stack([far, near]))
+
+
+def slab(outline: Sequence[tuple[float, float]], low: float, high: float) -> Mesh:
+    """An upright prism between two heights from a convex outline (x, y), counter-clockwise from above."""
+    bottom = np.insert(np.asarray(outline, np.float64), 2, low, axis=1)
+    return loft(np.stack([bottom, bottom + np.array([0, 0, high - low])]))
+
+
+def star_slab(radii: np.ndarray, low: float, high: float) -> Mesh:
+    """An upright prism whose outline has these radii, (sides,), counter-clockwise from above; it may be concave."""
+    sides = len(radii)
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    outline = np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
+    here, there = outline, np.roll(outline, -1, axis=0)
+
+    def at(points: np.ndarray, z: float) -> np.ndarray:
+        return np.insert(points, 2, z, axis=1)
+
+    zero = np.zeros_like(outline)
+    faces = [
+        (at(here, low), at(there, low), at(there, high)),
+        (at(here, low), at(there, high), at(here, high)),
+        (at(zero, high), at(here, high), at(there, high)),
+        (at(zero, low), at(there, low), at(here, low)),
+    ]
+    return flat_shaded(np.concatenate([np.stack(face, axis=1) for face in faces]))
+
+
+def beam(points: Sequence[tuple[float, float]], width: float, thick: float | Sequence[float]) -> Mesh:
+    """A beam along points (x, z) in the plane y = 0, `width` across it; `thick` in it, one for all or one per point."""
+    line = np.asarray(points, np.float64)
+    steps = unit(np.diff(line, axis=0))
+    along = unit(np.vstack([steps[:1], steps[:-1] + steps[1:], steps[-1:]]))
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1) * np.broadcast_to(np.asarray(thick) / 2, len(line))[:, None]
+    low, high = np.insert(line - across, 1, -width / 2, axis=1), np.insert(line + across, 1, -width / 2, axis=1)
+    over = np.array([0, width, 0])
+    return loft(np.stack([low, low + over, high + over, high], axis=1))
+
+
+def loft(sections: np.ndarray) -> Mesh:
+    """Join a sequence of convex outlines, (levels, m, 3), into a solid with flat faces, closed at both ends.
+
+    Each outline runs counter-clockwise seen from the last towards the first.
+    """
+    count = sections.shape[1]
+    triangles = []
+    for below, above in pairwise(sections):
+        for k in range(count):
+            after = (k + 1) % count
+            triangles.append([below[k], below[after], above[after]])
+            triangles.append([below[k], above[after], above[k]])
+    first, last = sections[0], sections[-1]
+    for k in range(1, count - 1):
+        triangles.append([first[0], first[k + 1], first[k]])
+        triangles.append([last[0], last[k], last[k + 1]])
+    return flat_shaded(np.array(triangles))
+
+
+def ring(thickness: float, sides: int = ROUND_SIDES, tube_sides: int = 6) -> Mesh:
+    """A torus around z at z = 0: outer diameter 1, its tube `thickness` thick."""
+    cord = thickness / 2
+    around = np.arange(sides) * (2 * np.pi / sides)
+    across = np.arange(tube_sides) * (2 * np.pi / tube_sides)
+    radius = 0.5 - cord + cord * np.cos(across)
+    grid = np.empty((sides, tube_sides, 3))
+    grid[..., 0] = np.cos(around)[:, None] * radius
+    grid[..., 1] = np.sin(around)[:, None] * radius
+    grid[..., 2] = cord * np.sin(across)
+    return smooth_shaded(grid.reshape(-1, 3), _wrapped_cells(sides, tube_sides))
+
+
+def rough_ring(rng: np.random.Generator, inner: float, unevenness: float, sides: int = 20) -> Mesh:
+    """A heap around a hole: outer diameter 1 at its widest, its hole `inner` wide, z 0..1 at its highest.
+
+    It ends below in a flat ring at z = -1, so that it stays in uneven ground.
+    """
+    around = np.arange(sides) * (2 * np.pi / sides)
+    edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, around, (1, 2, 3, 5)))
+    high = 1 - unevenness * (0.5 - 0.5 * waves(rng, around, (1, 2, 4, 7)))
+    hole = inner / 2 * (1 + 0.25 * unevenness * waves(rng, around, (2, 3, 5)))
+    wide = np.maximum(0.5 * edge - hole, 0.02)
+    across = np.array([(1.0, -1.0), (1.0, 0.0), (0.75, 0.5), (0.45, 1.0), (0.15, 0.75), (0.0, 0.0), (0.0, -1.0)])
+    grid = np.empty((sides, len(across), 3))
+    radius = hole[:, None] + wide[:, None] * across[None, :, 0]
+    grid[..., 0] = np.cos(around)[:, None] * radius
+    grid[..., 1] = np.sin(around)[:, None] * radius
+    grid[..., 2] = np.where(across[None, :, 1] > 0, across[None, :, 1] * high[:, None], across[None, :, 1])
+    return flat_shaded(grid.reshape(-1, 3)[_wrapped_cells(sides, len(across))])
+
+
+def faceted(mesh: Mesh) -> Mesh:
+    """The same solid with flat faces."""
+    return flat_shaded(mesh.positions[mesh.triangles])
+
+
+def octahedron() -> Mesh:
+    """Diameter 1 around the origin, flat faces: a clump of leaves."""
+    x, y, z = np.eye(3) / 2
+    corners = []
+    for a, b, c in ((x, y, z), (y, -x, z), (-x, -y, z), (-y, x, z)):
+        corners += [(a, b, c), (b, a, -c)]
+    return flat_shaded(np.array(corners))
+
+
+def _wrapped_cells(rows: int, columns: int) -> np.ndarray:
+    """(t, 3) triangles of a grid that wraps in both directions: rows around z, columns outside, up, inside, down."""
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    right, up = (row + 1) % rows, (column + 1) % columns
+    a, b = row * columns + column, right * columns + column
+    c, d = right * columns + up, row * columns + up
+    return np.concatenate([np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)])
+
+
+def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
+    """A smooth solid of rings stacked along z, closed at both ends by a fan around the centre.
+
+    radii, heights: (rings, sides), each ring counter-clockwise from above.
+    """
+    rings, sides = radii.shape
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    grid = np.stack([radii * np.cos(angles), radii * np.sin(angles), heights], axis=-1)
+    ends = np.array([[0, 0, heights[0].mean()], [0, 0, heights[-1].mean()]])
+    positions = np.concatenate([grid.reshape(-1, 3), ends])
+    low, high = rings * sides, rings * sides + 1
+    here = np.arange(sides)
+    there = np.roll(here, -1)
+    triangles = [np.stack([there, here, np.full(sides, low)], axis=1)]
+    for level in range(rings - 1):
+        below, above = level * sides, (level + 1) * sides
+        triangles.append(np.stack([here + below, there + below, there + above], axis=1))
+        triangles.append(np.stack([here + below, there + above, here + above], axis=1))
+    top = (rings - 1) * sides
+    triangles.append(np.stack([here + top, there + top, np.full(sides, high)], axis=1))
+    return smooth_shaded(positions, np.concatenate(triangles))
+
+
+def uneven_disc(
+    rng: np.random.Generator, unevenness: float, shares: Sequence[float], levels: Sequence[float], sides: int = 20
+) -> Mesh:
+    """A low disc with a random edge: diameter 1 at its widest, z 0..1.
+
+    unevenness: largest dent of the edge as a share of the radius. shares, levels: shares of radius and height per ring,
+    from below; the two uppermost rings are uneven in height too.
+    """
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (2, 3, 5, 8)))
+    radii = 0.5 * edge * np.asarray(shares)[:, None] * (1 - rng.uniform(0, unevenness / 4, (len(shares), sides)))
+    heights = np.repeat(np.asarray(levels, np.float64)[:, None], sides, axis=1)
+    heights[-2:] -= rng.uniform(0, 0.4 * unevenness, (2, sides))
+    heights[-1] += 1 - heights[-1].max()
+    return stacked_rings(radii, heights)
+
+
+def mound(
+    rng: np.random.Generator, profile: Sequence[tuple[float, float]], *, rough: float, ragged: float, one_sided: float
+) -> Mesh:
+    """Loose earth around the axis: diameter about 1, z 0..1, the ground at MOUND_GROUND. Open along the axis.
+
+    profile: (radius, height) from the inside out, radius as a share of the largest, height 1 at the crest, 0 on the
+    ground, negative in it. rough: how much the height varies from lump to lump. ragged: how much the outline does.
+    one_sided: 0 for the same height all around, 1 if it fades on one side.
+    """
+    sides = MOUND_SIDES
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    shares, heights = np.array(profile).T
+    edge = 1 - ragged * (0.5 - 0.5 * waves(rng, angles, (2, 3, 5, 7, 11)))
+    side = 1 - one_sided * (0.5 - 0.5 * np.cos(angles - rng.uniform(0, 2 * np.pi)))
+    grid = np.empty((sides, len(profile) + 2, 3))
+    for level, (share, height) in enumerate(zip(shares, heights, strict=True), 1):
+        radius = 0.5 * share * (1 + (edge - 1) * share) * (1 + 0.04 * rng.uniform(-1, 1, sides))
+        lumps = 1 + rough * (0.6 * waves(rng, angles, (3, 4, 6, 9)) + 0.5 * rng.uniform(-1, 1, sides))
+        high = height * side * lumps if height > 0 else height - (1 - side)
+        grid[:, level, 0], grid[:, level, 1] = radius * np.cos(angles), radius * np.sin(angles)
+        grid[:, level, 2] = MOUND_GROUND + (1 - MOUND_GROUND) * np.clip(high, -1.5, 1.0)
+    for level, like in ((0, 1), (-1, -2)):
+        grid[:, level] = grid[:, like]
+        grid[:, level, 2] = 0.0
+    return smooth_shaded(grid[:, ::-1].reshape(-1, 3), _wrapped_cells(sides, len(profile) + 2))
+
+
+def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:
+    """Like `cylinder`, but cast against earth: its side bulges, its top is flat at z = 1."""
+    angles = np.arange(sides) * (2 * np.pi / sides)
+    levels = np.array([0.0, 0.4, 0.7, 0.93])
+    radii = np.stack([0.485 + 0.02 * waves(rng, angles, (2, 3, 5)) for _ in levels])
+    radii = np.minimum(radii * (1 + rng.uniform(-0.015, 0.015, radii.shape)), 0.5)
+    wall = stacked_rings(
+        np.vstack([radii, radii[-1] * 0.97]), np.repeat(np.append(levels, 0.995)[:, None], sides, axis=1)
+    )
+    return _with_flat_top(wall)
+
+
+def _with_flat_top(mesh: Mesh) -> Mesh:
+    """Flatten the uppermost ring and its centre to z = 1, and give the lid its own normals."""
+    positions, normals, triangles = mesh.positions.copy(), mesh.normals.copy(), mesh.triangles.copy()
+    lid = positions[:, 2] > 0.99
+    positions[lid, 2] = 1.0
+    old = np.flatnonzero(lid)
+    new_index = np.zeros(len(positions), np.uint32)
+    new_index[old] = np.arange(len(positions), len(positions) + len(old))
+    is_lid = lid[triangles].all(axis=1)
+    triangles[is_lid] = new_index[triangles[is_lid]]
+    up = np.tile(np.array([[0, 0, 1]], np.float32), (len(old), 1))
+    return Mesh(
+        positions=np.concatenate([positions, positions[old]]),
+        normals=np.concatenate([normals, up]),
+        triangles=triangles,
+    )
+
+
+def waves(rng: np.random.Generator, angles: np.ndarray, counts: tuple[int, ...]) -> np.ndarray:
+    """A sum of waves around the circle, -1..1; `counts` are their numbers of periods."""
+    total = sum(np.cos(count * angles + rng.uniform(0, 2 * np.pi)) for count in counts)
+    return np.asarray(total) / len(counts)

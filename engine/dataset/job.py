@@ -1,0 +1,196 @@
+"""The settings of a `multiverse dataset` job."""
+
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+from engine.dataset.assets.reading import read_asset
+from engine.dataset.labels.options import LabelOptions
+from engine.dataset.layout.cameras import check_cameras
+from engine.dataset.layout.options import Recipe2Options
+from engine.dataset.options import SceneOptions, option_name
+from engine.dataset.split import Split, parse_split
+from engine.dataset.task import PictureTask, RenderSettings, check_seed
+from engine.errors import UsageError
+from engine.jobs.kit import CLUSTER, CLUSTERS, OVERWRITE, RESUME, check_no_stream, check_number, option
+
+MAX_PICTURES = 10_000_000
+
+
+def parse_devices(text: str) -> tuple[int, ...]:
+    """`0,1` -> (0, 1). UsageError for anything but different whole numbers."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() for part in parts):
+        raise UsageError(f"--devices {text}: is not a list of devices; give whole numbers, such as 0,1")
+    devices = tuple(map(int, parts))
+    if len(set(devices)) < len(devices):
+        raise UsageError(f"--devices {text}: a device is named twice; --jobs sets how many pictures are drawn at once")
+    return devices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetJob:
+    output: Path
+    drawing: RenderSettings
+    options: SceneOptions = field(default_factory=SceneOptions)
+    recipe_2: Recipe2Options = field(default_factory=Recipe2Options)
+    labels: LabelOptions = field(default_factory=LabelOptions)
+    recipe: int = option(
+        2,
+        "1: the pictures of earlier versions, byte for byte. 2: varied ground, piles, clutter, camera, light.",
+        metavar="1|2",
+        low=1,
+        high=2,
+    )
+    count: int = option(20, "Total number of pictures.", metavar="N")
+    jobs: int | None = option(
+        None, "Pictures in parallel. (default: one per core, fewer if they do not fit into memory)", metavar="N"
+    )
+    seed: int = option(
+        0,
+        "Random seed. Recipe 1: picture 7 of seed N is picture 6 of seed N + 1. Recipe 2: no two seeds share one.",
+        metavar="N",
+    )
+    split: Split | None = option(
+        None,
+        "Shares of train, val and perhaps test, by scene; each gets folders and a COCO file of its own.",
+        metavar="80/10/10",
+        parse=parse_split,
+    )
+    image_index: int | None = option(None, "Make only this picture, on this machine, without figures.", metavar="N")
+    save_coco: bool = option(False, "Write coco_annotations.json with masks as RLE.", flags="--save-coco")
+    timeout_s: float | None = option(
+        None,
+        "Time limit for a picture. (default: 600; for Cycles by its samples)",
+        flags="--timeout",
+        metavar="SECONDS",
+    )
+    devices: tuple[int, ...] | None = option(
+        None,
+        "Graphics cards for the jobs, in turn: the numbers of `multiverse devices`, or Cycles'. Untested with more"
+        " than one card. (default: on Linux all of NVIDIA's if there are several)",
+        metavar="N,N",
+        parse=parse_devices,
+    )
+    retries: int = option(1, "Retries of a failed picture.", metavar="N")
+    resume: bool = option(True, f"{RESUME} (the default) Or: {OVERWRITE}", flags="--resume/--overwrite")
+    cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
+    blender: str = ""
+
+    def check(self) -> None:
+        """Raise UsageError for invalid settings. `check_job` finds scenes that do not fit."""
+        check_no_stream(self.output)
+        check_number("--count", self.count, 1, MAX_PICTURES)
+        check_number("--retries", self.retries, 0, 100)
+        check_seed(self.seed)
+        if self.jobs is not None:
+            check_number("--jobs", self.jobs, 1, 1024)
+        if self.timeout_s is not None:
+            check_number("--timeout", self.timeout_s, 1)
+        if self.image_index is not None:
+            check_number("--image-index", self.image_index, 0, MAX_PICTURES)
+            if self.cluster is not None:
+                raise UsageError("--image-index: makes one picture in this process; leave --cluster out")
+        self._check_devices()
+        self.options.check()
+        if self.recipe == 1:
+            self._check_recipe_1()
+        else:
+            self.recipe_2.check()
+            check_cameras(self.options, self.recipe_2.camera)
+            self.labels.check(self.recipe_2.own_classes)
+            self._check_given()
+            self._check_files()
+
+    def task(self, index: int) -> PictureTask:
+        task = PictureTask(
+            options=self.options,
+            drawing=self.drawing,
+            base_seed=self.seed,
+            recipe_2=None if self.recipe == 1 else self.recipe_2,
+            labels=None if self.recipe == 1 else self.labels,
+            index=index,
+            with_coco=self.save_coco,
+            blender=self.blender,
+        )
+        if self.split is None:
+            return task
+        return replace(task, split=self.split.text, subset=self.split.subset_of(task.scene_number))
+
+    def _check_devices(self) -> None:
+        if not self.devices:
+            return
+        given = f"--devices {','.join(map(str, self.devices))}"
+        if self.cluster is not None or self.image_index is not None:
+            other = "--image-index" if self.image_index is not None else "--cluster"
+            raise UsageError(f"{given}: is for the jobs of a run on this machine; leave it or {other} out")
+        if self.drawing.use_gpu is False:
+            raise UsageError(f"{given}: has no effect with --no-use-gpu; leave one of them out")
+        if self.jobs is not None and self.jobs < len(self.devices):
+            raise UsageError(f"{given}: a job uses one device; give --jobs {len(self.devices)} or fewer devices")
+
+    def _check_recipe_1(self) -> None:
+        for own in (*(getattr(self.recipe_2, part.name) for part in fields(Recipe2Options)), self.labels):
+            for each in fields(own):
+                if getattr(own, each.name) != each.default:
+                    raise UsageError(f"{option_name(each.name)}: has no effect in recipe 1; give --recipe 2")
+
+    def _check_given(self) -> None:
+        """Check --scene: as many pictures as files at most, and no option that its files decide."""
+        files, given = self.recipe_2.given.files, self.recipe_2.given
+        if not files:
+            return
+        given.check_alone(self.options)
+        given.check_seed(self.seed)
+        if self.split is not None:
+            given.check_split()
+        if self.indices.stop > len(files):
+            name = "--count" if self.image_index is None else "--image-index"
+            value = self.count if self.image_index is None else self.image_index
+            raise UsageError(f"{name} {value}: --scene names {len(files)} scene{'s' * (len(files) > 1)}")
+
+    def _check_files(self) -> None:
+        """Raise UsageError for files of the user's on a cluster, whose other machines get their paths alone."""
+        recipe_2 = self.recipe_2
+        own = {
+            "--asset": recipe_2.assets.asset,
+            "--ground-texture": recipe_2.ground.ground_texture,
+            "--scene": recipe_2.given.scene,
+        }
+        for name, files in own.items():
+            if files and self.cluster is not None:
+                raise UsageError(
+                    f"{name}: --cluster does not send its files to other machines; draw on this one, or start "
+                    "--image-index in a folder that all machines share"
+                )
+
+    def with_given_size(self) -> "DatasetJob":
+        """The job with the size of the pictures of --scene, if there are any."""
+        if not self.recipe_2.given.scene:
+            return self
+        width, height = self.recipe_2.given.size_px
+        return replace(self, options=replace(self.options, width=width, height=height))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks about what is not drawn, labelled or cut as the user may expect."""
+        assets = self.recipe_2.assets
+        told = ((asset, read_asset(asset).notes) for asset in assets.assets)
+        unlabelled = assets.notes_without(self.labels.class_names) if self.labels.classes is None else ()
+        models = (f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
+        return (*models, *unlabelled, *self.labels.notes_about(self.with_given_size().picture_px))
+
+    @property
+    def picture_px(self) -> tuple[int, int]:
+        """Width and height of a picture: of the window, if only that is drawn."""
+        view = self.recipe_2.camera.view if self.recipe == 2 else None
+        return view or (self.options.width, self.options.height)
+
+    @property
+    def subsets(self) -> tuple[str, ...]:
+        """Names of the subsets; ("",) without --split."""
+        return ("",) if self.split is None else self.split.subsets
+
+    @property
+    def indices(self) -> range:
+        """Indices of the pictures to make."""
+        return range(self.count) if self.image_index is None else range(self.image_index, self.image_index + 1)

@@ -1,0 +1,129 @@
+"""Options of the labels of recipe 2: classes, slivers, and the formats to write."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from engine.dataset.options import MAX_SIDE_PX, option_name
+from engine.dataset.scene.things import CATEGORIES
+from engine.errors import UsageError
+from engine.jobs.kit import check_number, option
+
+Names = tuple[str, ...]
+YOLO_FORMATS: Names = ("yolo", "yolo-obb", "yolo-seg", "yolo-pose")
+FORMATS: Names = (*YOLO_FORMATS, "coco", "piles", "webdataset", "masks", "depth")
+"""Each has a writer in labels/writers/."""
+GONE_FORMATS = frozenset({"voc", "kitti", "hdf5", "normals"})
+"""Earlier versions wrote these, into folders of these names."""
+TILE_OPTIONS = ("overlap", "tile_min_area", "tile_quality")
+MIN_TILE_PX = 64
+MAX_OVERLAP = 0.9  # above it a picture gives a hundred times its own pixels
+
+
+def gone(option: str) -> str:
+    """The line about a format that is no longer written."""
+    return (
+        f"{option}: is no longer written; --write coco,masks,depth, and convert these with supervision or datumaro: "
+        "docs/dataset.md, Other formats"
+    )
+
+
+def parse_names(text: str) -> Names:
+    """`pile,bag` -> ("pile", "bag")."""
+    return tuple(name.strip() for name in text.split(","))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelOptions:
+    classes: Names | None = option(
+        None,
+        "Classes to label, in the order of their YOLO numbers. (default: pile)",
+        metavar="NAME,NAME",
+        parse=parse_names,
+    )
+    min_visible: float = option(
+        0.2, "Things of which a smaller share is visible get no label; in COCO iscrowd 1.", metavar="0..1"
+    )
+    write: Names | None = option(
+        None,
+        f"Label formats: {', '.join(FORMATS)}. The first of YOLO's is written into labels. (default: yolo)",
+        metavar="NAME,NAME",
+        parse=parse_names,
+    )
+    tiles: int | None = option(
+        None, "Write each picture in square tiles, too, as a dataset of its own in tiles/.", metavar="PX"
+    )
+    overlap: float = option(0.2, "Share of a tile that the next one shows again.", metavar="0..0.9")
+    tile_min_area: float = option(
+        0.3, "A thing keeps its label in a tile with this share of its visible area.", metavar="0..1"
+    )
+    tile_quality: int | None = option(None, "JPEG quality of the tiles. (default: PNG)", metavar="1..100")
+
+    def check(self, own: Iterable[str] = ()) -> None:
+        """Raise UsageError for an unknown or repeated name, and for a share outside 0..1.
+
+        `own`: classes of the user's own models.
+        """
+        _check_names("--classes", self.class_names, dict.fromkeys((*CATEGORIES, *own)))
+        for name in self.formats:
+            if name in GONE_FORMATS:
+                raise UsageError(gone(f"--write {name}"))
+        _check_names("--write", self.formats, FORMATS)
+        check_number("--min-visible", self.min_visible, 0, 1)
+        check_number("--overlap", self.overlap, 0, MAX_OVERLAP)
+        check_number("--tile-min-area", self.tile_min_area, 0, 1)
+        if self.tiles is not None:
+            check_number("--tiles", self.tiles, MIN_TILE_PX, MAX_SIDE_PX)
+        if self.tile_quality is not None:
+            check_number("--tile-quality", self.tile_quality, 1, 100)
+        for name in TILE_OPTIONS:
+            if self.tiles is None and getattr(self, name) != getattr(LabelOptions(), name):
+                raise UsageError(f"{option_name(name)}: has no effect without --tiles, such as --tiles 640")
+
+    def notes_about(self, picture_px: tuple[int, int]) -> tuple[str, ...]:
+        """A remark about tiles that are not as large as was asked for, because the pictures are smaller."""
+        if self.tiles is None or self.tiles <= min(picture_px):
+            return ()
+        width, height = picture_px
+        sides = min(self.tiles, width), min(self.tiles, height)
+        return (f"--tiles {self.tiles}: pictures are {width}x{height}, so tiles are {sides[0]}x{sides[1]}",)
+
+    @property
+    def class_names(self) -> Names:
+        return ("pile",) if self.classes is None else self.classes
+
+    @property
+    def formats(self) -> Names:
+        """Formats of the pictures; those of the tiles are the same."""
+        return ("yolo",) if self.write is None else self.write
+
+    @property
+    def main_format(self) -> str:
+        """The format of the files in labels/; "" if none of YOLO's is written."""
+        return next((name for name in self.formats if name in YOLO_FORMATS), "")
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The part of a picture's fingerprint: everything that changes the content of a label file.
+
+        Further formats only add files, so a run can be resumed with more of them.
+        """
+        key: dict[str, Any] = {"classes": list(self.class_names), "min_visible": self.min_visible}
+        if self.tiles is not None:
+            key |= {"tiles": self.tiles} | {name: getattr(self, name) for name in TILE_OPTIONS}
+        return key | {"write": self.main_format}
+
+    def folder_of(self, name: str) -> str:
+        """Folder of a YOLO format. Ultralytics reads `labels` only, so the first format gets that."""
+        if name == self.main_format:
+            return "labels"
+        return "labels-detect" if name == "yolo" else name.replace("yolo", "labels")
+
+
+def _check_names(option: str, names: Names, known: Iterable[str]) -> None:
+    known = tuple(known)
+    for place, name in enumerate(names):
+        if name not in known:
+            raise UsageError(f"{option} {name!r}: is not one of {', '.join(known)}")
+        if name in names[:place]:
+            raise UsageError(f"{option}: {name} is named twice")

@@ -1,0 +1,330 @@
+"""Reads boxes from label files of several formats.
+
+The functions return faults instead of raising, so that a check reports all of them; `read_labels` raises.
+
+A run-length encoding is decoded here and not by pycocotools, which reads beyond the end of a truncated string. It gives
+the lengths of the runs off, on, off... down the columns. As text each number takes one or more characters of 5 bits,
+the lowest first; the bit above them says that more follow. From the fourth number on it is the difference from the one
+two before it (`rleFrString` in pycocotools/common/maskApi.c).
+"""
+
+import codecs
+import io
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import numpy as np
+
+from engine.errors import SourceError
+from engine.system.small_file import open_regular, read_small
+
+MAX_LABEL_BYTES = 8 << 20  # of one picture: 100,000 boxes; XML takes thirty times its size in memory
+MAX_COCO_BYTES = 8 << 30
+PIECE_BYTES = 16 << 20
+MAX_FAULTS = 10_000  # of one file; what has more is another kind of file
+BOX_COLUMNS = 5  # class, centre, size
+TURNED_COLUMNS = 9  # class, four corners
+KITTI_COLUMNS = 15
+HEAD_COLUMNS = 3  # x and y of a pile's head, and whether it can be seen
+ROUNDING_NORM = 1e-6  # rounding of a centre and of half a size to six decimals
+FIRST_CHARACTER = 48
+NOT_YET_FETCHED = (
+    (b"version https://git-lfs", "Git-LFS", "git lfs pull"),
+    (b"/annex/objects/", "git-annex", "git annex get"),
+)
+MORE, NEGATIVE, VALUE = 0x20, 0x10, 0x1F
+MAX_CHARACTERS = 12  # of a number; 60 bits
+MIN_POLYGON = 6  # numbers: three points
+
+
+def pointer_line(content: bytes | bytearray) -> str:
+    """One line if the file is only the pointer to one that is stored elsewhere; else ""."""
+    found = (
+        f"is a pointer of {kind} and not yet the file: {how}"
+        for at, kind, how in NOT_YET_FETCHED
+        if content.startswith(at)
+    )
+    return next(found, "")
+
+
+@dataclass(slots=True, kw_only=True)
+class ReadLabels:
+    """The labels of one picture in one format."""
+
+    names: list[str] = field(default_factory=list)  # class per box
+    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))  # (k, 4) float64: x0 y0 x1 y1 in px, exclusive
+    faults: list[str] = field(default_factory=list)  # lines that cannot be read, as words
+    repeated: list[str] = field(default_factory=list)  # of YOLO: lines that stand twice, as words
+    lines: list[int] = field(default_factory=list)  # of YOLO: line per box, from 1
+    hidden: list[bool] = field(default_factory=list)
+    """Per box, True if something stands before it; empty if the format does not tell."""
+    is_turned: bool = False
+    """True if each line has the corners of a turned box. `boxes` are then those around them, larger than the things."""
+
+
+class CocoImage(msgspec.Struct, frozen=True):
+    id: int
+    file_name: str
+    width: int = 0
+    height: int = 0
+
+
+class CocoAnnotation(msgspec.Struct, frozen=True):
+    image_id: int
+    category_id: int
+    id: int | str | None = None
+    bbox: list[float] = []
+    iscrowd: int = 0
+    area: float = 0.0
+    is_hidden: bool = False  # our own further field
+    segmentation: msgspec.Raw = msgspec.Raw()  # a part of the file's content, which is decoded when it is needed
+
+
+class CocoCategory(msgspec.Struct, frozen=True):
+    id: int
+    name: str
+
+
+class CocoLabels(msgspec.Struct, frozen=True):
+    images: list[CocoImage]
+    annotations: list[CocoAnnotation]
+    categories: list[CocoCategory] = []
+
+
+def read_coco(path: Path) -> CocoLabels | str:
+    """The file, or the reason why it cannot be read."""
+    content = bytearray()
+    try:
+        with open_regular(path, max_bytes=MAX_COCO_BYTES) as file:
+            while piece := file.read(PIECE_BYTES):
+                if b"\0" in piece:  # a file with holes is not read to its end
+                    return "is not a COCO file: it holds bytes of 0; if it is in UTF-16, save it as UTF-8"
+                content += piece
+        if line := pointer_line(content):
+            return line
+        if not content.strip():
+            return "is empty"
+        if content.startswith(codecs.BOM_UTF8):
+            del content[: len(codecs.BOM_UTF8)]
+        return msgspec.json.decode(content, type=CocoLabels)
+    except OSError as error:
+        if path.is_symlink() and not path.exists():
+            return f"is a link to a file that is missing ({os.readlink(path)})"
+        return f"cannot be read ({error.strerror or error})"
+    except (ValueError, RecursionError) as error:  # msgspec raises ValueError
+        return f"is not a COCO file: {error}"
+
+
+def read_labels(path: Path, width_px: int, height_px: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read a label file of our own in any of YOLO's formats.
+
+    Returns boxes, (k, 4) float64 x0 y0 x1 y1 in px, and classes, (k,) int64. SourceError, with the file, for other
+    columns, classes and numbers, and for points outside the picture.
+    """
+    names = {number: str(number) for number in range(classes)}
+    known = f"the {classes} classes, which are numbered from 0"
+    read = read_yolo(path, width_px, height_px, names, HEAD_COLUMNS, known=known)
+    if read.faults:
+        raise SourceError(f"{path}: {read.faults[0]}")
+    shares = read.boxes / (width_px, height_px, width_px, height_px)
+    is_inside = (shares >= -ROUNDING_NORM).all(axis=1) & (shares <= 1 + ROUNDING_NORM).all(axis=1)
+    is_sound = is_inside & (shares[:, 2:] > shares[:, :2]).all(axis=1)
+    if not is_sound.all():
+        line = read.lines[int(is_sound.argmin())]
+        raise SourceError(f"{path}: line {line}: the box is not inside the picture (0..1), or has no size")
+    return read.boxes, np.array(read.names, np.int64)
+
+
+def read_yolo(
+    path: Path, width_px: int, height_px: int, class_names: dict[int, str], keypoint_columns: int, *, known: str
+) -> ReadLabels:
+    """Boxes, polygons and turned boxes (as the box around them), and poses."""
+    rows: list[Sequence[float]] = []
+    columns = set()
+    read = ReadLabels()
+    seen: dict[tuple[str, ...], int] = {}
+    for number, line in text_lines(path, read):
+        if (first := seen.setdefault(tuple(line.split()), number)) != number:
+            read.repeated.append(f"line {number} is the same as line {first}; trainers leave it out")
+        try:
+            kind, *values = _numbers(line.split())
+        except ValueError:
+            read.faults.append(f"line {number}: {line.strip()[:60]!r} are not numbers")
+            continue
+        box = _yolo_box(values, keypoint_columns)
+        if box is None or not kind.is_integer():
+            read.faults.append(f"line {number}: {len(values) + 1} columns are no box, polygon or pose")
+            continue
+        if class_names and int(kind) not in class_names:
+            read.faults.append(f"line {number}: class {int(kind)} is not among {known}")
+        read.names.append(class_names.get(int(kind), str(int(kind))))
+        read.lines.append(number)
+        rows.append(box)
+        columns.add(len(values) + 1)
+    read.is_turned = columns == {TURNED_COLUMNS} and BOX_COLUMNS + keypoint_columns != TURNED_COLUMNS
+    read.boxes = np.array(rows, np.float64).reshape(-1, 4) * (width_px, height_px, width_px, height_px)
+    return read
+
+
+def read_voc(path: Path) -> ReadLabels:
+    read = ReadLabels()
+    rows = []
+    try:
+        root = ElementTree.fromstring(_text(path, read) or "<annotation/>")
+    except ElementTree.ParseError as error:
+        read.faults.append(f"is not XML: {error}")
+        return read
+    for number, one in enumerate(root.iter("object"), 1):
+        try:
+            x0, y0, x1, y1 = _numbers(one.findtext(f"bndbox/{edge}", "") for edge in ("xmin", "ymin", "xmax", "ymax"))
+        except ValueError:
+            read.faults.append(f"object {number}: bndbox lacks a number")
+            continue
+        read.names.append(one.findtext("name", ""))
+        rows.append((x0 - 1, y0 - 1, x1, y1))
+    read.boxes = np.array(rows, np.float64).reshape(-1, 4)
+    return read
+
+
+def read_kitti(path: Path) -> ReadLabels:
+    read = ReadLabels()
+    rows = []
+    for number, line in text_lines(path, read):
+        fields = line.split()
+        try:
+            box = _numbers(fields[4:8])
+        except ValueError:
+            box = []
+        if len(fields) not in (KITTI_COLUMNS, KITTI_COLUMNS + 1) or len(box) != 4:
+            read.faults.append(f"line {number}: not KITTI's {KITTI_COLUMNS} columns")
+            continue
+        read.names.append(fields[0])
+        rows.append(box)
+    read.boxes = np.array(rows, np.float64).reshape(-1, 4)
+    return read
+
+
+def _numbers(texts: Iterable[str]) -> list[float]:
+    """ValueError for anything but finite numbers."""
+    numbers = [float(text) for text in texts]
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("not finite")
+    return numbers
+
+
+def text_lines(path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES) -> Iterator[tuple[int, str]]:
+    """Number, from 1, and text of each line that is not empty, until there are too many faults."""
+    for number, line in enumerate(io.StringIO(_text(path, read, max_bytes), newline=None), 1):
+        if len(read.faults) >= MAX_FAULTS:
+            read.faults.append(f"line {number}: too many faults; the rest is not read")
+            return
+        if line.strip():
+            yield number, line
+
+
+def _text(path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES) -> str:
+    try:
+        content = read_small(path, max_bytes=max_bytes)
+        if not (line := pointer_line(content)):
+            return content.decode("utf-8-sig")
+        read.faults.append(line)
+    except UnicodeDecodeError:
+        read.faults.append("is not a text in UTF-8; save it as UTF-8")
+    except OSError as error:
+        read.faults.append(f"cannot be read ({error.strerror or error})")
+    return ""
+
+
+def _yolo_box(values: list[float], keypoint_columns: int) -> tuple[float, float, float, float] | None:
+    """The box of a label's columns after the class, relative; None for a number of columns that means nothing."""
+    columns = len(values) + 1
+    if columns in (BOX_COLUMNS, BOX_COLUMNS + keypoint_columns):
+        x, y, width, height = values[:4]
+        return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    if columns >= 7 and columns % 2:  # a polygon of three or more points, or the four corners of a turned box
+        xs, ys = values[0::2], values[1::2]
+        return (min(xs), min(ys), max(xs), max(ys))
+    return None
+
+
+# -- segmentations of COCO files: their size and the box around them --------------------------------
+
+
+class RunLengths(msgspec.Struct, frozen=True):
+    size: tuple[int, int]  # height and width
+    counts: str | list[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskExtent:
+    size_px: tuple[int, int] | None  # width and height of the picture; None for polygons, which do not tell
+    box: tuple[float, float, float, float]  # x0 y0 x1 y1 px, exclusive
+
+
+def read_extent(content: bytes) -> MaskExtent | str | None:
+    """The extent of a `segmentation`, given as JSON; the fault in words, or None if there is no segmentation."""
+    try:
+        found = msgspec.json.decode(content, type=RunLengths | list[list[float]] | None) if content else None
+    except ValueError:
+        return "is neither a run-length encoding nor polygons"
+    if not found:
+        return None
+    return _of_runs(found) if isinstance(found, RunLengths) else _of_polygons(found)
+
+
+def _of_polygons(polygons: list[list[float]]) -> MaskExtent | str:
+    if any(len(each) < MIN_POLYGON or len(each) % 2 for each in polygons):
+        return "has a polygon without three points"
+    points = np.concatenate([np.array(each, np.float64).reshape(-1, 2) for each in polygons])
+    (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return MaskExtent(size_px=None, box=(x0, y0, x1, y1))
+
+
+def _of_runs(runs: RunLengths) -> MaskExtent | str:
+    height, width = runs.size
+    counts = _counts(runs.counts) if isinstance(runs.counts, str) else _whole(runs.counts)
+    if counts is None or (counts < 0).any():
+        return "cannot be decoded"
+    ends = np.cumsum(counts)
+    if not len(ends) or ends[-1] != height * width:
+        return f"encodes {ends[-1] if len(ends) else 0} px, not {width}x{height}"
+    is_on = counts[1::2] > 0
+    last = ends[1::2][is_on] - 1
+    first = last - counts[1::2][is_on] + 1
+    if not len(first):
+        return "is empty"
+    (left, top), (right, bottom) = np.divmod(first, height), np.divmod(last, height)
+    is_broken = left != right  # it goes on at the top of the next column
+    y0, y1 = (0, height - 1) if is_broken.any() else (int(top.min()), int(bottom.max()))
+    return MaskExtent(size_px=(width, height), box=(int(left.min()), y0, int(right.max()) + 1, y1 + 1))
+
+
+def _whole(counts: list[int]) -> np.ndarray | None:
+    try:
+        return np.array(counts, np.int64)
+    except OverflowError:
+        return None
+
+
+def _counts(text: str) -> np.ndarray | None:
+    """(n,) int64 lengths of runs from COCO's text; None if it is damaged."""
+    codes = np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int64) - FIRST_CHARACTER
+    if not len(codes) or codes.min() < 0 or codes.max() > MORE + VALUE or codes[-1] & MORE:
+        return None
+    ends = np.flatnonzero(codes & MORE == 0)
+    starts = np.append(0, ends[:-1] + 1)
+    lengths = ends - starts + 1
+    if lengths.max() > MAX_CHARACTERS:
+        return None
+    places = np.arange(len(codes)) - np.repeat(starts, lengths)
+    numbers = np.add.reduceat((codes & VALUE) << (5 * places), starts)
+    numbers -= np.where(codes[ends] & NEGATIVE, 1 << (5 * lengths), 0)
+    for first in (1, 2):  # the first number, of index 0, is no part of the differences
+        numbers[first::2] = np.cumsum(numbers[first::2])
+    counts: np.ndarray = numbers
+    return counts

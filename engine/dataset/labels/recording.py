@@ -1,0 +1,213 @@
+"""Makes the record of a picture: what the scene knows about each thing that can be seen in it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.dataset.frozen import plain
+from engine.dataset.geometry.batches import SceneStage
+from engine.dataset.labels.look import look_of
+from engine.dataset.labels.options import LabelOptions
+from engine.dataset.labels.record import LabelledThing, PictureRecord
+from engine.dataset.labels.visibility import AHEAD_M, find_outlines, judge
+from engine.dataset.scene.camera import camera_values
+from engine.dataset.scene.description import PlacedAsset, SiteScene
+from engine.dataset.scene.things import PILE_CATEGORY, Distractor, Pile, category_of
+from engine.dataset.sensor import Photograph
+from engine.dataset.sensor.photograph import to_picture
+from engine.dataset.task import PictureTask
+
+Thing = Pile | Distractor | PlacedAsset
+NUMBERS = 2**16  # values of a uint16
+PIXELS_AT_ONCE = 2**20  # rows per block; the comparison takes one byte per pixel, so it stays in the processor's cache
+
+
+def make_record(
+    stage: SceneStage, photograph: Photograph, options: LabelOptions, *, index: int, file_name: str
+) -> PictureRecord:
+    """Record every thing with a number that can be seen in the photograph of the stage's scene."""
+    scene, effects = stage.scene, photograph.effects
+    numbers, depth_m = photograph.rendered.instances, photograph.rendered.depth_m
+    height, width = numbers.shape
+    found = find_instances(numbers)
+    known = numbered_things(scene)
+    own_categories = {asset.name: asset.category for asset in scene.assets}
+    outlines = find_outlines(stage, found.numbers, lambda pixels: to_picture(scene, effects, pixels))
+    heads = _heads(scene, effects, [known[number] for number in found.numbers.tolist()])
+    things = []
+    for number, (x0, y0, x1, y1), area, head in zip(
+        found.numbers.tolist(), found.boxes.tolist(), found.areas.tolist(), heads, strict=True
+    ):
+        thing = known[number]
+        seen = judge(outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m)
+        category = _category(thing, own_categories)
+        if head is not None and not (0 <= head[0] < width and 0 <= head[1] < height):
+            head = None
+        class_id = options.class_names.index(category) if category in options.class_names else -1
+        things.append(
+            LabelledThing(
+                number=number,
+                category=category,
+                kind=thing.asset if isinstance(thing, PlacedAsset) else thing.kind.value,
+                class_id=class_id,
+                is_crowd=class_id >= 0 and seen.visible_share < options.min_visible,
+                place_m=(thing.x_m, thing.y_m, thing.ground_m),
+                told={"kind": thing.kind.value} if isinstance(thing, Distractor) else thing.told,
+                head_px=head,
+                is_head_visible=head is not None and _is_seen(scene, thing, number, head, numbers, depth_m),
+                box=(x0, y0, x1, y1),
+                whole_box=seen.whole_box,
+                area_px=area,
+                visible_share=seen.visible_share,
+                is_cut=seen.is_cut,
+                is_hidden=seen.is_hidden,
+                mask=numbers[y0:y1, x0:x1] == number,
+            )
+        )
+    return PictureRecord(
+        index=index,
+        file_name=file_name,
+        width_px=width,
+        height_px=height,
+        camera=camera_values(scene.camera) | {"lens": effects.get("lens")},
+        classes=options.class_names,
+        things=tuple(things),
+    )
+
+
+def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record: PictureRecord) -> dict[str, Any]:
+    """The facts of a picture for the manifest; everything of its scene is in the file that `scene` names.
+
+    Camera, ground, sun, effects, counts, subset and view of the picture, and its scene's file, as JSON values.
+    """
+    labelled = record.labelled
+    per_class = Counter(thing.category for thing in labelled)
+    return {
+        "scene": task.path("scenes", ".json"),
+        "subset": task.subset,
+        "scene_number": task.scene_number,
+        "view": task.view,
+        "camera": record.camera,
+        "ground": plain(scene.ground) | {"cover": scene.ground.cover},
+        "sun": plain(scene.sun),
+        "effects": plain(photograph.effects),
+        "look": {name: round(value, 4) for name, value in asdict(look_of(photograph.rendered.colors)).items()},
+        "counts": {
+            "piles": len(scene.piles),
+            "others": len(scene.distractors) + len(scene.placed_assets),
+            "piles_seen": sum(thing.category == "pile" for thing in record.things),
+            "labelled": len(labelled),
+            "labelled_by_class": {name: per_class[name] for name in record.classes},
+            "labelled_hidden": sum(thing.is_hidden for thing in labelled),
+            "labelled_cut": sum(thing.is_cut for thing in labelled),
+            "crowd": sum(thing.is_crowd for thing in record.things),
+        },
+    }
+
+
+def record_of_piles(numbers: np.ndarray, *, index: int, file_name: str) -> PictureRecord:
+    """The record of recipe 1: the visible piles of (height, width) uint16 instances, each of which is labelled."""
+    found = find_instances(numbers)
+    things = [
+        LabelledThing(
+            number=number,
+            category=PILE_CATEGORY,
+            class_id=0,
+            box=(x0, y0, x1, y1),
+            whole_box=(x0, y0, x1, y1),
+            area_px=area,
+            mask=numbers[y0:y1, x0:x1] == number,
+        )
+        for number, (x0, y0, x1, y1), area in zip(
+            found.numbers.tolist(), found.boxes.tolist(), found.areas.tolist(), strict=True
+        )
+    ]
+    height, width = numbers.shape
+    return PictureRecord(
+        index=index,
+        file_name=file_name,
+        width_px=width,
+        height_px=height,
+        camera={},
+        classes=(PILE_CATEGORY,),
+        things=tuple(things),
+    )
+
+
+def numbered_things(scene: SiteScene) -> dict[int, Thing]:
+    """Everything on the site that has an instance number, by that."""
+    things: dict[int, Thing] = {pile.number or place: pile for place, pile in enumerate(scene.piles, 1)}
+    things |= {thing.number: thing for thing in scene.distractors if thing.number}
+    return things | {thing.number: thing for thing in scene.placed_assets if thing.number}
+
+
+def _category(thing: Thing, own_categories: dict[str, str]) -> str:
+    if isinstance(thing, PlacedAsset):
+        return own_categories[thing.asset]
+    return PILE_CATEGORY if isinstance(thing, Pile) else category_of(thing.kind)
+
+
+def _heads(scene: SiteScene, effects: dict[str, Any], things: Sequence[Thing]) -> list[tuple[float, float] | None]:
+    """Pixels of the middle of each pile's top; None for other things."""
+    tops = [thing.head_m for thing in things if isinstance(thing, Pile)]
+    pixels = iter(to_picture(scene, effects, scene.camera.pixel_of(np.array(tops).reshape(-1, 3))).tolist())
+    return [tuple(next(pixels)) if isinstance(thing, Pile) else None for thing in things]
+
+
+def _is_seen(
+    scene: SiteScene, thing: Thing, number: int, head: tuple[float, float], numbers: np.ndarray, depth_m: np.ndarray
+) -> bool:
+    """True if the pixel shows the pile, or something clearly behind its head: the ground, through an open section."""
+    column, row = int(head[0]), int(head[1])
+    if numbers[row, column] == number or not isinstance(thing, Pile):
+        return True
+    head_depth_m = float(scene.camera.depth_of(np.array([thing.head_m]))[0])
+    return bool(depth_m[row, column] > head_depth_m + AHEAD_M)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Instances:
+    """Visible instances, ascending by number, each number once."""
+
+    numbers: np.ndarray  # (k,) int64, 1..65535
+    boxes: np.ndarray  # (k, 4) int64: x0 y0 x1 y1 in px; x1 and y1 are exclusive
+    areas: np.ndarray  # (k,) int64: visible pixels
+
+
+def find_instances(picture: np.ndarray) -> Instances:
+    """Find every number other than 0 in `picture`, (height, width) uint16; separate parts share one box.
+
+    It works on runs along the rows, of which there are a thousand times fewer than pixels: each pixel is only compared
+    with its left neighbour.
+    """
+    width = picture.shape[1]
+    lows = np.full((2, NUMBERS), np.iinfo(np.int64).max)  # x0, y0
+    highs = np.zeros((2, NUMBERS), np.int64)  # x1, y1
+    areas = np.zeros(NUMBERS, np.int64)
+    rows_at_once = max(1, PIXELS_AT_ONCE // width)
+    for top in range(0, picture.shape[0], rows_at_once):
+        numbers, rows, starts, ends = _runs(picture[top : top + rows_at_once])
+        rows += top
+        np.minimum.at(lows[0], numbers, starts)
+        np.minimum.at(lows[1], numbers, rows)
+        np.maximum.at(highs[0], numbers, ends)
+        np.maximum.at(highs[1], numbers, rows + 1)
+        np.add.at(areas, numbers, ends - starts)
+    seen = np.flatnonzero(areas)
+    return Instances(numbers=seen, boxes=np.concatenate([lows[:, seen], highs[:, seen]]).T.copy(), areas=areas[seen])
+
+
+def _runs(band: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Number, row, first column and end column (exclusive) of each run of one number other than 0, (runs,)."""
+    height, width = band.shape
+    is_edge = np.ones((height, width + 1), bool)  # a row begins and ends with an edge
+    np.not_equal(band[:, 1:], band[:, :-1], out=is_edge[:, 1:width])
+    rows, columns = np.divmod(np.flatnonzero(is_edge), width + 1)
+    begins = np.flatnonzero(columns < width)  # the last edge of a row does not begin a run
+    rows, starts, ends = rows[begins], columns[begins], columns[begins + 1]
+    numbers = band[rows, starts]
+    kept = np.flatnonzero(numbers)
+    return numbers[kept], rows[kept], starts[kept], ends[kept]

@@ -1,0 +1,38 @@
+"""The interface of a label format."""
+
+from engine.dataset.labels.options import LabelOptions
+from engine.dataset.labels.record import DatasetContents, LabelSource
+from engine.dataset.task import PictureTask
+
+
+class LabelWriter:
+    """A label format. It has no state: one object serves all pictures.
+
+    `paths` and `files` are called in the process that draws a picture, `paths` also while a run is planned, and
+    `finish` in the process of the run.
+    """
+
+    name: str  # as in --write
+
+    def check(self) -> None:
+        """Raise UsageError, with the command that installs it, if a package is missing."""
+
+    def paths(self, task: PictureTask) -> tuple[str, ...]:
+        """Paths in the dataset of the files that `files` makes, known before the picture is drawn."""
+        raise NotImplementedError
+
+    def files(self, source: LabelSource) -> dict[str, bytes]:
+        """Contents by path, exactly those of `paths`. The same picture gives the same bytes."""
+        raise NotImplementedError
+
+    def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        """Paths of the files that `finish` always makes with these options and parts of the split (() for none)."""
+        raise NotImplementedError
+
+    def finish(self, contents: DatasetContents) -> tuple[str, ...]:
+        """Write the files about the whole dataset; returns their paths. Raises OSError, SourceError.
+
+        Called at the start of a run (perhaps without any picture), now and then during it, and at its end: each file
+        is replaced at once and is right for the pictures that are finished.
+        """
+        raise NotImplementedError

@@ -1,0 +1,261 @@
+"""Every picture again in tiles: a dataset of its own in the folder tiles/, with the same formats and splits.
+
+A detector sees 640 px; a drone's picture of 5280 px scaled to that has piles of 4 px. So trainers cut such pictures up.
+Tiles overlap, so that a pile on the edge of one is whole in the next. The last tile of a row or column is moved inwards
+to end at the picture's edge: there are no black bars, and all tiles have the same size.
+
+A tile is a picture like any other: a window of the camera, of the arrays and of the record. The writers of the other
+formats make its labels from those.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from engine.dataset.labels.options import LabelOptions
+from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelledThing, LabelSource, PictureRecord
+from engine.dataset.labels.writers import writers_of
+from engine.dataset.labels.writers.pixels import encode_png
+from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.scene.camera import camera_values
+from engine.dataset.task import PictureTask
+
+FOLDER = "tiles"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileWindow:
+    """A tile's place in its picture, px."""
+
+    row: int  # place in the grid, from 0
+    column: int
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+
+    def cut(self, picture: np.ndarray) -> np.ndarray:
+        """The tile's part of (height, width, ...), a view."""
+        return picture[self.top_px : self.top_px + self.height_px, self.left_px : self.left_px + self.width_px]
+
+
+def tile_windows(width_px: int, height_px: int, side_px: int, overlap: float) -> tuple[TileWindow, ...]:
+    """Square tiles that cover the picture, row by row.
+
+    Neighbours share at least `overlap`, 0 to below 1, of their side. A side of the picture that is shorter than a tile
+    gives tiles of that side.
+    """
+    width, height = min(side_px, width_px), min(side_px, height_px)
+    return tuple(
+        TileWindow(row=row, column=column, left_px=left, top_px=top, width_px=width, height_px=height)
+        for row, top in enumerate(_starts(height_px, height, overlap))
+        for column, left in enumerate(_starts(width_px, width, overlap))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileTask(PictureTask):
+    """A tile in place of the picture: `index` is the tile's, counted through all pictures of the dataset."""
+
+    picture: int  # index of the picture that it is cut from
+    row: int
+    column: int
+
+    @property
+    def name(self) -> str:
+        """`000005_03_10`: the picture, row and column of the tile."""
+        return f"{self.picture:06d}_{self.row:02d}_{self.column:02d}"
+
+    @property
+    def scene_number(self) -> int:
+        return self.picture // self.views
+
+    @property
+    def view(self) -> int:
+        return self.picture % self.views
+
+
+class TileWriter(LabelWriter):
+    name = FOLDER
+
+    def paths(self, task: PictureTask) -> tuple[str, ...]:
+        return tuple(
+            f"{FOLDER}/{path}"
+            for tile, _ in _tiles(task)
+            for path in (*(path for writer in _writers(tile) for path in writer.paths(tile)), _picture_path(tile))
+        )
+
+    def files(self, source: LabelSource) -> dict[str, bytes]:
+        made: dict[str, bytes] = {}
+        whole = _developed(source)
+        for tile, window in _tiles(source.task):
+            cut = _cut_source(whole, tile, window)
+            for writer in _writers(tile):
+                made |= {f"{FOLDER}/{path}": content for path, content in writer.files(cut).items()}
+            made[f"{FOLDER}/{_picture_path(tile)}"] = _encoded(cut.colors, tile)
+        return made
+
+    def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        names = (name for writer in writers_of(options.formats) for name in writer.whole_names(options, subsets))
+        return tuple(f"{FOLDER}/{name}" for name in names)
+
+    def finish(self, contents: DatasetContents) -> tuple[str, ...]:
+        pictures = [tile for picture in contents.pictures for tile in finished_tiles(picture)]
+        tiles = replace(contents, folder=contents.folder / FOLDER, pictures=pictures)
+        formats = contents.options.formats
+        if "coco" not in formats and any(
+            path.startswith("annotations/") for tile in pictures[:1] for path in tile.paths
+        ):
+            formats = (*formats, "coco")  # --save-coco
+        return tuple(f"{FOLDER}/{name}" for writer in writers_of(formats) for name in writer.finish(tiles))
+
+
+def writer_of(name: str) -> LabelWriter:
+    return TileWriter()
+
+
+def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
+    """The tiles among a picture's files, with paths in the tiles' own folder, row by row."""
+    paths: dict[str, list[str]] = defaultdict(list)
+    for path in picture.paths:
+        if path.startswith(f"{FOLDER}/"):
+            paths[PurePosixPath(path).stem].append(path.removeprefix(f"{FOLDER}/"))
+    names = sorted(paths, key=lambda name: [int(number) for number in name.split("_")])
+    return [
+        FinishedPicture(
+            index=picture.index * len(names) + place,
+            subset=picture.subset,
+            paths=tuple(sorted(paths[name], key=lambda path: path.startswith("images/"))),
+        )
+        for place, name in enumerate(names)
+    ]
+
+
+def _tiles(task: PictureTask) -> Iterator[tuple[TileTask, TileWindow]]:
+    assert task.labels is not None and task.labels.tiles is not None  # or the format would not be written
+    view = task.recipe_2.camera.view if task.recipe_2 is not None else None
+    width, height = view or (task.options.width, task.options.height)
+    windows = tile_windows(width, height, task.labels.tiles, task.labels.overlap)
+    known = {each.name: getattr(task, each.name) for each in fields(PictureTask)}
+    for place, window in enumerate(windows):
+        own = {"index": task.index * len(windows) + place, "picture": task.index}
+        yield TileTask(**known | own, row=window.row, column=window.column), window
+
+
+def _writers(tile: TileTask) -> tuple[LabelWriter, ...]:
+    return writers_of(name for name in tile.formats if name != FOLDER)
+
+
+def _picture_path(tile: TileTask) -> str:
+    assert tile.labels is not None
+    return tile.path("images", ".png" if tile.labels.tile_quality is None else ".jpg")
+
+
+def _developed(source: LabelSource) -> LabelSource:
+    """The source with the colours that the picture's file holds: those of a JPEG are not those that were encoded."""
+    if source.content is None:
+        return source
+    import simplejpeg
+
+    return replace(source, colors=simplejpeg.decode_jpeg(source.content), content=None)
+
+
+def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> LabelSource:
+    assert tile.labels is not None
+    camera = source.camera.window(window.left_px, window.top_px, window.width_px, window.height_px)
+    lens = source.record.camera.get("lens")
+    if lens:
+        lens = lens | {"center_px": list(camera.center_px)}
+    tile_of = {"file_name": source.record.file_name, "left_px": window.left_px, "top_px": window.top_px}
+    record = cut_record(
+        source.record,
+        window,
+        index=tile.index,
+        file_name=_picture_path(tile),
+        camera=source.record.camera | camera_values(camera) | {"lens": lens, "tile_of": tile_of},
+        min_share=tile.labels.tile_min_area,
+    )
+    return LabelSource(
+        task=tile,
+        camera=camera,
+        record=record,
+        colors=np.ascontiguousarray(window.cut(source.colors)),
+        depth_m=np.ascontiguousarray(window.cut(source.depth_m)),
+    )
+
+
+def _encoded(colors: np.ndarray, tile: TileTask) -> bytes:
+    assert tile.labels is not None
+    if tile.labels.tile_quality is None:
+        return encode_png(colors)
+    import simplejpeg
+
+    content: bytes = simplejpeg.encode_jpeg(colors, tile.labels.tile_quality, colorsubsampling="420")
+    return content
+
+
+def cut_record(
+    record: PictureRecord, window: TileWindow, *, index: int, file_name: str, camera: dict[str, Any], min_share: float
+) -> PictureRecord:
+    """The record of one tile: everything that it shows.
+
+    A thing of which it shows less than `min_share` of the visible pixels is a sliver (`is_crowd`), as in pictures one
+    of which too little is visible. `index`, `file_name` and `camera` are the tile's own. Masks are cut and boxes
+    measured anew, so they agree to the pixel with what the tile shows.
+    """
+    cut = (_cut_thing(thing, window, min_share) for thing in record.things)
+    return replace(
+        record,
+        index=index,
+        file_name=file_name,
+        width_px=window.width_px,
+        height_px=window.height_px,
+        camera=camera,
+        things=tuple(thing for thing in cut if thing is not None),
+    )
+
+
+def _cut_thing(thing: LabelledThing, window: TileWindow, min_share: float) -> LabelledThing | None:
+    x0, y0 = (round(edge) for edge in thing.box[:2])
+    left, top = max(window.left_px - x0, 0), max(window.top_px - y0, 0)
+    right, bottom = window.left_px + window.width_px - x0, window.top_px + window.height_px - y0
+    if right <= 0 or bottom <= 0:
+        return None
+    seen = thing.mask[top:bottom, left:right]
+    area = int(np.count_nonzero(seen))
+    if area == 0:
+        return None
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    mask = seen[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    first_x, first_y = x0 + left + int(columns[0]) - window.left_px, y0 + top + int(rows[0]) - window.top_px
+    whole = tuple(
+        edge - start for edge, start in zip(thing.whole_box, (window.left_px, window.top_px) * 2, strict=True)
+    )
+    head = None
+    if thing.head_px is not None:
+        x, y = thing.head_px[0] - window.left_px, thing.head_px[1] - window.top_px
+        head = (x, y) if 0 <= x < window.width_px and 0 <= y < window.height_px else None
+    return replace(
+        thing,
+        is_crowd=thing.class_id >= 0 and (thing.is_crowd or area < min_share * thing.area_px),
+        head_px=head,
+        is_head_visible=thing.is_head_visible and head is not None,
+        box=(first_x, first_y, first_x + mask.shape[1], first_y + mask.shape[0]),
+        whole_box=(whole[0], whole[1], whole[2], whole[3]),
+        area_px=area,
+        visible_share=thing.visible_share * area / thing.area_px,
+        is_cut=min(whole[:2]) < 0 or whole[2] > window.width_px or whole[3] > window.height_px,
+        mask=mask.copy(),
+    )
+
+
+def _starts(length_px: int, side_px: int, overlap: float) -> list[int]:
+    """First pixels of the fewest tiles that cover the length; evenly spaced but for the last, which ends at its end."""
+    step = max(1, math.floor(side_px * (1 - overlap)))
+    last = length_px - side_px
+    return [*range(0, last, step), last]

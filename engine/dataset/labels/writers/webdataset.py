@@ -1,0 +1,193 @@
+"""Shards for the WebDataset library: tar files, in which the files of a picture follow one another under one key.
+
+A training job reads shards from first to last, which is faster than many small files on network disks and object
+stores. `000005.jpg` and `000005.json` are one sample with the fields `jpg` and `json`; further formats of the run are
+further fields (`txt`, `instances.png`, `depth.png`).
+
+Shards are made from the files of finished pictures, with one file in memory at a time, and need as much disk again.
+Their numbers have no gaps, as `train-{000000..000007}.tar` expects. A run that goes on rewrites only those whose
+pictures changed, which is the last one as a rule. Each is written beside its place and renamed when it is complete:
+every shard that is there can be read, also after an interruption. Names, order and bytes depend only on the pictures:
+the library's writer gets times of zero, no owners, and each field in its place.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from engine.dataset.labels.options import LabelOptions
+from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelSource, PictureRecord
+from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.replacing import replace_with
+from engine.dataset.task import PictureTask
+from engine.errors import SourceError, UsageError
+from engine.system.atomic_file import remove_file, write_atomic
+from engine.system.installing import install_line
+from engine.system.small_file import MAX_JSON_BYTES, open_regular, read_small
+
+FOLDER, INDEX = "webdataset", "webdataset/index.json"
+SHARD_PX = 1 << 29  # about 1 GB of PNGs at two bytes per pixel; pictures per shard are a power of two below it
+MAX_SHARD_PICTURES = 8192
+FIELDS = {"masks/instances": "instances.png", "masks/classes": "classes.png", "depth": "depth.png", "labels": "txt"}
+"""Field for the files of these folders, beside the picture and its JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardSample:
+    """The files of one picture."""
+
+    key: str  # file name without suffix; without a dot, at which WebDataset splits it from the field
+    files: tuple[tuple[str, Path], ...]  # field and file
+
+    @property
+    def sizes(self) -> list[tuple[str, int]]:
+        return [(field, path.stat().st_size) for field, path in self.files]
+
+
+class ShardWriter(LabelWriter):
+    name = FOLDER
+
+    def check(self) -> None:
+        if find_spec("webdataset") is None:
+            raise UsageError(f"--write webdataset needs webdataset; get it with: {install_line('[dataset]')}")
+
+    def paths(self, task: PictureTask) -> tuple[str, ...]:
+        return (task.path(f"{FOLDER}/samples", ".json"),)
+
+    def files(self, source: LabelSource) -> dict[str, bytes]:
+        (path,) = self.paths(source.task)
+        return {path: json.dumps(sample_values(source.record)).encode("ascii")}
+
+    def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        return (INDEX,)
+
+    def finish(self, contents: DatasetContents) -> tuple[str, ...]:
+        """Write the shards that are new or have changed; `index.json` names them all."""
+        known = _read_index(contents.folder / INDEX)
+        index: dict[str, Any] = {}
+        try:
+            for name, samples in _shards(contents):
+                path = contents.folder / FOLDER / name
+                told = {"pictures": len(samples), "sizes": _digest(samples)}
+                if known.get(name) != told or not _is_newer(path, samples):
+                    write_shard(samples, path)
+                index[name] = told
+        except FileNotFoundError as error:
+            raise SourceError(f"{error.filename}: cannot be read ({error.strerror})") from error
+        for name in known.keys() - index.keys():
+            remove_file(contents.folder / FOLDER / name, missing_ok=True)
+        write_atomic(contents.folder / INDEX, json.dumps(index, indent=1) + "\n")
+        return (INDEX, *(f"{FOLDER}/{name}" for name in index))
+
+
+def remove_shards(folder: Path) -> None:
+    """Remove the shards of this folder, and their index. Raises OSError."""
+    for name in _read_index(folder / INDEX):
+        remove_file(folder / FOLDER / PurePosixPath(name).name, missing_ok=True)
+    remove_file(folder / INDEX, missing_ok=True)
+
+
+def writer_of(name: str) -> ShardWriter:
+    return ShardWriter()
+
+
+def sample_values(record: PictureRecord) -> dict[str, Any]:
+    """The JSON of a sample: boxes as x y w h in px, with class, head and everything per thing in the same order."""
+    things = record.labelled
+    return {
+        "index": record.index,
+        "file_name": record.file_name,
+        "width": record.width_px,
+        "height": record.height_px,
+        "classes": list(record.classes),
+        "boxes": [[x0, y0, x1 - x0, y1 - y0] for x0, y0, x1, y1 in (thing.box for thing in things)],
+        "class_ids": [thing.class_id for thing in things],
+        "numbers": [thing.number for thing in things],
+        "heads": [list(thing.head_px) if thing.head_px else None for thing in things],
+        "visible_share": [round(thing.visible_share, 4) for thing in things],
+        "is_cut": [thing.is_cut for thing in things],
+        "is_hidden": [thing.is_hidden for thing in things],
+        "camera": record.camera,
+    }
+
+
+def write_shard(samples: Iterable[ShardSample], path: Path) -> None:
+    """Write a tar file and move it into place. Raises OSError; the old file stays then."""
+    from webdataset import TarWriter  # 2 to 7 s where torch is installed, which it loads
+
+    def write(new: Path) -> None:
+        with new.open("wb") as stream, TarWriter(stream, user="", group="", mode=0o644, mtime=0, encoder=False) as tar:
+            for sample in samples:
+                for field, file in sample.files:  # one at a time: it sorts the fields that it gets at once
+                    with open_regular(file) as content:
+                        tar.write({"__key__": sample.key, field: content.read()})
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_with(path, write)
+
+
+def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[ShardSample]]]:
+    """File name and samples of each shard, one shard at a time; without pictures made before shards were asked for."""
+    pictures = [picture for picture in contents.pictures if _sample_path(picture)]
+    if not pictures:
+        return
+    size = _pictures_per_shard(contents.folder / _sample_path(pictures[0]))
+    for subset in contents.subsets or ("",):
+        own = [picture for picture in pictures if picture.subset == subset]
+        for number, first in enumerate(range(0, len(own), size)):
+            name = f"{subset or 'pictures'}-{number:06d}.tar"
+            yield name, [sample_of(contents.folder, picture) for picture in own[first : first + size]]
+
+
+def _sample_path(picture: FinishedPicture) -> str:
+    """Path of its JSON; "" if it has none."""
+    return next((path for path in picture.paths if path.startswith(f"{FOLDER}/samples/")), "")
+
+
+def _pictures_per_shard(sample: Path) -> int:
+    """A power of two, by the size of the pictures, which all have the same. SourceError for a damaged sample."""
+    try:
+        told = json.loads(read_small(sample, max_bytes=MAX_JSON_BYTES))
+        most: int = max(1, SHARD_PX // (told["width"] * told["height"]))
+    except (ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError) as error:
+        raise SourceError(f"{sample}: is not a sample of this dataset") from error
+    return min(MAX_SHARD_PICTURES, int(2 ** (most.bit_length() - 1)))
+
+
+def sample_of(folder: Path, picture: FinishedPicture) -> ShardSample:
+    """The files of a picture that are in its shard."""
+    name = PurePosixPath(picture.paths[-1])
+    files = {name.suffix[1:]: folder / name}
+    for path in picture.paths[:-1]:
+        parent = path.removesuffix(f"/{PurePosixPath(path).name}").removesuffix(f"/{picture.subset}")
+        field = "json" if parent == f"{FOLDER}/samples" else FIELDS.get(parent)
+        if field is not None:
+            files[field] = folder / path
+    return ShardSample(key=name.stem, files=tuple(files.items()))
+
+
+def _digest(samples: list[ShardSample]) -> str:
+    sizes = [(sample.key, sample.sizes) for sample in samples]
+    return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
+
+
+def _is_newer(path: Path, samples: list[ShardSample]) -> bool:
+    """True if the shard is there and none of its files was written after it."""
+    try:
+        made_ns = path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
+    return all(file.stat().st_mtime_ns <= made_ns for sample in samples for _, file in sample.files)
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    """The shards of an earlier call; empty if there is no index, or it was edited."""
+    try:
+        index = json.loads(read_small(path, max_bytes=MAX_JSON_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return index if isinstance(index, dict) else {}

@@ -1,0 +1,203 @@
+"""YOLO's formats for Ultralytics: one text file per picture, one line per thing, coordinates in parts of the picture.
+
+yolo        class, centre x y, width, height
+yolo-obb    class, four corners of a rotated box
+yolo-seg    class, polygon of the border's pixels; holes are filled, separate parts joined by bridges a pixel wide
+yolo-pose   class, centre x y, width, height, head x y, and 2 if the head is visible, 1 if hidden, 0 0 0 without one
+
+The rules are those of `verify_image_label` in ultralytics/data/utils.py: nothing outside 0..1, no class beyond
+dataset.yaml's, equal columns but for polygons.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from engine.dataset.labels.options import LabelOptions
+from engine.dataset.labels.record import DatasetContents, LabelledThing, LabelSource, PictureRecord
+from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.task import PictureTask
+from engine.system.atomic_file import write_atomic
+
+HEAD_VISIBLE, HEAD_HIDDEN, NO_HEAD = 2, 1, 0
+YAML_1 = """\
+# Foundation piles from above, rendered. Without `path` Ultralytics uses the folder of this file.
+{subsets}names:
+  0: pile
+"""
+WHOLE_1 = """\
+train: images
+# The same pictures, so that training runs as it is. Replace them with a folder of real pictures to validate.
+val: images
+"""
+
+
+class YoloWriter(LabelWriter):
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def paths(self, task: PictureTask) -> tuple[str, ...]:
+        return (task.path(task.label_options.folder_of(self.name), ".txt"),)
+
+    def files(self, source: LabelSource) -> dict[str, bytes]:
+        (path,) = self.paths(source.task)
+        lines = (_line(thing.class_id, LINES[self.name](thing, source.record)) for thing in source.record.labelled)
+        return {path: "".join(lines).encode("ascii")}
+
+    def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
+        return (f"{options.folder_of(self.name).replace('labels', 'dataset')}.yaml",)
+
+    def finish(self, contents: DatasetContents) -> tuple[str, ...]:
+        folder = contents.options.folder_of(self.name)
+        (path,) = self.whole_names(contents.options, contents.subsets)
+        for subset in contents.subsets:  # Ultralytics stops at a folder that is missing
+            (contents.folder / "images" / subset).mkdir(parents=True, exist_ok=True)
+        write_atomic(contents.folder / path, dataset_yaml(contents, folder, has_heads=self.name == "yolo-pose"))
+        return (path,)
+
+
+def writer_of(name: str) -> LabelWriter:
+    return YoloWriter(name)
+
+
+def _line(class_id: int, numbers: Iterable[float | int]) -> str:
+    shares = (str(number) if isinstance(number, int) else f"{number:.6f}" for number in numbers)
+    return f"{class_id} {' '.join(shares)}\n"
+
+
+def _box(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
+    width, height = record.width_px, record.height_px
+    x0, y0, x1, y1 = thing.box
+    return [(x0 + x1) / (2 * width), (y0 + y1) / (2 * height), (x1 - x0) / width, (y1 - y0) / height]
+
+
+def _rotated(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
+    width, height = record.width_px, record.height_px
+    return [share for x, y in rotated_box(thing, width, height).tolist() for share in (x / width, y / height)]
+
+
+def _polygon(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
+    width, height = record.width_px, record.height_px
+    return [share for x, y in joined(polygons_of(thing)).tolist() for share in (x / width, y / height)]
+
+
+def _box_and_head(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
+    if thing.head_px is None:
+        return [*_box(thing, record), 0.0, 0.0, NO_HEAD]
+    x, y = thing.head_px
+    seen = HEAD_VISIBLE if thing.is_head_visible else HEAD_HIDDEN
+    return [*_box(thing, record), x / record.width_px, y / record.height_px, seen]
+
+
+LINES: dict[str, Callable[[LabelledThing, PictureRecord], list[float | int]]] = {
+    "yolo": _box,
+    "yolo-obb": _rotated,
+    "yolo-seg": _polygon,
+    "yolo-pose": _box_and_head,
+}
+
+
+def dataset_yaml(contents: DatasetContents, folder: str, *, has_heads: bool) -> str:
+    """The text of dataset.yaml, which is placed next to `images` and `labels`.
+
+    Without `path` Ultralytics uses the file's folder (`check_det_dataset`), so the dataset may be moved; a relative
+    `path` would be resolved in the working folder and in Ultralytics' own folder of datasets. It finds labels by
+    replacing `images` with `labels` in a picture's path (`img2label_paths`).
+
+    `folder`: of the labels; Ultralytics reads no other than `labels`. `has_heads`: each label has the keypoint of the
+    pile's head.
+    """
+    subsets = contents.subsets
+    listed = [f"{subset}: images/{subset}" for subset in subsets]
+    if contents.recipe == 1:
+        return YAML_1.format(subsets="".join(f"{line}\n" for line in listed) or WHOLE_1)
+    lines = ["# Construction site from above, rendered. Without `path` Ultralytics uses the folder of this file."]
+    if folder != "labels":
+        lines.append(f"# Ultralytics reads the folder labels only: to train with these, rename {folder} to labels.")
+    if subsets:
+        lines += listed
+        lines += [
+            f"{needed}:  # no scene; Ultralytics needs one" for needed in ("train", "val") if needed not in subsets
+        ]
+    else:
+        lines += [
+            "train: images",
+            "# The same pictures, so that training runs as it is. Give --split, or validate with real pictures.",
+            "val: images",
+        ]
+    lines.append("names:")
+    lines += [f"  {number}: {json.dumps(name)}" for number, name in enumerate(contents.options.class_names)]
+    if has_heads:
+        lines += [
+            "# The middle of a pile's top: x, y, and 2 if visible, 1 if hidden.",
+            "kpt_shape: [1, 3]",
+            "flip_idx: [0]",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+# -- shapes of visible masks -----------------------------------------------------------------------
+
+
+def polygons_of(thing: LabelledThing) -> list[np.ndarray]:
+    """Outer edges of the separate parts of its mask, (n, 2) float64 px of the picture, without holes; largest first.
+
+    The points are the middles of the border's pixels, at least three: trainers fill polygons with `cv2.fillPoly`, to
+    which the edge belongs (`polygon2mask` in ultralytics/data/utils.py), and get exactly the mask and its holes.
+    """
+    import cv2
+
+    traced, _ = cv2.findContours(thing.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    polygons = [_at_least_a_triangle(line[:, 0] + 0.5) + np.array(thing.box[:2]) for line in traced]
+    return sorted(polygons, key=lambda polygon: -area_of(polygon))
+
+
+def _at_least_a_triangle(points: np.ndarray) -> np.ndarray:
+    """The points, (n, 2); of a row or column of pixels a rectangle within them, since trainers drop empty boxes."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    if (low == high).any():
+        (x0, y0), (x1, y1) = low - 0.25, high + 0.25
+        return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+    return np.resize(points, (max(3, len(points)), 2))
+
+
+def area_of(polygon: np.ndarray) -> float:
+    """Square px inside a polygon, (n, 2), that does not cross itself."""
+    x, y = polygon.T
+    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+
+
+def joined(polygons: list[np.ndarray]) -> np.ndarray:
+    """One polygon through all of these: parts are joined by bridges between their nearest points."""
+    whole, *others = polygons
+    for other in others:
+        gaps = ((whole[:, None] - other[None]) ** 2).sum(axis=2)  # (n, m)
+        here, there = np.unravel_index(int(gaps.argmin()), gaps.shape)
+        loop = np.roll(other, -int(there), axis=0)
+        whole = np.concatenate([whole[: here + 1], loop, loop[:1], whole[here:]])
+    return whole
+
+
+def rotated_box(thing: LabelledThing, width_px: int, height_px: int) -> np.ndarray:
+    """The four corners of the smallest box around its visible pixels, in order around it, (4, 2) px.
+
+    Trainers reject corners outside the picture. Where the smallest box has one there, this is the upright box.
+    """
+    import cv2
+
+    rows, columns = np.nonzero(thing.mask)
+    x0, y0, x1, y1 = thing.box
+    # Corners of the first and last pixel of each row: the others are between them.
+    starts = np.unique(rows, return_index=True)[1]
+    ends = np.append(starts[1:], len(rows)) - 1
+    edges = [
+        (columns[place] + across, rows[place] + along) for place, across in ((starts, 0), (ends, 1)) for along in (0, 1)
+    ]
+    points = np.concatenate([np.stack(each, axis=1) for each in edges]) + np.array([x0, y0])
+    corners = cv2.boxPoints(cv2.minAreaRect(points.astype(np.float32))).astype(np.float64)
+    is_outside = (corners < -0.01).any() or (corners > np.array([width_px, height_px]) + 0.01).any()
+    if is_outside:
+        return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
+    clipped: np.ndarray = np.clip(corners, 0, (width_px, height_px))
+    return clipped

@@ -1,0 +1,186 @@
+"""Layout of recipe 2: rows of any direction that run over the picture's edge, with 0 to 768 piles in a picture.
+
+A plan of rows, blocks and roads (field_plan.py) is laid over the ground of the whole sensor and built in the order in
+which a crew would build it, until the picture shows as many piles as were drawn. So there are finished blocks,
+half-built ones and bare ground, and the number does not depend on the altitude. A small window of the sensor gets a
+random part of such a field, with at least one pile.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.dataset.layout.field_plan import MIN_PITCH_M, OTHER_BLOCK, Field, FieldOrder, FieldStyle, plan_field
+from engine.dataset.layout.rows_and_clusters import SiteLayout, Strip, lay_clusters, lay_rows
+from engine.dataset.layout.settling import Settled
+from engine.dataset.layout.sight import ground_under, is_detail, is_in_picture, seen_m2, whole_sensor
+from engine.dataset.options import SceneOptions, option_name
+from engine.dataset.scene.camera import SiteCamera
+from engine.dataset.scene.description import Terrain
+from engine.dataset.scene.streams import Seed, stream
+from engine.errors import UsageError
+from engine.jobs.kit import Span, between, check_number, check_span, option, parse_span
+
+ROAD_MARGIN_M = 25.0  # length of a road beyond what the cameras see
+EMPTY_SHARE = 0.1
+PILES: Span = (14, 768)  # fewest and most piles of a real picture
+PILES_SKEW = 1.4435  # exponent for a uniform number; the mean of PILES becomes that of real pictures, 322.7
+MARGIN_M = 8.0  # ground around the pictures that is built, too: its posts and their shadows lean into the picture
+EDGE_SHARE = 0.08  # margin of a window, as a share of its size, where the pile that it must show does not stand
+MAX_PILES = 30_000  # limit for a whole scene; Blender numbers 32767 things
+_COUNTED = (
+    "num_rows",
+    "piles_per_row",
+    "num_clusters",
+    "cluster_size",
+    "min_piles_per_cluster",
+    "max_piles_per_cluster",
+)
+"""Options that fix the layout of recipe 1, which recipe 2 turns in any direction."""
+
+
+def as_layout(planned: Field, chosen: np.ndarray, *, is_empty: bool) -> SiteLayout:
+    """The chosen piles of the field as strips, one per row, with the roads in sight. `is_empty`: roads alone."""
+    strips = [] if is_empty else _strips(planned, chosen)
+    reach = planned.covers + np.array([[-ROAD_MARGIN_M], [ROAD_MARGIN_M]])
+    roads = []
+    for road in planned.roads_m:
+        inside = ((road > reach[0]) & (road < reach[1])).all(axis=1)
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]]).astype(int)))
+        roads += [road[begin:end] for begin, end in edges.reshape(-1, 2) if end - begin >= 2]
+    clustered = planned.style is FieldStyle.TABLES and not is_empty
+    used = np.unique(planned.blocks[chosen])
+    centres = planned.centres_m[used[used < OTHER_BLOCK]] if clustered else np.empty((0, 2))
+    return SiteLayout(strips=tuple(strips), roads_m=tuple(roads), centres_m=centres)
+
+
+def _strips(planned: Field, chosen: np.ndarray) -> list[Strip]:
+    index = np.flatnonzero(chosen)
+    index = index[np.lexsort((planned.columns[index], planned.rows[index]))]
+    ends = np.flatnonzero(np.diff(planned.rows[index])) + 1
+    return [
+        Strip(
+            points_m=planned.points_m[row],
+            columns=np.arange(len(row)),
+            heading=float(planned.headings[row].mean()),
+            axis_m=planned.points_m[row],
+            cluster=int(planned.blocks[row[0]]),
+        )
+        for row in np.split(index, ends)
+        if len(row)
+    ]
+
+
+def turned(layout: SiteLayout, angle: float, *, is_empty: bool) -> SiteLayout:
+    """Turn a layout around the origin, counter-clockwise. `is_empty`: its roads alone."""
+    cos, sin = np.cos(angle), np.sin(angle)
+
+    def turn(points: np.ndarray) -> np.ndarray:
+        x, y = points.T
+        moved: np.ndarray = np.round(np.stack([cos * x - sin * y, sin * x + cos * y], axis=1), 4)
+        return moved
+
+    strips = () if is_empty else layout.strips
+    return SiteLayout(
+        strips=tuple(
+            replace(strip, points_m=turn(strip.points_m), axis_m=turn(strip.axis_m), heading=strip.heading + angle)
+            for strip in strips
+        ),
+        roads_m=tuple(map(turn, layout.roads_m)),
+        centres_m=turn(layout.centres_m),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldOptions:
+    empty_share: float | None = option(None, "Share of pictures without any pile. (default: 0.1)", metavar="0..1")
+    piles: Span | None = option(
+        None,
+        "Piles that a full picture shows, as many as fit. (default: 14..768, mean 323)",
+        metavar="N",
+        parse=parse_span,
+    )
+
+    def check(self) -> None:
+        """Raise UsageError for a number out of its range."""
+        if self.empty_share is not None:
+            check_number("--empty-share", self.empty_share, 0, 1)
+        check_span("--piles", self.piles, 0, MAX_PILES)
+        if self.empty_share == 1 and self.piles is not None and self.piles[1] > 0:
+            raise UsageError("--piles: no picture has piles with --empty-share 1; leave one of them out")
+
+
+def lay_field(
+    options: SceneOptions,
+    field: FieldOptions,
+    settled: Settled,
+    terrain: Terrain,
+    cameras: tuple[SiteCamera, ...],
+    seed: Seed,
+    *,
+    min_pitch_m: float = MIN_PITCH_M,
+    shown: tuple[SiteCamera, ...] | None = None,
+) -> SiteLayout:
+    """Lay out lines of piles over the ground that the cameras see. UsageError for options that exclude one another.
+
+    `min_pitch_m`: distance of two piles. `shown`: the cameras with all that their lens may show.
+    """
+    counted = [name for name in _COUNTED if getattr(options, name) is not None]
+    if counted and field.piles is not None:
+        raise UsageError(f"--piles: {option_name(counted[0])} fixes the number of piles already; leave one of them out")
+    default = 0.0 if counted else EMPTY_SHARE
+    share = default if field.empty_share is None else field.empty_share
+    is_empty = bool(stream(seed, "field empty").random() < share)
+    if counted:
+        laid = lay_clusters(settled, terrain, seed) if settled.use_clusters else lay_rows(settled, seed)
+        return turned(laid, float(stream(seed, "field turn").uniform(0, 2 * np.pi)), is_empty=is_empty)
+    wanted = _wanted(field, seed)
+    fullest = tuple(whole_sensor(camera) for camera in cameras)
+    order = FieldOrder(
+        wanted=wanted,
+        cameras=fullest,
+        terrain=terrain,
+        seed=seed,
+        min_pitch_m=min_pitch_m,
+        row_spacing=options.row_spacing,
+        use_clusters=options.use_clusters,
+    )
+    planned = plan_field(order)
+    if field.piles is not None and planned.shown < field.piles[0] and not is_empty:
+        raise UsageError(
+            f"--piles {field.piles[0]:g}: {planned.shown:.0f} piles fit in a picture of {seen_m2(fullest[0]):.0f} m2"
+            " with this plan; give fewer, or a greater --altitude"
+        )
+    if is_detail(cameras[0]) and planned.has_piles:
+        planned = planned.shifted(_onto_window(planned, cameras[0], order))
+    return as_layout(planned, _near(planned, shown or cameras, terrain), is_empty=is_empty or wanted == 0)
+
+
+def _wanted(field: FieldOptions, seed: Seed) -> int:
+    """Number of piles that a full picture shows."""
+    share = float(stream(seed, "field piles").random())
+    if field.piles is None:
+        return round(between(PILES, share**PILES_SKEW))
+    low, high = field.piles
+    return min(int(low + (high - low + 1) * share), int(high))
+
+
+def _onto_window(planned: Field, camera: SiteCamera, order: FieldOrder) -> np.ndarray:
+    """(2,) metres from a random pile of the full picture to a random place in the window."""
+    which, column, row = stream(order.seed, "field window").random(3)
+    points = planned.points_m
+    shown = np.flatnonzero(is_in_picture(order.cameras[0], order.terrain.grounded(points)))
+    chosen = shown[int(which * len(shown))] if len(shown) else int(which * len(points))
+    inner = EDGE_SHARE + (1 - 2 * EDGE_SHARE) * np.array([column, row])
+    pixel = (float(inner[0] * camera.width_px), float(inner[1] * camera.height_px))
+    shift: np.ndarray = ground_under(camera, pixel, order.terrain) - points[chosen]
+    return shift
+
+
+def _near(planned: Field, cameras: tuple[SiteCamera, ...], terrain: Terrain) -> np.ndarray:
+    """(n,) bool: True for piles in or near one of the pictures."""
+    grounded = terrain.grounded(planned.points_m)
+    near = np.zeros(len(grounded), bool)
+    for camera in cameras:
+        near |= is_in_picture(camera, grounded, MARGIN_M)
+    return near & (np.cumsum(near) <= MAX_PILES)

@@ -1,0 +1,458 @@
+"""Plans rows of piles in blocks with roads between, and builds a part of them in the world.
+
+A plan has coordinates (u, v): u along the rows, v across them, metres from the middle of the field. It is straight
+first, then bent as a whole (`Bend`), so rows and roads stay parallel, and turned into the world (`Course`).
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from engine.dataset.layout.shares import pick
+from engine.dataset.layout.sight import MAX_REACH_M, extent_of, is_in_picture, seen_m2
+from engine.dataset.scene.camera import SiteCamera
+from engine.dataset.scene.description import Terrain
+from engine.dataset.scene.streams import Seed, stream
+
+MIN_PITCH_M = 1.15  # minimum distance of two piles; machines that set piles work at 1.2 m and more
+MAX_SLANT = 0.5  # maximum slope of a bent row against a straight one. Rows come closer by its cosine.
+BENT_SHARE = float(np.cos(np.arctan(MAX_SLANT))) * 0.999  # distance of two piles by their planned one, at least
+COVERED = (0.45, 0.95)  # share of the picture that the built blocks take up, if the number of piles allows it
+DENSER = 0.85  # factor for all distances until the wanted number fits
+MAX_TRIES = 16
+MAX_MISSING = 0.08
+GAP_SHARE = 0.12  # share of rows with a gap of GAP_PILES piles
+GAP_PILES = (2, 7)
+MAX_TEST_PILES = 5
+WAVE_SLANT = 0.2  # maximum slope of a row along a contour, from its waves
+MIN_SLOPE = 0.01  # rise per metre below which ground has no contours to follow
+OTHER_BLOCK = 10_000  # block number of test piles
+
+
+class FieldStyle(StrEnum):
+    ROWS = "rows"  # long rows, with a road after some of them
+    BLOCKS = "blocks"  # blocks of slightly different direction and spacing
+    CONTOURS = "contours"  # rows along the contours of the ground
+    TABLES = "tables"  # pairs of rows under one table each, in blocks
+    RAFT = "raft"  # a close grid under a building, staggered or not
+
+
+BARE = {FieldStyle.TABLES: 0.4, FieldStyle.BLOCKS: 0.12}  # share of blocks that stay free; tables stand in clusters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bend:
+    """v + curve * u^2 / 2 + wave_m * sin(2 pi u / length_m + phase)."""
+
+    curve: float = 0.0
+    wave_m: float = 0.0
+    length_m: float = 100.0
+    phase: float = 0.0
+
+    def shift_m(self, u: np.ndarray) -> np.ndarray:
+        """(n,) metres across the rows."""
+        wave = 2 * np.pi / self.length_m
+        shift: np.ndarray = self.curve * u * u / 2 + self.wave_m * np.sin(wave * u + self.phase)
+        return shift
+
+    def slant(self, u: np.ndarray) -> np.ndarray:
+        """(n,) slope of the row."""
+        wave = 2 * np.pi / self.length_m
+        slope: np.ndarray = self.curve * u + self.wave_m * wave * np.cos(wave * u + self.phase)
+        return slope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """Distances of a field."""
+
+    style: FieldStyle
+    along_m: float  # between the piles of a row
+    across_m: float  # between rows; between the middles of tables for TABLES
+    pair_m: float = 0.0  # between the two rows of a table; 0 without tables
+    road_m: float = 5.0  # free width between blocks, beyond the distance of rows
+    is_staggered: bool = False
+    min_pitch_m: float = MIN_PITCH_M
+
+    @property
+    def cell_m2(self) -> float:
+        """Ground per pile inside a block."""
+        return self.along_m * self.across_m / (2 if self.pair_m else 1)
+
+    def scaled(self, factor: float, *, keeps_across: bool = False) -> "Pattern":
+        """All distances times `factor`, none below `min_pitch_m`. `keeps_across`: the distance of rows was given."""
+        pair_m = self.pair_m and max(self.pair_m * factor, self.min_pitch_m)
+        across_m = max(self.across_m * factor, 2 * pair_m if pair_m else self.min_pitch_m)
+        scaled = replace(
+            self, along_m=max(self.along_m * factor, self.min_pitch_m), road_m=max(self.road_m * factor, 2.5)
+        )
+        return scaled if keeps_across else replace(scaled, across_m=across_m, pair_m=pair_m)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plots:
+    """n places for piles, and the roads between them; straight."""
+
+    points: np.ndarray  # (n, 2) u and v
+    turns: np.ndarray  # (n,) direction of the pile's row against u, radians
+    blocks: np.ndarray  # (n,) int
+    rows: np.ndarray  # (n,) int, unique over all blocks
+    columns: np.ndarray  # (n,) int, place in its row
+    order: np.ndarray  # (n,) float: when it is built; the lower the earlier
+    roads: tuple[np.ndarray, ...]  # (k, 2) each
+    centres: np.ndarray  # (blocks, 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    west: float
+    south: float
+    width: float
+    depth: float
+
+
+def plot(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> Plots:
+    """Fill the square of 2 * reach_m with blocks."""
+    blocks, roads = _shelves(pattern, reach_m, draw)
+    # Thick piles need so much room that all blocks in a picture might stay bare.
+    bare_share = BARE.get(pattern.style, 0.0) if pattern.min_pitch_m == MIN_PITCH_M else 0.0
+    bare = draw.random(len(blocks)) < bare_share
+    blocks = [block for block, is_bare in zip(blocks, bare, strict=True) if not is_bare] or blocks
+    begin = draw.uniform(-0.6, 0.6, 2) * reach_m
+    spread, disorder = draw.uniform(0.3, 3.0), draw.uniform(0.05, 0.8)
+    parts: list[tuple[np.ndarray, ...]] = []
+    next_row = 0
+    for number, block in enumerate(blocks):
+        points, row, column, turn = _fill(block, pattern, draw)
+        middle = np.array([block.west + block.width / 2, block.south + block.depth / 2])
+        start = spread * float(np.hypot(*(middle - begin))) / reach_m + disorder * draw.random()
+        rows, columns = int(row.max(initial=-1)) + 1, int(column.max(initial=-1)) + 1
+        first_last, east_west, lag = draw.random(3)
+        progress = row / max(rows, 1) if first_last < 0.5 else 1 - (row + 1) / max(rows, 1)
+        inner = column / max(columns, 1) if east_west < 0.5 else 1 - column / max(columns, 1)
+        # The crew may work on several rows at once: then the block's front is a staircase.
+        order = start + progress + inner * (0.3 * lag + 1 / max(rows, 1))
+        fill = np.full(len(row), number)
+        parts.append((points, np.full(len(row), turn), fill, row + next_row, column, order))
+        next_row += rows
+    points, turns, numbers, rows_, columns_, orders = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Plots(
+        points=points,
+        turns=turns,
+        blocks=numbers,
+        rows=rows_,
+        columns=columns_,
+        order=orders,
+        roads=tuple(roads),
+        centres=np.array([(b.west + b.width / 2, b.south + b.depth / 2) for b in blocks]),
+    )
+
+
+def _shelves(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> tuple[list[_Block], list[np.ndarray]]:
+    """Rectangles with a road's width between them, and the centre lines of these roads."""
+    is_long = pattern.style in (FieldStyle.ROWS, FieldStyle.CONTOURS)
+    blocks: list[_Block] = []
+    roads: list[np.ndarray] = []
+    south = -reach_m - draw.random() * 12 * pattern.across_m
+    while south < reach_m:
+        deep = int(draw.integers(4, 13 if is_long else 16)) * pattern.across_m
+        west = -reach_m - draw.random() * 20 * pattern.along_m
+        while west < reach_m:
+            wide = 2.2 * reach_m if is_long and draw.random() < 0.7 else int(draw.integers(8, 40)) * pattern.along_m
+            blocks.append(_Block(west=west, south=south, width=wide, depth=deep))
+            west += wide + pattern.road_m
+            if west < reach_m:
+                roads.append(_line((west - pattern.road_m / 2, south), (west - pattern.road_m / 2, south + deep)))
+        south += deep + pattern.road_m
+        if south < reach_m:
+            roads.append(_line((-reach_m, south - pattern.road_m / 2), (reach_m, south - pattern.road_m / 2)))
+    return blocks, roads
+
+
+def _fill(
+    block: _Block, pattern: Pattern, draw: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Points (n, 2), row and column (n,), and the direction of one block, which lies inside its rectangle."""
+    is_own = pattern.style in (FieldStyle.BLOCKS, FieldStyle.TABLES, FieldStyle.RAFT)
+    crosswise, lean, along, across, start = draw.random(5)
+    turn = 0.0
+    wide, deep = block.width, block.depth
+    if is_own and crosswise < 0.08:
+        turn, wide, deep = np.pi / 2, deep, wide
+    if is_own:  # its corners may use half of the road
+        turn += (2 * lean - 1) * min(0.12, 0.8 * pattern.road_m / max(wide, deep))
+    along_m = pattern.along_m * (0.94 + 0.12 * along if is_own else 1.0)
+    across_m = pattern.across_m * (0.94 + 0.12 * across if is_own else 1.0)
+    columns, lines = max(int(wide / along_m), 1), max(int(deep / across_m), 1)
+    offsets = np.array([-pattern.pair_m / 2, pattern.pair_m / 2]) if pattern.pair_m else np.zeros(1)
+    vs = ((np.arange(lines) - (lines - 1) / 2)[:, None] * across_m + offsets).reshape(-1)
+    us = (np.arange(columns) - (columns - 1) / 2) * along_m + (start - 0.5) * max(wide - columns * along_m, 0)
+    u, v = np.meshgrid(us, vs)
+    if pattern.is_staggered:
+        u = u + (np.arange(len(vs)) % 2 * along_m / 2)[:, None]
+    row, column = np.divmod(np.arange(u.size), columns)
+    cos, sin = np.cos(turn), np.sin(turn)
+    middle = (block.west + block.width / 2, block.south + block.depth / 2)
+    points = np.stack([middle[0] + cos * u - sin * v, middle[1] + sin * u + cos * v], axis=-1).reshape(-1, 2)
+    return points, row, column, float(turn)
+
+
+def _line(begin: tuple[float, float], end: tuple[float, float], step_m: float = 4.0) -> np.ndarray:
+    count = max(int(np.hypot(end[0] - begin[0], end[1] - begin[1]) / step_m), 1) + 1
+    return np.linspace(begin, end, count)
+
+
+def far_apart(points: np.ndarray, least_m: float) -> np.ndarray:
+    """(n,) bool: True for points that are at least `least_m` from all kept points before them."""
+    kept = np.ones(len(points), bool)
+    for first, second in close_pairs(points, least_m).tolist():
+        if kept[first]:
+            kept[second] = False
+    return kept
+
+
+def close_pairs(points: np.ndarray, within_m: float) -> np.ndarray:
+    """(k, 2) indices of all two points nearer to each other than `within_m`; lower index first, ascending."""
+    order = np.argsort(points[:, 0], kind="stable")
+    ordered = points[order]
+    pairs = [np.empty((0, 2), int)]
+    for ahead in range(1, len(points)):
+        apart = ordered[ahead:] - ordered[:-ahead]
+        is_beside = apart[:, 0] < within_m
+        if not is_beside.any():
+            break
+        is_near = is_beside & ((apart * apart).sum(axis=1) < within_m * within_m)
+        behind = np.flatnonzero(is_near)
+        pairs.append(np.sort(np.stack([order[behind], order[behind + ahead]], axis=1), axis=1))
+    found = np.concatenate(pairs)
+    return found[np.lexsort((found[:, 1], found[:, 0]))]
+
+
+STYLES = (
+    (FieldStyle.ROWS, 0.22),
+    (FieldStyle.BLOCKS, 0.28),
+    (FieldStyle.CONTOURS, 0.15),
+    (FieldStyle.TABLES, 0.25),
+    (FieldStyle.RAFT, 0.10),
+)
+IN_ROWS = tuple(entry for entry in STYLES if entry[0] is not FieldStyle.TABLES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Field:
+    """Built piles in the world; n piles."""
+
+    points_m: np.ndarray  # (n, 2)
+    headings: np.ndarray  # (n,) direction of each pile's row, radians from east
+    blocks: np.ndarray  # (n,) int
+    rows: np.ndarray  # (n,) int, unique over all blocks
+    columns: np.ndarray  # (n,) int
+    roads_m: tuple[np.ndarray, ...]
+    centres_m: np.ndarray
+    style: FieldStyle
+    shown: float  # piles per full picture, mean over the cameras
+    covers: np.ndarray  # (2, 2) lowest and highest x and y of what the cameras see
+
+    @property
+    def has_piles(self) -> bool:
+        return len(self.points_m) > 0
+
+    def shifted(self, by_m: np.ndarray) -> "Field":
+        return replace(
+            self,
+            points_m=np.round(self.points_m + by_m, 4),
+            roads_m=tuple(road + by_m for road in self.roads_m),
+            centres_m=self.centres_m + by_m,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FieldOrder:
+    """The field that is asked for, and the ground that it is built on."""
+
+    wanted: int  # piles that the cameras show, on average
+    cameras: tuple[SiteCamera, ...]
+    terrain: Terrain
+    seed: Seed
+    min_pitch_m: float = MIN_PITCH_M  # distance of two piles
+    row_spacing: float | None = None
+    use_clusters: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Course:
+    """Where a straight plan lies in the world."""
+
+    middle: np.ndarray  # (2,) x and y of the plan's origin
+    heading: float  # direction of the rows, radians from east
+    bend: Bend
+
+    def world(self, straight: np.ndarray) -> np.ndarray:
+        """(n, 2) u and v to (n, 2) x and y, rounded to 0.1 mm against rounding differences of processors."""
+        forth = np.array([np.cos(self.heading), np.sin(self.heading)])
+        aside = np.array([-forth[1], forth[0]])
+        v = straight[:, 1] + self.bend.shift_m(straight[:, 0])
+        placed: np.ndarray = np.round(self.middle + straight[:, :1] * forth + v[:, None] * aside, 4)
+        return placed
+
+
+def plan_field(order: FieldOrder) -> Field:
+    """Plan a field around what the cameras see, and build it until they show the wanted piles on average."""
+    corners = np.concatenate(extent_of(order.cameras).corners_m)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    reach_m = min(float(np.hypot(*(high - low))) / 2 * 1.1 + 10, MAX_REACH_M)
+    pattern = _pattern(order)
+    course = _course(order, pattern.style, (low + high) / 2, reach_m)
+    built: Field | None = None
+    for _ in range(MAX_TRIES):
+        plots = plot(pattern, reach_m, stream(order.seed, "field plots"))
+        built = _build(order, plots, pattern, course)
+        denser = pattern.scaled(DENSER, keeps_across=order.row_spacing is not None)
+        if built.shown >= order.wanted or denser == pattern:
+            break
+        pattern = denser
+    assert built is not None
+    return built
+
+
+def _pattern(order: FieldOrder) -> Pattern:
+    """Style and distances, close enough for the wanted number on the ground that the cameras see."""
+    keeps_across = order.row_spacing is not None
+    seen = float(np.mean([seen_m2(camera) for camera in order.cameras]))
+    style_roll, gap, *sizes = stream(order.seed, "field pattern").random(8).tolist()
+    styles = STYLES if order.use_clusters is None else IN_ROWS
+    style = FieldStyle.TABLES if order.use_clusters else FieldStyle(pick(styles, np.array([style_roll]))[0])
+    along_m, across_m, pair_m = 1.8 + 5.0 * sizes[0] ** 1.5, 3.0 + 8.0 * sizes[1] ** 1.5, 0.0
+    if style is FieldStyle.RAFT:
+        along_m = 1.5 + 2.5 * sizes[0]
+        across_m = along_m * (0.8 + 0.4 * sizes[1])
+    if style is FieldStyle.TABLES:
+        pair_m = 1.8 + 2.0 * sizes[2]
+        across_m = 2 * pair_m + 0.5 + 2.5 * sizes[1]
+    if order.row_spacing is not None:
+        across_m = order.row_spacing
+        pair_m = pair_m and across_m / 2
+    pattern = Pattern(
+        style=style,
+        along_m=along_m,
+        across_m=across_m,
+        pair_m=pair_m,
+        road_m=3.5 + 4.5 * sizes[3],
+        is_staggered=sizes[4] < (0.5 if style is FieldStyle.RAFT else 0.12),
+        min_pitch_m=order.min_pitch_m,
+    ).scaled(1.0, keeps_across=keeps_across)
+    largest = seen * (COVERED[0] + (COVERED[1] - COVERED[0]) * gap) / max(order.wanted, 1)
+    if pattern.cell_m2 <= largest:
+        return pattern
+    power = 1.0 if keeps_across else 0.5  # only the distance in the row may change
+    return pattern.scaled((largest / pattern.cell_m2) ** power, keeps_across=keeps_across)
+
+
+def _course(order: FieldOrder, style: FieldStyle, middle: np.ndarray, reach_m: float) -> _Course:
+    turn, bow, wave, length, phase, is_wavy = stream(order.seed, "field course").random(6).tolist()
+    heading = turn * 2 * np.pi
+    if style is not FieldStyle.CONTOURS:
+        is_bent = style is FieldStyle.ROWS and is_wavy < 0.5
+        return _Course(middle=middle, heading=heading, bend=Bend(curve=(2 * bow - 1) * 0.06 / reach_m * is_bent))
+    along, rise = _contour(order.terrain, middle, min(reach_m, 80.0))
+    limit = (MAX_SLANT - WAVE_SLANT) / reach_m
+    length_m = 60.0 + 120.0 * length
+    bend = Bend(
+        curve=float(np.clip(2 * (2 * bow - 1) * limit if rise is None else rise, -limit, limit)),
+        wave_m=wave * WAVE_SLANT * length_m / (2 * np.pi),
+        length_m=length_m,
+        phase=phase * 2 * np.pi,
+    )
+    return _Course(middle=middle, heading=heading if rise is None else along, bend=bend)
+
+
+def _contour(terrain: Terrain, middle: np.ndarray, half_m: float) -> tuple[float, float | None]:
+    """Direction and curvature of the contour through `middle`: of the quadric of least squares through the ground."""
+    steps = np.linspace(-half_m, half_m, 15)
+    dx, dy = (each.reshape(-1) for each in np.meshgrid(steps, steps))
+    z = terrain.height_at(middle[0] + dx, middle[1] + dy)
+    # The sums over a symmetric grid decouple, so no solver is needed.
+    xx = float((steps * steps).mean())
+    east, north = float((z * dx).mean()) / xx, float((z * dy).mean()) / xx
+    slope = float(np.hypot(east, north))
+    if slope < MIN_SLOPE:
+        return 0.0, None
+    spread = float((steps**4).mean()) - xx * xx
+    bend_xx = float((z * (dx * dx - xx)).mean()) / spread * 2
+    bend_yy = float((z * (dy * dy - xx)).mean()) / spread * 2
+    bend_xy = float((z * dx * dy).mean()) / (xx * xx)
+    along = np.array([-north, east]) / slope  # uphill is to its right
+    second = bend_xx * along[0] ** 2 + bend_yy * along[1] ** 2 + 2 * bend_xy * along[0] * along[1]
+    # Along the contour z stays: slope * right = -second * u^2 / 2; v counts to the left.
+    return float(np.arctan2(along[1], along[0])), second / slope
+
+
+def _build(order: FieldOrder, plots: Plots, pattern: Pattern, course: _Course) -> Field:
+    corners = np.concatenate(extent_of(order.cameras).corners_m)
+    covers = np.stack([corners.min(axis=0), corners.max(axis=0)])
+    first = np.argsort(plots.order, kind="stable")
+    first = first[_is_present(plots, order.seed)[first]]
+    test_points = _test_piles(order, covers)
+    tests = len(test_points)
+    points = np.concatenate([test_points, course.world(plots.points[first])])
+    grounded = order.terrain.grounded(points)
+    weight = np.mean([is_in_picture(camera, grounded) for camera in order.cameras], axis=0)
+    kept, shown = _until(points, weight, order.wanted, pattern.min_pitch_m * BENT_SHARE)
+
+    def of_kept(values: np.ndarray, of_tests: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.concatenate([of_tests, values[first]])[kept]
+        return found
+
+    turns = plots.turns + np.arctan(course.bend.slant(plots.points[:, 0]))
+    return Field(
+        points_m=points[kept],
+        headings=course.heading + of_kept(turns, np.zeros(tests)),
+        blocks=of_kept(plots.blocks, np.full(tests, OTHER_BLOCK)),
+        rows=of_kept(plots.rows, np.arange(tests) - tests),
+        columns=of_kept(plots.columns, np.zeros(tests, int)),
+        roads_m=tuple(course.world(road) for road in plots.roads),
+        centres_m=course.world(plots.centres),
+        style=pattern.style,
+        shown=shown,
+        covers=covers,
+    )
+
+
+def _until(points: np.ndarray, weight: np.ndarray, wanted: int, apart_m: float) -> tuple[np.ndarray, float]:
+    """Indices of the piles to build, in order and `apart_m` apart, until they weigh `wanted`; and the weight."""
+    ahead = np.searchsorted(np.cumsum(weight), wanted * 1.1 + 5, side="right") + 1
+    while True:
+        some = np.flatnonzero(far_apart(points[:ahead], apart_m))
+        total = np.cumsum(weight[some])
+        reached = np.flatnonzero(total >= wanted - 1e-9)
+        if len(reached):
+            end = int(reached[0]) + 1
+            return some[:end], float(total[end - 1])
+        if ahead >= len(points):
+            return some, float(total[-1]) if len(total) else 0.0
+        ahead *= 2
+
+
+def _is_present(plots: Plots, seed: Seed) -> np.ndarray:
+    """(n,) bool: False for piles that are missing one by one, and in gaps of a row."""
+    draw = stream(seed, "field missing")
+    share = MAX_MISSING * draw.random() ** 2
+    present: np.ndarray = draw.random(len(plots.rows)) >= share
+    rows = int(plots.rows.max(initial=-1)) + 1
+    longest = np.zeros(rows, int)
+    np.maximum.at(longest, plots.rows, plots.columns)
+    has_gap, start, count = draw.random((3, rows))
+    begin = start * np.maximum(longest, 1)
+    end = begin + GAP_PILES[0] + count * (GAP_PILES[1] - GAP_PILES[0])
+    in_gap = (plots.columns >= begin[plots.rows]) & (plots.columns < end[plots.rows])
+    present &= ~(in_gap & (has_gap < GAP_SHARE)[plots.rows])
+    return present
+
+
+def _test_piles(order: FieldOrder, covers: np.ndarray) -> np.ndarray:
+    """(k, 2) single piles anywhere, set before the others to test the ground; often none."""
+    draw = stream(order.seed, "field tests")
+    count = min(max(int(2 * MAX_TEST_PILES * draw.random()) - MAX_TEST_PILES + 1, 0), order.wanted // 4)
+    points: np.ndarray = np.round(covers[0] + np.ptp(covers, axis=0) * draw.random((MAX_TEST_PILES, 2))[:count], 4)
+    return points

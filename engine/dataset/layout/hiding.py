@@ -1,0 +1,249 @@
+"""Things that hide a part of a pile: tables over rows, crowns and bushes, a boom, covers, boards, bags beside them.
+
+Everything else keeps clear of piles, so these alone decide how many piles are partly hidden.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.dataset.layout.habits import HABITS
+from engine.dataset.layout.placer import Placer, Seat, stand
+from engine.dataset.scene.streams import Seed, stream
+from engine.dataset.scene.things import Distractor, DistractorKind, Pile
+
+TABLE_PILES = (1, 3)  # sections of a table in a row
+TABLE_PIECE_M = 4.65
+TABLE_OVER_M = (0.4, 1.05)  # how far a table's middle is off the row, so that its edge crosses the piles' heads
+TABLE_HALF_M = 1.1
+TABLE_COVERS_M = {0: 2.3, 4: 1.15}
+"""Half the length that the modules of a table cover, by its shape: all four, or the two in the middle."""
+FULL_BAGS, FULL_BUSHES = (0, 3), (0, 2, 3)  # shapes that are as high as their kind gets
+BOOM_AT_M = (2.5, -0.12)  # place under the boom of an excavator of shape 0: in front of its middle, and to its left
+HOUSE_FREE_M = 3.1  # free distance that the house of that machine needs
+
+
+class _Piles:
+    """The piles of a scene, and which of them are hidden already."""
+
+    def __init__(self, placer: Placer, piles: tuple[Pile, ...], seed: Seed) -> None:
+        self.placer = placer
+        self.piles = piles
+        self.at_m = placer.piles_m
+        self.is_hidden = np.zeros(len(piles), bool)
+        inside = np.abs(self.at_m).max(axis=1, initial=0) < placer.half_m if len(piles) else self.is_hidden
+        self.order = stream(seed, "clutter hidden piles").permutation(len(piles))
+        self.order = self.order[inside[self.order]]
+
+    def near(self, x: float, y: float, radius_m: float) -> np.ndarray:
+        """Indices of the piles whose axis is within this radius."""
+        away = self.at_m - (x, y)
+        return np.flatnonzero((away * away).sum(axis=1) < radius_m**2)
+
+    def direction(self, pile: int) -> float | None:
+        """Direction of the row in which a pile stands, radians: that in which the piles of its table spread most."""
+        one = self.piles[pile]
+        row = [other for other in self.near(one.x_m, one.y_m, 15.0).tolist() if self.piles[other].table == one.table]
+        if len(row) < 2:
+            return None
+        x, y = (self.at_m[row] - self.at_m[row].mean(axis=0)).T
+        return 0.5 * float(np.arctan2(2 * (x * y).sum(), (x * x).sum() - (y * y).sum()))
+
+    def ground(self, x: float, y: float) -> Seat:
+        """Upright on the ground."""
+        level = float(self.placer.terrain.height_at(np.array(x), np.array(y)))
+        return Seat(x_m=x, y_m=y, ground_m=level, slope_x=0.0, slope_y=0.0, lift_m=-0.02)
+
+
+def hide_piles(placer: Placer, piles: tuple[Pile, ...], share: float, seed: Seed) -> list[Distractor]:
+    """Things that hide parts of about this share of the piles in the extent."""
+    known = _Piles(placer, piles, seed)
+    draw = stream(seed, "clutter hiding")
+    wanted = int(share * len(known.order) + draw.random())
+    placed: list[Distractor] = []
+    for pile in known.order.tolist():
+        if int(known.is_hidden.sum()) >= wanted:
+            break
+        if known.is_hidden[pile]:
+            continue
+        room = wanted - int(known.is_hidden.sum())
+        for _ in range(3):
+            hide = _WAYS[int(draw.choice(len(_WAYS), p=[share for _, share in _WAYS]))][0]
+            found = hide(known, pile, room, draw)
+            placed += found
+            if found:
+                break
+    return placed
+
+
+def _table(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
+    """Sections of a table along the row: its edge crosses the heads of the piles."""
+    at = known.at_m[pile]
+    count, over, side, shape = draw.random(4).tolist()
+    along_row = known.direction(pile)
+    if along_row is None:
+        return []
+    turn = along_row + (np.pi if side < 0.5 else 0.0)
+    forth = np.array([np.cos(turn), np.sin(turn)])
+    aside = np.array([-forth[1], forth[0]])
+    widest_m = TABLE_OVER_M[1] + 0.4 * known.piles[pile].diameter_m
+    off_m = TABLE_OVER_M[0] + (widest_m - TABLE_OVER_M[0]) * over
+    placed: list[Distractor] = []
+    hidden: list[int] = []
+    for section in range(TABLE_PILES[0] + int(count * (TABLE_PILES[1] - TABLE_PILES[0] + 1))):
+        middle = at + forth * section * TABLE_PIECE_M + aside * off_m
+        away = known.at_m - middle
+        along, across = away @ forth, away @ aside
+        mounted = 4 if section == 0 and shape < 0.35 else 0
+        is_within = (np.abs(along) < TABLE_COVERS_M[mounted]) & (np.abs(across) < TABLE_HALF_M + 0.2)
+        under = np.flatnonzero(is_within)
+        if not len(under) or len({*hidden, *under.tolist()}) > room + 1:
+            break
+        if not known.placer.is_clear(middle[None], 0.0, 2.4):
+            break
+        top_m = max(known.piles[other].top_m for other in under.tolist())
+        x, y = middle.tolist()
+        seat = known.ground(x, y)
+        corners = (
+            middle + forth * np.array([[-2.3], [2.3], [-2.3], [2.3]]) + aside * np.array([[-1.1]] * 2 + [[1.1]] * 2)
+        )
+        highest_m = float(known.placer.terrain.height_at(corners[:, 0], corners[:, 1]).max())
+        if not (highest_m < top_m + 0.1 and top_m - seat.ground_m < 1.4):
+            break
+        own = stand(DistractorKind.TABLE, seat, draw, scale=1.0, turn=turn, lift_m=top_m - seat.ground_m + 0.05)
+        placed.append(replace(own, shape_seed=mounted))
+        hidden += under.tolist()
+        known.placer.take(middle[None] + forth * np.array([[-1.3], [0.0], [1.3]]), 1.3)
+    known.is_hidden[hidden] = True
+    return placed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beside:
+    """Where a thing stands beside a pile, and how far it hides the ground around its middle."""
+
+    kind: DistractorKind
+    angle: float  # direction from the pile, in full turns
+    off_m: float
+    scale: float
+    reach_m: float
+    shapes: tuple[int, ...] = ()  # those it may have; (): any
+
+
+def _bush(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
+    """A bush as high as the pile's head or higher, that grows over a part of it."""
+    one = known.piles[pile]
+    angle, size, near = draw.random(3).tolist()
+    scale = float(np.clip(one.exposed_m * 1.9 * (0.9 + 0.4 * size), 0.8, 2.6))
+    off_m = max(0.3 * scale + one.diameter_m * (0.4 - 0.6 * near), 0.12)
+    own = _Beside(
+        kind=DistractorKind.BUSH, angle=angle, off_m=off_m, scale=scale, reach_m=0.3 * scale, shapes=FULL_BUSHES
+    )
+    return _stand_beside(known, pile, room, own, draw)
+
+
+def _tree(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
+    """A tree whose crown is over a part of the pile."""
+    angle, size, near, bare = draw.random(4).tolist()
+    kind = DistractorKind.BARE_TREE if bare < 0.15 else DistractorKind.TREE
+    scale = 0.6 + 0.35 * size
+    off_m = 1.3 * scale + 0.5 * known.piles[pile].diameter_m - 0.5 * near
+    own = _Beside(kind=kind, angle=angle, off_m=off_m, scale=scale, reach_m=1.5 * scale)
+    return _stand_beside(known, pile, room, own, draw)
+
+
+def _bag(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
+    """A bag that leans against the pile and bulges over its edge."""
+    one = known.piles[pile]
+    angle, near = draw.random(2).tolist()
+    if one.exposed_m > 0.8:
+        return []
+    off_m = 0.34 + one.diameter_m * (0.35 - 0.4 * near)
+    own = _Beside(kind=DistractorKind.BAG, angle=angle, off_m=off_m, scale=1.0, reach_m=0.4, shapes=FULL_BAGS)
+    return _stand_beside(known, pile, room, own, draw)
+
+
+def _stand_beside(known: _Piles, pile: int, room: int, own: _Beside, draw: np.random.Generator) -> list[Distractor]:
+    one, habit = known.piles[pile], HABITS[own.kind]
+    x = one.x_m + own.off_m * float(np.cos(2 * np.pi * own.angle))
+    y = one.y_m + own.off_m * float(np.sin(2 * np.pi * own.angle))
+    under = known.near(x, y, own.reach_m + 0.5 * one.diameter_m)
+    if len(under) > room + 1 or not known.placer.is_clear(np.array([[x, y]]), 0.0, 0.5):
+        return []
+    east, north = known.placer.terrain.slope_at(np.array(x), np.array(y), 1.5)
+    if np.hypot(east, north) > 0.4:
+        return []
+    seat = known.ground(x, y)
+    if not habit.is_upright:
+        seat = replace(seat, slope_x=float(east), slope_y=float(north), lift_m=-0.05)
+    known.is_hidden[[*under.tolist(), pile]] = True
+    known.placer.take(np.array([x, y]), habit.footprint_m * own.scale)
+    thing = stand(own.kind, seat, draw, scale=own.scale)
+    return [replace(thing, shape_seed=own.shapes[thing.shape_seed % len(own.shapes)]) if own.shapes else thing]
+
+
+def _cover(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
+    """A tarpaulin or straw over a part of the head."""
+    one = known.piles[pile]
+    angle, off = draw.random(2).tolist()
+    off_m = one.diameter_m * (0.3 + 0.5 * off)
+    x = one.x_m + off_m * float(np.cos(2 * np.pi * angle))
+    y = one.y_m + off_m * float(np.sin(2 * np.pi * angle))
+    scale = float(np.clip(1.1 * one.diameter_m + 0.35, 0.6, 1.1))
+    known.is_hidden[pile] = True
+    known.placer.take(np.array([x, y]), 0.8 * scale)
+    lift_m = one.exposed_m + 0.06
+    return [stand(DistractorKind.COVER, known.ground(x, y), draw, scale=scale, lift_m=lift_m)]
+
+
+def _boards(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
+    """Boards laid on the head."""
+    one = known.piles[pile]
+    along, across, turn = draw.random(3).tolist()
+    turn *= 2 * np.pi
+    off = np.array([0.8 * (along - 0.5), 0.09 + 0.5 * one.diameter_m * (across - 0.5)])  # the lowest board is at -0.1
+    x, y = (known.at_m[pile] + np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ off).tolist()
+    known.is_hidden[pile] = True
+    known.placer.take(np.array([x, y]), 0.9)
+    lift_m = one.exposed_m + 0.004
+    return [stand(DistractorKind.BOARDS, known.ground(x, y), draw, scale=0.9, turn=turn, lift_m=lift_m)]
+
+
+def _boom(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
+    """An excavator that works beside the pile, its boom over it."""
+    off = float(draw.random() - 0.5) * 0.5
+    for quarter in range(8):
+        turn = quarter * np.pi / 4 + float(draw.random()) * 0.3
+        forth = np.array([np.cos(turn), np.sin(turn)])
+        aside = np.array([-forth[1], forth[0]])
+        middle = known.at_m[pile] - forth * BOOM_AT_M[0] - aside * (BOOM_AT_M[1] + off)
+        bucket = middle + forth * 3.9
+        others = np.delete(known.at_m, pile, axis=0)
+        if (
+            len(others)
+            and min(
+                float(np.hypot(*(others - middle).T).min()) - HOUSE_FREE_M,
+                float(np.hypot(*(others - bucket).T).min()) - 1.4,
+            )
+            < 0
+        ):
+            continue
+        if not known.placer.is_clear(middle[None], 0.0, 4.0):
+            continue
+        x, y = middle.tolist()
+        seat = known.placer.seat(x, y, 3.0, HABITS[DistractorKind.EXCAVATOR])
+        if seat is None:
+            continue
+        known.is_hidden[pile] = True
+        known.placer.take(middle, 5.0)
+        machine = stand(DistractorKind.EXCAVATOR, seat, draw, scale=1.0, turn=float(turn))
+        return [replace(machine, shape_seed=0)]
+    return []
+
+
+_Way = Callable[[_Piles, int, int, np.random.Generator], list[Distractor]]
+_WAYS: tuple[tuple[_Way, float], ...] = (
+    *((_table, 0.24), (_bush, 0.22), (_tree, 0.06), (_boom, 0.04)),
+    *((_cover, 0.16), (_boards, 0.13), (_bag, 0.15)),
+)  # with the share of the piles that each hides

@@ -1,0 +1,150 @@
+"""Makes one picture from task to files in this process: scene, stage, drawing, labels.
+
+A run uses a new process for each picture: OpenGL drivers and Blender keep state, and no picture may depend on the one
+before it.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from engine.dataset.frozen import freeze, read_frozen
+from engine.dataset.geometry import set_stage
+from engine.dataset.geometry.batches import Rendered, SceneStage
+from engine.dataset.geometry.ground import plan_of
+from engine.dataset.labels.record import LabelSource
+from engine.dataset.labels.recording import facts_of, make_record, record_of_piles
+from engine.dataset.labels.writers import writers_of
+from engine.dataset.labels.writers.pixels import encode_png
+from engine.dataset.layout import describe_recipe_2
+from engine.dataset.layout.recipe_1 import describe_recipe_1
+from engine.dataset.layout.settling import settle
+from engine.dataset.scene.description import SiteScene
+from engine.dataset.sensor import Photograph, photograph
+from engine.dataset.task import MadePicture, PictureTask
+
+Draw = Callable[[SceneStage, PictureTask, Path], Rendered]
+
+log = logging.getLogger(__name__)
+
+
+def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> MadePicture:
+    """Draw the picture and write its files into `folder`, under their paths in the dataset.
+
+    `draw`: in place of the task's engine.
+    UsageError for a scene that does not fit, RenderError if the engine fails, OSError if the disk does.
+    """
+    log.info("picture %s, seed %s, engine %s", task.name, task.seed, task.drawing.engine)
+    steps = StepTimes()
+    with steps.timed("scene"):
+        scene = scene_of(task)
+        stage = set_stage(scene)
+
+    def draw_seen(seen: SiteScene) -> Rendered:
+        with steps.timed("draw"):
+            return (draw or draw_stage)(replace(stage, scene=seen), task, folder)
+
+    drawn: dict[str, Any]
+    if task.recipe_2 is None or task.labels is None:
+        # Recipe 1: only piles have numbers, and every one that can be seen is labelled.
+        drawn = asdict(settle(task.options, task.base_seed + task.index))
+        log.info("%s", ", ".join(f"{name} {value}" for name, value in drawn.items()))
+        photo = Photograph(rendered=draw_seen(scene))
+    else:
+        with steps.timed("sensor"):
+            seed = scene.effects_seed or (task.base_seed, task.scene_number, task.view)
+            photo = photograph(scene, task.recipe_2.sensor, seed, draw_seen)
+    with steps.timed("labels"):
+        picture = task.path("images", photo.suffix)
+        files = {}
+        if task.labels is None:
+            record = record_of_piles(photo.rendered.instances, index=task.index, file_name=picture)
+        else:
+            record = make_record(stage, photo, task.labels, index=task.index, file_name=picture)
+            files[task.path("scenes", ".json")] = freeze(scene)
+            drawn = facts_of(task, scene, photo, record)
+        source = LabelSource(
+            task=task,
+            camera=scene.camera,
+            record=record,
+            colors=photo.rendered.colors,
+            depth_m=photo.rendered.depth_m,
+            content=photo.content,
+        )
+        writers = writers_of(task.formats)
+        for writer in reversed(writers) if task.labels is None else writers:  # the order in recipe 1's manifests
+            files |= writer.files(source)
+        files[picture] = encode_png(photo.rendered.colors) if photo.content is None else photo.content
+    made = MadePicture(
+        piles=len(scene.piles),
+        labelled=len(record.labelled),
+        renderer=photo.rendered.renderer,
+        drawn=drawn,
+        seconds=steps.seconds,
+        cpu_seconds=steps.cpu_seconds,
+    )
+    with steps.timed("save"):
+        for path, content in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+            made.sha256[path] = hashlib.sha256(content).hexdigest()
+            made.bytes[path] = len(content)
+    times = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in made.seconds.items())
+    log.info("%d piles on the site, %d things labelled; %s", made.piles, made.labelled, times)
+    return made
+
+
+def scene_of(task: PictureTask) -> SiteScene:
+    """Build the scene as the task's recipe does. UsageError for a scene that does not fit."""
+    if task.recipe_2 is None:
+        return describe_recipe_1(task.options, task.base_seed + task.index)
+    if task.recipe_2.given.scene:
+        return read_frozen(task.recipe_2.given.files[task.index])
+    return describe_recipe_2(task.options, task.recipe_2, task.seed, task.view)
+
+
+def draw_stage(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
+    """Draw with the task's engine; Blender's temporary files are in `folder`."""
+    from engine.dataset.raster import bake_ground, render
+
+    if task.drawing.engine == "raster":
+        return render(stage)
+    from engine.dataset import cycles
+
+    max_samples, noise_threshold = task.drawing.max_samples, task.drawing.noise_threshold
+    assert max_samples is not None and noise_threshold is not None  # choose_drawing sets them for Cycles
+    plan = plan_of(stage.scene)
+    settings = cycles.CyclesSettings(
+        max_samples=max_samples, noise_threshold=noise_threshold, use_gpu=task.drawing.use_gpu
+    )
+    ground_rgb = bake_ground(stage, plan.side_px, plan.side_m, plan.middle_m)
+    return cycles.render(stage, ground_rgb, settings, cycles.find_blender(task.blender), folder=folder)
+
+
+class StepTimes:
+    """Time and processor time of all threads, by step; a step within another does not count for that one."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.cpu_seconds: dict[str, float] = {}
+        self._inner = [(0.0, 0.0)]  # times of the steps that ended within the open ones, from the outermost
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        began = _now()
+        self._inner.append((0.0, 0.0))
+        yield
+        ended, inner = _now(), self._inner.pop()
+        taken = ended[0] - began[0], ended[1] - began[1]
+        self._inner[-1] = self._inner[-1][0] + taken[0], self._inner[-1][1] + taken[1]
+        self.seconds[step] = round(taken[0] - inner[0], 3)
+        self.cpu_seconds[step] = round(taken[1] - inner[1], 3)
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()

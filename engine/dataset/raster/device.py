@@ -1,0 +1,124 @@
+"""The GL context, its resources and its errors."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import moderngl
+import numpy as np
+
+from engine.errors import RenderError
+from engine.render.context import open_context
+from engine.render.shader_source import WHOLE_TARGET, compile_program
+
+SHADERS = Path(__file__).parent / "shaders"
+MOVED = "IS_MOVED"  # camera.glsl: a camera that is turned, or not above the origin
+VIEW_BLOCK = 0  # binding of the uniform block `View`
+_HINTS = {"GL_OUT_OF_MEMORY": ": too little memory on the GPU for this picture"}
+
+
+class _Releasable(Protocol):
+    def release(self) -> None: ...
+
+
+_Thing = TypeVar("_Thing", bound=_Releasable)
+
+
+class Device:
+    """Creates programs, buffers and targets, and releases them all on close. Single-threaded."""
+
+    def __init__(self, context: moderngl.Context, undo: ExitStack, defines: tuple[str, ...] = ()) -> None:
+        """`defines`: of every fragment shader."""
+        self.context = context
+        self._defines = defines
+        self._layouts: dict[tuple[int, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
+        self._undo = undo
+        self.name: str = context.info["GL_RENDERER"]
+        self.largest_px = min(context.info["GL_MAX_TEXTURE_SIZE"], *context.info["GL_MAX_VIEWPORT_DIMS"])
+
+    def kept(self, thing: _Thing) -> _Thing:
+        self._undo.callback(thing.release)
+        return thing
+
+    def program(self, name: str, vertex: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.Program:
+        """`defines`: further ones of its fragment shader. `units`: the texture unit of each sampler.
+
+        Samplers that the program does not have are skipped: compilers drop those that a look of the ground leaves out.
+        """
+        all_defines = (*self._defines, *defines)
+        program = self.kept(compile_program(self.context, name, all_defines, vertex=vertex, folder=SHADERS))
+        view = program.get("View", None)
+        if isinstance(view, moderngl.UniformBlock):
+            view.binding = VIEW_BLOCK
+        for sampler, unit in units.items():
+            if sampler in program:
+                program[sampler] = unit
+        return program
+
+    def array(
+        self,
+        program: moderngl.Program,
+        *contents: tuple[moderngl.Buffer, tuple[str, ...]],
+        index: moderngl.Buffer | None = None,
+    ) -> moderngl.VertexArray:
+        """Bind float32 buffers, each described as `("/i" or "", "3f in_a", "2f in_b")`.
+
+        Attributes that the program does not have are skipped: compilers drop unused ones, and moderngl refuses them.
+        """
+        bound = [(buffer, *self._layout(program, described)) for buffer, described in contents]
+        return self.kept(
+            self.context.vertex_array(program, [(buffer, form, *names) for buffer, form, names in bound], index)
+        )
+
+    def _layout(self, program: moderngl.Program, described: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+        """moderngl's format and the names of the attributes that the program has; found once for each program."""
+        key = (program.glo, described)
+        if key not in self._layouts:
+            each, *attributes = described
+            has = frozenset(program)  # `in program` would look at one member after another
+            pairs = [attribute.split() for attribute in attributes]
+            form = " ".join(form if name in has else f"{4 * int(form[:-1])}x" for form, name in pairs)
+            self._layouts[key] = form + each, tuple(name for _, name in pairs if name in has)
+        return self._layouts[key]
+
+    def pass_over_all(self, name: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
+        """A pass over the whole target; draw it with `render(vertices=3)`."""
+        return self.kept(self.context.vertex_array(self.program(name, WHOLE_TARGET, defines=defines, **units), []))
+
+    def buffer(self, data: np.ndarray) -> moderngl.Buffer:
+        return self.kept(self.context.buffer(np.ascontiguousarray(data)))
+
+    def texture(self, size_px: tuple[int, int], components: int, dtype: str = "f1") -> moderngl.Texture:
+        texture = self.kept(self.context.texture(size_px, components, alignment=1, dtype=dtype))
+        texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        texture.repeat_x = texture.repeat_y = False
+        return texture
+
+    def framebuffer(self, colors: list[Any], depth: Any = None) -> moderngl.Framebuffer:
+        return self.kept(self.context.framebuffer(colors, depth))
+
+    def check(self) -> None:
+        """Raise RenderError for a GL error since the last call."""
+        code = self.context.error
+        if code != "GL_NO_ERROR":
+            raise RenderError(f"the GL driver reports {code}{_HINTS.get(code, '')}")
+
+
+@contextmanager
+def open_device(defines: tuple[str, ...] = ()) -> Iterator[Device]:
+    """Open a context for this block. `defines`: of every fragment shader.
+
+    NoGLError if there is none; RenderError for OpenGL errors inside.
+    """
+    with ExitStack() as undo:
+        context = open_context()
+        undo.callback(context.release)
+        try:
+            device = Device(context, undo, defines)
+            yield device
+            device.check()
+        except (moderngl.Error, MemoryError) as error:
+            code = context.error  # moderngl names the failed call, the driver the reason
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise RenderError(f"OpenGL: {said}{_HINTS.get(code, '')}") from error

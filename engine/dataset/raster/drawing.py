@@ -1,0 +1,215 @@
+"""Renders a stage to a picture: the passes, in the order of a tile.
+
+ground depth     the bare terrain, bit-identical for any tiling
+numbers          the pile at the centre of each pixel, and its depth
+marks            tracks, lime and contact shade, projected onto that depth
+shaded ground    the ground's colour once per pixel, so that its fine texture is not shaded per small triangle
+colours          the sky where there is one, terrain with that colour and all things, multi-sampled
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import moderngl
+import numpy as np
+
+from engine.dataset.geometry.batches import Rendered, SceneStage
+from engine.dataset.light import light_of
+from engine.dataset.raster import shadow
+from engine.dataset.raster.device import MOVED, VIEW_BLOCK, Device, open_device
+from engine.dataset.raster.ground import Ground, terrain_texture
+from engine.dataset.raster.marks import Marks, driven_and_strewn, shade_under
+from engine.dataset.raster.targets import MAX_TILE_PX, NEAREST_M, SAMPLES, RasterTargets, Tile, corners_of, cut
+from engine.dataset.raster.things import Things
+from engine.dataset.raster.view import GroundCover, ShadowSpace, View
+from engine.dataset.scene.camera import SiteCamera
+
+# Texture units. moderngl binds a new texture to a unit it chooses, so all are bound again before each tile.
+_GROUND_DEPTH, _MARKS, _TERRAIN, _GROUND_RGB, _THINGS_SHADOW, _GROUND_SHADOW, _CLOUDS, _PICTURE = range(8)
+_SHADOWS = {"u_things_shadow": _THINGS_SHADOW, "u_ground_shadow": _GROUND_SHADOW}
+_SPARE_M = 0.5
+MAX_SHADED_M = 700.0  # depth beyond which nothing casts a shadow
+_SOLID = moderngl.DEPTH_TEST | moderngl.CULL_FACE
+
+
+class StageDrawing:
+    """A stage on the GPU, ready to be drawn tile by tile."""
+
+    def __init__(self, device: Device, stage: SceneStage, targets: RasterTargets, *, wants_colors: bool) -> None:
+        self._device, self._stage, self._targets = device, stage, targets
+        scene = stage.scene
+        context = device.context
+        context.front_face = "cw"  # row 0 of the target is the top, so everything is drawn upside down
+        self._ground = Ground(device, stage.ground, scene.camera, scene.sun)
+        self._ground_depth = self._ground.drawn_by(device.program("ground_depth", "ground_vertex"))
+        self._numbers_start = device.pass_over_all("numbers_start", u_ground_depth=_GROUND_DEPTH)
+        numbered = device.program("numbers", "things_vertex", u_ground_depth=_GROUND_DEPTH)
+        self._cover = GroundCover(device, scene.ground, scene.sun, clouds_unit=_CLOUDS, picture_unit=_PICTURE)
+        shaded = shadowed = None
+        if wants_colors:
+            shaded = device.program(
+                "things_shade",
+                "things_vertex",
+                defines=self._cover.light_defines,
+                u_terrain=_TERRAIN,
+                **_SHADOWS,
+                **self._cover.light_units,
+            )
+            shadowed = device.program("shadow_map", "shadow_things_vertex")
+        self._things = Things(device, stage.batches, scene.camera, numbered, shaded, shadowed)
+        lowest_m, highest_m = self._lowest_and_highest(self._things.corners)
+        half_m = float(np.abs(stage.ground.positions[:, :2]).max())
+        nearest_m, farthest_m = _depth_range(scene.camera, half_m, lowest_m, highest_m)
+        seen = scene.camera.slab(lowest_m, highest_m, farthest_m)[:, :2]
+        self._shows_sky = bool(np.abs(seen).max() > half_m or scene.camera.drops_of(scene.camera.corners_px).min() <= 0)
+        self._seen_m = seen.min(axis=0), seen.max(axis=0)
+        self._view = View(
+            camera=scene.camera,
+            nearest_m=nearest_m,
+            farthest_m=farthest_m,
+            sun=scene.sun,
+            light=light_of(scene.sun, scene.ground),
+            terrain=scene.terrain,
+            ground=scene.ground,
+            shadow=ShadowSpace(),
+        )
+        self._block = device.kept(context.buffer(self._view.packed()))
+        if wants_colors:
+            self._prepare_colors(highest_m)
+
+    def draw_numbers(self, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
+        """Draw (height, width) uint16 numbers and float32 depth in metres, infinite for the sky."""
+        context, targets = self._device.context, self._targets
+        self._begin(tile)
+        targets.ground.use()
+        context.enable_only(_SOLID)
+        targets.ground.clear(self._view.farthest_m, depth=1.0)
+        self._ground.draw(self._ground_depth, tile)
+        targets.ground_depth.use(_GROUND_DEPTH)
+        targets.depth_alone.clear(depth=1.0)
+        targets.numbers.use()
+        context.enable_only(moderngl.NOTHING)
+        self._numbers_start.render(vertices=3)
+        context.enable_only(_SOLID)
+        self._things.draw_numbers(tile)
+        numbers, depth_m = targets.read_numbers(tile)
+        if self._shows_sky:
+            depth_m[depth_m >= np.float32(self._view.farthest_m)] = np.inf
+        return numbers, depth_m
+
+    def draw_colors(self, tile: Tile) -> np.ndarray:
+        """Draw (height, width, 3) uint8 sRGB. Call draw_numbers for the tile first: it draws the ground's depth."""
+        context, targets = self._device.context, self._targets
+        targets.ground_depth.use(_GROUND_DEPTH)
+        self._terrain.use(_TERRAIN)
+        self._shadows.things.use(_THINGS_SHADOW)
+        self._shadows.ground.use(_GROUND_SHADOW)
+        self._cover.use()
+        targets.marks.use()
+        targets.marks.clear()
+        self._marks.draw(tile)
+        targets.marks_texture.use(_MARKS)
+        targets.shaded.use()
+        context.enable_only(moderngl.NOTHING)
+        self._shade.render(vertices=3)
+        targets.shaded_ground.use(_GROUND_RGB)
+        targets.colors.use()
+        targets.colors.clear(depth=1.0)
+        if self._sky is not None:
+            self._sky.render(vertices=3)
+        context.enable_only(_SOLID)
+        self._ground.draw(self._ground_cover, tile)
+        self._things.draw_colors(tile)
+        context.copy_framebuffer(targets.resolved, targets.colors)
+        return targets.read_colors(tile)
+
+    def _prepare_colors(self, highest_m: float) -> None:
+        device, scene = self._device, self._stage.scene
+        self._terrain = terrain_texture(device, self._stage.ground, scene.terrain)
+        self._ground_cover = self._ground.drawn_by(
+            device.program("ground_cover", "ground_vertex", u_ground_rgb=_GROUND_RGB)
+        )
+        rows = [driven_and_strewn(scene, self._seen_m), shade_under(self._things.shading, scene.terrain)]
+        marks = device.program("marks", "marks_vertex", u_ground_depth=_GROUND_DEPTH)
+        self._marks = Marks(device, marks, np.concatenate(rows), scene.camera)
+        self._shade = device.pass_over_all(
+            "ground_shade",
+            defines=(*self._cover.ground_defines, *self._cover.light_defines),
+            u_ground_depth=_GROUND_DEPTH,
+            u_marks=_MARKS,
+            u_terrain=_TERRAIN,
+            **_SHADOWS,
+            **self._cover.ground_units,
+            **self._cover.light_units,
+        )
+        self._sky = device.pass_over_all("sky") if self._shows_sky else None
+        heights_m = (self._ground.lowest_m, self._ground.highest_m)
+        space, things_px, ground_px = shadow.fit(
+            scene.camera, scene.sun, heights_m, highest_m, min(self._view.farthest_m, MAX_SHADED_M), device.largest_px
+        )
+        self._shadows = shadow.make_maps(device, things_px, ground_px)
+        self._view = replace(self._view, shadow=space)
+        self._draw_shadows()
+
+    def _draw_shadows(self) -> None:
+        device, context = self._device, self._device.context
+        self._block.write(self._view.packed())
+        self._block.bind_to_uniform_block(VIEW_BLOCK)
+        context.enable_only(moderngl.DEPTH_TEST)
+        self._shadows.ground_target.use()
+        self._ground.draw_all(self._ground.drawn_by(device.program("shadow_map", "shadow_ground_vertex")))
+        self._shadows.things_target.use()
+        self._things.draw_shadows()
+
+    def _begin(self, tile: Tile) -> None:
+        self._targets.confine(tile)
+        view = replace(self._view, tile_px=(tile.left_px, tile.top_px, *self._targets.size_px))
+        self._block.write(view.packed())
+        self._block.bind_to_uniform_block(VIEW_BLOCK)
+
+    def _lowest_and_highest(self, boxes: Sequence[np.ndarray]) -> tuple[float, float]:
+        """Lowest and highest z in the stage."""
+        lowest = [self._ground.lowest_m, *(float(box[:, :, 2].min()) for box in boxes)]
+        return min(lowest), max([self._ground.highest_m, *(float(box[:, :, 2].max()) for box in boxes)])
+
+
+def _depth_range(camera: SiteCamera, half_m: float, lowest_m: float, highest_m: float) -> tuple[float, float]:
+    """Least and greatest depth of the stage in the window: of heights `lowest_m` to `highest_m` on a square of twice
+    `half_m`."""
+    drops = camera.drops_of(camera.corners_px)
+    corners = corners_of(np.array([[-half_m, -half_m, lowest_m]]), np.array([[half_m, half_m, highest_m]]))[0]
+    farthest_m = float(camera.depth_of(corners).max())
+    if drops.min() > 0:
+        farthest_m = min(farthest_m, (camera.height_m - lowest_m) / float(drops.min()))
+    nearest_m = (camera.height_m - highest_m) / float(drops.max()) - _SPARE_M if drops.max() > 0 else NEAREST_M
+    nearest_m = max(nearest_m, NEAREST_M)
+    return nearest_m, max(farthest_m + _SPARE_M, nearest_m + _SPARE_M)
+
+
+def render(
+    stage: SceneStage, *, wants_colors: bool = True, tile_px: int = MAX_TILE_PX, samples: int = SAMPLES
+) -> Rendered:
+    """Render the stage through its camera. NoGLError or RenderError, in one line.
+
+    Without `wants_colors` the colours are black. `samples`: of colour, per pixel. Numbers and depth depend on neither
+    `tile_px` nor `samples`. The same stage gives the same bytes on the same GL renderer. Opens and closes a GL context
+    on this thread.
+    """
+    camera = stage.scene.camera
+    shape = (camera.height_px, camera.width_px)
+    colors = np.zeros((*shape, 3), np.uint8)
+    instances, depth_m = np.empty(shape, np.uint16), np.empty(shape, np.float32)
+    with open_device(() if camera.is_plain else (MOVED,)) as device:
+        tiles = cut(camera.width_px, camera.height_px, min(tile_px, device.largest_px))
+        size_px = (tiles[0].width_px, tiles[0].height_px)
+        targets = RasterTargets(device, size_px, wants_colors=wants_colors, samples=samples)
+        drawing = StageDrawing(device, stage, targets, wants_colors=wants_colors)
+        device.check()
+        for tile in tiles:
+            place = tile.place
+            instances[place], depth_m[place] = drawing.draw_numbers(tile)
+            if wants_colors:
+                colors[place] = drawing.draw_colors(tile)
+            device.check()
+        renderer = f"raster {device.name}"
+    return Rendered(colors=colors, instances=instances, depth_m=depth_m, renderer=renderer)

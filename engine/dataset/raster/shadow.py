@@ -1,0 +1,84 @@
+"""Two shadow maps: a fine one of the things and a coarse one of the ground.
+
+They project along the sun's rays onto the plane z = 0 and keep the highest z: a shear instead of the usual view from
+the sun. So texels have the same size on the ground at any elevation of the sun, a bias is a height in metres, and the
+map covers exactly the window's view. The ground has its own map because it needs a larger bias than the things.
+"""
+
+import math
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+
+from engine.dataset.raster.device import Device
+from engine.dataset.raster.view import ShadowSpace
+from engine.dataset.scene.camera import SiteCamera
+from engine.dataset.scene.description import Sun
+
+FINEST_M = 0.025  # a third of the thinnest post's diameter
+TEXELS_A_PIXEL = 1.6
+GROUND_TEXEL_M = 0.15
+MAX_PX = 8192
+MARGIN_M = 0.5
+STEEPEST = math.tan(math.radians(86))  # limits shadows to their length at 4 degrees of elevation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShadowMaps:
+    things: moderngl.Texture
+    ground: moderngl.Texture
+    things_target: moderngl.Framebuffer
+    ground_target: moderngl.Framebuffer
+
+
+def fit(
+    camera: SiteCamera, sun: Sun, ground_m: tuple[float, float], highest_m: float, farthest_m: float, largest_px: int
+) -> tuple[ShadowSpace, tuple[int, int], tuple[int, int]]:
+    """Fit the maps around the camera's view between the lowest ground and the highest z; also their sizes in pixels.
+
+    `farthest_m`: depth at which a view towards the horizon ends.
+    """
+    flat = 1 / max(math.tan(math.radians(sun.elevation_deg)), 1 / STEEPEST)
+    azimuth = math.radians(sun.azimuth_deg)
+    shear_x, shear_y = flat * math.sin(azimuth), flat * math.cos(azimuth)
+    seen = camera.slab(ground_m[0], highest_m, farthest_m)
+    x, y = seen[:, 0] - seen[:, 2] * shear_x, seen[:, 1] - seen[:, 2] * shear_y
+    width_m, height_m = float(np.ptp(x)) + 2 * MARGIN_M, float(np.ptp(y)) + 2 * MARGIN_M
+    steepest = float(camera.drops_of(camera.corners_px).max())
+    pixel_m = (camera.height_m - ground_m[0]) / max(steepest, 0.1) / camera.focal_px
+    largest_px = min(MAX_PX, largest_px)
+    texel_m = max(FINEST_M, pixel_m / TEXELS_A_PIXEL, max(width_m, height_m) / largest_px)
+    ground_texel_m = max(GROUND_TEXEL_M, texel_m, max(width_m, height_m) / largest_px)
+    space = ShadowSpace(
+        west_m=float(x.min()) - MARGIN_M,
+        south_m=float(y.min()) - MARGIN_M,
+        width_m=width_m,
+        height_m=height_m,
+        shear_x=shear_x,
+        shear_y=shear_y,
+        lowest_m=ground_m[0] - 1,
+        highest_m=highest_m + 1,
+        texel_m=texel_m,
+        ground_texel_m=ground_texel_m,
+    )
+    return space, _size(space, texel_m, largest_px), _size(space, ground_texel_m, largest_px)
+
+
+def make_maps(device: Device, things_px: tuple[int, int], ground_px: tuple[int, int]) -> ShadowMaps:
+    """Make empty maps, in which nothing casts a shadow."""
+    textures = []
+    for size_px in (things_px, ground_px):
+        texture = device.kept(device.context.depth_texture(size_px))
+        texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        texture.compare_func = "<="
+        texture.repeat_x = texture.repeat_y = False
+        textures.append(texture)
+    targets = [device.framebuffer([], texture) for texture in textures]
+    for target in targets:
+        target.clear(depth=1.0)
+    return ShadowMaps(things=textures[0], ground=textures[1], things_target=targets[0], ground_target=targets[1])
+
+
+def _size(space: ShadowSpace, texel_m: float, largest_px: int) -> tuple[int, int]:
+    return (min(math.ceil(space.width_m / texel_m), largest_px), min(math.ceil(space.height_m / texel_m), largest_px))

@@ -1,0 +1,128 @@
+"""Batches on the GPU; a tile draws the instances that may be visible in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+
+from engine.dataset.geometry.batches import LOOKS, InstanceBatch, Mesh
+from engine.dataset.raster.device import Device
+from engine.dataset.raster.targets import Tile, boxes_in_picture, corners_of
+from engine.dataset.scene.camera import SiteCamera
+
+VERTEX = ("", "3f in_corner", "3f in_next", "3f in_after", "3f in_normal")
+INSTANCE = ("/i", "4f in_row_x", "4f in_row_y", "4f in_row_z", "4f in_tint")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Loaded:
+    rows: np.ndarray  # (k, 16) float32: three rows of the matrix, tint and number of each instance
+    boxes_px: np.ndarray
+    instances: moderngl.Buffer
+    numbered: moderngl.VertexArray
+    shaded: moderngl.VertexArray | None
+    shadowed: moderngl.VertexArray | None
+    look: tuple[tuple[float, ...], tuple[float, ...]]
+
+
+class Things:
+    """Everything that stands on the ground.
+
+    Programs: numbers.glsl, things_shade.glsl, shadow_map.glsl; the last two are None if no colours are wanted.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        batches: Sequence[InstanceBatch],
+        camera: SiteCamera,
+        numbered: moderngl.Program,
+        shaded: moderngl.Program | None,
+        shadowed: moderngl.Program | None,
+    ) -> None:
+        self._shaded = shaded
+        self._device = device
+        self._meshes: dict[int, moderngl.Buffer] = {}
+        self._programs = (numbered, shaded, shadowed)
+        batches = [batch for batch in batches if len(batch.transforms)]
+        self.corners = [box_corners(batch) for batch in batches]
+        """Bounding boxes of each batch's instances, (k, 8, 3) metres."""
+        self.shading = [corners for batch, corners in zip(batches, self.corners, strict=True) if not batch.is_ground]
+        """Those of them that darken the ground at their foot."""
+        boxes_px = boxes_in_picture(camera, np.concatenate(self.corners)) if batches else np.empty((0, 4))
+        ends = np.cumsum([len(corners) for corners in self.corners])[:-1]
+        self._loaded = [
+            self._load(batch, own) for batch, own in zip(batches, np.split(boxes_px, ends), strict=bool(batches))
+        ]
+
+    def draw_numbers(self, tile: Tile) -> None:
+        for loaded in self._loaded:
+            if count := self._choose(loaded, tile):
+                loaded.numbered.render(moderngl.TRIANGLES, instances=count)
+
+    def draw_colors(self, tile: Tile) -> None:
+        assert self._shaded is not None
+        for loaded in self._loaded:
+            if count := self._choose(loaded, tile):
+                self._shaded["u_albedo"], self._shaded["u_finish"] = loaded.look
+                assert loaded.shaded is not None
+                loaded.shaded.render(moderngl.TRIANGLES, instances=count)
+
+    def draw_shadows(self) -> None:
+        for loaded in self._loaded:
+            loaded.instances.write(loaded.rows)
+            assert loaded.shadowed is not None
+            loaded.shadowed.render(moderngl.TRIANGLES, instances=len(loaded.rows))
+
+    def _choose(self, loaded: _Loaded, tile: Tile) -> int:
+        """Write the instances that may be visible in the tile to the buffer; returns their number."""
+        rows = loaded.rows[tile.sees(loaded.boxes_px)]
+        if len(rows):
+            loaded.instances.write(rows)
+        return len(rows)
+
+    def _load(self, batch: InstanceBatch, boxes_px: np.ndarray) -> _Loaded:
+        rows = np.empty((len(batch.transforms), 16), np.float32)
+        rows[:, :12] = batch.transforms[:, :3].reshape(-1, 12)
+        rows[:, 12:15] = batch.tints
+        rows[:, 15] = batch.instances
+        instances = self._device.buffer(rows)
+        vertices = self._vertices_of(batch.mesh)
+        numbered, shaded, shadowed = self._programs
+
+        def drawn_by(program: moderngl.Program) -> moderngl.VertexArray:
+            return self._device.array(program, (vertices, VERTEX), (instances, INSTANCE))
+
+        look = LOOKS[batch.surface]
+        return _Loaded(
+            rows=rows,
+            boxes_px=boxes_px,
+            instances=instances,
+            numbered=drawn_by(numbered),
+            shaded=None if shaded is None else drawn_by(shaded),
+            shadowed=None if shadowed is None else drawn_by(shadowed),
+            look=((*look.albedo, look.roughness), (look.metallic, look.mottle, look.mottle_m, look.cleanness)),
+        )
+
+    def _vertices_of(self, mesh: Mesh) -> moderngl.Buffer:
+        """The vertex buffer of a mesh, shared between batches."""
+        if id(mesh) not in self._meshes:
+            self._meshes[id(mesh)] = self._device.buffer(unrolled(mesh))
+        return self._meshes[id(mesh)]
+
+
+def unrolled(mesh: Mesh) -> np.ndarray:
+    """(3 t, 12) float32: three vertices per triangle, each with its corner, the next two corners, and its normal."""
+    corners = mesh.positions[mesh.triangles]  # (t, 3, 3)
+    vertices = np.stack([corners, np.roll(corners, -1, 1), np.roll(corners, -2, 1), mesh.normals[mesh.triangles]], 2)
+    return vertices.reshape(-1, 12).astype(np.float32)
+
+
+def box_corners(batch: InstanceBatch) -> np.ndarray:
+    """(k, 8, 3) metres: the transformed bounding box of each instance."""
+    positions = batch.mesh.positions.astype(np.float64)
+    corners = corners_of(positions.min(axis=0)[None], positions.max(axis=0)[None])[0]  # (8, 3)
+    transforms = batch.transforms.astype(np.float64)
+    placed: np.ndarray = corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]
+    return placed

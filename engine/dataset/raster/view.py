@@ -1,0 +1,150 @@
+"""The uniform block `View` of view.glsl, and what the looks of recipe 2 add to shaders."""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import moderngl
+import numpy as np
+
+from engine.dataset.ground_picture import read_ground_picture
+from engine.dataset.light import Light, cloud_map, period_m
+from engine.dataset.raster.device import Device
+from engine.dataset.scene.camera import SiteCamera
+from engine.dataset.scene.description import Cover, GroundLook, Sun, Terrain
+
+ROWS = 10
+PATCH_NOISE_DEVIATION = 0.29  # of the noise of patches in covers.glsl
+SPARE_PX = 1024  # margin of a tile's viewport on each side: larger than any triangle in the picture
+GRASS_NOISE_DEVIATION = 0.32  # of the grass noise in ground_look.glsl
+
+
+class GroundCover:
+    """Defines, samplers and textures for the programs of a scene; empty in recipe 1, whose programs stay the same."""
+
+    def __init__(self, device: Device, ground: GroundLook, sun: Sun, *, clouds_unit: int, picture_unit: int) -> None:
+        self.ground_defines: tuple[str, ...] = ()
+        self.ground_units: dict[str, int] = {}
+        self.light_defines: tuple[str, ...] = ()
+        self.light_units: dict[str, int] = {}
+        self._textures: list[tuple[moderngl.Texture, int]] = []
+        if ground.covers:
+            functions = [cover.kind.replace("-", "_") for cover in ground.covers]
+            self.ground_defines = tuple(
+                f"{role} {name}" for role, name in zip(("LOOK", "SECOND"), functions, strict=False)
+            )
+            if ground.grass_share > 0:
+                self.ground_defines += ("WEEDS",)
+        if ground.picture is not None:
+            self.ground_defines += ("PICTURE",)
+            self.ground_units = {"u_picture": picture_unit}
+            self._textures.append((_picture(device, read_ground_picture(ground.picture)), picture_unit))
+        if sun.clouds is not None:
+            self.light_defines = ("CLOUDS",)
+            self.light_units = {"u_clouds": clouds_unit}
+            self._textures.append((_clouds(device, cloud_map(sun.clouds)), clouds_unit))
+
+    def use(self) -> None:
+        for texture, unit in self._textures:
+            texture.use(unit)
+
+
+def cover_rows(ground: GroundLook, sun: Sun) -> np.ndarray:
+    """`u_cover` of view.glsl: (10, 4) float32. Three rows per cover, patches, two of the picture, clouds."""
+    rows = np.zeros((ROWS, 4), np.float32)
+    for place, cover in enumerate(ground.covers):
+        rows[3 * place : 3 * place + 3] = _cover_row(cover)
+    rows[6] = (
+        ground.patch_m,
+        -PATCH_NOISE_DEVIATION * NormalDist().inv_cdf(min(max(ground.second_share, 1e-3), 0.999)),
+        0,
+        0,
+    )
+    if (picture := ground.picture) is not None:
+        texels = read_ground_picture(picture)
+        height_m = picture.size_m * texels.shape[0] / texels.shape[1]
+        rows[7] = (1 / picture.size_m, 1 / height_m, texels.shape[1] / picture.size_m, 0)
+        rows[8] = (np.cos(picture.turn), np.sin(picture.turn), picture.shift_x, picture.shift_y)
+    if sun.clouds is not None:
+        rows[9, 0] = 1 / period_m(sun.clouds)
+    return rows
+
+
+def _cover_row(cover: Cover) -> list[tuple[float, ...]]:
+    way = (float(np.cos(cover.heading)), float(np.sin(cover.heading)))
+    return [(*cover.color, cover.share), (*cover.accent, cover.contrast), (cover.grain_m, *way, 0)]
+
+
+def _clouds(device: Device, shares: np.ndarray) -> moderngl.Texture:
+    texture = device.texture((shares.shape[1], shares.shape[0]), 1, "f4")
+    texture.write(np.ascontiguousarray(shares))
+    texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+    texture.repeat_x = texture.repeat_y = True
+    return texture
+
+
+def _picture(device: Device, texels: np.ndarray) -> moderngl.Texture:
+    texture = device.texture((texels.shape[1], texels.shape[0]), 3, "f2")
+    texture.write(np.ascontiguousarray(texels))
+    texture.build_mipmaps()
+    texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+    texture.repeat_x = texture.repeat_y = True
+    return texture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowSpace:
+    """Bounds of the shadow maps in sheared metres: x and y where the sun's ray through a point meets z = 0."""
+
+    west_m: float = 0.0
+    south_m: float = 0.0
+    width_m: float = 1.0
+    height_m: float = 1.0
+    shear_x: float = 0.0  # shift of a shadow per metre of height
+    shear_y: float = 0.0
+    lowest_m: float = 0.0
+    highest_m: float = 1.0
+    texel_m: float = 1.0
+    ground_texel_m: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class View:
+    camera: SiteCamera
+    nearest_m: float  # near and far: the range of depths along the camera's axis
+    farthest_m: float
+    sun: Sun
+    light: Light
+    terrain: Terrain
+    ground: GroundLook
+    shadow: ShadowSpace
+    tile_px: tuple[int, int, int, int] = (0, 0, 1, 1)  # left and top of the tile, width and height of the target
+    plan_pixel_m: float = 0.0
+    """0 for the camera's picture. Otherwise for a plan of the ground; `camera` then only gives the size."""
+
+    def packed(self) -> bytes:
+        """The block as 26 rows of 16 bytes, std140."""
+        camera, shadow, ground = self.camera, self.shadow, self.ground
+        rows = [
+            (*camera.center_px, camera.focal_px, 0),
+            *np.column_stack([camera.rotation, camera.place_m]),
+            self.tile_px,
+            (self.nearest_m, self.farthest_m, self.plan_pixel_m, self.terrain.side_m + self.terrain.cell_m),
+            (*self.sun.direction, 0),
+            (*self.light.sun_rgb, 0),
+            (*self.light.sky_rgb, self.light.exposure),
+            (shadow.west_m, shadow.south_m, 1 / shadow.width_m, 1 / shadow.height_m),
+            (shadow.shear_x, shadow.shear_y, shadow.lowest_m, shadow.highest_m),
+            (shadow.texel_m, shadow.ground_texel_m, 0, 0),
+            (*ground.soil, SPARE_PX),
+            (*ground.subsoil, 0),
+            (*ground.grass, _grass_threshold(ground.grass_share)),
+        ]
+        seed = np.array([ground.noise_seed, 0, 0, 0], np.uint32)
+        return np.array(rows, np.float32).tobytes() + seed.tobytes() + cover_rows(ground, self.sun).tobytes()
+
+
+def _grass_threshold(share: float) -> float:
+    """The threshold that normal noise exceeds on this share of the ground; far out for 0 and 1."""
+    if not 0 < share < 1:
+        return 9.0 if share <= 0 else -9.0
+    return -GRASS_NOISE_DEVIATION * NormalDist().inv_cdf(share)

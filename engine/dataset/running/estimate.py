@@ -1,0 +1,168 @@
+"""Time, disk and memory that pictures will take, as measured; cores and memory that this process may use."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from engine.dataset.layout.options import Recipe2Options
+from engine.dataset.options import SceneOptions
+from engine.dataset.sensor.effects import parse_effects
+from engine.dataset.task import PictureTask, RenderSettings
+
+MB, GB = 10**6, 10**9
+
+# Memory of one picture's process, by pixels. Raster: 363 MB at 640x640, 357 at 1920x1080, 831 at 5280x3956, with all
+# files; recipe 2: 526 MB at 640x640, 1336 at 5280x3956. Cycles: 1.1 GB at 640x640 with ours, about 7 at 5280x3956.
+# With a margin of a quarter.
+RASTER_BYTES, RASTER_PIXEL_BYTES = 450 * MB, 30
+RECIPE_2_BYTES, RECIPE_2_PIXEL_BYTES = 600 * MB, 50
+CYCLES_BYTES, CYCLES_PIXEL_BYTES = 900 * MB, 300
+USED_SHARE = 0.9  # of the available memory
+
+# Core-seconds of a picture. Recipe 2, raster: 0.42 to 0.66 for windows of 640x640, 1.5 to 2.5 at 1920x1080, 9 at
+# 5280x3956. Cycles: 544 s on two cores for 50 samples of 21 megapixels.
+RASTER_S, RASTER_PIXEL_S = 0.5, 0.35e-6
+RECIPE_2_S, RECIPE_2_PIXEL_S = 0.45, 0.43e-6
+CYCLES_S, CYCLES_SAMPLE_S = 6.0, 1.0e-6
+START_S = 4.0  # imports, the first process of each job, figures: 3 to 5 s
+
+# Bytes on the disk. PNG: 1.75 a pixel at 640x640, 1.63 at 5280x3956, noise included; JPEG of recipe 2: 0.45 to 0.6.
+# The frozen scene of recipe 2: 110 kB on average for a window, 800 kB for 340 piles. Tiles: the pixels of the overlap
+# again. Depth and masks: 0.13 and 0.02 a pixel at both sizes. Shards: all but scenes once more.
+PNG_PIXEL_BYTES, JPEG_PIXEL_BYTES = 1.7, 0.6
+FORMAT_PIXEL_BYTES = {"depth": 0.15, "masks": 0.03}
+LABEL_BYTES, MANIFEST_BYTES, COCO_BYTES, SCENE_BYTES, WHOLE_SCENE_BYTES = 25_000, 5_000, 250_000, 110_000, 800_000
+CLEARLY = 0.5  # a run is refused if not even this share of the estimate is free: a scene without noise takes half
+# cgroups version 2, then version 1: the limit, and how much is in use.
+MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+MEMORY_USES = (Path("/sys/fs/cgroup/memory.current"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    pictures: int
+    seconds: float
+    disk_bytes: int
+
+    def line(self, free_bytes: int) -> str:
+        """`about 12 minutes and 3.4 GB for 100 pictures; 120 GB free`."""
+        return (
+            f"about {_duration(self.seconds)} and {size_text(self.disk_bytes)} for {self.pictures} pictures; "
+            f"{size_text(free_bytes)} free"
+        )
+
+    def is_clearly_too_large(self, free_bytes: int) -> bool:
+        return self.disk_bytes * CLEARLY > free_bytes
+
+
+def estimate(task: PictureTask, pictures: int, *, jobs: int, cores: int) -> Estimate:
+    """The estimate for pictures such as this one."""
+    pixels = pixels_of(task.options, task.recipe_2)
+    if task.drawing.engine == "cycles":
+        core_seconds = CYCLES_S + CYCLES_SAMPLE_S * pixels * (task.drawing.max_samples or 0)
+    elif task.recipe_2 is None:
+        core_seconds = RASTER_S + RASTER_PIXEL_S * pixels
+    else:
+        core_seconds = RECIPE_2_S + RECIPE_2_PIXEL_S * pixels
+    return Estimate(
+        pictures=pictures,
+        seconds=START_S + core_seconds * pictures / max(min(jobs, cores, pictures), 1),
+        disk_bytes=round(_disk_bytes(task, pixels) * pictures),
+    )
+
+
+def _disk_bytes(task: PictureTask, pixels: int) -> float:
+    """Bytes of one picture's files."""
+    labels, recipe_2 = task.labels, task.recipe_2
+    if labels is None or recipe_2 is None:
+        each_bytes = PNG_PIXEL_BYTES * pixels + LABEL_BYTES + MANIFEST_BYTES
+        return each_bytes + COCO_BYTES * task.with_coco
+    effects = parse_effects(recipe_2.sensor.camera_effects)
+    pixel_bytes = _pixel_bytes(JPEG_PIXEL_BYTES if "jpeg" in effects else PNG_PIXEL_BYTES, task.formats)
+    if labels.tiles is not None:
+        tile_bytes = PNG_PIXEL_BYTES if labels.tile_quality is None else JPEG_PIXEL_BYTES
+        pixel_bytes += _pixel_bytes(tile_bytes, task.formats) / (1 - labels.overlap) ** 2
+    scene_bytes = WHOLE_SCENE_BYTES if recipe_2.camera.view is None else SCENE_BYTES
+    return pixel_bytes * pixels + LABEL_BYTES * len(task.formats) + MANIFEST_BYTES + scene_bytes
+
+
+def _pixel_bytes(picture: float, formats: tuple[str, ...]) -> float:
+    """Bytes of a pixel of a picture and of its files in these formats."""
+    once = picture + sum(FORMAT_PIXEL_BYTES.get(name, 0.0) for name in formats)
+    return once * (1 + ("webdataset" in formats))
+
+
+def pixels_of(options: SceneOptions, recipe_2: Recipe2Options | None) -> int:
+    """Pixels of a picture: of the window, if only that is drawn."""
+    view = None if recipe_2 is None else recipe_2.camera.view
+    width, height = view or (options.width, options.height)
+    return width * height
+
+
+def picture_bytes(drawing: RenderSettings, options: SceneOptions, recipe_2: Recipe2Options | None = None) -> int:
+    """Main memory of the processes of one picture, with a margin."""
+    pixels = pixels_of(options, recipe_2)
+    if drawing.engine == "cycles":
+        return CYCLES_BYTES + CYCLES_PIXEL_BYTES * pixels
+    if recipe_2 is not None:
+        return RECIPE_2_BYTES + RECIPE_2_PIXEL_BYTES * pixels
+    return RASTER_BYTES + RASTER_PIXEL_BYTES * pixels
+
+
+def default_jobs(available_bytes: int, cores: int, each_bytes: int) -> int:
+    """Pictures in parallel: as many as fit into memory, at most one per core, at least one."""
+    return max(1, min(cores, int(available_bytes * USED_SHARE) // each_bytes))
+
+
+def size_text(size_bytes: int) -> str:
+    """`3.4 GB`, `120 GB`, `35 MB`."""
+    if size_bytes >= 10 * GB:
+        return f"{size_bytes / GB:.0f} GB"
+    return f"{size_bytes / GB:.1f} GB" if size_bytes >= 0.95 * GB else f"{max(size_bytes / MB, 1):.0f} MB"
+
+
+def _duration(seconds: float) -> str:
+    for unit_s, name in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 1.5 * unit_s:
+            return f"{seconds / unit_s:.2g} {name}" if seconds < 10 * unit_s else f"{seconds / unit_s:.0f} {name}"
+    return f"{max(seconds, 1):.0f} seconds"
+
+
+def cores() -> int:
+    """Number of cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        usable: int = len(os.sched_getaffinity(0))
+        return usable
+    return os.cpu_count() or 1
+
+
+def available_bytes(limits: tuple[Path, ...] = MEMORY_LIMITS, uses: tuple[Path, ...] = MEMORY_USES) -> int:
+    """Main memory that new processes may use, without swapping, within the container's limit."""
+    available: int = psutil.virtual_memory().available
+    limit, used = _first_number(limits), _first_number(uses)
+    # The use counts cached files, which make room: so a half of the limit is taken for free in any case.
+    return available if limit is None or used is None else min(available, max(limit - used, limit // 2))
+
+
+def memory_left_bytes() -> int:
+    """Memory that this process may still take: what is available, and what its own limit (ulimit -v) leaves."""
+    left = available_bytes()
+    if sys.platform == "linux":
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            left = min(left, limit - psutil.Process().memory_info().vms)
+    return max(left, 0)
+
+
+def _first_number(paths: tuple[Path, ...]) -> int | None:
+    for path in paths:
+        try:
+            return int(path.read_text(encoding="ascii"))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return None

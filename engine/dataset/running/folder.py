@@ -1,0 +1,410 @@
+"""The output folder of a dataset. Locked by one run at a time; never contains a picture without its label.
+
+images/000000.png  labels/000000.txt  annotations/000000.json (part of the COCO file)
+scenes/000000.json  README.md  card/  tiles/  and folders and files of further formats (recipe 2; labels/writers/)
+image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json
+.work/ (the lock and unfinished pictures; nothing that a copy of the folder needs)
+
+With --split each folder has subfolders: images/train/000000.png, and there is one COCO file per subset.
+
+A picture's files are written to .work and renamed when all are complete: the label first and the picture last, because
+trainers list the pictures, and one without a label would count as a picture without piles. A run killed between the two
+renames leaves a label without a picture, which the next run removes. Files are flushed to the disk before they enter
+the manifest, and a resumed run compares each with its SHA-256 there: a damaged picture is drawn again.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine.dataset.labels.options import FORMATS, GONE_FORMATS
+from engine.dataset.labels.writers import writers_of
+from engine.dataset.options import option_name
+from engine.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_line, read_manifest
+from engine.dataset.running.verifying import Verified, verify
+from engine.dataset.task import MadePicture, PictureTask
+from engine.errors import FolderBusyError, SinkError, UsageError
+from engine.jobs.kit import differences
+from engine.system.atomic_file import move_into_place, remove_file
+from engine.system.package_version import package_version
+from engine.system.work_folder import LOCK, WorkFolder
+
+WORK = ".work"
+YAML_FILE = "dataset.yaml"
+PREVIEW = "preview.png"  # of earlier versions
+IMAGES, LABELS, PARTS = "images", "labels", "annotations"
+SCENES, TILES = "scenes", "tiles"
+FOLDERS = (IMAGES, LABELS, PARTS, SCENES)
+MAX_NAMED = 4
+POLL_INTERVAL_S = 0.02
+# 000005.png, and 000005_1_2.png for a part of picture 5. Anything else is the user's and is never removed.
+NUMBERED = re.compile(r"(\d{6,})(?:_\d+)*\.[a-z0-9]+")
+SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
+
+Tasks = Callable[[int], PictureTask]  # the task of a picture, by index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """The work of a run, determined before anything is changed."""
+
+    finished: frozenset[int]  # indices of intact pictures, also beyond those of the run
+    kept: int  # number of pictures of the run that need not be drawn
+    missing: tuple[int, ...]  # indices to draw: those of the run that are not finished, and damaged ones beyond it
+    forgotten: frozenset[int]  # indices whose files are removed because they will be made again
+    broken: frozenset[int]
+    """Indices of pictures in the manifest of which a file is damaged or missing; what is left of them is removed."""
+    is_checked: bool  # False if the check was interrupted: then what the folder holds is not known
+    notes: tuple[str, ...]
+
+
+class DatasetFolder:
+    """Locked from the constructor to `close`. FolderBusyError if another run has it, SinkError for disk errors."""
+
+    def __init__(self, path: Path, *, patience_s: float = 0.0) -> None:
+        """Lock the folder, waiting up to `patience_s` for another run. UsageError if it holds other files."""
+        self.path = path
+        _require_own_folder(path)
+        self._work = _lock(path, patience_s)
+        self._sound: set[int] = set()  # indices of pictures that were read and verified, or made by this run
+        self._had: dict[int, frozenset[str]] = {}
+        self._agreed: dict[str, Any] = {}  # the options of existing pictures that equal those of the run
+        try:
+            for name in (IMAGES, LABELS):
+                (path / name).mkdir(exist_ok=True)
+            self.manifest = read_manifest(path)
+        except OSError as error:
+            self._work.close()
+            raise unwritable(path, error) from error
+
+    def plan(
+        self,
+        indices: range,
+        task: Tasks,
+        *,
+        is_resuming: bool,
+        is_whole: bool = True,
+        tell_checked: Callable[[int, int], None] = lambda checked, of: None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> RunPlan:
+        """Plan the run; changes nothing. UsageError if existing pictures were made with other options.
+
+        Without `is_resuming`, existing pictures are dropped: all of the folder if `is_whole`, else only those of the
+        indices. With it, all their files are read once; progress goes to `tell_checked(pictures, of_all)`. Once
+        `is_stopped`, unchecked pictures are neither finished nor removed.
+        """
+        notes = []
+        if self.manifest.unreadable:
+            notes.append(
+                f"{self.manifest.path}: {self.manifest.unreadable} line(s) truncated or unreadable, ignored; "
+                "pictures without a line are made again"
+            )
+        places = self.manifest.places
+        known = sorted(places) if is_whole else [index for index in indices if index in places]
+        forgotten = frozenset(known if not is_resuming else ())
+        first = task(indices[0])
+        self._require_same(first, forgotten)
+        there = [index for index in known if places[index].is_done and index not in forgotten]
+        try:
+            needed, optional = folders_of(first), optional_folders(first)
+            verified = verify(self.path, self.manifest, there, needed, optional, tell_checked, is_stopped)
+            notes += self._foreign_pictures(indices)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        notes += self._notes_about(verified)
+        lacking = [index for index in indices if index not in verified.enough]
+        beyond = [index for index in verified.damaged if index not in indices]
+        missing = tuple(sorted([*lacking, *beyond]))
+        self._sound = set(verified.whole)
+        self._had = {
+            index: self._folders_there(index) for index in missing if index not in forgotten and self._is_done(index)
+        }
+        return RunPlan(
+            finished=frozenset(verified.whole),
+            kept=len(indices) - len(lacking),
+            missing=missing,
+            forgotten=forgotten,
+            broken=frozenset(verified.damaged) | frozenset(verified.gone),
+            is_checked=verified.is_complete,
+            notes=tuple(notes),
+        )
+
+    def prepare(self, plan: RunPlan, subsets: tuple[str, ...] = ("",)) -> None:
+        """Clean up after earlier runs. Raises SinkError."""
+        try:
+            self._forget(plan.forgotten)
+            self.manifest.tidy()
+            self._clear_work()
+            self._remove_halves(plan)
+            for name in (IMAGES, LABELS):
+                for subset in subsets:
+                    (self.path / name / subset).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def task_again(self, task: PictureTask) -> PictureTask:
+        """The task with the kinds of files that the picture had before `prepare`, so that none of them gets lost."""
+        had = self._had.get(task.index, frozenset())
+        if task.labels is not None:
+            lost = [name for name in FORMATS if name not in task.formats and had & folders_of(task, (name,))]
+            return replace(task, labels=replace(task.labels, write=(*task.labels.formats, *lost))) if lost else task
+        return replace(task, with_coco=task.with_coco or PARTS in had)
+
+    def staging(self, task: PictureTask) -> Path:
+        """Make a new folder for one attempt: an earlier attempt's process may still be running. Raises OSError."""
+        return Path(tempfile.mkdtemp(prefix=f"{task.name}-", dir=self._work.path))
+
+    def log_path(self, task: PictureTask) -> Path:
+        return self.path / f"image_{task.name}.log"
+
+    @property
+    def worker_log(self) -> Path:
+        """The log of processes that make more than one picture; gone at the end."""
+        return self._work.path / "workers.log"
+
+    def commit(
+        self, task: PictureTask, staged: Path, made: MadePicture, *, seconds: float, attempts: int, reason: str = ""
+    ) -> None:
+        """Move the files of a finished attempt into place, then add it to the manifest. Raises OSError.
+
+        `reason`: why earlier attempts failed.
+        """
+        for path in made.sha256:
+            target = self.path / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            move_into_place(staged / path, target)
+        if self._is_done(task.index):
+            for path in set(self.manifest.places[task.index].paths(task.index)) - set(made.sha256):
+                remove_file(self.path / path, missing_ok=True)  # of a format that is gone
+        shutil.rmtree(staged, ignore_errors=True)
+        told = {name: getattr(made, name) for name in ("sha256", "bytes", "piles", "labelled", "drawn")}
+        told |= {"engine": made.renderer, "seconds": round(seconds, 3), "attempts": attempts, "reason": reason}
+        self.manifest.append(entry_line(task, status=DONE, **told))
+        self._sound.add(task.index)
+
+    def note_failure(self, task: PictureTask, reason: str, *, attempts: int) -> None:
+        """Add a failed picture to the manifest. Raises OSError."""
+        self.manifest.append(entry_line(task, status=FAILED, reason=reason, attempts=attempts))
+        self._sound.discard(task.index)
+
+    def finished_pictures(self) -> Iterator[tuple[int, Path, Path]]:
+        """Index, picture and label file of all intact pictures with a label, in order.
+
+        Only recipe 2 makes pictures without one: if none of YOLO's formats is written.
+        """
+        for index in sorted(self._sound):
+            image, label = self._files_of(index)
+            if label:
+                yield index, self.path / image, self.path / label
+
+    def finished_files(self, unsure: frozenset[str]) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+        """Index, subset and the paths of all files of all intact pictures, in order; the picture is the last.
+
+        Those in the folders `unsure` are left out if they do not exist.
+        """
+        for index in sorted(self._sound):
+            paths = tuple(
+                path
+                for path in self.manifest.places[index].paths(index)
+                if path.partition("/")[0] not in unsure or (self.path / path).exists()
+            )
+            yield index, _subset_of(paths[-1]), paths
+
+    def engines(self, indices: range) -> list[str]:
+        """The renderers of these pictures."""
+        places = self.manifest.places
+        return sorted({places[index].made_by.engine for index in indices if index in places} - {""})
+
+    def bytes_of(self, indices: frozenset[int]) -> int:
+        """Size of these pictures' files as the manifest says it. Raises OSError."""
+        return sum(sum(entry.bytes.values()) for entry in self.manifest.entries(sorted(indices)))
+
+    def folders_named(self) -> set[str]:
+        """Folders of all files in the manifest."""
+        return {pattern.partition("/")[0] for place in self.manifest.places.values() for pattern in place.patterns}
+
+    @property
+    def finished(self) -> int:
+        """Number of intact pictures."""
+        return len(self._sound)
+
+    def trust_existing(self, but: frozenset[int] = frozenset()) -> None:
+        """Count pictures as intact whose files are there, `but` these, without reading them. Raises OSError."""
+        for index, place in self.manifest.places.items():
+            if (
+                place.is_done
+                and index not in but
+                and all((self.path / path).exists() for path in self._files_of(index))
+            ):
+                self._sound.add(index)
+
+    def close(self) -> None:
+        """Unlock the folder. Unfinished pictures are removed."""
+        self._work.remove()
+
+    def _files_of(self, index: int) -> tuple[str, str]:
+        """Paths of the picture and its label; "" for one that it does not have."""
+        paths = {path.partition("/")[0]: path for path in self.manifest.places[index].paths(index)}
+        return paths.get(IMAGES, ""), paths.get(LABELS, "")
+
+    def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
+        wanted = task.key
+        for index, place in self.manifest.places.items():
+            known = place.made_by.options
+            if not place.is_done or index in forgotten or known is self._agreed:
+                continue
+            if known.get("write") == "":  # without YOLO's labels, which a run may add
+                known = known | {"write": wanted.get("write")}
+            if known == wanted:
+                self._agreed = place.made_by.options
+                continue
+            # If the engine differs, other values follow from it.
+            names = ["engine"] if wanted["engine"] != known.get("engine") else [*wanted, *known]
+            if wanted.get("recipe", 1) != known.get(
+                "recipe", 1
+            ):  # nor have the options of one recipe a value in another
+                known, wanted = ({"recipe": each.get("recipe", 1)} for each in (known, wanted))
+                names = ["recipe"]
+            changed = differences(
+                {option_name(name): known.get(name) for name in names},
+                {option_name(name): wanted.get(name) for name in names},
+            )
+            raise UsageError(
+                f"{self.path}: its pictures were made with other options ({changed}); give the same, another "
+                "folder, or --overwrite to make all again"
+            )
+
+    def _notes_about(self, verified: Verified) -> list[str]:
+        notes = []
+        if damaged := verified.damaged:
+            more = f" and {len(damaged) - MAX_NAMED} more" if len(damaged) > MAX_NAMED else ""
+            named = ", ".join(list(damaged.values())[:MAX_NAMED])
+            notes.append(f"{self.path}: damaged, and drawn again: {named}{more}")
+        places = self.manifest.places
+        version = package_version()
+        older = sum(places[index].made_by.version != version for index in verified.whole)
+        if older:
+            notes.append(
+                f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "
+                "--overwrite makes all again"
+            )
+        return notes
+
+    def _foreign_pictures(self, indices: range) -> list[str]:
+        """A note about pictures neither in the manifest nor made by this run, because trainers would use them."""
+        strange = []
+        for path, index in numbered_files(self.path, IMAGES):
+            known = set(self.manifest.places[index].paths(index)) if self._is_done(index) else ()
+            if path not in known and (known or index not in indices):
+                strange.append(path)
+        if not strange:
+            return []
+        example = min(strange).removeprefix(f"{IMAGES}/")
+        return [f"{self.path}/{IMAGES}: {len(strange)} picture(s) without a line in the manifest, such as {example}"]
+
+    def _remove_halves(self, plan: RunPlan) -> None:
+        """Remove what is left of incomplete pictures, the pictures before their labels.
+
+        A complete picture that is drawn again with more files stays until it is replaced.
+        """
+        missing = frozenset(plan.missing)
+        kept = plan.finished | {index for index in missing - plan.broken if self._is_done(index)}
+        for folder in dict.fromkeys((*FOLDERS, *sorted(self.folders_named()))):
+            for path, index in numbered_files(self.path, folder):
+                if index not in kept and (index in missing or index in plan.broken):
+                    remove_file(self.path / path, missing_ok=True)
+
+    def _folders_there(self, index: int) -> frozenset[str]:
+        """Folders of the files that the picture has."""
+        paths = self.manifest.places[index].paths(index)
+        return frozenset(path.partition("/")[0] for path in paths if (self.path / path).exists())
+
+    def _is_done(self, index: int) -> bool:
+        place = self.manifest.places.get(index)
+        return place is not None and place.is_done
+
+    def _forget(self, indices: frozenset[int]) -> None:
+        for index in sorted(indices):
+            for path in reversed([f"image_{index:06d}.log", *self.manifest.places[index].paths(index)]):
+                remove_file(self.path / path, missing_ok=True)
+            self.manifest.forget(index)
+
+    def _clear_work(self) -> None:
+        for path in self._work.path.iterdir():
+            if path.name != LOCK:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def numbered_files(root: Path, folder: str) -> Iterator[tuple[str, int]]:
+    """Path in the dataset and index of the files in this folder and below that are named after a picture.
+
+    Raises OSError. A folder that does not exist has none; links to folders are not followed.
+    """
+    inner = []
+    try:
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    inner.append(entry.name)
+                elif match := NUMBERED.fullmatch(entry.name):
+                    yield f"{folder}/{entry.name}", int(match[1])
+    except FileNotFoundError:
+        return
+    for name in inner:
+        yield from numbered_files(root, f"{folder}/{name}")
+
+
+def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> frozenset[str]:
+    """Folders of which every finished picture has a file; those of `formats`, if given, alone."""
+    written = writers_of(task.formats if formats is None else formats)
+    own = frozenset(path.partition("/")[0] for writer in written for path in writer.paths(task))
+    if formats is not None:
+        return own
+    return own | {IMAGES} if task.labels is None else own | {IMAGES, SCENES}
+
+
+def optional_folders(task: PictureTask) -> frozenset[str]:
+    """Folders whose files may be removed from a finished dataset: those of formats that the run does not need."""
+    return (folders_of(task, FORMATS) | GONE_FORMATS) - {LABELS}
+
+
+def unwritable(path: Path, error: OSError) -> SinkError:
+    return SinkError(f"{path}: cannot be written ({error.strerror or error})")
+
+
+def _subset_of(path: str) -> str:
+    """`images/train/000000.png` -> `train`; "" without --split."""
+    _, *subset, _ = path.split("/")
+    return "/".join(subset)
+
+
+def _lock(path: Path, patience_s: float) -> WorkFolder:
+    end_s = time.perf_counter() + patience_s
+    while True:
+        try:
+            return WorkFolder(path, at=path / WORK)
+        except FolderBusyError:
+            if time.perf_counter() > end_s:
+                raise
+            time.sleep(POLL_INTERVAL_S)
+
+
+def _require_own_folder(path: Path) -> None:
+    """Raise UsageError unless the folder is empty, new, or was used by a run."""
+    try:
+        present = {each.name for each in path.iterdir()} - SYSTEM_FILES
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if path.is_file():
+            raise UsageError(f"{path}: is a file; name a folder") from None
+        raise unwritable(path, error) from error
+    refused = {name for name in (IMAGES, LABELS) if (path / name).is_dir() and not any((path / name).iterdir())}
+    if present - refused and not present & {MANIFEST, WORK}:  # a run that was refused at its start leaves these
+        raise UsageError(f"{path}: is not empty and holds no dataset of ours; name another folder")

@@ -1,0 +1,162 @@
+"""Pictures on the machines of a Ray cluster: a process per picture, as on this machine; see kit/ray_pool.py.
+
+A picture's files are sent back as bytes, so only this machine needs the folder.
+"""
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from engine.dataset.job import DatasetJob
+from engine.dataset.running.attempt import HAS_FORK, PictureWorker
+from engine.dataset.running.folder import DatasetFolder
+from engine.dataset.running.policy import Attempted, Failure, PictureOutcome, failure_of, is_tried_again
+from engine.dataset.task import PictureTask, task_of
+from engine.errors import ChildError
+from engine.jobs.kit import Actor, ActorPool, ActorShare, LoadedModel, WorkPiece, share_of
+from engine.system.atomic_file import remove_file
+
+PIXEL_BYTES = 3  # upper bound of a picture's files
+CORES_A_PICTURE = 2  # one CPU renderer uses them all; more pictures in parallel would only need more memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentPicture:
+    """One attempt, as it comes back from a machine."""
+
+    result: dict[str, Any] | Failure  # `MadePicture` as plain values, or the failure
+    files: Mapping[str, bytes]
+    log: str
+    seconds: float
+
+
+class PictureMaker:
+    """In each actor: makes one picture at a time, in a process of its own, with a timeout."""
+
+    loaded = LoadedModel(device="cpu")
+
+    def __init__(self, timeout_s: float, threads: int) -> None:
+        self._timeout_s = timeout_s
+        self._environment = {"LP_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+        self._worker: PictureWorker | None = None
+
+    def process(self, payload: str) -> SentPicture:
+        began_s, files, text = time.perf_counter(), {}, ""
+        try:
+            with tempfile.TemporaryDirectory(prefix="multiverse-picture-", ignore_cleanup_errors=True) as name:
+                log, made = Path(name, "log"), Path(name, "files", "made")
+                made.mkdir(parents=True)
+                result = self._attempt(task_of(payload), made, log)
+                if not isinstance(result, Failure):
+                    files = {path: (made / path).read_bytes() for path in result["sha256"]}
+                with contextlib.suppress(OSError):
+                    text = log.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            result = failure_of(error, "the folder for temporary files")
+        return SentPicture(result=result, files=files, log=text, seconds=time.perf_counter() - began_s)
+
+    def _attempt(self, task: PictureTask, made: Path, log: Path) -> dict[str, Any] | Failure:
+        try:
+            if self._worker is None:
+                self._worker = PictureWorker(self._environment, warm_log=log if HAS_FORK else None)
+            result = self._worker.attempt(task, made, log, timeout_s=self._timeout_s)
+        except (OSError, ChildError) as error:
+            result = failure_of(error, made)
+        if isinstance(result, Failure) and self._worker is not None:
+            self._worker.close()  # the next one begins with a log of its own
+            self._worker = None
+        return result
+
+    def memory_mb(self) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureTry:
+    """A picture that is to be made, and why earlier attempts failed."""
+
+    task: PictureTask
+    earlier: tuple[str, ...] = ()
+    machine: str = ""  # where the last attempt failed
+
+
+class ClusterRunner:
+    """A Runner on a cluster. Single-threaded."""
+
+    def __init__(self, folder: DatasetFolder, job: DatasetJob, *, timeout_s: float) -> None:
+        """UsageError, ModelError or ChildError, in one line, if there is no such cluster or nothing is free on it."""
+        self._folder, self._retries = folder, job.retries
+        width, height = job.picture_px
+        self._pool = ActorPool(
+            "auto" if job.cluster is None else job.cluster,
+            partial(_share_for, job.jobs),
+            lambda share: partial(PictureMaker, timeout_s, share.threads or 1),
+            piece_bytes=width * height * PIXEL_BYTES,
+            is_ordered=False,
+        )
+        self.jobs = len(self._pool.actors)
+        self.devices: tuple[int, ...] = ()
+        self.words = f"pictures are made on {self._pool.words}"
+        self.close = self._pool.close
+
+    @property
+    def at_work(self) -> int:
+        return self._pool.waiting
+
+    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[PictureOutcome | None]:
+        """See Runner. Failed pictures are tried again after the others, on other machines if there are any."""
+        waiting: Iterable[PictureTry] = (PictureTry(task=task) for task in tasks)
+        while waiting:
+            again: list[PictureTry] = []
+            with closing(self._pool.map(self._pieces(waiting, is_stopped), self._receive)) as outcomes:
+                for each in outcomes:
+                    if isinstance(each, PictureTry):
+                        again.append(each)
+                    else:
+                        yield each
+            waiting = again
+
+    def _pieces(self, waiting: Iterable[PictureTry], is_stopped: Callable[[], bool]) -> Iterator[WorkPiece[PictureTry]]:
+        for each in waiting:
+            if is_stopped():
+                return
+            if not each.earlier:  # else it is of this run
+                with contextlib.suppress(OSError):
+                    remove_file(self._folder.log_path(each.task), missing_ok=True)
+            name = f"picture {each.task.name}"
+            yield WorkPiece(item=each, payload=each.task.as_json, name=name, avoided=each.machine)
+
+    def _receive(self, actor: Actor, piece: WorkPiece[PictureTry], sent: SentPicture) -> PictureOutcome | PictureTry:
+        task, earlier, result = piece.item.task, piece.item.earlier, sent.result
+        attempts = len(earlier) + 1
+        with contextlib.suppress(OSError):  # a full disk is reported by the next write
+            self._folder.log_path(task).write_text(sent.log, encoding="utf-8")
+        if isinstance(result, Failure):
+            if not result.is_final:  # another machine may have a card or room on its disk
+                result = Failure(reason=f"{actor.machine}: {result.reason}")
+            if is_tried_again(result, attempts, self._retries):
+                return PictureTry(task=task, earlier=(*earlier, result.reason), machine=actor.machine)
+            return PictureOutcome(task=task, attempts=attempts, failure=result, earlier=earlier)
+        try:
+            staged = self._folder.staging(task)
+            for path, content in sent.files.items():
+                (staged / path).parent.mkdir(parents=True, exist_ok=True)
+                (staged / path).write_bytes(content)
+        except OSError as error:
+            failure = failure_of(error, self._folder.path)
+            return PictureOutcome(task=task, attempts=attempts, failure=failure, earlier=earlier)
+        made = Attempted(folder=staged, seconds=sent.seconds, values=result)
+        return PictureOutcome(task=task, attempts=attempts, made=made, earlier=earlier)
+
+
+def _share_for(jobs: int | None, machines: Sequence[Mapping[str, float]], cluster: str) -> ActorShare:
+    """`jobs`: pictures at the same time, None for as many as fit."""
+    cores = [int(resources.get("CPU", 0)) for resources in machines]
+    each = min(CORES_A_PICTURE, max(cores, default=1), sum(cores) // (jobs or 1))
+    return share_of(machines, cluster, device="cpu", threads=max(each, 1), max_actors=jobs)

@@ -1,0 +1,315 @@
+"""Runs a dataset job: `make_dataset(job)`.
+
+Checks before any file is changed: scenes that do not fit, options that differ from those of the folder, a cluster that
+does not respond.
+"""
+
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Protocol
+
+from engine.dataset.job import DatasetJob
+from engine.dataset.labels.writers import writers_of
+from engine.dataset.layout.cameras import CameraOptions, ground_sample_words
+from engine.dataset.layout.settling import settle
+from engine.dataset.options import SceneOptions
+from engine.dataset.picture import scene_of
+from engine.dataset.running.devices import check_devices, devices_of
+from engine.dataset.running.estimate import available_bytes, cores, default_jobs, estimate, picture_bytes
+from engine.dataset.running.finishing import FolderOutputs, remove_outputs, write_outputs
+from engine.dataset.running.folder import DatasetFolder, RunPlan, unwritable
+from engine.dataset.running.policy import PictureOutcome, default_timeout_s
+from engine.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
+from engine.dataset.running.single import make_one
+from engine.dataset.running.whole_files import WholeFiles
+from engine.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
+from engine.dataset.task import PictureTask
+from engine.errors import SinkError, UsageError
+from engine.jobs.kit import OnProgress
+
+MAX_ZOOM = 1.5
+MAX_SETTLED = 2000  # scenes; takes 0.2 s
+MAX_BUILD_S = 0.5  # a window takes 0.03 s, a whole picture 0.2
+PLAIN_CAMERA = CameraOptions(
+    altitude=(CAMERA_HEIGHT_M, CAMERA_HEIGHT_M), field_of_view=(FIELD_OF_VIEW_DEG, FIELD_OF_VIEW_DEG)
+)
+"""The camera of recipe 1."""
+Say = Callable[[str], None]
+
+
+class Runner(Protocol):
+    jobs: int
+    words: str  # description of the machines and cards; "" for this one's default card
+    devices: tuple[int, ...]  # that of each job; empty for the default
+
+    @property
+    def at_work(self) -> int:
+        """Number of pictures in progress."""
+
+    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterable[PictureOutcome | None]: ...
+    def close(self) -> None: ...
+
+
+def make_dataset(
+    job: DatasetJob,
+    *,
+    tell: OnProgress[DatasetProgress] = lambda progress: None,
+    say: Say = lambda line: None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> DatasetReport:
+    """Run the whole job. MultiverseError, in one line, if it fails; finished pictures stay.
+
+    `tell` receives the progress several times a second, `say` one line per failure, both on this thread. Once
+    `is_stopped`, no picture is started and those in progress are finished. A single picture (`image_index`) is made on
+    this thread and cannot be stopped.
+    """
+    check_job(job)
+    check_devices(job)
+    job = job.with_given_size()
+    if job.image_index is not None:
+        return make_one(job, say)
+    folder = DatasetFolder(job.output)
+    try:
+        return _Run(job, folder, tell, say, is_stopped).make()
+    finally:
+        folder.close()
+
+
+def check_job(job: DatasetJob) -> None:
+    """Raise UsageError if the job cannot succeed, before any file is changed."""
+    job.check()
+    job = job.with_given_size()
+    check_scenes(job)
+    for writer in writers_of(job.task(0).formats):
+        writer.check()
+    if job.cluster is not None:
+        from engine.jobs.kit import require_ray
+
+        require_ray()
+
+
+def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter) -> None:
+    """Raise UsageError for the first scene that does not fit, among those that can be checked at once.
+
+    The layout's numbers of up to MAX_SETTLED pictures are checked, and the first scene is built. Recipe 2 also counts
+    what fits between the piles: if an option asks for a number, the next scenes are built for MAX_BUILD_S.
+    """
+    begin = job.indices[0]
+    if job.recipe_2.given.scene:
+        scene_of(job.task(begin))
+        return
+    for index in islice(job.indices, MAX_SETTLED):
+        settle(job.options, job.task(index).seed)
+    scene_of(job.task(begin))
+    if job.recipe == 1 or not _asks_for_numbers(job):
+        return
+    end_s = now_s() + MAX_BUILD_S
+    for index in islice(job.indices, job.recipe_2.camera.views, None, job.recipe_2.camera.views):
+        if now_s() >= end_s:
+            return
+        try:
+            scene_of(job.task(index))
+        except UsageError as error:
+            raise UsageError(f"{error} (picture {index})") from error
+
+
+def _asks_for_numbers(job: DatasetJob) -> bool:
+    """True if an option names a number or size that fits into some scenes and not into others."""
+    options, recipe_2 = job.options, job.recipe_2
+    given = (options.num_bags, options.num_machinery, recipe_2.layout.piles, recipe_2.piles.pile_diameter)
+    return any(each is not None for each in given) or bool(recipe_2.assets.asset)
+
+
+class _Run:
+    """State of one run."""
+
+    def __init__(
+        self,
+        job: DatasetJob,
+        folder: DatasetFolder,
+        tell: OnProgress[DatasetProgress],
+        say: Say,
+        is_stopped: Callable[[], bool],
+    ) -> None:
+        self._job, self._folder, self._tell, self._say, self._asked = job, folder, tell, say, is_stopped
+        self._began_s = time.perf_counter()
+        self._seconds: list[float] = []
+        self._failed: list[FailedPicture] = []
+        self._retried = self._kept = 0
+        self._whole = WholeFiles(folder, job)
+        self._end_reason = ""  # reason why no more pictures are started
+
+    def make(self) -> DatasetReport:
+        job, folder = self._job, self._folder
+        plan = folder.plan(
+            job.indices, job.task, is_resuming=job.resume, tell_checked=self._tell_checked, is_stopped=self._asked
+        )
+        self._kept = plan.kept
+        if plan.missing and job.cluster is None:
+            line = check_room(job, plan, folder.bytes_of(plan.forgotten | plan.broken), local_jobs(job))
+            if len(plan.missing) > 1:
+                self._say(line)
+        if len(plan.missing) > 1 and (words := sample_words(job)):
+            self._say(words)
+        runner = open_runner(job, folder, len(plan.missing)) if plan.missing else None
+        finished = FolderOutputs()
+        try:
+            self._begin(plan)
+            if runner is not None:
+                self._work_off(runner, plan.missing)
+        finally:
+            if runner is not None:
+                runner.close()
+        try:
+            folder.manifest.tidy()
+            if plan.is_checked:
+                finished = write_outputs(folder, job, self._whole)
+        except OSError as error:
+            if not self._end_reason:
+                raise unwritable(folder.path, error) from error
+        notes = [*plan.notes, *finished.notes]
+        if self._end_reason:
+            notes.append(f"{self._end_reason}; no more pictures were started; run the same command to continue")
+        return DatasetReport(
+            folder=str(self._folder.path),
+            expected=plan.kept + len(plan.missing),
+            kept=self._kept,
+            made=len(self._seconds),
+            failed=tuple(sorted(self._failed, key=lambda failed: failed.index)),
+            retried=self._retried,
+            is_interrupted=self._asked() and len(self._seconds) + len(self._failed) < len(plan.missing),
+            engine=", ".join(folder.engines(job.indices)) or job.drawing.engine,
+            jobs=runner.jobs if runner is not None else 0,
+            devices=runner.devices if runner is not None else (),
+            seconds=round(time.perf_counter() - self._began_s, 3),
+            seconds_a_picture=round(statistics.median(self._seconds), 3) if self._seconds else None,
+            statistics=finished.statistics,
+            outputs=tuple(finished.outputs),
+            notes=tuple(notes),
+        )
+
+    def _tell_checked(self, checked: int, there: int) -> None:
+        self._tell(
+            DatasetProgress(done=checked, expected=there, rate=0.0, made=0, failed=0, at_work=0, is_checking=True)
+        )
+
+    def _begin(self, plan: RunPlan) -> None:
+        """Describe the folder as it will be without the pictures that are removed, then remove them."""
+        folder, job = self._folder, self._job
+        try:
+            if plan.is_checked:
+                self._whole.begin(is_changed=bool(plan.forgotten or plan.broken))
+            if plan.forgotten:
+                self._whole.remove_outdated()
+                remove_outputs(folder)
+            folder.prepare(plan, job.subsets)
+        except OSError as error:
+            raise unwritable(folder.path, error) from error
+
+    def _work_off(self, runner: Runner, missing: tuple[int, ...]) -> None:
+        if runner.words:
+            self._say(f"{runner.words}, {runner.jobs} at a time")
+        expected = len(missing) + self._kept
+        tasks = (self._folder.task_again(self._job.task(index)) for index in missing)
+        for outcome in runner.run(tasks, self._is_stopped):
+            if outcome is not None:
+                self._take(outcome)
+            self._tell(
+                DatasetProgress(
+                    done=self._kept + len(self._seconds),
+                    expected=expected,
+                    rate=len(self._seconds) / max(time.perf_counter() - self._began_s, 1e-9),
+                    made=len(self._seconds),
+                    failed=len(self._failed),
+                    at_work=runner.at_work,
+                    is_finishing=self._is_stopped(),
+                )
+            )
+
+    def _is_stopped(self) -> bool:
+        return bool(self._end_reason) or self._asked()
+
+    def _take(self, outcome: PictureOutcome) -> None:
+        task, made, failure = outcome.task, outcome.made, outcome.failure
+        self._retried += outcome.attempts - 1
+        for reason in outcome.earlier:
+            self._say(f"picture {task.name} was retried: {reason}")
+        try:
+            if made is not None:
+                self._folder.commit(
+                    task,
+                    made.folder,
+                    made.made,
+                    seconds=made.seconds,
+                    attempts=outcome.attempts,
+                    reason="; ".join(outcome.earlier),
+                )
+                self._seconds.append(made.seconds)
+                self._refresh()
+                return
+            assert failure is not None
+            reason = failure.reason
+            if failure.ends_run:
+                self._end_reason = reason
+            self._folder.note_failure(task, reason, attempts=outcome.attempts)
+        except OSError as error:
+            reason = self._end_reason = str(unwritable(self._folder.path, error))
+        self._failed.append(FailedPicture(index=task.index, reason=reason, attempts=outcome.attempts))
+        self._say(f"picture {task.name} failed: {reason}")
+
+    def _refresh(self) -> None:
+        """Write the files about the whole dataset if they are due; no picture fails if that fails."""
+        try:
+            self._whole.write_if_due()
+        except OSError as error:
+            self._end_reason = str(unwritable(self._folder.path, error))
+
+
+def sample_words(job: DatasetJob) -> str:
+    """One line about the size of a pixel on the ground; "" for recipe 1 at about the width of the real pictures."""
+    if job.recipe_2.given.files:
+        samples_cm = [file.gsd_cm for file in job.recipe_2.given.files]
+        return ground_sample_words(job.options, CameraOptions(gsd=(min(samples_cm), max(samples_cm))))
+    if job.recipe == 2:
+        return ground_sample_words(job.options, job.recipe_2.camera)
+    is_usual = 1 / MAX_ZOOM < job.options.width / SceneOptions().width < MAX_ZOOM
+    return "" if is_usual else ground_sample_words(job.options, PLAIN_CAMERA)
+
+
+def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> Runner:
+    """Open a runner for so many pictures on this machine or on a cluster."""
+    timeout_s = job.timeout_s or default_timeout_s(job.drawing, job.options)
+    if job.cluster is not None:
+        from engine.dataset.running.on_cluster import ClusterRunner
+
+        return ClusterRunner(folder, job, timeout_s=timeout_s)
+    from engine.dataset.running.local import LocalRunner
+
+    jobs = min(local_jobs(job), pictures)
+    return LocalRunner(
+        folder,
+        jobs=jobs,
+        is_long=pictures > jobs,
+        timeout_s=timeout_s,
+        retries=job.retries,
+        devices=devices_of(job, jobs),
+    )
+
+
+def local_jobs(job: DatasetJob) -> int:
+    """Pictures in parallel on this machine."""
+    by_memory = default_jobs(available_bytes(), cores(), picture_bytes(job.drawing, job.options, job.task(0).recipe_2))
+    return job.jobs or max(by_memory, len(job.devices or ()))
+
+
+def check_room(job: DatasetJob, plan: RunPlan, freed_bytes: int, jobs: int) -> str:
+    """One line about the time and disk that the run takes. SinkError if the disk is clearly too small."""
+    expected = estimate(job.task(plan.missing[0]), len(plan.missing), jobs=jobs, cores=cores())
+    free_bytes = shutil.disk_usage(job.output).free + freed_bytes
+    line = expected.line(free_bytes)
+    if expected.is_clearly_too_large(free_bytes):
+        raise SinkError(f"{job.output}: too little space: {line}; give a smaller --count or another disk")
+    return line

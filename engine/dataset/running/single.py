@@ -1,0 +1,128 @@
+"""`--image-index`: makes one picture in this process.
+
+Several such processes may share a folder: each locks it only while it plans, and while it commits its files and writes
+those about the whole dataset, which takes the longer the more pictures there are. They do not write the card and the
+figures; a run of the whole dataset does.
+"""
+
+import logging
+import os
+import shutil
+import socket
+import tempfile
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engine.dataset.job import DatasetJob
+from engine.dataset.running.attempt import attempt
+from engine.dataset.running.folder import PARTS, DatasetFolder, unwritable
+from engine.dataset.running.report import DatasetReport, FailedPicture
+from engine.dataset.running.whole_files import WholeFiles
+from engine.dataset.task import MadePicture
+from engine.errors import SinkError
+from engine.system.atomic_file import when_free
+from engine.system.plain_text import LineFormatter
+
+PATIENCE_S = 30.0  # a run of the whole dataset locks the folder until its end
+COMMIT_PATIENCE_S = 600.0  # for a picture that is drawn: others may be writing a COCO file of thousands of pictures
+HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # only on the same host can we check if the process is alive
+STAGING = f".picture-{HOST}-"
+
+
+def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
+    """Like `make_dataset`, but runs on this thread and cannot be stopped."""
+    assert job.image_index is not None
+    began_s = time.perf_counter()
+    task = job.task(job.image_index)
+    folder = DatasetFolder(job.output, patience_s=PATIENCE_S)
+    try:
+        plan = folder.plan(job.indices, job.task, is_resuming=job.resume, is_whole=False)
+        task = folder.task_again(task)
+        if plan.missing:
+            folder.trust_existing(but=plan.broken | plan.forgotten)
+            WholeFiles(folder, job).begin(is_changed=bool(plan.broken | plan.forgotten))
+        folder.prepare(plan, job.subsets)
+        _sweep(job.output)
+    except OSError as error:
+        raise unwritable(job.output, error) from error
+    finally:
+        folder.close()
+    report = DatasetReport(
+        folder=str(job.output), expected=1, engine=job.drawing.engine, jobs=1, seconds=0.0, notes=plan.notes
+    )
+    if not plan.missing:
+        return replace(report, kept=1, seconds=_since(began_s))
+    try:
+        staged = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=job.output))
+    except OSError as error:
+        raise unwritable(job.output, error) from error
+    try:
+        result = _logged(folder.log_path(task), lambda: attempt(task, staged))
+        folder = DatasetFolder(job.output, patience_s=COMMIT_PATIENCE_S)
+        try:
+            if "failure" in result:
+                reason = result["failure"]["reason"]
+                say(f"picture {task.name} failed: {reason}")
+                folder.note_failure(task, reason, attempts=1)
+                failed = FailedPicture(index=task.index, reason=reason, attempts=1)
+                return replace(report, failed=(failed,), seconds=_since(began_s))
+            made = MadePicture(**result["made"])
+            folder.commit(task, staged, made, seconds=_since(began_s), attempts=1)
+            folder.trust_existing()
+            whole = WholeFiles(folder, job)
+            whole.write_last()
+        except OSError as error:
+            raise unwritable(job.output, error) from error
+        finally:
+            folder.close()
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    seconds = _since(began_s)
+    return replace(
+        report,
+        made=1,
+        engine=made.renderer,
+        seconds=seconds,
+        seconds_a_picture=seconds,
+        outputs=(*(path for path in reversed(made.sha256) if not path.startswith(PARTS)), *whole.names),
+        notes=(*plan.notes, *whole.notes),
+    )
+
+
+def _since(began_s: float) -> float:
+    return round(time.perf_counter() - began_s, 3)
+
+
+def _logged(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Run `work` with its log written to the file, as in a run of the whole dataset."""
+    logger = logging.getLogger("engine.dataset")
+    try:
+        handler = when_free(lambda: logging.FileHandler(path, mode="w", encoding="utf-8"), path)
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
+    handler.setFormatter(LineFormatter("%(asctime)s %(message)s"))
+    level, propagates = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        return work()
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagates
+        handler.close()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove staging folders of killed processes."""
+    for path in folder.glob(f"{STAGING}*"):
+        pid = path.name.removeprefix(STAGING).partition("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,97 @@
+"""Compares the files of a dataset with the manifest's SHA-256."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from engine.dataset.running.manifest import Manifest, ManifestEntry
+from engine.system.small_file import open_regular
+from engine.system.work_folder import sha256_of
+
+READERS = 4  # threads; hashing takes half as long as reading from a fast disk, and both release the GIL
+SMALL_BYTES = 1 << 20
+BATCH = 32  # pictures per call of a thread: those of 640 px take as long to hash as to hand over
+
+
+@dataclass(slots=True, kw_only=True)
+class Verified:
+    """Indices of pictures, by the state of their files."""
+
+    whole: set[int] = field(default_factory=set)
+    """All files that are there are intact, and picture and labels are there."""
+    enough: set[int] = field(default_factory=set)  # those of them that have all files that the run asks for
+    damaged: dict[int, str] = field(default_factory=dict)  # the first file that is not as it was written
+    gone: set[int] = field(default_factory=set)  # a file that every picture needs was removed
+    is_complete: bool = True  # False if the check was interrupted
+
+
+def verify(
+    root: Path,
+    manifest: Manifest,
+    indices: list[int],
+    needed: frozenset[str],
+    optional: frozenset[str],
+    tell: Callable[[int, int], None],
+    is_stopped: Callable[[], bool],
+) -> Verified:
+    """Read all files of these finished pictures; the rest is unknown once `is_stopped`. Raises OSError.
+
+    `needed`: folders of which the run wants a file of each picture. `optional`: folders whose files may have been
+    removed. `tell(pictures, of_all)` receives the progress.
+    """
+    folder = os.fspath(root)
+
+    def check(batch: list[ManifestEntry]) -> list[tuple[str, list[str]]]:
+        return [_faults(folder, entry, needed, optional) for entry in batch]
+
+    verified = Verified()
+    entries = manifest.entries(indices)
+    with ThreadPoolExecutor(READERS, thread_name_prefix="check") as readers:
+        done = 0
+        while done < len(indices) and not is_stopped():
+            batches = [list(islice(entries, BATCH)) for _ in range(READERS)]
+            for batch, found in zip(batches, readers.map(check, batches), strict=True):
+                for entry, (damaged, gone) in zip(batch, found, strict=True):
+                    if damaged:
+                        verified.damaged[entry.index] = damaged
+                    elif any(path.partition("/")[0] not in optional for path in gone):
+                        verified.gone.add(entry.index)
+                    else:
+                        verified.whole.add(entry.index)
+                        if not gone:
+                            verified.enough.add(entry.index)
+                done += len(batch)
+            tell(done, len(indices))
+    verified.is_complete = done == len(indices)
+    return verified
+
+
+def _faults(root: str, entry: ManifestEntry, needed: frozenset[str], optional: frozenset[str]) -> tuple[str, list[str]]:
+    """The first file that differs from the manifest, or "", and those that lack; a folder for one that it never had."""
+    damaged = ""
+    gone = [f"{folder}/" for folder in needed - {path.partition("/")[0] for path in entry.sha256}]
+    for path, sha256 in entry.sha256.items():
+        file = f"{root}/{path}"
+        try:
+            size = os.stat(file).st_size
+            is_intact = size == entry.bytes.get(path) and _digest(file, size) == sha256
+        except FileNotFoundError:
+            folder = path.partition("/")[0]
+            if folder not in optional or folder in needed:
+                gone.append(path)
+            continue
+        if not is_intact:
+            damaged = damaged or path
+    return damaged, gone
+
+
+def _digest(path: str, size: int) -> str:
+    """SHA-256 of a file. A small one is read at once: `file_digest` clears a buffer of 256 kB for each."""
+    if size > SMALL_BYTES:
+        return sha256_of(Path(path))
+    with open_regular(Path(path)) as file:
+        return hashlib.sha256(file.read()).hexdigest()

@@ -1,0 +1,154 @@
+"""The files about a whole dataset, such as dataset.yaml and COCO's: right at any moment of a run.
+
+Each is written anew from the finished pictures, since most formats cannot be extended without being invalid in
+between. So that this takes MAX_SHARE of the time at most, the next writing waits until the last one has become that
+small; the one at the end always takes place.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from engine.dataset.job import DatasetJob
+from engine.dataset.labels.options import FORMATS, GONE_FORMATS, MIN_TILE_PX, YOLO_FORMATS, LabelOptions
+from engine.dataset.labels.record import DatasetContents, FinishedPicture
+from engine.dataset.labels.writers import writers_of
+from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.labels.writers.webdataset import INDEX, remove_shards
+from engine.dataset.running.folder import TILES, YAML_FILE, DatasetFolder, folders_of, unwritable
+from engine.dataset.split import SUBSETS
+from engine.errors import SourceError
+from engine.system.atomic_file import remove_file
+
+MAX_SHARE = 0.05
+
+
+class WholeFiles:
+    """Writes the files at the start, now and then, and at the end of a run. Single-threaded.
+
+    They are those of each label format that the run writes, and of others that the pictures have from before.
+    """
+
+    def __init__(self, folder: DatasetFolder, job: DatasetJob, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._folder, self._recipe, self._task, self._clock = folder, job.recipe, job.task(job.indices[0]), clock
+        self._subsets = job.subsets if job.split else ()
+        self._is_single = job.image_index is not None
+        self._due_s = -float("inf")
+        self.names: list[str] = []  # names of the files in the folder, after `write`
+        self.notes: list[str] = []  # files that were not changed, with the reason, and those that lack pictures
+
+    def begin(self, *, is_changed: bool) -> None:
+        """Write the files before the run removes pictures (`is_changed`), or if one lacks. Raises OSError."""
+        options = self._options(self._task.formats)
+        names = [name for writer in _writers(options) for name in writer.whole_names(options, self._subsets)]
+        if is_changed or not all((self._folder.path / name).exists() for name in names):
+            self.write()
+
+    def remove_outdated(self) -> None:
+        """Remove the files of earlier runs that the last `write` did not write: of other formats, or another split.
+
+        For a run that makes all pictures again; call it while the manifest still names the old ones. Raises OSError.
+        """
+        for name in sorted(self._known_names() - set(self.names)):
+            if name.endswith(INDEX):
+                remove_shards(self._folder.path / name.removesuffix(INDEX))
+            else:
+                remove_file(self._folder.path / name, missing_ok=True)
+
+    def write_if_due(self) -> None:
+        """Write the files if that is a small part of the time since the last writing. Raises OSError.
+
+        A file that a program holds open waits for the next time.
+        """
+        if self._clock() >= self._due_s:
+            with suppress(PermissionError):
+                self.write()
+
+    def write_last(self) -> None:
+        """Write all files at the end; one that a program holds open is named in `notes`. Raises other OSErrors."""
+        try:
+            self.write()
+        except PermissionError as error:
+            told = unwritable(Path(error.filename or self._folder.path), error)
+            self.notes.append(f"{told}; close the program that has it open, and run the same command again")
+
+    def write(self) -> None:
+        """Write all files but those that a program holds open, for which it raises PermissionError at the end."""
+        began_s = self._clock()
+        try:
+            self._write()
+        finally:
+            ended_s = self._clock()
+            self._due_s = ended_s + (ended_s - began_s) / MAX_SHARE
+
+    def _write(self) -> None:
+        asked = self._task.formats
+        # Files of formats that the run does not ask for may have been removed; a single picture checks none.
+        others = (name for name in FORMATS if self._is_single or name not in asked)
+        unsure = GONE_FORMATS.union(*(folders_of(self._task, (name,)) for name in others))
+        pictures = [
+            FinishedPicture(index=index, subset=subset, paths=paths)
+            for index, subset, paths in self._folder.finished_files(unsure)
+        ]
+        folders = Counter(folder for each in pictures for folder in {path.partition("/")[0] for path in each.paths})
+        counts = {name: max((folders[each] for each in folders_of(self._task, (name,))), default=0) for name in FORMATS}
+        options = self._options((*asked, *(name for name, count in counts.items() if count)))
+        contents = DatasetContents(
+            folder=self._folder.path, recipe=self._recipe, options=options, subsets=self._subsets, pictures=pictures
+        )
+        self.names, self.notes = [], []
+        held: PermissionError | None = None
+        for writer in _writers(options):
+            try:
+                made = writer.finish(contents)
+            except SourceError as error:  # a file in the folder was edited
+                option = "--save-coco" if self._recipe == 1 else f"--write {writer.name}"
+                self.notes.append(f"{error}; the files of {option} were not changed")
+                continue
+            except PermissionError as error:  # on Windows: a program has it open
+                held = held or error
+                continue
+            self.names += made
+            covered = counts.get(writer.name) or len(pictures)
+            if made and covered < len(pictures):
+                what = f"{' and '.join(made)} covers {covered} of {len(pictures)} pictures"
+                self.notes.append(f"{what}; {self._option(writer)} draws the others again")
+        for writer in writers_of(sorted({"coco", "piles"} - {*options.formats})):  # written from parts alone
+            for name in writer.whole_names(options, self._subsets):
+                if (self._folder.path / name).exists():
+                    more = f"{self._option(writer)} draws the pictures again"
+                    self.notes.append(f"{name} was not changed, because its parts are gone; {more}")
+        if held is not None:
+            raise held
+
+    def _option(self, writer: LabelWriter) -> str:
+        """The option that writes this format beside those of the run."""
+        if self._recipe == 1:
+            return "--save-coco"
+        formats = (*self._options(self._task.formats).formats, writer.name)
+        return f"--write {','.join(dict.fromkeys(formats))}"
+
+    def _options(self, formats: tuple[str, ...]) -> LabelOptions:
+        """The options of the labels with these formats, of which the first of YOLO's is the same."""
+        names = tuple(dict.fromkeys(name for name in formats if name != TILES))
+        return replace(self._task.label_options, write=names)
+
+    def _known_names(self) -> set[str]:
+        """Names of all files that earlier runs may have written for the pictures of the manifest, with any options."""
+        had = self._folder.folders_named()
+        known = {YAML_FILE} if had else set()
+        for main in YOLO_FORMATS:  # on which the names of YOLO's folders depend
+            every = LabelOptions(write=tuple(dict.fromkeys((main, *FORMATS))), tiles=MIN_TILE_PX)
+            task = replace(self._task, labels=every)
+            there = {name for name in FORMATS if folders_of(task, (name,)) & had} | had & {TILES}
+            for writer in _writers(every):
+                if writer.name in there:
+                    known |= {name for subsets in ((), SUBSETS) for name in writer.whole_names(every, subsets)}
+        return known
+
+
+def _writers(options: LabelOptions) -> tuple[LabelWriter, ...]:
+    return writers_of((*options.formats, *((TILES,) if options.tiles is not None else ())))

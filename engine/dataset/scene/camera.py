@@ -1,0 +1,210 @@
+"""The camera of a picture: a pinhole, its direction, and the window of its sensor that is drawn."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import numpy as np
+from msgspec import Meta
+
+from engine.dataset.options import MAX_SIDE_PX
+from engine.dataset.scene.ranges import Number, Turn
+
+CAMERA_HEIGHT_M = 100.0
+FIELD_OF_VIEW_DEG = 90.0  # metres across the width of the picture
+
+SensorSide = Annotated[int, Meta(ge=16, le=8 * MAX_SIDE_PX)]
+WindowPlace = Annotated[int, Meta(ge=-8 * MAX_SIDE_PX, le=8 * MAX_SIDE_PX)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteCamera:
+    """A pinhole camera above the site.
+
+    Without yaw, pitch and roll it looks straight down, with north at the top of the picture. Camera space: x right and
+    y up in the picture, z against the viewing direction; a point's depth is its distance along the axis.
+    The window may be any part of the sensor, and may extend beyond it.
+    """
+
+    width_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]  # size of the window, which is the picture
+    height_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]
+    height_m: Annotated[float, Meta(ge=1, le=2000)] = CAMERA_HEIGHT_M  # above z = 0
+    field_of_view_deg: Annotated[float, Meta(ge=1, le=150)] = FIELD_OF_VIEW_DEG  # across the width of the sensor
+    x_m: Number = 0.0
+    y_m: Number = 0.0
+    yaw_deg: Turn = 0.0  # compass direction of the picture's top: 0 north, 90 east
+    pitch_deg: Annotated[float, Meta(ge=-89, le=89)] = 0.0
+    """Angle between the axis and straight down, towards the picture's top. Below 90."""
+    roll_deg: Turn = 0.0  # rotation of the camera around its axis after that, clockwise seen from behind it
+    sensor_px: tuple[SensorSide, SensorSide] | None = None
+    """Width and height of the sensor; None: the window is the whole sensor."""
+    strip_overlap: Annotated[float, Meta(ge=0, le=0.95)] | None = None
+    """Share of the view that the next one of a strip of views shows, too; None outside strips."""
+    left_px: WindowPlace = 0  # column and row of the sensor where the window begins
+    top_px: WindowPlace = 0
+
+    @property
+    def sensor_width_px(self) -> int:
+        return self.sensor_px[0] if self.sensor_px else self.width_px
+
+    @property
+    def sensor_height_px(self) -> int:
+        return self.sensor_px[1] if self.sensor_px else self.height_px
+
+    @property
+    def focal_px(self) -> float:
+        return self.sensor_width_px / 2 / float(np.tan(np.radians(self.field_of_view_deg) / 2))
+
+    @property
+    def center_px(self) -> tuple[float, float]:
+        """Column and row of the window where the axis meets it; may lie outside it."""
+        return self.sensor_width_px / 2 - self.left_px, self.sensor_height_px / 2 - self.top_px
+
+    @property
+    def heading_deg(self) -> float:
+        """Compass direction of the picture's top, 0..360; exact if the camera looks straight down."""
+        return (self.yaw_deg + self.roll_deg) % 360
+
+    @property
+    def gsd_m(self) -> float:
+        """Ground sample distance: metres of level ground at z = 0 across one pixel at the axis, looking down."""
+        return self.height_m / self.focal_px
+
+    @property
+    def place_m(self) -> np.ndarray:
+        """(3,) position of the pinhole."""
+        return np.array([self.x_m, self.y_m, self.height_m])
+
+    @property
+    def rotation(self) -> np.ndarray:
+        """(3, 3) float64, world to camera space; exactly the identity without yaw, pitch and roll."""
+        yaw, pitch, roll = np.radians([self.yaw_deg, self.pitch_deg, self.roll_deg])
+        turn = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
+        lean = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
+        spin = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+        # Rounded, because processors differ in the last bit of a cosine; `+ 0.0` leaves no negative zeros.
+        rotation: np.ndarray = np.round(spin @ lean @ turn, 12) + 0.0
+        return rotation
+
+    @property
+    def is_plain(self) -> bool:
+        """True if it looks straight down from above the origin, with north at the top."""
+        return self.x_m == self.y_m == 0 and bool((self.rotation == np.eye(3)).all())
+
+    @property
+    def corners_px(self) -> np.ndarray:
+        """(4, 2) corners of the window, clockwise from the top left."""
+        width, height = self.width_px, self.height_px
+        return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+
+    def in_camera_space(self, points: np.ndarray) -> np.ndarray:
+        """(n, 3) metres in the world to (n, 3) metres in camera space."""
+        moved: np.ndarray = (np.asarray(points, np.float64) - self.place_m) @ self.rotation.T
+        return moved
+
+    def depth_of(self, points: np.ndarray) -> np.ndarray:
+        """(n,) metres along the axis; negative behind the camera."""
+        back = self.rotation[2]
+        x, y, z = (np.asarray(points[:, axis], np.float64) - self.place_m[axis] for axis in range(3))
+        depths: np.ndarray = -(x * back[0] + y * back[1] + z * back[2])
+        return depths
+
+    def pixel_of(self, points: np.ndarray) -> np.ndarray:
+        """Project (n, 3) metres to (n, 2) pixels of the window: column and row; its top left corner is (0, 0).
+
+        Only for points in front of the camera.
+        """
+        local = self.in_camera_space(points)
+        scale = self.focal_px / -local[:, 2]
+        column, row = self.center_px
+        return np.stack([column + local[:, 0] * scale, row - local[:, 1] * scale], axis=1)
+
+    def on_level(self, pixels: np.ndarray, z_m: float = 0.0) -> np.ndarray:
+        """(n, 2) x and y where the rays through these pixels of the window, (n, 2), meet the level plane at `z_m`.
+
+        NaN for rays that do not point down.
+        """
+        ways = self.rays_of(pixels)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            far = np.where(ways[:, 2] < 0, (z_m - self.height_m) / ways[:, 2], np.nan)
+        met: np.ndarray = self.place_m[:2] + ways[:, :2] * far[:, None]
+        return met
+
+    def drops_of(self, pixels: np.ndarray) -> np.ndarray:
+        """(n,) metres by which the rays through these pixels fall per metre of depth; 1 if the camera looks straight
+        down, 0 and less from the horizon upwards."""
+        drops: np.ndarray = -self.rays_of(pixels)[:, 2]
+        return drops
+
+    def rays_of(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, 3) way in the world along the rays through these pixels, (n, 2), per metre of depth."""
+        local = np.column_stack([self._off_axis(pixels) / self.focal_px, np.full(len(pixels), -1.0)])
+        rays: np.ndarray = local @ self.rotation  # the inverse of a rotation is its transpose
+        return rays
+
+    def slab(self, low_m: float, high_m: float, farthest_m: float) -> np.ndarray:
+        """(8, 3) metres: where the window's corner rays meet the level planes at `low_m` (first four) and `high_m`.
+
+        Rays that meet a plane beyond the depth `farthest_m`, or never, end there.
+        """
+        off_px, drops = self._off_axis(self.corners_px), self.drops_of(self.corners_px)
+        ends = []
+        for z_m in (low_m, high_m):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                depths = np.where(drops > 0, max(self.height_m - z_m, 0.0) / drops, np.inf)
+            is_met = depths <= farthest_m
+            depths = np.where(is_met, depths, farthest_m)
+            local = np.column_stack([depths[:, None] * off_px / self.focal_px, -depths])
+            points = local @ self.rotation + self.place_m
+            points[is_met, 2] = z_m
+            ends.append(points)
+        return np.concatenate(ends)
+
+    def _off_axis(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, 2) px from the axis to these pixels, right and up."""
+        column, row = self.center_px
+        return np.stack([pixels[:, 0] - column, row - pixels[:, 1]], axis=1)
+
+    def window(self, left_px: int, top_px: int, width_px: int, height_px: int) -> "SiteCamera":
+        """The same camera with another window; left and top relative to this one's."""
+        return replace(
+            self,
+            sensor_px=(self.sensor_width_px, self.sensor_height_px),
+            left_px=self.left_px + left_px,
+            top_px=self.top_px + top_px,
+            width_px=width_px,
+            height_px=height_px,
+        )
+
+
+def camera_values(camera: SiteCamera) -> dict[str, Any]:
+    """Intrinsics and extrinsics: pixels = K (R (X - place)), with OpenCV's axes.
+
+    K is fx, fy, cx, cy in px of the picture, whose top left corner is (0, 0); `rotation` takes the world (x east,
+    y north, z up, metres) to x right, y down, z along the viewing direction.
+    """
+    cx, cy = camera.center_px
+    x_axis, y_axis, z_axis = camera.rotation
+    values: dict[str, Any] = {
+        "width": camera.width_px,
+        "height": camera.height_px,
+        "fx": camera.focal_px,
+        "fy": camera.focal_px,
+        "cx": cx,
+        "cy": cy,
+        "sensor_width": camera.sensor_width_px,
+        "sensor_height": camera.sensor_height_px,
+        "left": camera.left_px,
+        "top": camera.top_px,
+        "field_of_view_deg": camera.field_of_view_deg,
+        "place": camera.place_m.tolist(),
+        "rotation": [x_axis.tolist(), (0.0 - y_axis).tolist(), (0.0 - z_axis).tolist()],
+        "heading_deg": camera.heading_deg,
+        "yaw_deg": camera.yaw_deg,
+        "pitch_deg": camera.pitch_deg,
+        "roll_deg": camera.roll_deg,
+        "altitude_m": camera.height_m,
+        "gsd_cm": 100 * camera.gsd_m,
+    }
+    if camera.strip_overlap is not None:
+        values["overlap"] = camera.strip_overlap
+    return values

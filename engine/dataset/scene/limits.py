@@ -1,0 +1,85 @@
+"""Checks what a scene that somebody may have edited by hand must have beside numbers in their limits.
+
+Errors name the place in the JSON, such as `$.piles[3].exposed_m`.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.dataset.scene.description import PlacedAsset, SiteScene, Terrain
+from engine.dataset.scene.things import Distractor, Pile
+
+MAX_TERRAIN_POINTS = 4097  # of a side
+MAX_GAP_M = 0.05  # how far `ground_m` may be off the terrain before it was forgotten rather than meant
+MIN_OVER_GROUND_M = 2.0
+
+
+def check_scene(scene: SiteScene) -> None:
+    """Raise ValueError, in one line that begins with the place in the JSON, if it cannot be drawn."""
+    check_terrain(scene.terrain)
+    for name in ("tracks", "lime_lines"):
+        for place, line in enumerate(getattr(scene, name)):
+            if len(line.points) < 2:
+                raise ValueError(f"$.{name}[{place}].points: has {len(line.points)} points; a line has 2 or more")
+    seen: dict[int, str] = {}
+    for path, thing in things_of(scene):
+        if thing.number in seen:
+            raise ValueError(
+                f"{path}.number: {thing.number} is that of {seen[thing.number]}, too; delete the number of a copy, and "
+                "it is given a new one"
+            )
+        seen[thing.number] = path
+        _check_place(path, thing, scene.terrain)
+    names = [asset.name for asset in scene.assets]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise ValueError(f"$.assets[{place}].name: {name} is there twice")
+    for place, one in enumerate(scene.placed_assets):
+        if one.asset not in names:
+            raise ValueError(
+                f"$.placed_assets[{place}].asset: {one.asset!r} is not one of $.assets: {', '.join(names)}"
+            )
+    camera = scene.camera
+    under_m = _height(scene.terrain, camera.x_m, camera.y_m)
+    if camera.height_m < under_m + MIN_OVER_GROUND_M:
+        raise ValueError(
+            f"$.camera.height_m: {camera.height_m:g} is not above the ground there, which is at {under_m:.2f}"
+        )
+
+
+def things_of(scene: SiteScene) -> Iterator[tuple[str, Pile | Distractor | PlacedAsset]]:
+    """Everything that stands on the ground, with its place in the JSON."""
+    for name in ("piles", "distractors", "placed_assets"):
+        for place, thing in enumerate(getattr(scene, name)):
+            yield f"$.{name}[{place}]", thing
+
+
+def check_terrain(terrain: Terrain) -> None:
+    """Raise ValueError for heights that are no square of numbers."""
+    heights = terrain.heights_m
+    if heights.dtype != np.float32 or heights.ndim != 2 or heights.shape[0] != heights.shape[1]:
+        shape = "x".join(map(str, heights.shape))
+        raise ValueError(f"$.terrain.heights_m: is {shape} {heights.dtype}, not a square of float32")
+    if not 2 <= heights.shape[0] <= MAX_TERRAIN_POINTS:
+        raise ValueError(f"$.terrain.heights_m: a side of {heights.shape[0]} is not 2 to {MAX_TERRAIN_POINTS}")
+    if not (np.abs(heights) <= 5000).all():
+        raise ValueError("$.terrain.heights_m: holds heights that are no numbers, or above 5000 m")
+
+
+def _check_place(path: str, thing: Pile | Distractor | PlacedAsset, terrain: Terrain) -> None:
+    half_m = terrain.side_m / 2
+    if max(abs(thing.x_m), abs(thing.y_m)) > half_m:
+        raise ValueError(
+            f"{path}: ({thing.x_m:g}, {thing.y_m:g}) is off the ground, which ends {half_m:.1f} m from 0, 0"
+        )
+    ground_m = _height(terrain, thing.x_m, thing.y_m)
+    if abs(thing.ground_m - ground_m) > MAX_GAP_M:
+        raise ValueError(
+            f"{path}.ground_m: is {thing.ground_m:.3f}, but the ground there is at {ground_m:.3f}; write null to stand "
+            "it on the ground"
+        )
+
+
+def _height(terrain: Terrain, x_m: float, y_m: float) -> float:
+    return float(terrain.height_at(np.array([x_m]), np.array([y_m]))[0])

@@ -1,0 +1,215 @@
+"""Develops a picture: from the light in the lens to the display values of the camera's own picture style.
+
+The order is that of a camera: haze before the lens, exposure, blur, motion, vignette and noise on light; then white
+balance, tone and saturation; sharpening and rounding on display values. `kernels.develop` does the arithmetic.
+
+Both engines show light through a filmic curve (Narkowicz 2015, after ACES) and then the sRGB curve. Effects of lens and
+sensor act on light, so pixels are turned back into light, and after that into display values again. 255 becomes 7.2
+times white: what is blurred or darkened there keeps its glare.
+
+A Gaussian of less than half a pixel that is sampled at whole pixels hardly blurs, and a line that is spread over the
+nearest pixels blurs too much. So weights of blur are chosen by the second moment that they really have.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from engine.dataset.scene.camera import SiteCamera
+from engine.dataset.scene.streams import Seed, stream
+
+A, B, C, D, E = 2.51, 0.03, 2.43, 0.59, 0.14  # film = x (A x + B) / (x (C x + D) + E)
+MIDDLE_GREY = 0.18
+MAX_LIGHT = 8.0  # light that is shown as white, and all above it
+STEPS = 50
+SAMPLES = 64  # per pixel of a line
+AIRLIGHT = (0.30, 0.335, 0.385)  # light scattered by an endless way through hazy air, shown as a bluish grey of 0.72
+HAZE_TABLE, TONE_TABLE = 4096, 16384
+MIN_CLEAR = 1e-3  # share of the light at the last entry
+SHOT_SHARE = 0.85  # share of the variance in middle grey that comes from the light itself
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+CRAB_DEG = 8.0  # standard deviation of the angle between the picture's top and the flight over ground
+NEEDS_NOTHING = {"distortion", "aberration", "jpeg"}  # effects that are not drawn here
+
+
+def shown(light: np.ndarray) -> np.ndarray:
+    """Light to display values of 0..1, float64."""
+    film = np.clip(light * (A * light + B) / (light * (C * light + D) + E), 0, 1)
+    encoded: np.ndarray = np.where(film <= 0.0031308, 12.92 * film, 1.055 * np.maximum(film, 1e-9) ** (1 / 2.4) - 0.055)
+    return encoded
+
+
+def light_shown_as(display: np.ndarray) -> np.ndarray:
+    """Display values of 0..1 to light, float64: the inverse of `shown`."""
+    film = np.where(display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** 2.4)
+    a, b, c = A - C * film, B - D * film, -E * film
+    light: np.ndarray = (np.sqrt(b * b - 4 * a * c) - b) / (2 * a)
+    return light
+
+
+def middle_light() -> tuple[float, float]:
+    """Light of middle grey, and how much the display value rises there per unit of light."""
+    display = 1.055 * MIDDLE_GREY ** (1 / 2.4) - 0.055
+    light = float(light_shown_as(np.array(display)))
+    step = light / 100
+    ends = shown(np.array([light - step, light + step]))
+    return light, float(ends[1] - ends[0]) / (2 * step)
+
+
+def gaussian(sigma_px: float, reach_px: int) -> np.ndarray:
+    """(2 * reach_px + 1,) float64, sum 1: weights whose standard deviation is `sigma_px`."""
+    places = np.arange(-reach_px, reach_px + 1.0)
+
+    def weights(width: float) -> np.ndarray:
+        bell = np.exp(-(places**2) / (2 * width**2))
+        normal: np.ndarray = bell / bell.sum()
+        return normal
+
+    if sigma_px <= 0:
+        return np.where(places == 0, 1.0, 0.0)
+    return weights(_solve(lambda width: float((weights(width) * places**2).sum()), sigma_px**2, 1e-3, 2 * sigma_px + 1))
+
+
+def reach_of(sigma_px: float) -> int:
+    """Pixels on each side that `gaussian` needs."""
+    return max(1, int(np.ceil(3 * sigma_px))) if sigma_px > 0 else 0
+
+
+def line(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray]:
+    """The movement during an exposure: rows and columns away, (n, 2) int64, and shares, (n,) float64, sum 1.
+
+    `direction_deg`: clockwise from the picture's top. The standard deviation is that of a line: length / sqrt(12).
+    """
+
+    def spread(length: float) -> np.ndarray:
+        along = (np.arange(count) + 0.5) / count * length - length / 2
+        grid = np.zeros((2 * reach + 1, 2 * reach + 1))
+        rows, columns = -along * np.cos(angle) + reach, along * np.sin(angle) + reach
+        row, column = np.floor(rows).astype(int), np.floor(columns).astype(int)
+        down, right = rows - row, columns - column
+        for i, j, share in (
+            (0, 0, (1 - down) * (1 - right)),
+            (1, 0, down * (1 - right)),
+            (0, 1, (1 - down) * right),
+            (1, 1, down * right),
+        ):
+            np.add.at(grid, (np.minimum(row + i, 2 * reach), np.minimum(column + j, 2 * reach)), share / count)
+        return grid
+
+    if length_px <= 0:
+        return np.zeros((1, 2), np.int64), np.ones(1)
+    angle = np.radians(direction_deg)
+    reach = int(np.ceil(length_px / 2)) + 1
+    count = int(np.ceil(length_px) + 1) * SAMPLES
+    away = np.arange(-reach, reach + 1.0) ** 2
+    square = away[:, None] + away
+    found = spread(_solve(lambda length: float((spread(length) * square).sum()), length_px**2 / 12, 0.0, length_px))
+    kept = found > 1e-4
+    taps = np.ascontiguousarray(np.argwhere(kept) - reach)
+    return taps, found[kept] / found[kept].sum()
+
+
+def _solve(moment: Callable[[float], float], wanted: float, low: float, high: float) -> float:
+    """The argument between `low` and `high` for which the rising `moment` is `wanted`."""
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if moment(middle) < wanted else (low, middle)
+    return (low + high) / 2
+
+
+def flight_direction_deg(seed: Seed) -> float:
+    """Direction of flight, clockwise from the picture's top."""
+    return round(float(stream(seed, "camera effect motion, direction").normal()) * CRAB_DEG, 3)
+
+
+def develop(
+    colors: np.ndarray, depth_m: np.ndarray, camera: SiteCamera, effects: Mapping[str, float], seed: Seed
+) -> np.ndarray:
+    """Apply the effects to (height, width, 3) uint8; `depth_m`: (height, width) float32, along the axis.
+
+    An effect that is missing or neutral changes nothing; without any the picture is returned as it is.
+    """
+    if not set(effects) - NEEDS_NOTHING:
+        return colors
+    from engine.dataset.sensor import kernels
+
+    value = {name: 0.0 for name in ("exposure", "haze", "blur", "demosaic", "motion", "vignette", "noise")} | {
+        "warmth": 0.0,
+        "tint": 0.0,
+        "contrast": 0.0,
+        "saturation": 0.0,
+        "sharpening": 0.0,
+        **effects,
+    }
+    exposure = 2.0 ** value["exposure"]
+    levels = light_shown_as(np.arange(256) / 255) * exposure
+    taps, shares = line(value["motion"], flight_direction_deg(seed))
+    clear, per_m = _clear_air(value["haze"])
+    shot, read = _variances(value["noise"])
+    center, corner_px = camera.center_px, np.hypot(camera.sensor_width_px, camera.sensor_height_px) / 2
+    numbers = np.zeros(kernels.NUMBERS, np.float32)
+    numbers[kernels.CENTER_X], numbers[kernels.CENTER_Y] = center
+    numbers[kernels.PER_FOCAL], numbers[kernels.PER_CORNER] = 1 / camera.focal_px, 1 / corner_px
+    numbers[kernels.VIGNETTE] = 2 ** (value["vignette"] / 2) - 1
+    numbers[kernels.SHOT], numbers[kernels.READ] = shot, read
+    numbers[kernels.TONE_SCALE] = (TONE_TABLE - 1) / np.sqrt(MAX_LIGHT)
+    numbers[kernels.SATURATION] = 1 + value["saturation"] / 100
+    numbers[kernels.SHARPENING] = value["sharpening"] / 100
+    numbers[kernels.HAZE_SCALE] = per_m
+    out = np.empty_like(colors, order="C")
+    kernels.develop(
+        out,
+        np.require(
+            colors, np.uint8, ("C", "W")
+        ),  # for Numba, an array that is read-only is another type to compile for
+        np.require(depth_m, np.float32, ("C", "W")),
+        levels.astype(np.float32),
+        clear.astype(np.float32),
+        (np.array(AIRLIGHT) * exposure).astype(np.float32),
+        _weights(value["blur"], value["demosaic"]),
+        taps,
+        shares.astype(np.float32),
+        balance(value["warmth"], value["tint"]).astype(np.float32),
+        _tone(value["contrast"]).astype(np.float32),
+        numbers,
+        stream(seed, "camera effect noise, pattern").integers(2**32, size=2, dtype=np.uint32),
+    )
+    return out
+
+
+def balance(warmth_ev: float, tint_ev: float) -> np.ndarray:
+    """(3,) gains of red, green and blue that keep a grey's luminance."""
+    gains = 2.0 ** np.array([warmth_ev / 2, tint_ev, -warmth_ev / 2])
+    balanced: np.ndarray = gains / (gains @ LUMINANCE)
+    return balanced
+
+
+def _clear_air(haze: float) -> tuple[np.ndarray, float]:
+    """Share of light that passes, (HAZE_TABLE,) by distance, and entries per metre; empty without haze."""
+    if haze <= 0:
+        return np.empty(0), 0.0
+    per_m = -np.log(1 - haze / 100) / 100
+    far_m = -np.log(MIN_CLEAR) / per_m
+    middles_m = (np.arange(HAZE_TABLE) + 0.5) * far_m / HAZE_TABLE
+    return np.exp(-per_m * middles_m), HAZE_TABLE / far_m
+
+
+def _variances(noise: float) -> tuple[float, float]:
+    """Variance of the light in middle grey: by the light, and constant. `noise` is that of display values there."""
+    middle, rise = middle_light()
+    variance = (noise / rise) ** 2
+    return SHOT_SHARE * variance / middle, (1 - SHOT_SHARE) * variance
+
+
+def _weights(blur_px: float, demosaic_px: float) -> np.ndarray:
+    """(3, 2 k + 1) float32: red and blue are softer than green."""
+    colour_px = float(np.hypot(blur_px, demosaic_px))
+    reach = reach_of(colour_px)
+    return np.stack([gaussian(each, reach) for each in (colour_px, blur_px, colour_px)]).astype(np.float32)
+
+
+def _tone(contrast: float) -> np.ndarray:
+    """(TONE_TABLE,) display values of 0..255 by the root of light up to MAX_LIGHT."""
+    display = shown(np.linspace(0, np.sqrt(MAX_LIGHT), TONE_TABLE) ** 2)
+    steepened: np.ndarray = display + contrast / 100 * 2 * display * (1 - display) * (2 * display - 1)
+    return steepened * 255

@@ -1,0 +1,113 @@
+"""Turns a rendered picture into a photograph."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from engine.dataset.geometry.batches import Rendered
+from engine.dataset.scene.camera import SiteCamera
+from engine.dataset.scene.description import SiteScene
+from engine.dataset.scene.streams import Seed, stream
+from engine.dataset.sensor.developing import develop, flight_direction_deg
+from engine.dataset.sensor.effects import SensorOptions, draw_effects, seed_of_camera
+from engine.dataset.sensor.jpeg import code, encode_jpeg
+from engine.dataset.sensor.lens import MIN_K2_SHARE, Lens, lens_of, move
+
+WARM_UP_PX = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Photograph:
+    """The picture as the camera's file holds it."""
+
+    rendered: Rendered  # colours with all effects but JPEG; numbers and depth moved by the lens, too
+    effects: dict[str, Any] = field(default_factory=dict)
+    """The drawn value of each effect, for the manifest; the lens under "lens"."""
+    suffix: str = ".png"  # suffix of the picture's file
+    content: bytes | None = None  # the file, if an effect made it (JPEG); None: the caller encodes a PNG
+
+
+def photograph(
+    scene: SiteScene, options: SensorOptions, seed: Seed, render: Callable[[SiteScene], Rendered]
+) -> Photograph:
+    """Draw the effects, render the scene (with a wider window if the lens needs it), and apply them.
+
+    `seed`: base seed, scene and view. The views of a scene have their own exposure, haze, noise, ..., but one camera.
+    The same rendered bytes and seed give the same bytes on any machine with the same versions of NumPy (random
+    streams), OpenCV (fixed-point remapping) and, for JPEG, simplejpeg's libjpeg-turbo and Pillow (EXIF).
+    """
+    drawn = draw_effects(options.camera_effects, seed)
+    if not drawn:
+        return Photograph(rendered=render(scene))
+    effects: dict[str, Any] = dict(drawn)
+    camera = scene.camera
+    if "motion" in drawn:
+        effects["motion_direction_deg"] = flight_direction_deg(seed)
+    share = round(float(stream(seed_of_camera(seed), "camera effect distortion, k2").random()) * MIN_K2_SHARE, 6)
+    lens = lens_of(camera, drawn.get("distortion", 0.0), drawn.get("aberration", 0.0), share)
+    effects["lens"] = lens.as_json()
+    rendered = _through(lens, scene, render)
+    rendered = replace(rendered, colors=develop(rendered.colors, rendered.depth_m, camera, drawn, seed))
+    if "jpeg" not in drawn:
+        return Photograph(rendered=rendered, effects=effects)
+    content = encode_jpeg(rendered.colors, int(drawn["jpeg"]), scene, effects)
+    return Photograph(rendered=rendered, effects=effects, suffix=".jpg", content=content)
+
+
+def to_picture(scene: SiteScene, effects: dict[str, Any], pixels: np.ndarray) -> np.ndarray:
+    """Move (n, 2) pixels of the pinhole camera to the pixels of the photograph where the lens puts them."""
+    if "lens" not in effects:
+        return pixels
+    return lens_from(scene.camera, effects["lens"]).forward(pixels)
+
+
+def _through(lens: Lens, scene: SiteScene, render: Callable[[SiteScene], Rendered]) -> Rendered:
+    if lens.k1 == 0 and lens.red == 1:
+        return render(scene)
+    camera = scene.camera
+    left, top, right, bottom = lens.margins()
+    wide = camera.window(-left, -top, camera.width_px + left + right, camera.height_px + top + bottom)
+    return move(render(replace(scene, camera=wide)), lens, left, top)
+
+
+def lens_from(camera: SiteCamera, told: dict[str, Any]) -> Lens:
+    """The lens that the manifest tells, for the window of this camera."""
+    return Lens(
+        width_px=camera.width_px,
+        height_px=camera.height_px,
+        focal_px=camera.focal_px,
+        center_px=camera.center_px,
+        k1=told["k1"],
+        k2=told["k2"],
+    )
+
+
+def warm_up() -> None:
+    """Import Numba, OpenCV and the codecs, and load or compile the kernels: 0.6 s, the first time on a machine 5 s.
+
+    Starts no thread, because a fork would lack it.
+    """
+    import cv2
+    import PIL.Image  # noqa: F401  for the metadata
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        _take()
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _take() -> None:
+    camera = SiteCamera(width_px=WARM_UP_PX, height_px=WARM_UP_PX)
+    shape = (WARM_UP_PX, WARM_UP_PX)
+    blank = Rendered(
+        colors=np.zeros((*shape, 3), np.uint8),
+        instances=np.zeros(shape, np.uint16),
+        depth_m=np.ones(shape, np.float32),
+        renderer="",
+    )
+    moved = move(blank, lens_of(camera, 1.0, 1.0, 0.0), 0, 0)
+    code(develop(moved.colors, moved.depth_m, camera, draw_effects("mild", 0), 0), 90)

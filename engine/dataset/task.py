@@ -1,0 +1,142 @@
+"""One picture to make, as sent to the process that makes it, and what comes back."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from engine.dataset.labels.options import LabelOptions
+from engine.dataset.layout.options import Recipe2Options
+from engine.dataset.options import SceneOptions
+from engine.dataset.scene.streams import Seed
+from engine.errors import UsageError
+from engine.system.file_names import with_replacements
+
+EngineName = Literal["cycles", "raster"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderSettings:
+    """Rendering settings. All but `engine` are for Cycles only."""
+
+    engine: EngineName
+    max_samples: int | None = None
+    noise_threshold: float | None = None
+    use_gpu: bool | None = None  # None: use a GPU if Cycles has one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureTask:
+    options: SceneOptions
+    drawing: RenderSettings
+    base_seed: int
+    index: int
+    recipe_2: Recipe2Options | None = None  # None: recipe 1
+    split: str = ""  # shares of the subsets, such as `80/10/10`; "" without --split
+    subset: str = ""  # the subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split
+    labels: LabelOptions | None = None  # None: recipe 1
+    with_coco: bool = False
+    blender: str = ""  # path of Blender on the machine that draws; "" to search for it there
+
+    @property
+    def seed(self) -> Seed:
+        """Seed of this picture's scene.
+
+        Recipe 1: base seed + index (the original script added the index twice). Recipe 2: both, hashed together. A
+        scene of --scene keeps the seed that it was drawn with; () if its file does not tell.
+        """
+        if self.recipe_2 is not None and self.recipe_2.given.scene:
+            return self.recipe_2.given.files[self.scene_number].site
+        return self.base_seed + self.index if self.recipe_2 is None else (self.base_seed, self.scene_number)
+
+    @property
+    def views(self) -> int:
+        """Pictures per scene."""
+        return 1 if self.recipe_2 is None else self.recipe_2.camera.views
+
+    @property
+    def scene_number(self) -> int:
+        return self.index // self.views
+
+    @property
+    def view(self) -> int:
+        """Number of this picture among those of its scene."""
+        return self.index % self.views
+
+    @property
+    def name(self) -> str:
+        """File name without suffix, such as `000005`."""
+        return f"{self.index:06d}"
+
+    def path(self, folder: str, suffix: str) -> str:
+        """Path of one of the picture's files in the dataset, such as `labels/train/000005.txt`."""
+        return "/".join(filter(None, (folder, self.subset, f"{self.name}{suffix}")))
+
+    @property
+    def label_options(self) -> LabelOptions:
+        """Those of recipe 1 are the defaults."""
+        return self.labels or LabelOptions()
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Label formats; --save-coco is an older spelling of one of them."""
+        older = ("coco",) * self.with_coco
+        tiles = ("tiles",) * (self.label_options.tiles is not None)
+        return tuple(dict.fromkeys((*self.label_options.formats, *older, *tiles)))
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """Fingerprint of everything that affects the picture's bytes, as JSON values; the same for a whole dataset."""
+        key = {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
+        if self.split:
+            key["split"] = self.split
+        if self.recipe_2 is None or self.labels is None:
+            return key
+        key |= self.labels.key
+        # Lists for tuples, and names of files as the manifest holds them.
+        text = with_replacements(json.dumps(asdict(self.recipe_2), ensure_ascii=False))
+        parts: dict[str, dict[str, Any]] = _without_folders(json.loads(text))
+        key |= {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
+        return key | {"scene": self.recipe_2.given.key if self.recipe_2.given.scene else []}
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+@dataclass(slots=True, kw_only=True)
+class MadePicture:
+    """The files and facts of a finished picture."""
+
+    piles: int  # piles on the site
+    labelled: int  # things with a label; in recipe 1 piles alone
+    renderer: str
+    drawn: dict[str, Any] = field(default_factory=dict)
+    """Every number of the scene in recipe 1. In recipe 2 camera, light, ground, counts, and the file of the scene."""
+    seconds: dict[str, float] = field(default_factory=dict)  # per step: scene, draw, sensor (recipe 2), labels, save
+    cpu_seconds: dict[str, float] = field(default_factory=dict)  # processor time of all its threads, per step
+    sha256: dict[str, str] = field(default_factory=dict)
+    """Per file, keyed by its path in the dataset, in the order of commit: labels first, the picture last."""
+    bytes: dict[str, int] = field(default_factory=dict)
+
+
+def _without_folders(value: Any) -> Any:
+    """The same JSON value with the bare names of files whose hash stands beside them: they may have been moved."""
+    if isinstance(value, list):
+        return [_without_folders(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    bare = {name: _without_folders(each) for name, each in value.items()}
+    return bare | {"path": Path(bare["path"]).name} if {"path", "sha256"} <= bare.keys() else bare
+
+
+def task_of(text: str) -> PictureTask:
+    """The task from `as_json`."""
+    return msgspec.convert(json.loads(text), PictureTask)
+
+
+def check_seed(seed: int) -> None:
+    """Raise UsageError for a negative seed. NumPy's SeedSequence supports more than 64 bits."""
+    if seed < 0:
+        raise UsageError(f"--seed: {seed} is not 0 or more")

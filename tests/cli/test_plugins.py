@@ -1,0 +1,118 @@
+"""A package with a command and a check is installed, and `multiverse` has them; broken ones cost a line each."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.live.test_plugins import install
+
+ROOT = Path(__file__).parents[2]
+PLUGIN = Path(__file__).parent / "plugin"
+CHECK = "from engine.cli.doctor_checks import Check, CheckRow\n"
+BROKEN = {
+    "breaks": "raise RuntimeError('no card\\nin this machine')",
+    "leaves": "import sys\nsys.exit(3)",
+    "empty": "",
+    "untyped": "def untyped(what: list[list[int]]) -> None: ...",
+    "schema": "def schema() -> None: ...",
+}
+"""Commands by name, each in a module of this name."""
+WRONG_CHECKS = {
+    "text": "ROW = 'a row'",
+    "raising": CHECK + "ROW = CheckRow('raising', (), lambda: 1 / 0, '')",
+    "other": CHECK + "ROW = CheckRow('other', (), lambda: 'fine', '')",
+    "asking": CHECK + "def ask(): raise OSError('no bus')\n"
+    "ROW = CheckRow('asking', ('asking:ask',), lambda answer: Check('note', '', answer.error), '')",
+    "unnamed": CHECK + "ROW = CheckRow('unnamed', (lambda: 1 / 0,), lambda answer: None, '')",
+}
+DOCTOR = """
+import dataclasses, json
+from engine.cli.doctor_checks import added_rows, run_checks
+print(json.dumps([dataclasses.astuple(check) for check in run_checks(added_rows())]))
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """With the package and broken ones in a folder on Python's path."""
+    packages = tmp_path_factory.mktemp("packages")
+    points = tomllib.loads((PLUGIN / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
+    install(packages, "multiverse_heat", (PLUGIN / "multiverse_heat.py").read_text(encoding="utf-8"), points)
+    for name, text in BROKEN.items():
+        install(packages, name, text, {"multiverse.commands": {name: name}})
+    for name, text in WRONG_CHECKS.items():
+        install(packages, name, text, {"multiverse.checks": {name: f"{name}:ROW"}})
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(ROOT)])}
+
+
+def said(environment: dict[str, str], folder: Path, *words: str) -> tuple[int, str, list[str]]:
+    command = [sys.executable, "-P", "-m", "engine.cli.main", *words]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr.splitlines()
+
+
+def test_an_added_command_is_listed_and_runs_and_broken_ones_cost_a_line_each(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    code, out, err = said(environment, tmp_path, "-h")
+    listed = {line.split()[0] for line in out.partition("Commands:\n")[2].splitlines()}
+    assert code == 0 and {"heat", "run", "schema", "dataset"} <= listed and not {"breaks", "empty"} & listed
+    assert "Tell whether a number is too hot." in out
+    reasons = (
+        "breaks of multiverse-breaks is left out: breaks: RuntimeError: no card in this machine",
+        "empty of multiverse-empty is left out: empty: AttributeError",
+        "leaves of multiverse-leaves is left out: leaves: SystemExit: 3",
+        "schema of multiverse-schema is left out: schema: TypeError: there is a command of this name",
+        "untyped of multiverse-untyped is left out: untyped: AssertionError",
+    )
+    assert len(err) == len(reasons)
+    for line, reason in zip(err, reasons, strict=True):
+        assert line.startswith(f"multiverse: plug-in {reason}")
+
+    (tmp_path / "number.txt").write_text("90")
+    assert said(environment, tmp_path, "heat", "number.txt") == (0, "too hot\n", [])
+    assert said(environment, tmp_path, "heat", "number.txt", "--limit-c", "95") == (0, "fine\n", [])
+    code, _, (line,) = said(environment, tmp_path, "heat", "none.txt")
+    assert code == 1 and line.startswith("multiverse: none.txt: has no number")
+    code, _, err = said(environment, tmp_path, "empty")
+    assert (code, err[-1]) == (2, "multiverse: No such command 'empty' (multiverse -h)")
+    assert sum("empty of multiverse-empty is left out" in line for line in err) == 1
+
+
+def test_commands_of_other_packages_can_be_switched_off_and_the_lodgers_stay(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    code, out, err = said({**environment, "MULTIVERSE_PLUGINS": "off"}, tmp_path, "-h")
+    assert (code, err) == (0, []) and "dataset " in out and "heat" not in out
+
+
+def test_a_command_of_the_engine_asks_for_no_entry_points(environment: dict[str, str], tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv[1:] = ['osc', '-h']\nfrom engine.cli.main import main\ntry: main()\n"
+        "except SystemExit: pass\nfrom osc_schema import plugins\nassert not plugins.declared.cache_info().currsize\n"
+        "assert 'multiverse_heat' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_added_check_is_a_row_of_the_doctor_and_a_broken_one_costs_only_its_own(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DOCTOR], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    rows = {name: (state, detail) for state, name, detail, _ in json.loads(done.stdout)}
+    assert rows["heat"] == ("ok", "21.5 degrees")
+    assert rows["raising"] == ("warning", "this check has failed (ZeroDivisionError: division by zero)")
+    assert rows["other"] == ("warning", "this check has failed (TypeError: gave a str, not a Check)")
+    assert rows["asking"] == ("note", "no bus")
+    assert rows["unnamed"] == ("warning", "each question must be named module:function")
+    assert rows["plug-in 1"][0] == "warning"
+    assert "text of multiverse-text is left out: text:ROW: is a str, not a CheckRow" in rows["plug-in 1"][1]
+    assert "Blender" in rows, "the room of the synthetic pictures comes in by this door, too"

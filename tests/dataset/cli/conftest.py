@@ -1,0 +1,3 @@
+from tests.cli.conftest import say
+
+__all__ = ["say"]

@@ -1,0 +1,37 @@
+"""Blender, pictures drawn by it, and scripts in its place."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.dataset.cycles import Blender, find_blender
+from engine.errors import UsageError
+from tests.dataset.cycles.yard import Drawn
+
+
+@pytest.fixture
+def blender(require: Callable[[object, str], None]) -> Blender:
+    try:
+        return find_blender()
+    except UsageError as error:
+        require(False, str(error))
+        raise
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Callable[[str], Blender]:
+    """A shell script in place of Blender; `$folder` is its last argument."""
+
+    def write(lines: str) -> Blender:
+        path = tmp_path / "blender"
+        path.write_text(f"#!/bin/sh\nfor folder; do :; done\n{lines}\n")
+        path.chmod(0o755)
+        return Blender(path=path)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Drawn:
+    return Drawn()

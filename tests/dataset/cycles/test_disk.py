@@ -1,0 +1,104 @@
+"""A disk that becomes full while Blender draws."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.dataset.cycles import Blender, render
+from engine.errors import RenderError
+from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters
+from tests.support.long_form import only_soak
+
+ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell script in place of Blender")
+
+
+@pytest.fixture
+def blender_after(stand_in: Callable[[str], Blender], blender: Blender) -> Callable[..., Blender]:
+    """Blender with shell commands before and after it."""
+    if blender.is_program:
+        pytest.skip("the script gets the arguments of a Blender program and passes them to a Python with bpy")
+    return lambda before, after="": stand_in(f'{before}\n{blender.path} -I "$7" -- "$folder"\n{after}')
+
+
+def failed(blender: Blender, drawn: Drawn, folder: Path) -> OSError:
+    folder.mkdir()
+    with pytest.raises(OSError) as caught:
+        render(drawn.stage(is_small=True), quarters(), SETTINGS, blender, folder=folder)
+    assert caught.value.filename == str(folder)
+    assert list(folder.iterdir()) == []
+    return caught.value
+
+
+def test_a_disk_error_in_blenders_python_is_raised(
+    blender_after: Callable[..., Blender], drawn: Drawn, tmp_path: Path
+) -> None:
+    blender = blender_after('rm "$folder/stage.npz"')
+    assert failed(blender, drawn, tmp_path / "work").errno == errno.ENOENT
+
+
+def test_a_picture_that_blender_cannot_write_is_a_disk_error(
+    blender_after: Callable[..., Blender], drawn: Drawn, tmp_path: Path
+) -> None:
+    blender = blender_after("ulimit -f 20")  # units of 512 or 1024 bytes
+    assert failed(blender, drawn, tmp_path / "work").errno == errno.EFBIG
+
+
+def test_a_disk_too_full_for_the_answer_is_recognised_by_the_output(
+    stand_in: Callable[[str], Blender], drawn: Drawn, tmp_path: Path
+) -> None:
+    blender = stand_in(f"echo 'OSError: {os.strerror(errno.EDQUOT)}'; exit 1")
+    assert failed(blender, drawn, tmp_path / "work").errno == errno.EDQUOT
+
+
+def test_an_empty_picture_is_no_picture(blender_after: Callable[..., Blender], drawn: Drawn) -> None:
+    with pytest.raises(RenderError, match=r"^colors\.png: is not a picture of 80x60"):
+        render(drawn.stage(is_small=True), quarters(), SETTINGS, blender_after("", ': > "$folder/colors.png"'))
+
+
+@pytest.fixture
+def on_a_small_disk(tmp_path: Path) -> Callable[[Blender], str]:
+    """Draw the yard on a disk of 1.2 MB and classify the failure: the stage takes 0.7 MB, Blender's output 1 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = 'mount -t tmpfs -o size=1200k none "$1" && shift && exec "$@"'
+    apart = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh", str(disk)]
+    if shutil.which("unshare") is None or subprocess.run([*apart, "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("needs a Linux with user namespaces, to mount a small file system")
+    code = (
+        "from pathlib import Path\n"
+        "from engine.dataset.cycles import Blender\n"
+        "from engine.dataset.running.policy import failure_of\n"
+        "from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters, render\n"
+        "try:\n"
+        "    render(Drawn().stage(), quarters(), SETTINGS, Blender(path=Path({!r})), folder=Path({!r}))\n"
+        "except Exception as error:\n"
+        "    failure = failure_of(error)\n"
+        "    print(failure.reason, failure.ends_run)\n"
+    )
+
+    def draw(blender: Blender) -> str:
+        command = [*apart, sys.executable, "-c", code.format(str(blender.path), str(disk))]
+        return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    return draw
+
+
+@only_soak
+def test_a_disk_that_blender_fills_ends_the_run(
+    on_a_small_disk: Callable[[Blender], str], blender: Blender, tmp_path: Path
+) -> None:
+    assert on_a_small_disk(blender) == f"{tmp_path / 'disk'}: No space left on device True\n"
+
+
+def test_a_disk_that_is_filled_without_output_ends_the_run(
+    on_a_small_disk: Callable[[Blender], str], stand_in: Callable[[str], Blender], tmp_path: Path
+) -> None:
+    silent = stand_in("cat /dev/zero > $folder/passes.exr 2> /dev/null; exit 1")
+    assert on_a_small_disk(silent) == f"{tmp_path / 'disk'}: No space left on device True\n"

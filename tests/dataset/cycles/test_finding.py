@@ -1,0 +1,99 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.dataset.cycles import Blender, find_blender, install_command, locate_blender
+from engine.dataset.cycles.finding import blender_environment
+from engine.errors import UsageError
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without Blender and bpy; yields the empty folder that is its PATH."""
+    if "bpy" in sys.modules:
+        pytest.skip("this Python has bpy loaded")
+    monkeypatch.delenv("MULTIVERSE_BLENDER", raising=False)
+    monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", str(tmp_path / "programs"))
+    monkeypatch.setattr("engine.dataset.cycles.finding.find_spec", lambda name: None)
+    (tmp_path / "programs").mkdir()
+    return tmp_path / "programs"
+
+
+def program(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_without_blender_the_error_names_the_command_that_installs_it(bare: Path) -> None:
+    assert locate_blender() is None
+    with pytest.raises(UsageError) as caught:
+        find_blender()
+    assert install_command() in str(caught.value) and "--blender PATH" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("home", "python"), [("multiverse", "3.11"), ("Anna Maria", "3.11"), ("multiverse", "3.12"), ("Anna Maria", "3.13")]
+)
+def test_the_command_for_windows_works_in_powershell_5_and_cmd(
+    home: str, python: str, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PowerShell 5 has no `&&`, and treats a quoted path at the start of a line as a string (about_Operators)."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "executable", rf"C:\{home}\.venv\Scripts\python.exe")
+    monkeypatch.setattr(sys, "version_info", (*map(int, python.split(".")), 0))
+    monkeypatch.setenv("MULTIVERSE_HOME", str(bare.parent / home))
+    lines = install_command().split(", then ")
+    assert len(lines) == 2 and lines[0].endswith("blender" if " " not in home else 'blender"')
+    assert all("&&" not in line and not line.startswith('"') and line.count('"') % 2 == 0 for line in lines)
+    assert all(" " not in line.split(" -m ")[0].removeprefix("py -") for line in lines)
+    assert lines[1].endswith(" install bpy") and str(bare.parent / home / "blender") in lines[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="programs are scripts here")
+def test_a_given_blender_is_preferred_to_a_found_one(
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_path = program(bare / "blender")
+    assert find_blender() == Blender(path=on_path)
+    made = program(tmp_path / "home/blender/bin/python")
+    assert str(made) in install_command()
+    assert find_blender() == Blender(path=made)
+    monkeypatch.setattr("engine.dataset.cycles.finding.find_spec", lambda name: name)
+    assert find_blender() == Blender(path=Path(sys.executable))
+    by_variable = program(tmp_path / "environment/bin/python")
+    monkeypatch.setenv("MULTIVERSE_BLENDER", str(tmp_path / "environment"))
+    assert find_blender() == Blender(path=by_variable)
+    given = program(tmp_path / "Blender.app/Contents/MacOS/Blender")
+    assert find_blender(str(tmp_path / "Blender.app")) == find_blender(str(given)) == Blender(path=given)
+
+
+def test_a_wrong_path_is_reported_with_its_source(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notes.txt").touch()
+    for name in ("nowhere", "notes.txt", "programs"):
+        with pytest.raises(UsageError, match=f"^--blender: .*{name}"):
+            locate_blender(str(tmp_path / name))
+    monkeypatch.setenv("MULTIVERSE_BLENDER", "nowhere")
+    with pytest.raises(UsageError, match=r"^MULTIVERSE_BLENDER: nowhere is missing"):
+        locate_blender()
+
+
+def test_a_blender_program_and_a_python_with_bpy_have_their_own_command_lines() -> None:
+    script = Path("draw.py")
+    program = Blender(path=Path("/opt/blender-4.5/blender")).command(script, "folder")
+    assert program[1:] == [
+        "--background", "--factory-startup", "-noaudio", "--python-exit-code", "1",
+        "--python", "draw.py", "--", "folder",
+    ]  # fmt: skip
+    assert Blender(path=Path("/opt/env/bin/python")).command(script, "folder")[1:] == ["-I", "draw.py", "--", "folder"]
+
+
+def test_blender_reads_no_user_settings_and_writes_to_its_folder_only(tmp_path: Path) -> None:
+    users = {"PATH": "/bin", "OCIO": "/home/me/film.ocio", "BLENDER_USER_RESOURCES": "/home/me", "TMPDIR": "/var/tmp"}
+    made = blender_environment(tmp_path, users)
+    assert made["PATH"] == "/bin" and "OCIO" not in made
+    assert all(made[name].startswith(str(tmp_path)) for name in ("BLENDER_USER_RESOURCES", "TMPDIR", "TEMP", "TMP"))

@@ -1,0 +1,154 @@
+"""Pictures of a small yard drawn by Blender."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.dataset.cycles import Blender, CyclesSettings, ask_blender, render
+from engine.dataset.geometry import set_stage
+from engine.dataset.labels.reading import read_labels
+from engine.dataset.options import SceneOptions
+from engine.dataset.picture import make_picture
+from engine.dataset.scene.camera import SiteCamera
+from engine.dataset.task import PictureTask, RenderSettings
+from engine.errors import UsageError
+from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters, yard
+from tests.support.long_form import only_soak
+
+
+def boxes_of(instances: np.ndarray) -> dict[int, tuple[int, ...]]:
+    """Bounding box of each number's pixels: left, top, right, bottom."""
+    boxes = {}
+    for number in np.unique(instances[instances > 0]).tolist():
+        rows, columns = np.nonzero(instances == number)
+        boxes[number] = tuple(int(edge) for edge in (columns.min(), rows.min(), columns.max(), rows.max()))
+    return boxes
+
+
+def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Blender, drawn: Drawn) -> None:
+    scene, rendered = yard(), drawn(blender)
+    assert set(np.unique(rendered.instances)) == set(range(37))
+    camera, depth = scene.camera, rendered.depth_m.astype(np.float64)
+    columns, rows = np.arange(320) + 0.5, np.arange(240)[:, None] + 0.5
+    x_m, y_m = (columns - 160) / camera.focal_px * depth, (120 - rows) / camera.focal_px * depth
+    off_m = np.abs(camera.height_m - depth - scene.terrain.height_at(x_m, y_m))
+    assert off_m[rendered.instances == 0].max() < 0.001  # half a pixel off, it would be centimetres
+    for number, pile in enumerate(scene.piles, start=1):
+        top = np.array([[pile.x_m, pile.y_m, pile.top_m]])
+        column, row = camera.pixel_of(top)[0].astype(int)
+        seen = rendered.instances[row - 1 : row + 2, column - 1 : column + 2]
+        assert (seen == number).any()
+
+
+def test_both_engines_see_the_same_piles_at_the_same_places(blender: Blender, drawn: Drawn) -> None:
+    from engine.dataset.raster import render as render_by_raster
+
+    one, other = render_by_raster(drawn.stage()), drawn(blender)
+    boxes = boxes_of(one.instances)
+    assert len(boxes) == 36 and boxes.keys() == boxes_of(other.instances).keys()
+    for number, box in boxes_of(other.instances).items():
+        assert np.abs(np.subtract(box, boxes[number])).max() <= 1, number
+    agrees = one.instances == other.instances
+    assert (~agrees).sum() < 0.01 * (one.instances > 0).sum()
+    assert np.abs(one.depth_m - other.depth_m)[agrees].max() < 0.01
+
+
+@only_soak
+def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(blender: Blender) -> None:
+    from engine.dataset.raster import render as render_by_raster
+
+    scene = yard()
+    turned = replace(scene.camera, x_m=1.0, y_m=-3.0, yaw_deg=50, pitch_deg=15, roll_deg=-8)
+    stage = set_stage(replace(scene, camera=turned.window(70, 50, 160, 150)))
+    one, other = render_by_raster(stage, wants_colors=False), render(stage, quarters(), SETTINGS, blender)
+    boxes = boxes_of(one.instances)
+    assert len(boxes) > 15 and boxes.keys() == boxes_of(other.instances).keys()
+    for number, box in boxes_of(other.instances).items():
+        assert np.abs(np.subtract(box, boxes[number])).max() <= 1, number
+    agrees = one.instances == other.instances
+    assert (~agrees).sum() < 0.01 * (one.instances > 0).sum()
+    assert np.isfinite(one.depth_m).all() and np.median(np.abs(one.depth_m - other.depth_m)[agrees]) < 0.001
+
+
+@only_soak
+def test_the_same_scene_gives_the_same_bytes(blender: Blender, drawn: Drawn) -> None:
+    one, other = drawn(blender, is_small=True), drawn(blender, turn=1, is_small=True)
+    for name in ("colors", "instances", "depth_m"):
+        assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
+
+
+@only_soak
+def test_a_stronger_sun_makes_a_brighter_picture_of_the_ground_the_right_way_round(
+    blender: Blender, drawn: Drawn
+) -> None:
+    dim, usual = drawn(blender, energy=0.5, is_small=True), drawn(blender)
+    assert dim.colors.mean() < 0.95 * usual.colors.mean()
+    assert 0.35 < usual.colors.mean() / 255 < 0.55
+    halves = usual.colors.astype(float).reshape(2, 120, 2, 160, 3).mean(axis=(1, 3))
+    assert [int(np.argmax(halves[row, column])) for row, column in ((0, 0), (0, 1), (1, 0))] == [0, 1, 2]
+    assert np.ptp(halves[1, 1]) < 30
+
+
+def test_a_missing_gpu_is_refused_in_one_line(blender: Blender, drawn: Drawn) -> None:
+    found = ask_blender(blender)
+    assert drawn(blender).renderer == f"Cycles, Blender {found['version']}, CPU"
+    settings = CyclesSettings(max_samples=1, use_gpu=True)
+    if found["gpus"]:
+        assert found["gpus"][0] in render(drawn.stage(), quarters(), settings, blender).renderer
+        return
+    with pytest.raises(UsageError, match=r"^--use-gpu: Cycles has no GPU here"):
+        render(drawn.stage(), quarters(), settings, blender)
+
+
+@only_soak
+def test_cycles_uses_the_given_settings_and_threads(
+    blender: Blender, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = set_stage(replace(yard(), camera=SiteCamera(width_px=32, height_px=24, height_m=16)))
+    pictures = []
+    for samples, noise, threads in ((50, 0.01, 1), (50, 0.01, 3), (100, 0.005, 1)):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+        settings = CyclesSettings(max_samples=samples, noise_threshold=noise, use_gpu=False)
+        with caplog.at_level(logging.INFO):
+            pictures.append(render(stage, quarters(), settings, blender).colors.tobytes())
+        assert caplog.messages[-1] == (
+            f"{samples} samples at most, 8 at least, noise {noise:g}, 4 bounces, OPENIMAGEDENOISE, "
+            f"threads: {threads}, CPU"
+        )
+    assert pictures[0] == pictures[1] != pictures[2]
+
+
+def test_settings_out_of_range_are_refused_by_name(drawn: Drawn) -> None:
+    assert SETTINGS.check() is None
+    for changes in ({"max_samples": 0}, {"noise_threshold": 0.0}, {"noise_threshold": float("nan")}):
+        with pytest.raises(UsageError, match=f"^--{next(iter(changes)).replace('_', '-')}: "):
+            CyclesSettings(**changes).check()
+
+
+@only_soak
+def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
+    blender: Blender, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    options = SceneOptions(
+        width=240, height=180, use_clusters=True, num_clusters=1, min_piles_per_cluster=20, max_piles_per_cluster=20
+    )
+    boxes, means = [], []
+    for drawing in (
+        RenderSettings(engine="raster"),
+        RenderSettings(engine="cycles", max_samples=4, noise_threshold=0.1),
+    ):
+        folder = tmp_path / drawing.engine
+        folder.mkdir()
+        task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender.path))
+        made = make_picture(task, folder)
+        assert made.labelled == 20
+        boxes.append(read_labels(folder / task.path("labels", ".txt"), 240, 180, 1)[0])
+        means.append(cv2.imread(str(folder / task.path("images", ".png"))).mean())
+    assert np.abs(boxes[0] - boxes[1]).max() < 1.01
+    assert abs(means[1] / means[0] - 1) < 0.1
+    assert any(line.startswith("4 samples at most, 4 at least, noise 0.1, ") for line in caplog.messages)

@@ -1,0 +1,62 @@
+"""A small site, and pictures of it drawn by Blender."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.dataset.cycles import Blender, CyclesSettings, render
+from engine.dataset.geometry import set_stage
+from engine.dataset.geometry.batches import Rendered, SceneStage
+from engine.dataset.scene.camera import SiteCamera
+from engine.dataset.scene.description import SiteScene, Sun
+from engine.dataset.scene.things import PileKind
+from tests.dataset.geometry.sites import hilly, pile, site
+
+SETTINGS = CyclesSettings(max_samples=2, noise_threshold=0.05, use_gpu=False)
+
+
+def yard(energy: float = 2.0) -> SiteScene:
+    """36 piles of all kinds on rough ground, 320x240, so close that a pile is about 6 px wide."""
+    terrain = hilly(3, count=101)
+    kinds = list(PileKind)
+    piles = []
+    for k in range(36):
+        x_m, y_m = (k % 6 - 2.5) * 4.1 + 0.13 * (k % 5), (k // 6 - 2.5) * 3.3
+        ground_m = float(terrain.height_at(np.array(x_m), np.array(y_m)))
+        piles.append(
+            pile(
+                kinds[k % 3], x_m=x_m, y_m=y_m, ground_m=ground_m, turn=0.4 * k, tilt_x=0.005, rust=k % 4,
+                has_hoop=k % 3 == 0, is_cracked=k % 2 == 0,
+            )
+        )  # fmt: skip
+    scene = site(tuple(piles), terrain=terrain)
+    return replace(scene, camera=SiteCamera(width_px=320, height_px=240, height_m=16), sun=Sun(
+        elevation_deg=45, azimuth_deg=120, energy=energy
+    ))  # fmt: skip
+
+
+def quarters() -> np.ndarray:
+    """A texture for the ground: north-west red, north-east green, south-west blue, south-east grey."""
+    picture = np.full((64, 64, 3), 140, np.uint8)
+    picture[:32, :32], picture[:32, 32:], picture[32:, :32] = (190, 110, 110), (110, 190, 110), (110, 110, 190)
+    return picture
+
+
+class Drawn:
+    """Pictures of the yard; each is drawn once and cached."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[float, int, bool], Rendered] = {}
+
+    def __call__(self, blender: Blender, energy: float = 2.0, turn: int = 0, *, is_small: bool = False) -> Rendered:
+        """`turn`: draws the same picture again for another number."""
+        asked = energy, turn, is_small
+        if asked not in self._known:
+            self._known[asked] = render(self.stage(energy, is_small=is_small), quarters(), SETTINGS, blender)
+        return self._known[asked]
+
+    def stage(self, energy: float = 2.0, *, is_small: bool = False) -> SceneStage:
+        """A smaller camera: 80x60, over the same ground."""
+        scene = yard(energy)
+        camera = replace(scene.camera, width_px=80, height_px=60) if is_small else scene.camera
+        return set_stage(replace(scene, camera=camera))

@@ -1,0 +1,148 @@
+"""Feet, caps, paint and outlines of piles in recipe 2, against what is drawn."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.dataset.geometry import pile_parts as parts
+from engine.dataset.geometry import set_stage
+from engine.dataset.geometry.batches import LOOKS, Surface
+from engine.dataset.geometry.primitives import MOUND_GROUND
+from engine.dataset.labels.recording import find_instances
+from engine.dataset.labels.visibility import find_outlines
+from engine.dataset.raster import render
+from engine.dataset.scene.camera import SiteCamera
+from engine.dataset.scene.things import CapKind, Filling, FootKind, PaintColor, PaintPlace, Pile, PileKind
+from tests.dataset.geometry.sites import is_closed, named, site, sloping, volume, world
+
+LOOSE = (FootKind.SPOIL, FootKind.HOLE, FootKind.MUD)
+CAMERA = SiteCamera(width_px=200, height_px=160, height_m=20.0)
+MOUNDS = [
+    shape(variant)
+    for shape in (parts.spoil_ring, parts.hole_rim, parts.puddle)
+    for variant in range(parts.FOOT_VARIANTS)
+]
+
+
+def pile_of(kind: PileKind, **changes: object) -> Pile:
+    is_section = kind in (PileKind.H_SECTION, PileKind.C_SECTION)
+    values: dict[str, object] = {
+        "x_m": 0.0,
+        "y_m": 0.0,
+        "ground_m": 0.0,
+        "exposed_m": 1.2,
+        "diameter_m": 0.4,
+        "width_m": 0.25 if is_section else 0.0,
+        "base_diameter_m": 0.0,
+        "base_height_m": 0.0,
+        "foot": FootKind.NONE,
+    }
+    return Pile(kind=kind, **(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("foot", list(FootKind))
+def test_loose_ground_at_a_foot_has_no_number_and_concrete_has(foot: FootKind) -> None:
+    bare, stood = (
+        set_stage(site((pile_of(PileKind.PHC, foot=each, base_diameter_m=1.2, base_height_m=0.1),)))
+        for each in (FootKind.NONE, foot)
+    )
+    names = {batch.name for batch in bare.batches}
+    added = [batch for batch in stood.batches if batch.name not in names]
+    assert bool(added) is (foot is not FootKind.NONE)
+    for batch in added:
+        assert batch.instances.tolist() == [0 if foot in LOOSE else 1]
+        assert batch.is_ground is (foot in LOOSE)
+
+
+@pytest.mark.parametrize("foot", LOOSE)
+def test_the_label_is_the_same_with_and_without_loose_ground(foot: FootKind) -> None:
+    boxes = []
+    for each in (FootKind.NONE, foot):
+        one = pile_of(PileKind.PHC, foot=each, base_diameter_m=1.6, base_height_m=0.15, x_m=6.0, y_m=4.0)
+        scene = site((one,), terrain=sloping(count=61))
+        stage = set_stage(replace(scene, camera=CAMERA))
+        boxes.append(find_instances(render(stage, wants_colors=False).instances).boxes)
+    assert np.abs(boxes[0] - boxes[1]).max() <= 1  # the mound hides the lowest centimetres of the post
+
+
+PILES = [
+    pile_of(PileKind.PHC, x_m=-14.0, y_m=10.0, has_hoop=True, has_end_plate=True),
+    pile_of(PileKind.SPIRAL_STEEL, x_m=-7.0, y_m=10.0, diameter_m=0.15, flange_diameter_m=0.3, exposed_m=0.6),
+    pile_of(PileKind.CAST_IN_PLACE, x_m=0.0, y_m=10.0, diameter_m=0.9, exposed_m=0.5, bars_m=0.25),
+    pile_of(PileKind.STEEL_TUBE, x_m=7.0, y_m=10.0, diameter_m=0.3, exposed_m=2.2, tilt_x=0.08, tilt_y=-0.05),
+    pile_of(PileKind.H_SECTION, x_m=14.0, y_m=10.0, diameter_m=0.3, exposed_m=2.4, turn=0.6),
+    pile_of(PileKind.C_SECTION, x_m=-14.0, y_m=0.0, diameter_m=0.3, exposed_m=2.0, turn=2.0),
+    pile_of(PileKind.PHC, x_m=-7.0, y_m=0.0, foot=FootKind.PAD, base_diameter_m=1.4, base_height_m=0.2),
+    pile_of(PileKind.STEEL_TUBE, x_m=7.0, y_m=0.0, foot=FootKind.GROUT, base_diameter_m=0.8, base_height_m=0.08),
+    pile_of(PileKind.PHC, x_m=14.0, y_m=0.0, foot=FootKind.SPOIL, base_diameter_m=1.8, base_height_m=0.2),
+    pile_of(PileKind.PHC, x_m=-14.0, y_m=-10.0, cap=CapKind.PLATE),
+    pile_of(PileKind.H_SECTION, x_m=-7.0, y_m=-10.0, cap=CapKind.PLASTIC, diameter_m=0.3),
+    pile_of(PileKind.CAST_IN_PLACE, x_m=7.0, y_m=-10.0, paint=PaintPlace.HEAD, dirt_m=0.3, diameter_m=0.6),
+    pile_of(PileKind.SPIRAL_STEEL, x_m=14.0, y_m=-10.0, foot=FootKind.OWN, base_diameter_m=1.3, base_height_m=0.2),
+]
+
+
+@pytest.mark.parametrize("slope", [(0.0, 0.0), (0.15, -0.1)])
+def test_outlines_bound_what_is_drawn(slope: tuple[float, float]) -> None:
+    """Within 1.5 px of the box of the rendered instance."""
+    terrain = sloping(*slope, count=81)
+    camera = SiteCamera(width_px=1000, height_px=760, height_m=24.0, field_of_view_deg=75.0)
+    grounds = (float(terrain.height_at(np.float64(one.x_m), np.float64(one.y_m))) for one in PILES)
+    piles = tuple(
+        replace(one, ground_m=ground_m, number=7 * place)
+        for place, (one, ground_m) in enumerate(zip(PILES, grounds, strict=True), 1)
+    )
+    stage = set_stage(replace(site(piles, terrain=terrain), camera=camera))
+    found = find_instances(render(stage, wants_colors=False).instances)
+    assert found.numbers.tolist() == [pile.number for pile in piles]
+    outlines = find_outlines(stage, found.numbers, lambda pixels: pixels)
+    for pile, box in zip(piles, found.boxes.tolist(), strict=True):
+        pixel = np.concatenate(outlines[pile.number].solids)
+        own = [*pixel.min(axis=0), *pixel.max(axis=0)]
+        assert np.abs(np.array(own) - box).max() <= 1.5, (pile.kind, pile.foot, own, box)
+
+
+@pytest.mark.parametrize("kind", list(PileKind))
+def test_the_head_is_the_middle_of_the_top(kind: PileKind) -> None:
+    one = pile_of(kind, x_m=2.0, y_m=-1.0, ground_m=0.5, tilt_x=0.07, tilt_y=-0.04, bars_m=0.0)
+    post = next(batch for batch in set_stage(site((one,))).batches if batch.surface is not Surface.DARK)
+    top = world(post)[post.mesh.positions[:, 2] > 0.999]
+    assert [*((top.min(axis=0) + top.max(axis=0)) / 2)] == pytest.approx(one.head_m, abs=0.02)
+    assert one.tilt_deg == pytest.approx(np.degrees(np.arctan(np.hypot(np.tan(0.07), np.tan(0.04)))))
+
+
+def test_paint_has_its_colour_and_covers_the_head() -> None:
+    one = pile_of(PileKind.PHC, paint=PaintPlace.HEAD, paint_color=PaintColor.BLUE, paint_m=0.2, shade=0.5)
+    painted = named(set_stage(site((one,))), "paint")[0]
+    assert painted.surface is Surface.SPRAY
+    red, green, blue = painted.tints[0]
+    assert blue > 3 * red and blue > 2 * green
+    heights = world(painted)[:, 2]
+    assert heights.max() > 1.2 and heights.min() == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_inside_of_a_tube_shows_its_filling() -> None:
+    surfaces = {Filling.OPEN: Surface.DARK, Filling.EARTH: Surface.SPOIL, Filling.CONCRETE: Surface.CONCRETE}
+    for filling, surface in surfaces.items():
+        stage = set_stage(site((pile_of(PileKind.PHC, filling=filling),)))
+        inside = [batch for batch in stage.batches if batch.name.startswith("phc") and batch.name != "phc post"]
+        assert [batch.surface for batch in inside] == [surface]
+
+
+def test_spoil_has_the_colour_of_the_ground() -> None:
+    scene = site((pile_of(PileKind.PHC, foot=FootKind.SPOIL, base_diameter_m=1.5, base_height_m=0.15),))
+    mound = named(set_stage(scene), "spoil")[0]
+    tint = mound.tints[0] / mound.tints[0].max()
+    seen = tint * LOOKS[Surface.SPOIL].albedo
+    assert seen / seen.max() == pytest.approx(np.array(scene.ground.subsoil) / max(scene.ground.subsoil), abs=1e-5)
+
+
+def test_mounds_lie_on_the_ground_and_differ() -> None:
+    for mesh in MOUNDS:
+        assert volume(mesh) > 0 and is_closed(mesh)
+        heights = mesh.positions[:, 2]
+        assert heights.min() == 0 and heights.max() <= 1.1
+        assert np.hypot(*mesh.positions[:, :2].T).max() <= 0.56
+        assert (mesh.normals[heights > MOUND_GROUND, 2] > 0).mean() > 0.9
+    assert len({mesh.positions.tobytes() for mesh in MOUNDS}) == len(MOUNDS)

@@ -1,0 +1,134 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from engine.dataset.geometry import set_stage
+from engine.dataset.geometry.batches import LOOKS, SceneStage, Surface
+from engine.dataset.layout.recipe_1 import KINDS
+from engine.dataset.scene.description import Terrain
+from engine.dataset.scene.things import Pile, PileKind
+from tests.dataset.geometry.sites import named, pile, site, sloping, world
+
+POSTS = {PileKind.PHC: "phc post", PileKind.SPIRAL_STEEL: "flange", PileKind.CAST_IN_PLACE: "poured post"}
+PARTS = {
+    PileKind.PHC: {"phc post", "phc hole", "pad"},
+    PileKind.SPIRAL_STEEL: {"steel post", "screw blade", "flange", "flange holes", "heap"},
+    PileKind.CAST_IN_PLACE: {"poured post", "stubs", "pad"},
+}
+
+
+def alone(one: Pile) -> SceneStage:
+    return set_stage(site((one,), terrain=sloping()))
+
+
+def parts_of(stage: SceneStage) -> set[str]:
+    words = {"steel", "rust"}
+    names = set()
+    for batch in stage.batches:
+        name = batch.name.rstrip(" 0123")
+        head, _, last = name.rpartition(" ")
+        names.add(head if last in words else name)
+    return names
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_pile_has_the_parts_of_its_kind(kind: PileKind) -> None:
+    assert parts_of(alone(pile(kind))) == PARTS[kind]
+
+
+def test_hoops_cracks_and_open_tubes_are_drawn_if_the_pile_has_them() -> None:
+    assert set_stage(site()).batches == ()
+    open_tube = parts_of(alone(pile(PileKind.SPIRAL_STEEL, flange_diameter_m=0.0)))
+    assert open_tube == {"steel post", "steel hole", "screw blade", "heap"}
+    assert parts_of(alone(pile(PileKind.PHC, has_hoop=True))) - PARTS[PileKind.PHC] == {"hoop"}
+    cracked = parts_of(alone(pile(PileKind.PHC, is_cracked=True)))
+    assert cracked - PARTS[PileKind.PHC] == {"crack over ring", "crack down side"}
+
+
+@pytest.mark.parametrize(
+    ("grade", "surface"), [(0, Surface.STEEL), (1, Surface.STEEL), (2, Surface.RUST), (3, Surface.RUST)]
+)
+def test_rust_changes_the_surface_from_its_third_grade(grade: int, surface: Surface) -> None:
+    stage = alone(pile(PileKind.SPIRAL_STEEL, rust=grade))
+    for part in ("steel post", "flange " + surface, "screw blade"):
+        assert {batch.surface for batch in named(stage, part)} == {surface}
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("tilt", [(0.0, 0.0), (0.005, -0.003), (0.1, 0.2)])
+def test_the_centre_of_the_top_is_at_the_given_height(kind: PileKind, tilt: tuple[float, float]) -> None:
+    one = pile(kind, x_m=3.0, y_m=-2.0, ground_m=1.5, tilt_x=tilt[0], tilt_y=tilt[1], turn=0.7)
+    post = named(alone(one), POSTS[kind])[0]
+    top = post.mesh.positions[:, 2] > 0.999
+    middle = world(post)[top].mean(axis=0)
+    expected = [3.0 + one.exposed_m * np.tan(tilt[0]), -2.0 + one.exposed_m * np.tan(tilt[1]), one.top_m]
+    assert middle == pytest.approx(expected, abs=0.001)
+
+
+def test_the_hole_of_a_concrete_pile_is_dark_and_below_its_rim() -> None:
+    hole = named(alone(pile(PileKind.PHC)), "phc hole")[0]
+    assert hole.surface is Surface.DARK
+    assert 0.6 < world(hole)[:, 2].max() < 0.68
+
+
+def spike() -> Terrain:
+    """Level ground with a spike of a metre at (4, 5), falling off within one cell."""
+    flat = sloping(count=81, cell_m=0.5)
+    heights = flat.heights_m.copy()
+    heights[50, 48] = 1.0
+    return dataclasses.replace(flat, heights_m=heights)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("terrain", [sloping(0.3), sloping(-0.2, 0.2), spike()], ids=["east", "north-west", "spike"])
+def test_no_base_floats_above_falling_ground(kind: PileKind, terrain: Terrain) -> None:
+    ground_m = float(terrain.height_at(np.float64(4.0), np.float64(5.0)))
+    one = pile(kind, x_m=4.0, y_m=5.0, ground_m=ground_m, base_diameter_m=1.2, turn=0.4)
+    stage = set_stage(site((one,), terrain=terrain))
+    posts = [] if ground_m == 1.0 else named(stage, "phc post") + named(stage, "steel post")
+    for batch in named(stage, "pad") + named(stage, "heap") + posts:
+        lowest = world(batch)[batch.mesh.positions[:, 2] == 0]
+        assert len(lowest) > 10
+        assert (lowest[:, 2] < terrain.height_at(lowest[:, 0], lowest[:, 1])).all()
+
+
+def test_each_part_carries_the_number_of_its_pile() -> None:
+    rng = np.random.default_rng(2)
+    kinds = list(KINDS)
+    piles = tuple(
+        pile(
+            kinds[k % 3],
+            x_m=4.0 * (k % 6) - 10,
+            y_m=4.0 * (k // 6) - 10,
+            rust=int(rng.integers(4)),
+            has_hoop=k % 3 == 0 and k % 2 == 0,
+            is_cracked=k % 3 == 0 and k % 4 == 0,
+        )
+        for k in range(36)
+    )
+    stage = set_stage(site(piles))
+    seen = np.zeros(37, int)
+    for batch in stage.batches:
+        assert batch.transforms.shape == (len(batch.instances), 4, 4) and batch.tints.shape == (len(batch.instances), 3)
+        assert batch.instances.dtype == np.uint16
+        for k, number in enumerate(batch.instances):
+            one = piles[number - 1]
+            reach = np.linalg.norm(world(batch, k)[:, :2] - (one.x_m, one.y_m), axis=1).max()
+            assert reach <= max(one.base_diameter_m, one.diameter_m) / 2 + 0.02
+            seen[number] += 1
+    assert seen[0] == 0
+    assert (seen[1:] >= 3).all()
+
+
+def test_shade_is_a_factor_of_every_tint() -> None:
+    light, dark = (alone(pile(PileKind.CAST_IN_PLACE, shade=shade)) for shade in (1.0, 0.5))
+    for a, b in zip(light.batches, dark.batches, strict=True):
+        assert b.tints == pytest.approx(a.tints * 0.5)
+
+
+def test_spoil_has_the_colour_of_the_subsoil_but_darker() -> None:
+    scene = site((pile(PileKind.SPIRAL_STEEL),))
+    heap = named(set_stage(scene), "heap")[0]
+    seen = heap.tints[0] * LOOKS[Surface.SPOIL].albedo
+    assert seen == pytest.approx(0.72 * np.array(scene.ground.subsoil), rel=1e-5)

@@ -1,0 +1,207 @@
+"""The record: how much of a thing is visible, and where all of it is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from engine.dataset.cycles import Blender, CyclesSettings
+from engine.dataset.cycles import render as render_with_cycles
+from engine.dataset.geometry import set_stage
+from engine.dataset.geometry.batches import SceneStage
+from engine.dataset.labels.options import LabelOptions
+from engine.dataset.labels.recording import make_record
+from engine.dataset.raster import render
+from engine.dataset.scene.description import SiteScene
+from engine.dataset.scene.things import Distractor, DistractorKind, PileKind
+from engine.dataset.sensor import Photograph, photograph
+from engine.dataset.sensor.effects import SensorOptions
+from tests.dataset.cycles.conftest import blender as blender
+from tests.dataset.cycles.yard import quarters
+from tests.dataset.geometry.sites import hilly, pile, site, sloping
+from tests.dataset.labels.records import recorded, seen_from
+
+
+def crowded(seed: int = 4) -> SiteScene:
+    """Piles on rough ground, some under the arm of an excavator, some beyond the edges of a small picture."""
+    rng = np.random.default_rng(seed)
+    terrain = hilly(seed, count=61)
+    kinds = list(PileKind)
+    piles = []
+    for number in range(1, 15):
+        x_m, y_m = (rng.uniform(-8.4, 8.4), rng.uniform(-6.4, 6.4)) if number > 4 else (2.2 + 0.7 * number, 1.2)
+        ground_m = float(terrain.height_at(np.array(x_m), np.array(y_m)))
+        piles.append(
+            pile(kinds[number % 3], x_m=x_m, y_m=y_m, ground_m=ground_m, tilt_x=0.03, number=number, turn=0.7 * number)
+        )
+    machines = []
+    for number, kind, x_m, y_m, turn in (
+        (15, DistractorKind.EXCAVATOR, 3.0, 2.0, 0.6),
+        (16, DistractorKind.LOADER, -4.0, -2.5, 2.0),
+    ):
+        ground_m = float(terrain.height_at(np.array(x_m), np.array(y_m)))
+        machines.append(Distractor(kind=kind, x_m=x_m, y_m=y_m, ground_m=ground_m, turn=turn, number=number))
+    return replace(site(tuple(piles), tuple(machines), terrain), camera=seen_from(8.0))
+
+
+def alone(scene: SiteScene, number: int) -> np.ndarray:
+    """The pile's pixels without anything else, in a picture three times as wide and high: (3 h, 3 w) bool."""
+    camera = scene.camera
+    wide = camera.window(-camera.width_px, -camera.height_px, 3 * camera.width_px, 3 * camera.height_px)
+    own = tuple(each for each in scene.piles if each.number == number)
+    numbers = render(set_stage(replace(scene, piles=own, distractors=(), camera=wide)), wants_colors=False).instances
+    return numbers == number
+
+
+def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def test_shares_and_whole_boxes_are_those_of_each_pile_drawn_alone() -> None:
+    scene = crowded()
+    record = recorded(scene)
+    piles = [thing for thing in record.things if thing.category == "pile"]
+    assert sum(thing.is_cut for thing in piles) >= 2 and sum(thing.is_hidden for thing in piles) >= 2
+    for seen in piles:
+        truth = alone(scene, seen.number)
+        assert abs(seen.visible_share - seen.area_px / truth.sum()) < 0.04, seen
+        whole = np.array(bounds(truth)) - np.tile((record.width_px, record.height_px), 2)
+        assert np.abs(whole - seen.whole_box).max() <= 1, seen
+        in_picture = truth[record.height_px :][: record.height_px, record.width_px :][:, : record.width_px]
+        assert seen.is_hidden == (in_picture.sum() > seen.area_px), seen
+        assert seen.is_cut == (truth.sum() > in_picture.sum()), seen
+        assert np.array_equal(bounds(seen.mask), (0, 0, *seen.mask.shape[::-1]))
+        if not (seen.is_cut or seen.is_hidden):
+            assert seen.visible_share == 1.0 and seen.whole_box == seen.box
+
+
+def test_boxes_and_heads_follow_the_lens_of_an_oblique_camera() -> None:
+    scene = replace(crowded(), camera=seen_from(11.0, x_m=-6.0, y_m=-6.0, pitch_deg=30.0))
+    options = SensorOptions(camera_effects="distortion=-9")
+
+    def photo(of: SiteScene) -> tuple[SceneStage, Photograph]:
+        stage = set_stage(of)
+        return stage, photograph(of, options, 3, lambda seen: render(replace(stage, scene=seen), wants_colors=False))
+
+    stage, taken = photo(scene)
+    record = make_record(stage, taken, LabelOptions(), index=0, file_name="")
+    straight = {thing.number: thing for thing in recorded(scene).things}
+    assert record.camera["lens"] == taken.effects["lens"]
+    moved_px = compared = 0.0
+    for thing in record.things:
+        if thing.category != "pile" or thing.is_cut:
+            continue
+        own = tuple(pile for pile in scene.piles if pile.number == thing.number)
+        _, lonely = photo(replace(scene, piles=own, distractors=()))
+        assert np.abs(np.subtract(bounds(lonely.rendered.instances == thing.number), thing.whole_box)).max() <= 1, thing
+        assert thing.head_px is not None
+        x, y = thing.head_px
+        assert lonely.rendered.instances[int(y), int(x)] == thing.number
+        before = straight[thing.number].head_px
+        compared += 1
+        if thing.is_hidden and before is not None:
+            moved_px = max(moved_px, float(np.hypot(x - before[0], y - before[1])))
+    assert compared >= 6 and moved_px > 2
+
+
+def test_every_thing_is_known_by_its_number_class_and_kind() -> None:
+    scene = crowded()
+    record = recorded(scene, LabelOptions(classes=("machine", "pile")))
+    known = {each.number: each for each in (*scene.piles, *scene.distractors)}
+    assert {thing.number for thing in record.things} <= set(known)
+    for thing in record.things:
+        own = known[thing.number]
+        assert (thing.kind, thing.place_m) == (own.kind.value, (own.x_m, own.y_m, own.ground_m))
+        assert (thing.category, thing.class_id) == (("pile", 1) if thing.number <= 14 else ("machine", 0))
+    assert {thing.kind for thing in record.things if thing.number > 14} == {"excavator", "loader"}
+    assert not recorded(scene, LabelOptions(classes=("bag",))).classed
+
+
+def test_a_head_is_in_the_middle_of_the_top_and_hidden_under_an_arm() -> None:
+    scene = crowded()
+    tops = {each.number: (each.x_m + each.exposed_m * np.tan(0.03), each.y_m, each.top_m) for each in scene.piles}
+    record = recorded(scene)
+    visible = 0
+    for thing in (thing for thing in record.things if thing.category == "pile"):
+        (pixel,) = scene.camera.pixel_of(np.array([tops[thing.number]]))
+        is_inside = (pixel >= 0).all() and (pixel < (record.width_px, record.height_px)).all()
+        assert (thing.head_px is not None) == is_inside
+        if thing.head_px is not None:
+            assert np.allclose(thing.head_px, pixel)
+        visible += thing.is_head_visible
+    heads = [thing for thing in record.things if thing.head_px is not None]
+    assert 0 < visible < len(heads)
+    assert all(thing.is_hidden for thing in heads if not thing.is_head_visible)
+
+
+def test_the_head_of_an_open_section_is_visible_although_one_sees_the_ground_through_it() -> None:
+    post = pile(PileKind.PHC, diameter_m=0.3, width_m=0.15, base_diameter_m=0.0, base_height_m=0.0)
+    posts = tuple(replace(post, kind=PileKind.C_SECTION, x_m=2.0 * place, number=1 + place) for place in range(3))
+    record = recorded(replace(site(posts), camera=seen_from(8.0)))
+    assert [thing.is_head_visible for thing in record.things] == [True, True, True]
+
+
+def test_slivers_at_the_edge_are_crowd_instead_of_labels() -> None:
+    edge_m = 8.0  # half the width of the picture from 8 m; the pad of 0.8 m begins 0.1 m before it
+    scene = replace(
+        site((pile(PileKind.PHC, x_m=edge_m + 0.3, number=1), pile(PileKind.PHC, number=2)), terrain=sloping()),
+        camera=seen_from(8.0),
+    )
+
+    def labels(min_visible: float) -> tuple[list[int], list[int]]:
+        record = recorded(scene, LabelOptions(min_visible=min_visible))
+        assert [thing.number for thing in record.classed] == [1, 2]
+        assert record.things[0].is_cut and 0 < record.things[0].visible_share < 0.2
+        return (
+            [thing.number for thing in record.labelled],
+            [thing.number for thing in record.things if thing.is_crowd],
+        )
+
+    assert labels(0.2) == ([2], [1])
+    assert labels(0.0) == ([1, 2], [])
+
+
+def test_a_thing_beside_another_is_not_hidden_by_it() -> None:
+    bag = Distractor(kind=DistractorKind.BAG, x_m=1.0, y_m=0.0, ground_m=0.0, turn=0.0, number=2)
+    record = recorded(replace(site((pile(PileKind.PHC, number=1),), (bag,)), camera=seen_from(8.0)))
+    assert [(thing.visible_share, thing.is_hidden) for thing in record.things] == [(1.0, False), (1.0, False)]
+
+
+def test_a_crest_before_a_pile_hides_it_too() -> None:
+    """Ground has no number, but it can stand before a thing, too."""
+    numbers, depths = np.zeros((120, 160), np.uint16), np.full((120, 160), 8.0, np.float32)
+    scene = replace(site((pile(PileKind.PHC, number=1),)), camera=seen_from(8.0))
+    stage = set_stage(scene)
+    rendered = render(stage, wants_colors=False)
+    numbers[:], depths[:] = rendered.instances, rendered.depth_m
+    numbers[:61], depths[:61] = 0, 3.0
+    photo = Photograph(rendered=replace(rendered, instances=numbers, depth_m=depths))
+    (thing,) = make_record(stage, photo, LabelOptions(), index=0, file_name="").things
+    assert thing.is_hidden and abs(thing.visible_share - 0.4) < 0.1 and not thing.is_head_visible
+
+
+def test_the_record_of_a_cycles_picture_agrees_within_a_pixel(blender: Blender, tmp_path: Path) -> None:
+    scene = replace(crowded(), camera=seen_from(8.0))
+    stage = set_stage(scene)
+    settings = CyclesSettings(max_samples=1, noise_threshold=0.5, use_gpu=False)
+    drawn = render_with_cycles(stage, quarters(), settings, blender, folder=tmp_path)
+    cycles = make_record(stage, Photograph(rendered=drawn), LabelOptions(), index=0, file_name="")
+    raster = {thing.number: thing for thing in recorded(scene).things}
+    assert len(cycles.things) > 8
+    for thing in cycles.things:
+        other = raster[thing.number]
+        if min(thing.area_px, other.area_px) > 8:
+            assert np.abs(np.subtract(thing.box, other.box)).max() <= 1
+            assert np.abs(np.subtract(thing.whole_box, other.whole_box)).max() <= 1
+            assert abs(thing.visible_share - other.visible_share) < 0.05
+            assert thing.head_px == other.head_px
+
+
+def test_a_pile_that_ends_at_the_edge_is_not_cut() -> None:
+    """Its outline ends somewhere within the last pixel, or a fraction beyond the last centre of a pixel."""
+    scene = replace(site((pile(PileKind.PHC, number=1),)), camera=seen_from(8.0))
+    x0, y0, x1, y1 = recorded(scene).things[0].box
+    window = scene.camera.window(x0, y0 - 5, x1 - x0 + 5, y1 - y0 + 10)
+    (thing,) = recorded(replace(scene, camera=window)).things
+    assert not thing.is_cut and thing.visible_share == 1.0

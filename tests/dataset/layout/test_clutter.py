@@ -1,0 +1,192 @@
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.dataset.geometry import set_stage
+from engine.dataset.geometry.batches import LOOKS, Surface
+from engine.dataset.geometry.staging import VARIANTS, build_distractors, build_model
+from engine.dataset.layout.clutter import HIDDEN_SHARE, ClutterOptions, in_winter, parse_kinds
+from engine.dataset.layout.habits import HABITS, MACHINES
+from engine.dataset.raster import render
+from engine.dataset.scene.streams import stream
+from engine.dataset.scene.things import Distractor, DistractorKind, category_of
+from engine.errors import UsageError
+from engine.jobs.kit import between
+from tests.dataset.geometry.sites import world
+from tests.dataset.layout.yards import lattice, rolling, scattered, seen
+from tests.support.long_form import IS_SOAK
+
+PILES = lattice(8, 8)
+SEEDS = range(8)
+LINES = (DistractorKind.FENCE, DistractorKind.TRENCH)
+
+
+def count(things: tuple[Distractor, ...], *kinds: DistractorKind) -> int:
+    return sum(thing.kind in kinds for thing in things)
+
+
+def scattering(things: tuple[Distractor, ...]) -> tuple[Distractor, ...]:
+    """Without machines and bags."""
+    return tuple(thing for thing in things if thing.kind not in (*MACHINES, DistractorKind.BAG))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_touches_a_pile_or_another_thing(seed: int) -> None:
+    numbers = [thing.number for thing in scattered(seed, PILES, hidden=0.3)]
+    assert numbers == list(range(len(PILES) + 1, len(PILES) + 1 + len(numbers)))
+    things = scattered(seed, PILES)
+    at = np.array([(thing.x_m, thing.y_m) for thing in things])
+    to_pile = np.hypot(*(at[:, None] - [(pile.x_m, pile.y_m) for pile in PILES]).transpose(2, 0, 1)).min(axis=1)
+    round_ones = [place for place, thing in enumerate(things) if thing.kind not in LINES]
+    assert len(round_ones) > 20
+    for before, place in enumerate(round_ones):
+        thing = things[place]
+        reach_m = HABITS[thing.kind].footprint_m * thing.scale
+        assert to_pile[place] >= min(reach_m + HABITS[thing.kind].from_pile_m, 7.9) - 1e-9
+        for other in round_ones[:before]:
+            apart_m = np.hypot(*(at[place] - at[other]))
+            assert apart_m >= reach_m + HABITS[things[other].kind].footprint_m * things[other].scale + 0.3 - 1e-9
+    for place in set(range(len(things))) - set(round_ones):
+        turn = things[place].turn
+        along = at[place] + np.linspace(-1.5, 1.5, 13)[:, None] * (np.cos(turn), np.sin(turn))
+        away = np.hypot(*(along[:, None] - [(pile.x_m, pile.y_m) for pile in PILES]).transpose(2, 0, 1))
+        assert away.min() > 1.0
+
+
+def test_nothing_floats_over_the_ground_or_drowns_in_it() -> None:
+    things = (*scattered(3), *scattered(4), *scattered(6, PILES))
+    assert len({thing.kind for thing in things}) > 15
+    for thing in things:
+        points = np.concatenate([world(batch) for batch in build_distractors((thing,), seen((), ()).ground)])
+        over = points[:, 2] - rolling().height_at(points[:, 0], points[:, 1])
+        foot = np.concatenate(
+            [mesh.positions[:, 2] for _, mesh in build_model(thing.kind, thing.shape_seed % VARIANTS[thing.kind])]
+        )
+        feet = foot < foot.min() + 0.02
+        assert over[feet].max() < 0.03, thing
+        high_m = (foot.max() + HABITS[thing.kind].lift_m if thing.kind in HABITS else foot.max()) * thing.scale
+        assert over.max() > 0.6 * high_m - 0.02, thing
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5] if IS_SOAK else [0.0, 0.4])
+def test_about_the_asked_share_of_the_piles_loses_pixels_to_something(share: float) -> None:
+    hidden, wholes = [], 0
+    for seed in (1, 2):
+        things = scattered(seed, PILES, half_m=20.0, hidden=share)
+        with_things, without = (
+            np.bincount(render(set_stage(seen(PILES, these))).instances.ravel(), minlength=2**16)[1 : len(PILES) + 1]
+            for these in (things, ())
+        )
+        is_inside = without > 20
+        hidden += (with_things[is_inside] / without[is_inside]).tolist()
+        wholes += int(is_inside.sum())
+    assert wholes > 80
+    left = np.array(hidden)
+    assert np.mean(left < 0.97) == pytest.approx(share, abs=0.05 + 0.1 * share)
+    if share:
+        assert 0.2 < np.median(left[left < 0.97]) < 0.9  # parts of piles, not none of them
+
+
+def test_a_given_share_that_would_have_been_drawn_changes_nothing() -> None:
+    drawn = between(HIDDEN_SHARE, stream((5, 0), "option hidden_share").random())
+    assert scattered(5, PILES, hidden=None) == scattered(5, PILES, hidden=drawn)
+
+
+def test_machines_and_bags_come_in_drawn_numbers() -> None:
+    scenes = [scattered(seed, half_m=85.0, clutter=0.0) for seed in range(24)]
+    machines = [count(things, *MACHINES) for things in scenes]
+    bags = [count(things, DistractorKind.BAG) for things in scenes]
+    assert min(machines) <= 1 and 12 <= max(machines) <= 15 and len(set(machines)) > 7
+    assert min(bags) <= 2 and 25 <= max(bags) <= 30 and len(set(bags)) > 12
+
+
+def test_given_numbers_are_exact_and_must_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    things = scattered(1, PILES, num_bags=7, num_machinery=2)
+    assert (count(things, *MACHINES), count(things, DistractorKind.BAG)) == (2, 7)
+    assert count(scattered(1, PILES, clutter=0.0, num_bags=0, num_machinery=0), *MACHINES, DistractorKind.BAG) == 0
+    with pytest.raises(UsageError, match=r"--num-machinery 90: \d+ machines fit"):
+        scattered(1, PILES, half_m=16.0, num_machinery=90)
+    monkeypatch.setattr("engine.dataset.layout.clutter.MAX_THINGS", 12)  # 5000, but for those that were asked for
+    things = scattered(906, lattice(3, 3), num_bags=40, num_machinery=2)
+    assert [count(things, DistractorKind.BAG), count(things, *MACHINES), len(things)] == [40, 2, 42]
+
+
+def test_scenes_without_piles_are_full_differ_in_their_kinds_and_together_have_all() -> None:
+    empty = [scattering(scattered(seed)) for seed in SEEDS]
+    full = [scattering(scattered(seed, PILES)) for seed in SEEDS]
+    assert min(len(things) for things in empty) > 30
+    assert np.mean([len({thing.kind for thing in things}) for things in empty]) > 14
+    assert np.mean([len(things) for things in empty]) > 1.5 * np.mean([len(things) for things in full])
+    assert len({thing.tint for things in empty for thing in things if category_of(thing.kind) == "barrel"}) > 5
+    scenes = [Counter(thing.kind for thing in scattered(seed)) for seed in range(16)]
+    assert set().union(*scenes) == set(DistractorKind)
+    shared = set(scenes[0]).intersection(*scenes[1:])
+    assert shared <= {*MACHINES, DistractorKind.BAG, DistractorKind.DEBRIS}
+
+
+def test_a_tile_of_sixteen_metres_has_things_of_its_own() -> None:
+    numbers = [len(scattered(seed, half_m=8.0)) for seed in range(16)]
+    assert min(numbers) > 3 and max(numbers) > 3 * min(numbers)
+
+
+def test_more_clutter_leaves_machines_bags_and_hidden_piles_as_they_were() -> None:
+    few, many = (scattered(2, PILES, hidden=0.2, clutter=factor) for factor in (0.0, 3.0))
+    assert few == many[: len(few)]
+    assert len(many) > len(few) + 40
+
+
+def test_only_the_named_confusers_are_scattered_and_in_every_scene() -> None:
+    for seed in SEEDS:
+        things = scattering(scattered(seed, confusers=parse_kinds("fence, hole,vegetation,stake")))
+        assert {category_of(thing.kind) for thing in things} <= {"fence", "hole", "vegetation", "marker"}
+        kinds = {thing.kind for thing in things}
+        assert {DistractorKind.HOLE, DistractorKind.STAKE, DistractorKind.BUSH, DistractorKind.TREE} <= kinds
+        assert DistractorKind.FLAG not in kinds
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        *((name, "--confusers: .* is not one of bare_tree, barrel, boards") for name in ("hole,pyramid", "", "loader")),
+        *(("hole,bag", "has an option of its own, --num-bags"), ("machine", "an option of its own, --num-machinery")),
+    ],
+)
+def test_an_unknown_confuser_is_named_with_those_that_there_are(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse_kinds(text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"clutter": -1.0}, "--clutter"),
+        ({"hidden_share": (0.2, 1.4)}, "--hidden-share"),
+        ({"clutter": 0.0, "confusers": ("hole",)}, "--confusers: has no effect"),
+    ],
+)
+def test_a_wrong_option_is_named(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        replace(ClutterOptions(), **changes).check()  # type: ignore[arg-type]
+
+
+def test_nothing_is_in_fresh_leaf_in_snow_and_nothing_else_changes() -> None:
+    things = scattered(1, confusers=("bush", "tree", "barrel"))
+    winter = in_winter(things)
+    leafy = (DistractorKind.BUSH, DistractorKind.TREE)
+    assert count(things, *leafy) > 3 and count(things, DistractorKind.BARREL) > 0
+    for before, after in zip(things, winter, strict=True):
+        assert replace(after, tint=before.tint) == before
+        if before.kind in leafy:
+            red, green, blue = np.multiply(after.tint, LOOKS[Surface.LEAF].albedo)
+            assert green < 0.08 and green < 1.7 * red + 0.02 and blue < 0.08
+        else:
+            assert after == before
+
+
+def test_round_things_are_the_most_frequent_confusers() -> None:
+    kinds = Counter(thing.kind for seed in range(16) for thing in scattering(scattered(seed, PILES)))
+    round_ones = "ring hole barrel bucket tyre cable_drum lid puddle stump bush".split()
+    assert sum(kinds[DistractorKind(name)] for name in round_ones) > 0.4 * sum(kinds.values())
+    assert all(kinds[DistractorKind(name)] > 3 for name in round_ones)

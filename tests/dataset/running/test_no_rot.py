@@ -1,0 +1,187 @@
+"""Finished datasets stay what they are: every file is verified, COCO is right at any moment, copies lose nothing."""
+
+import hashlib
+import io
+import json
+import shutil
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pycocotools.coco import COCO
+
+from engine.dataset import make_dataset
+from engine.dataset.checking.check import check_folders
+from engine.dataset.labels.writers.coco import read_part
+from engine.dataset.running.folder import DatasetFolder
+from engine.dataset.running.report import DatasetProgress
+from engine.dataset.running.whole_files import WholeFiles
+from engine.dataset.split import parse_split
+from engine.errors import UsageError
+from tests.dataset.running.small_runs import contents, flip, small_job
+
+pytestmark = pytest.mark.usefixtures("warm_processes")
+ALL: dict[str, Any] = {"save_coco": True, "split": parse_split("50/50")}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    assert make_dataset(small_job(folder, 3, jobs=1, **ALL)).missing == 0
+    return folder
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "out"))
+
+
+def files_of_coco(path: Path) -> list[str]:
+    return [image["file_name"] for image in json.loads(path.read_text(encoding="ascii"))["images"]]
+
+
+def test_the_subsets_have_folders_and_coco_files_of_their_own_and_val_is_not_train(whole: Path) -> None:
+    assert sorted(path.name for path in whole.glob("images/*/*")) == ["000000.png", "000001.png", "000002.png"]
+    assert [path.name for path in whole.glob("labels/val/*")] == ["000001.txt"]
+    lines = (whole / "dataset.yaml").read_text(encoding="utf-8").splitlines()
+    assert "train: images/train" in lines and "val: images/val" in lines
+    for subset, count in (("train", 2), ("val", 1)):
+        with redirect_stdout(io.StringIO()):
+            coco = COCO(str(whole / f"coco_annotations_{subset}.json"))
+        assert len(coco.getImgIds()) == count and coco.getAnnIds()
+    assert not (whole / "coco_annotations.json").exists()
+
+
+def test_a_flipped_byte_is_found_and_mended_although_the_run_asks_for_neither_that_file_nor_picture(
+    whole: Path, copy: Path
+) -> None:
+    """Files that the user deleted are made again, too, but no arrays that nobody asks for."""
+    (copy / "labels/train/000000.txt").unlink()
+    damaged = ("annotations/val/000001.json", "images/train/000002.png")
+    for path in damaged:
+        flip(copy / path)
+    report = make_dataset(small_job(copy, 1, jobs=1, split=ALL["split"]))
+    assert f"{copy}: damaged, and drawn again: {', '.join(damaged)}" in report.notes
+    assert (report.made, report.missing) == (3, 0) and report.statistics is not None
+    assert contents(copy) == contents(whole)
+    shutil.rmtree(copy / "annotations/val")
+    assert make_dataset(small_job(copy, 3, split=ALL["split"])).kept == 3
+    lacking = {"annotations/val/000001.json", "coco_annotations_val.json"}
+    assert {path: made for path, made in contents(copy).items() if path not in lacking} == {
+        path: made for path, made in contents(whole).items() if path not in lacking
+    }
+
+
+def test_files_of_formats_that_are_gone_are_kept_and_may_be_removed(copy: Path) -> None:
+    """Earlier versions wrote voc/, kitti/, hdf5/ and normals/."""
+    paths = ("voc/train/000000.xml", "voc/val/000001.xml", "voc/train/000002.xml")
+    lines = [json.loads(line) for line in (copy / "manifest.jsonl").read_text().splitlines()]
+    for line, path in zip(sorted(lines, key=lambda line: line["index"]), paths, strict=True):
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        (copy / path).write_text("<annotation/>")
+        sha256 = {path: hashlib.sha256(b"<annotation/>").hexdigest()}
+        line["sha256"], line["bytes"] = sha256 | line["sha256"], {path: 13} | line["bytes"]
+    (copy / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert make_dataset(small_job(copy, 3, **ALL)).kept == 3
+    assert all((copy / path).exists() for path in paths)
+    (copy / paths[0]).unlink()
+    assert make_dataset(small_job(copy, 3, **ALL)).kept == 3
+    flip(copy / "images/val/000001.png")
+    assert make_dataset(small_job(copy, 3, **ALL)).made == 1
+    assert not (copy / paths[1]).exists() and (copy / paths[2]).exists()
+    problems = [(problem.kind, problem.text) for problem in check_folders([copy]).problems]
+    assert ("disagree", "YOLO and VOC disagree: 7 and 0 boxes") in problems, "a check reads them"
+
+
+def test_a_damaged_picture_that_cannot_be_drawn_again_fails_the_run_and_leaves_the_figures(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip(copy / "images/val/000001.png")
+    monkeypatch.setenv("LIBGL_ALWAYS_SOFTWARE", "1")
+    monkeypatch.setenv("MULTIVERSE_GPU", "99")  # no such device
+    report = make_dataset(small_job(copy, 3, retries=0, **ALL))
+    assert report.missing == 1 and report.statistics is not None and report.statistics.pictures == 2
+    assert files_of_coco(copy / "coco_annotations_val.json") == []
+
+
+def test_a_copy_without_hidden_files_is_complete_and_draws_nothing_again(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(whole, folder, ignore=shutil.ignore_patterns(".*"))
+    report = make_dataset(small_job(folder, 3, **ALL))
+    assert (report.made, report.kept, report.notes) == (0, 3, ())
+    assert contents(folder) == contents(whole)
+
+
+def test_a_dataset_is_not_continued_with_another_split_or_recipe(copy: Path) -> None:
+    for asked, told in (
+        ({}, r"--split was 50/50, is not given"),
+        ({"recipe": 2, "split": ALL["split"]}, r"--recipe was 1, is 2"),
+    ):
+        with pytest.raises(UsageError, match=rf"made with other options \({told}\); give the same, another"):
+            make_dataset(small_job(copy, 3, **asked))
+
+
+def test_coco_and_yaml_are_valid_at_every_moment_and_list_only_pictures_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.dataset.running.whole_files.MAX_SHARE", 1000.0)  # due at once
+    folder = tmp_path / "out"
+    seen: list[int] = []
+
+    def tell(progress: DatasetProgress) -> None:
+        assert "val: images" in (folder / "dataset.yaml").read_text(encoding="utf-8")
+        names = files_of_coco(folder / "coco_annotations.json")
+        assert all((folder / "images" / name).exists() for name in names)
+        seen.append(len(names))
+
+    make_dataset(small_job(folder, 2, jobs=1, save_coco=True), tell=tell)
+    assert seen[0] == 0 and seen[-1] == 2
+
+
+def test_coco_files_are_rewritten_only_when_that_is_a_small_part_of_the_time(
+    whole: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [0.0]
+    folder = DatasetFolder(copy)
+    folder.trust_existing()
+    whole_files = WholeFiles(folder, small_job(copy, 3, **ALL), clock=lambda: now_s[0])
+    written: list[float] = []
+
+    def read(path: Path, index: int) -> Any:
+        now_s[0] += 1.0
+        written.append(now_s[0])
+        return read_part(path, index)
+
+    monkeypatch.setattr("engine.dataset.labels.writers.coco.read_part", read)
+    whole_files.write_if_due()
+    assert len(written) == 3
+    now_s[0] = 62.9  # 3 s are not 5 % of it yet
+    whole_files.write_if_due()
+    assert len(written) == 3
+    now_s[0] = 63.1
+    whole_files.write_if_due()
+    assert len(written) == 6
+    folder.close()
+
+
+@pytest.mark.parametrize("name", ["../mine.txt", "C:/mine.txt", "/mine.txt"])
+def test_a_manifest_that_leads_out_of_the_folder_removes_nothing_there(copy: Path, tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "mine.txt"
+    outside.write_text("mine", encoding="utf-8")
+    manifest = copy / "manifest.jsonl"
+    lines = manifest.read_text(encoding="utf-8")
+    manifest.write_text(lines.replace("labels/train/000000.txt", name), encoding="utf-8")
+    folder = DatasetFolder(copy)
+    assert folder.manifest.unreadable == 1 and 0 not in folder.manifest.places
+    folder.close()
+    assert outside.exists()
+
+
+def test_every_scene_of_recipe_2_belongs_to_one_base_seed_only() -> None:
+    def seeds(recipe: int, base: int) -> set[Any]:
+        job = small_job(Path("unused"), 50, recipe=recipe, seed=base)
+        return {job.task(index).seed for index in job.indices}
+
+    assert len(seeds(1, 0) & seeds(1, 1)) == 49
+    assert not seeds(2, 0) & seeds(2, 1)

@@ -1,0 +1,160 @@
+"""Runs of recipe 2 with real processes: the same bytes however they are made, and nothing lost or left damaged."""
+
+import contextlib
+import json
+import shutil
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.dataset import DatasetJob, make_dataset
+from engine.dataset.labels.options import LabelOptions
+from engine.dataset.running.folder import DatasetFolder
+from engine.dataset.running.report import DatasetProgress
+from engine.dataset.running.whole_files import WholeFiles
+from engine.errors import UsageError
+from tests.dataset.running.small_runs import assert_survives_kills, contents, recipe_2_job
+from tests.support.long_form import only_soak
+from tests.support.scanner import Scanner
+
+pytestmark = pytest.mark.usefixtures("warm_processes")
+WRITE = ("yolo", "coco", "piles")
+COUNT = 3
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Reference: three pictures of two scenes, in two subsets, made one after another with all kinds of files."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    threads: set[int] = set()
+
+    def tell(progress: DatasetProgress) -> None:
+        for each in psutil.Process().children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # one that has just ended
+                if progress.made and "forking" in " ".join(each.cmdline()):
+                    threads.add(each.num_threads())
+
+    report = make_dataset(recipe_2_job(folder, COUNT, jobs=1), tell=tell)
+    assert (report.made, report.missing, report.retried) == (COUNT, 0, 0)
+    assert threads <= {1}, "a fork would lack the others"
+    return folder
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "out"))
+
+
+def of_pictures(folder: Path) -> dict[str, str]:
+    """The files of single pictures, without those about the whole dataset."""
+    return {path: digest for path, digest in contents(folder).items() if any(char.isdigit() for char in path)}
+
+
+def test_the_views_of_a_scene_share_a_subset_and_every_picture_has_all_its_files(whole: Path) -> None:
+    subsets = {path.stem: path.parent.name for path in whole.glob("images/*/*.jpg")}
+    assert subsets == {"000000": "train", "000001": "train", "000002": "val"}
+    for index in range(COUNT):
+        named = f"{subsets[f'{index:06d}']}/{index:06d}"
+        assert (whole / f"labels/{named}.txt").exists() and (whole / f"scenes/{named}.json").exists()
+        assert list(whole.glob(f"tiles/images/{named}_*"))
+    lines = [json.loads(line) for line in (whole / "manifest.jsonl").read_text().splitlines()]
+    assert {path for line in lines for path in line["sha256"]} <= set(contents(whole))
+
+
+def test_two_jobs_at_once_and_single_pictures_give_the_bytes_of_one_after_another(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    make_dataset(recipe_2_job(folder, 2, image_index=2))
+    report = make_dataset(recipe_2_job(folder, COUNT, jobs=2))
+    assert (report.made, report.kept) == (COUNT - 1, 1)
+    assert contents(folder) == contents(whole)
+
+
+def test_a_format_less_loses_no_files_and_a_format_more_draws_only_what_lacks(copy: Path) -> None:
+    whole = of_pictures(copy)
+    report = make_dataset(with_formats(copy, "yolo", count=COUNT + 1))
+    assert (report.made, report.kept) == (1, COUNT) and whole.items() <= of_pictures(copy).items()
+    told = "coco_annotations_train.json and coco_annotations_val.json covers 3 of 4 pictures; --write yolo,coco draws"
+    assert any(told in note for note in report.notes)
+    images = [image["id"] for path in copy.glob("coco_*.json") for image in json.loads(path.read_bytes())["images"]]
+    assert sorted(images) == [0, 1, 2]
+    report = make_dataset(with_formats(copy, *WRITE, "masks", count=1))
+    added = of_pictures(copy)
+    assert report.made == 1 and report.missing == 0
+    assert whole.items() <= added.items() and (copy / "masks/classes/train/000000.png").exists()
+
+
+def with_formats(folder: Path, *names: str, count: int = COUNT) -> DatasetJob:
+    job = recipe_2_job(folder, count, jobs=1)
+    return replace(job, labels=replace(job.labels, write=names))
+
+
+def test_overwriting_leaves_nothing_of_the_old_pictures_but_the_user_s_own_files(whole: Path, copy: Path) -> None:
+    (copy / "piles.txt").write_text("mine", encoding="utf-8")
+    labels = LabelOptions(write=("coco",))
+    report = make_dataset(recipe_2_job(copy, 1, resume=False, seed=8, split=None, labels=labels))
+    picture = copy / "images/000000.jpg"
+    assert report.made == 1 and picture.read_bytes() != (whole / "images/train/000000.jpg").read_bytes()
+    assert sorted(contents(copy)) == [
+        "annotations/000000.json",
+        "coco_annotations.json",
+        "images/000000.jpg",
+        "piles.txt",
+        "scenes/000000.json",
+    ]
+
+
+def test_the_first_format_of_yolo_and_shards_are_added_to_pictures_that_have_neither(tmp_path: Path) -> None:
+    def job(*names: str, image_index: int | None = None) -> DatasetJob:
+        labels = LabelOptions(write=names)
+        return recipe_2_job(tmp_path, 2, jobs=1, split=None, labels=labels, image_index=image_index)
+
+    checked: list[DatasetProgress] = []
+    for index in range(2):
+        make_dataset(job("coco", image_index=index))
+    before = of_pictures(tmp_path)
+    make_dataset(job("coco", "yolo", "webdataset", image_index=0))
+    stopped = make_dataset(job("coco", "yolo", "webdataset"), tell=checked.append, is_stopped=lambda: bool(checked))
+    assert stopped.missing == 1 and stopped.statistics is not None and stopped.statistics.pictures == 1
+    report = make_dataset(job("coco", "yolo", "webdataset"))
+    assert (report.made, report.missing) == (1, 0) and before.items() <= of_pictures(tmp_path).items()
+    assert report.statistics is not None and report.statistics.pictures == 2
+    with tarfile.open(tmp_path / "webdataset/pictures-000000.tar") as shard:
+        assert sorted(shard.getnames()) == [f"00000{n}.{kind}" for n in (0, 1) for kind in ("jpg", "json", "txt")]
+    with pytest.raises(UsageError, match=r"made with other options \(--write was yolo, is \"\"\)"):
+        make_dataset(job("coco"))
+
+
+def test_beginning_to_draw_writes_whole_files_only_if_one_lacks(copy: Path) -> None:
+    """Each single picture begins so, under the lock that others wait for."""
+    folder = DatasetFolder(copy)
+    folder.trust_existing()
+    whole_files = WholeFiles(folder, recipe_2_job(copy, COUNT))
+    path, lost = copy / "coco_annotations_train.json", copy / "tiles/piles.jsonl"
+    before = path.stat().st_mtime_ns
+    whole_files.begin(is_changed=False)
+    assert path.stat().st_mtime_ns == before
+    lost.unlink()
+    whole_files.begin(is_changed=False)
+    assert lost.exists() and path.stat().st_mtime_ns != before
+    folder.close()
+
+
+def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner = Scanner.installed(monkeypatch)
+    labels = LabelOptions(write=("yolo", "piles", "coco"))
+    job = recipe_2_job(tmp_path, 1, jobs=1, split=None, labels=labels)
+    report = make_dataset(job, tell=lambda progress: scanner.hold("piles.jsonl"))
+    assert (report.made, report.missing, report.failed) == (1, 0, ())
+    assert any("piles.jsonl: cannot be written" in note and "run the same command" in note for note in report.notes)
+    assert len(json.loads((tmp_path / "coco_annotations.json").read_bytes())["images"]) == 1
+
+
+@only_soak
+def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+    assert_survives_kills("recipe_2_job", tmp_path / "out", COUNT, kills=20)
+    assert contents(tmp_path / "out") == contents(whole)

@@ -1,0 +1,146 @@
+"""Distortion and aberration, and labels that follow them."""
+
+import cv2
+import numpy as np
+import pytest
+
+from engine.dataset.geometry.batches import Rendered
+from engine.dataset.scene.camera import SiteCamera
+from engine.dataset.scene.description import SiteScene
+from engine.dataset.sensor import to_picture
+from engine.dataset.sensor.lens import lens_of
+from engine.dataset.sensor.photograph import lens_from
+from tests.dataset.sensor.cards import CAMERA, card, scene_with, squares, taken
+from tests.support.long_form import only_soak
+
+TILTED = SiteCamera(width_px=200, height_px=150, height_m=60, yaw_deg=30, pitch_deg=12, roll_deg=-5, x_m=4, y_m=-3)
+WINDOW = SiteCamera(width_px=800, height_px=600).window(520, 380, 160, 120)
+CAMERAS = [CAMERA, TILTED, WINDOW]
+
+
+def pixels_of(camera: SiteCamera, count: int = 200) -> np.ndarray:
+    return np.random.default_rng(1).uniform(0, 1, (count, 2)) * [camera.width_px, camera.height_px]
+
+
+@pytest.mark.parametrize("distortion", [-10, -1, 3])
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_the_lens_is_that_of_opencv(camera: SiteCamera, distortion: float) -> None:
+    """`k1`, `k2` and the principal point mean what they mean to cv2.projectPoints and cv2.undistortPoints."""
+    effects = taken(card(100), f"distortion={distortion}", camera=camera).effects
+    told = effects["lens"]
+    matrix = np.diag([told["focal_px"], told["focal_px"], 1.0])
+    matrix[:2, 2] = told["center_px"]
+    factors = np.array([told["k1"], told["k2"], 0, 0])
+    pinhole = pixels_of(camera)
+    rays = np.concatenate([(pinhole - told["center_px"]) / told["focal_px"], np.ones((len(pinhole), 1))], axis=1)
+    theirs = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), matrix, factors)[0][:, 0]
+    ours = to_picture(scene_with(camera), effects, pinhole)
+    assert np.abs(ours - theirs).max() < 1e-6
+    assert np.abs(ours - pinhole).max() > 0.5
+    back = cv2.undistortPoints(ours[:, None], matrix, factors, P=matrix)[:, 0]
+    assert np.abs(lens_from(camera, told).backward(ours) - pinhole).max() < 2e-3
+    assert np.abs(back - pinhole).max() < (2e-3 if abs(distortion) <= 1 else 0.5)  # it iterates five times only
+
+
+@pytest.mark.parametrize("distortion", [-10, -4, 10])
+def test_distortion_is_the_share_by_which_the_corner_moves(distortion: float) -> None:
+    lens = lens_of(CAMERA, distortion, 0.0, -0.25)
+    corner = lens.forward(np.array([[0.0, 0.0]]))[0]
+    middle = np.array(CAMERA.center_px)
+    assert np.linalg.norm(corner - middle) == pytest.approx(np.linalg.norm(middle) * (1 + distortion / 100))
+
+
+def test_a_window_of_the_sensor_has_the_distortion_of_its_place() -> None:
+    whole = SiteCamera(width_px=800, height_px=600)
+    pixels = pixels_of(WINDOW)
+    moved = lens_of(WINDOW, -5, 0.0, -0.2).forward(pixels)
+    shift = np.array([520, 380])
+    assert np.abs(moved + shift - lens_of(whole, -5, 0.0, -0.2).forward(pixels + shift)).max() < 1e-9
+
+
+@pytest.mark.parametrize("distortion", [-8, 5])
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_a_thing_and_its_label_are_where_to_picture_says(camera: SiteCamera, distortion: float) -> None:
+    wanted_px = np.array([[0.1, 0.12], [0.5, 0.5], [0.88, 0.2], [0.2, 0.85], [0.9, 0.88]])
+    wanted_px = wanted_px * [camera.width_px, camera.height_px]
+    points_m = np.column_stack([camera.on_level(wanted_px), np.zeros(len(wanted_px))])
+    effects_text = f"distortion={distortion},aberration=0"
+    photo = taken(squares(points_m), effects_text, camera=camera)
+    expected = to_picture(scene_with(camera), photo.effects, camera.pixel_of(points_m))
+    assert np.abs(expected - wanted_px).max() > 1
+    rows, columns = np.mgrid[: camera.height_px, : camera.width_px] + 0.5
+    for number, (column, row) in enumerate(expected, start=1):
+        near = (abs(columns - column) < 7) & (abs(rows - row) < 7)
+        weight = photo.rendered.colors[..., 1] * near
+        seen = np.array([(columns * weight).sum(), (rows * weight).sum()]) / weight.sum()
+        assert np.abs(seen - [column, row]).max() < 0.3
+        own = photo.rendered.instances == number
+        box = [columns[own].min() - 0.5, rows[own].min() - 0.5, columns[own].max() + 0.5, rows[own].max() + 0.5]
+        assert np.abs(np.array(box) - [column - 2.5, row - 2.5, column + 2.5, row + 2.5]).max() < 1.1
+        assert (photo.rendered.depth_m[own] == 90).all()
+    assert set(np.unique(photo.rendered.instances)) == set(range(len(points_m) + 1))
+
+
+@pytest.mark.parametrize("effects", ["distortion=-10", "distortion=10", "distortion=-3,aberration=-8", "aberration=8"])
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_every_pixel_comes_from_a_place_that_was_drawn(camera: SiteCamera, effects: str) -> None:
+    """So no corner is black, and none repeats the last pixel."""
+    drawn: list[SiteCamera] = []
+
+    def columns_and_rows(scene: SiteScene) -> Rendered:
+        wide = scene.camera
+        drawn.append(wide)
+        x, y = np.meshgrid(np.arange(wide.width_px), np.arange(wide.height_px))
+        return Rendered(
+            colors=np.zeros((*x.shape, 3), np.uint8),
+            instances=x.astype(np.uint16),
+            depth_m=y.astype(np.float32),
+            renderer="columns and rows",
+        )
+
+    photo = taken(columns_and_rows, effects, camera=camera)
+    x, y = np.meshgrid(np.arange(camera.width_px) + 0.5, np.arange(camera.height_px) + 0.5)
+    source = lens_from(camera, photo.effects["lens"]).backward(np.stack([x.ravel(), y.ravel()], axis=1))
+    shift = np.array([camera.left_px - drawn[0].left_px, camera.top_px - drawn[0].top_px])
+    found = np.stack([photo.rendered.instances.ravel(), photo.rendered.depth_m.ravel()], axis=1) + 0.5
+    assert np.abs(source + shift - found).max() < 0.5 + 1 / 32
+    assert drawn[0].sensor_px == (camera.sensor_width_px, camera.sensor_height_px)
+
+
+def test_aberration_moves_red_out_and_blue_in_at_the_corner() -> None:
+    corner_px = np.array([[8.0, 6.0]])
+    points_m = np.column_stack([CAMERA.on_level(corner_px), [0.0]])
+    colors = taken(squares(points_m, 3.5), "aberration=2").rendered.colors.astype(float)
+    x = np.arange(CAMERA.width_px) + 0.5
+    red, green, blue = ((colors[..., c].sum(axis=0) * x).sum() / colors[..., c].sum() for c in range(3))
+    share = np.linalg.norm(corner_px[0] - CAMERA.center_px) / np.linalg.norm(CAMERA.center_px)
+    assert red - green == pytest.approx(-2 * share * 0.8, abs=0.1)  # 0.8: the way to the corner of a 4:3 picture
+    assert blue - green == pytest.approx(2 * share * 0.8, abs=0.1)
+
+
+def test_aberration_repeats_no_pixel_at_the_edge() -> None:
+    """Red comes from beyond the window on one side, as blue does on the other."""
+
+    def ramp(scene: SiteScene) -> Rendered:
+        level = np.arange(scene.camera.width_px) + scene.camera.left_px + 40.0
+        return card(np.broadcast_to(level, (scene.camera.height_px, scene.camera.width_px)))(scene)
+
+    for aberration in (-8, 8):
+        colors = taken(ramp, f"aberration={aberration}").rendered.colors.astype(float)
+        for c in range(3):
+            steps = np.diff(colors[60, :, c])
+            assert steps.min() >= 0
+            assert steps[:9].sum() >= 8
+            assert steps[-9:].sum() >= 8
+
+
+@only_soak
+def test_without_effects_of_the_lens_the_window_is_drawn_as_it_is() -> None:
+    drawn: list[SiteScene] = []
+
+    def render(scene: SiteScene) -> Rendered:
+        drawn.append(scene)
+        return card(80)(scene)
+
+    taken(render, "distortion=0,aberration=0,exposure=1")
+    assert drawn[0].camera == CAMERA

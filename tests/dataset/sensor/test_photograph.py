@@ -1,0 +1,228 @@
+"""Whole photographs: bytes, files, EXIF and XMP."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, JpegImagePlugin
+from scipy.spatial.transform import Rotation
+
+from engine.dataset.geometry.batches import Rendered
+from engine.dataset.scene.camera import SiteCamera
+from engine.dataset.scene.description import SiteScene, Sun
+from engine.dataset.sensor import Photograph, photograph
+from engine.dataset.sensor.effects import EFFECTS, SensorOptions
+from tests.dataset.sensor.cards import CAMERA, card, scene_with, taken
+
+ROOT = Path(__file__).parents[3]
+RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+PIX4D, DJI = "{http://pix4d.com/camera/1.0/}", "{http://www.dji.com/drone-dji/1.0/}"
+FLYING = SiteCamera(width_px=160, height_px=120, height_m=83.5, yaw_deg=215, pitch_deg=20, roll_deg=7, x_m=40, y_m=-25)
+
+
+def soil(scene: SiteScene) -> Rendered:
+    shape = (scene.camera.height_px, scene.camera.width_px, 3)
+    colors = np.random.default_rng(3).normal((150, 110, 80), 12, shape).clip(0, 255).astype(np.uint8)
+    return replace(card(0)(scene), colors=colors)
+
+
+@pytest.fixture(scope="module")
+def mild() -> Photograph:
+    return taken(soil, "mild", camera=FLYING)
+
+
+def opened(photo: Photograph) -> JpegImagePlugin.JpegImageFile:
+    assert photo.content is not None
+    picture = Image.open(io.BytesIO(photo.content))
+    assert isinstance(picture, JpegImagePlugin.JpegImageFile)
+    return picture
+
+
+def xmp_of(photo: Photograph) -> dict[str, str]:
+    packet = opened(photo).info["xmp"]
+    found = ElementTree.fromstring(packet.decode("utf-8")).find(f".//{RDF}Description")
+    assert found is not None
+    return found.attrib
+
+
+def test_none_is_the_renderer_s_own_picture() -> None:
+    made: list[Rendered] = []
+
+    def render(scene: SiteScene) -> Rendered:
+        made.append(soil(scene))
+        return made[0]
+
+    photo = taken(render, "none")
+    assert photo.rendered is made[0]
+    assert (photo.suffix, photo.content, photo.effects) == (".png", None, {})
+
+
+@pytest.mark.parametrize("effects", ["mild", "strong"])
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others(effects: str) -> None:
+    one, again, other = (taken(soil, effects, seed=seed) for seed in ((1, 2), (1, 2), (1, 3)))
+    assert one.content == again.content
+    assert one.effects == again.effects
+    assert one.content != other.content
+    assert one.effects != other.effects
+
+
+def test_two_seeds_differ_in_noise_even_if_every_value_is_given() -> None:
+    one, other, view = (taken(soil, "noise=0.01", seed=seed).rendered.colors for seed in ((1, 2), (1, 3), (1, 2, 1)))
+    assert (one != other).mean() > 0.5
+    assert (one != view).mean() > 0.5
+
+
+def test_the_views_of_a_scene_have_one_lens() -> None:
+    one, other = (taken(soil, "mild", seed=(1, 2, view)).effects for view in (0, 1))
+    assert one["lens"] == other["lens"]
+    assert one["exposure"] != other["exposure"]
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_threads(mild: Photograph) -> None:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(1)
+        assert taken(soil, "mild", camera=FLYING).content == mild.content
+    finally:
+        cv2.setNumThreads(before)
+
+
+def test_every_drawn_value_is_told_as_json(mild: Photograph) -> None:
+    told = json.loads(json.dumps(mild.effects))
+    assert told == mild.effects
+    assert set(EFFECTS) <= set(told)
+    assert set(told["lens"]) == {"focal_px", "center_px", "k1", "k2"}
+
+
+def test_the_file_is_a_jpeg_with_colour_at_half_size_and_the_drawn_quality(mild: Photograph) -> None:
+    picture = opened(mild)
+    assert picture.size == (160, 120)
+    assert JpegImagePlugin.get_sampling(picture) == 2  # 4:2:0
+    same = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(same, "JPEG", quality=mild.effects["jpeg"], subsampling=2)
+    assert picture.quantization == Image.open(same).quantization
+    assert mild.suffix == ".jpg"
+
+
+def test_pillow_and_opencv_read_the_same_picture_and_rotate_nothing(mild: Photograph) -> None:
+    assert mild.content is not None
+    theirs = np.asarray(opened(mild).convert("RGB")).astype(int)
+    decoded = cv2.imdecode(np.frombuffer(mild.content, np.uint8), cv2.IMREAD_COLOR)
+    assert np.abs(decoded[..., ::-1].astype(int) - theirs).mean() < 1
+    assert np.abs(theirs - mild.rendered.colors).mean() < 6
+    assert opened(mild).getexif()[ExifTags.Base.Orientation] == 1
+
+
+def test_exif_tells_the_camera_and_the_place(mild: Photograph) -> None:
+    exif = opened(mild).getexif()
+    camera, gps = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
+    assert exif[ExifTags.Base.Make] == "Multiverse"
+    assert exif[ExifTags.Base.Model] == "Synthetic drone camera"
+    assert (camera[ExifTags.Base.ExifImageWidth], camera[ExifTags.Base.ExifImageHeight]) == (160, 120)
+    per_mm = camera[ExifTags.Base.FocalPlaneXResolution] / 10
+    assert float(camera[ExifTags.Base.FocalLength] * per_mm) == pytest.approx(FLYING.focal_px, rel=1e-3)
+    assert camera[ExifTags.Base.FocalLengthIn35mmFilm] == 18  # 90 degrees across
+    assert float(camera[ExifTags.Base.ExposureBiasValue]) == pytest.approx(mild.effects["exposure"], abs=1e-4)
+    assert 1 / 4000 <= camera[ExifTags.Base.ExposureTime] <= 1 / 60
+    assert 100 <= camera[ExifTags.Base.ISOSpeedRatings] <= 800
+    latitude, longitude = (float(d + m / 60 + s / 3600) for d, m, s in (gps[2], gps[4]))
+    home = opened(taken(soil, "mild")).getexif().get_ifd(ExifTags.IFD.GPSInfo)
+    home_latitude, home_longitude = (float(d + m / 60 + s / 3600) for d, m, s in (home[2], home[4]))
+    assert (latitude - home_latitude) * 111_000 == pytest.approx(-25, rel=0.01)
+    assert (longitude - home_longitude) * 111_320 * np.cos(np.radians(latitude)) == pytest.approx(40, rel=0.01)
+    assert float(gps[6]) - float(home[6]) == pytest.approx(83.5 - CAMERA.height_m, abs=0.01)
+
+
+def test_exif_tells_the_place_and_the_time_of_the_sun() -> None:
+    def ifds(sun: Sun) -> tuple[Image.Exif, dict[int, Any], dict[int, Any]]:
+        scene = replace(scene_with(CAMERA), sun=sun)
+        content = photograph(scene, SensorOptions(camera_effects="jpeg=90"), (7, 3), soil).content
+        assert content is not None
+        exif = Image.open(io.BytesIO(content)).getexif()
+        return exif, exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
+
+    sun = Sun(elevation_deg=40, azimuth_deg=100, energy=2)
+    exif, camera, gps = ifds(replace(sun, latitude_deg=-33.5, date="2024-02-29", solar_hour=9.505))
+    assert exif[ExifTags.Base.DateTime] == camera[ExifTags.Base.DateTimeOriginal] == "2024:02:29 09:30:18"
+    assert (gps[1], [float(part) for part in gps[2]]) == ("S", [33, 30, 0])
+    exif, camera, gps = ifds(sun)
+    assert ExifTags.Base.DateTimeOriginal not in camera
+    assert ExifTags.Base.DateTime not in exif
+    assert gps[1] == "N"
+
+
+def test_exif_and_xmp_lie_within_the_first_segments_in_this_order(mild: Photograph) -> None:
+    assert mild.content is not None
+    assert mild.content[:4] == b"\xff\xd8\xff\xe1"
+    assert mild.content[6:12] == b"Exif\0\0"
+    assert mild.content.index(b"http://ns.adobe.com/xap/1.0/\0") < mild.content.index(b"\xff\xdb")
+    assert b"JFIF" not in mild.content
+
+
+@pytest.mark.parametrize(
+    "camera", [CAMERA, FLYING, replace(CAMERA, yaw_deg=-40, pitch_deg=60), replace(CAMERA, yaw_deg=90, roll_deg=-15)]
+)
+def test_xmp_tells_where_the_camera_looks(camera: SiteCamera) -> None:
+    """As Pix4D and OpenDroneMap count: an aircraft turned by yaw, pitch and roll, whose camera looks down."""
+    told = xmp_of(taken(soil, "mild", camera=camera))
+    yaw, pitch, roll = (float(told[f"{PIX4D}{name}"]) for name in ("Yaw", "Pitch", "Roll"))
+    turned = Rotation.from_euler("ZYX", [yaw, pitch, roll], degrees=True)
+    to_east_north_up = np.array([[0, 1, 0], [1, 0, 0], [0, 0, -1]])
+    forward, right, down = (to_east_north_up @ turned.apply(axis) for axis in np.eye(3))
+    assert camera.rotation @ right == pytest.approx([1, 0, 0], abs=1e-5)  # the picture's right
+    assert camera.rotation @ forward == pytest.approx([0, 1, 0], abs=1e-5)  # its top
+    assert camera.rotation @ down == pytest.approx([0, 0, -1], abs=1e-5)  # where it looks
+
+
+def test_xmp_tells_the_pose_and_the_lens(mild: Photograph) -> None:
+    told = xmp_of(mild)
+    own = {name.rpartition("}")[2]: value for name, value in told.items() if "multiverse" in name}
+    assert float(own["GimbalYawDegree"]) == -145
+    assert float(own["GimbalPitchDegree"]) == -70
+    assert float(own["GimbalRollDegree"]) == 7
+    assert float(told[f"{DJI}RelativeAltitude"]) == 83.5
+    dewarp = [float(value) for value in told[f"{DJI}DewarpData"].partition(";")[2].split(",")]
+    lens = mild.effects["lens"]
+    assert dewarp == pytest.approx([lens["focal_px"], lens["focal_px"], 0, 0, lens["k1"], lens["k2"], 0, 0, 0])
+    assert not any(name.startswith(f"{DJI}Gimbal") for name in told), "OpenDroneMap misreads them without DJI's make"
+
+
+def test_a_window_tells_its_principal_point() -> None:
+    whole = SiteCamera(width_px=400, height_px=300)
+    told = xmp_of(taken(soil, "mild", camera=whole.window(10, 20, 160, 120)))
+    assert float(told[f"{DJI}CalibratedOpticalCenterX"]) == 190
+    assert float(told[f"{DJI}CalibratedOpticalCenterY"]) == 130
+
+
+def test_warming_up_starts_no_thread_that_a_fork_would_lack() -> None:
+    """And a fork of the process takes the same photograph."""
+    program = """
+import os, sys
+from engine.dataset.sensor import warm_up
+from tests.dataset.sensor.test_photograph import soil, taken
+warm_up()
+assert not os.path.isdir("/proc/self/task") or len(os.listdir("/proc/self/task")) == 1
+if hasattr(os, "fork") and sys.platform == "linux":
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, taken(soil, "mild").content)
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        theirs = pipe.read()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert taken(soil, "mild").content == theirs
+"""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,163 @@
+"""The dataset card: its figures are those of the pictures, and it warns of what outsiders trip over."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from engine.dataset.card.card import CardFacts, CardPicture, write_card
+from engine.dataset.card.plots import binned, histogram, place_map
+from engine.dataset.frozen import FrozenFile
+from engine.dataset.job import DatasetJob
+from engine.dataset.layout.cameras import CameraOptions
+from engine.dataset.layout.clutter import ClutterOptions
+from engine.dataset.layout.grounds import GroundOptions, parse_looks
+from engine.dataset.layout.options import GivenOptions, Recipe2Options
+from engine.dataset.layout.piles import PileOptions
+from engine.dataset.layout.sky import SkyOptions
+from engine.dataset.options import SceneOptions
+from engine.dataset.running.finishing import given_options
+from engine.dataset.scene.description import GroundPicture
+from engine.dataset.sensor.effects import SensorOptions
+from engine.dataset.split import parse_split
+from engine.dataset.task import RenderSettings
+
+FACTS = CardFacts(
+    recipe=2,
+    seed=7,
+    version="1.0",
+    engine="raster",
+    classes=("pile", "bag"),
+    formats=("yolo", "coco"),
+    options={"--altitude": "40..60", "--strip": ""},
+)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def pictures(counts: list[int], width_px: int = 640, subset: str = "") -> list[CardPicture]:
+    """Pictures with boxes of 8 x 10 px in the upper left corner."""
+    box = np.array([[4, 4, 12, 14]], np.float64)
+    return [
+        CardPicture(subset=subset, width_px=width_px, height_px=480, boxes=np.repeat(box, count, 0), brightness=0.4)
+        for count in counts
+    ]
+
+
+def test_the_command_of_the_card_is_one_that_can_be_typed(tmp_path: Path) -> None:
+    picture = GroundPicture(path="/home/me/a.jpg", sha256="", size_m=4.0)
+    job = DatasetJob(
+        output=tmp_path,
+        drawing=RenderSettings(engine="raster"),
+        split=parse_split("80/20"),
+        recipe_2=Recipe2Options(
+            camera=CameraOptions(altitude=(40.0, 160.0), view=(640, 480)),
+            sky=SkyOptions(date=("2024-03-01", "2024-06-30")),
+            ground=GroundOptions(ground=parse_looks("picture,snow=0.3"), ground_texture=(picture,)),
+        ),
+    )
+    assert given_options(job) == {
+        "--engine": "raster",
+        "--split": "80/20",
+        "--altitude": "40..160",
+        "--view": "640x480",
+        "--date": "2024-03-01..2024-06-30",
+        "--ground": "picture=1,snow=0.3",
+        "--ground-texture": "a.jpg,4",
+    }
+
+
+def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> None:
+    job = DatasetJob(
+        output=tmp_path,
+        drawing=RenderSettings(engine="cycles", max_samples=30, noise_threshold=0.02, use_gpu=False),
+        options=SceneOptions(use_clusters=False, width=640, row_spacing=2.5),
+        recipe_2=Recipe2Options(
+            camera=CameraOptions(altitude=(40.1234567, 160.0), strip=True, views=3),
+            sky=SkyOptions(time=(9.0, 9.0)),
+            piles=PileOptions(feet=(("none", 0.7), ("pad", 0.3))),
+            clutter=ClutterOptions(confusers=("hole", "cable_drum")),
+            sensor=SensorOptions(camera_effects="mild,blur=2"),
+        ),
+        save_coco=True,
+    )
+    given = given_options(job)
+    assert given == {
+        "--engine": "cycles",
+        "--max-samples": "30",
+        "--noise-threshold": "0.02",
+        "--no-use-gpu": "",
+        "--save-coco": "",
+        "--width": "640",
+        "--no-use-clusters": "",
+        "--row-spacing": "2.5",
+        "--altitude": "40.1234567..160",
+        "--views": "3",
+        "--strip": "",
+        "--time": "9..9",
+        "--feet": "none=0.7,pad=0.3",
+        "--confusers": "hole,cable_drum",
+        "--camera-effects": "mild,blur=2",
+    }
+
+
+def test_a_command_names_few_scenes_and_quotes_what_a_shell_would_split(tmp_path: Path) -> None:
+    files = tuple(
+        FrozenFile(
+            path=f"/home/me/{name}.json", sha256="", size_px=(64, 64), sensor_width_px=64, gsd_cm=2.0, classes=()
+        )
+        for name in ("a b", *map(str, range(20)))
+    )
+    given = GivenOptions(scene=(files[:1], files[1:3], files))
+    job = DatasetJob(output=tmp_path, drawing=RenderSettings(engine="raster"), recipe_2=Recipe2Options(given=given))
+    assert given_options(job) == {"--engine": "raster", "--scene": "'a b.json' --scene 0.json,1.json --scene SCENES"}
+
+
+def test_the_card_has_figures_command_and_plots(tmp_path: Path) -> None:
+    made = [*pictures([0, 4], subset="train"), *pictures([8], subset="val")]
+    assert write_card(tmp_path, made, FACTS) == (
+        "README.md",
+        *(f"card/{name}.svg" for name in ("counts", "sizes", "places", "brightness")),
+    )
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    for line in (
+        "| pictures | 3 (640x480 px) |",
+        "| split | 2 train, 1 val |",
+        "| boxes | 12: 4.0 a picture, 0 to 8 |",
+        "| longer side | 10 px in the middle, 90 % from 10 to 10 px |",
+        "| pictures without a box | 33.3% |",
+        "multiverse dataset OUT --recipe 2 --count 3 --seed 7 --altitude 40..60 --strip",
+        "yolo detect train data=dataset.yaml imgsz=640 max_det=300",
+    ):
+        assert line in text.splitlines()
+    assert "--split" not in text and "maxDets" not in text
+    for path in (tmp_path / "card").iterdir():
+        assert f"(card/{path.name})" in text
+        ElementTree.parse(path)
+
+
+def test_it_warns_of_many_boxes_large_pictures_and_no_split(tmp_path: Path) -> None:
+    write_card(tmp_path, pictures([700, 3], width_px=5280), FACTS)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "give `max_det=700`" in text and "maxDets=[1, 10, 1000]" in text and "--split 80/10/10" in text
+    assert "At `imgsz=640` a box of the middle size has 1 px" in text
+
+
+def test_a_dataset_without_boxes_has_a_card(tmp_path: Path) -> None:
+    write_card(tmp_path, pictures([0, 0]), FACTS)
+    assert "| boxes | 0: 0.0 a picture, 0 to 0 |" in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_tallest_bar_is_the_largest_count() -> None:
+    counts, low, high = binned(np.array([0, 0, 0, 1.0]), 0)
+    assert (counts[0], counts[-1], sum(counts), low, high) == (3, 1, 4, 0, 1)
+    bars = [bar for bar in ElementTree.fromstring(histogram("t", "u", counts, low, high)).iter(f"{SVG}rect")][1:]
+    heights = [float(bar.get("height", "")) for bar in bars]
+    assert heights[0] == max(heights) and heights[-1] == pytest.approx(heights[0] / 3, abs=0.1)
+
+
+def test_the_map_is_darkest_where_most_boxes_are() -> None:
+    places = np.zeros((4, 4))
+    places[0, 3], places[2, 1] = 0.8, 0.2
+    cells = [each.get("fill-opacity") for each in ElementTree.fromstring(place_map("t", places)).iter(f"{SVG}rect")]
+    assert [each for each in cells if each and float(each) > 0] == ["1.00", "0.25"]
