@@ -5,6 +5,7 @@ import gc
 import re
 import subprocess
 import sys
+import tomllib
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
