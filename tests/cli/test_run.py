@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.cli.run import build_settings, parse_universes, window_sink, with_window_argument
+from engine.cli.run import build_settings, window_sink, with_window_argument
 from engine.cli.standard_streams import open_closed_streams
+from engine.config import parse_universes
 from engine.errors import UsageError
 from engine.ipc import FrameRing
 from engine.system.schedule import parse_rate
