@@ -105,10 +105,9 @@ def test_the_proofs_run_from_the_checkout() -> None:
 
 def test_the_figures_of_both_renderers_stand_beside_their_rivals(gl: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a start and a live loop, which the day on a card tests."""
-    monkeypatch.setattr(
-        render.render, "run", lambda asked, progress, rivals: renderers(asked.size, 2, progress, rivals)
-    )
-    figures = json.loads(json.dumps(render.run(RenderBench(size=Size(width=64, height=36)), Progress())))
+    monkeypatch.setattr(render.render, "run", lambda asked, progress: renderers(asked.size, 2, progress))
+    asked = RenderBench(size=Size(width=64, height=36), frames=2)
+    figures = json.loads(json.dumps(render.run(asked, Progress())))
     assert figures["width"] == 64 and figures["frames"] == 2
     own = {"multiverse_ms", "post_effects_ms", "contours_ms", "flash_guard_ms", "all_but_pixels_ms"}
     assert own | {"look_ms", "host_ms", "publish_ms", "times_trivial", "readback_16_bit_ms"} <= figures["gl"].keys()
