@@ -24,6 +24,22 @@ from osc_schema.sinks import KINDS
 
 MAX_SIDE_PX = 8192
 MAX_VALUE = 200  # characters of a value that an error quotes
+_INTERNAL_KEYS = frozenset(("is_size_free", "models"))  # set by the command line, never by a user
+RUN_DEFAULTS: dict[str, Any] = {
+    "osc": {"listen": "127.0.0.1:9000"},
+    "web": "127.0.0.1:9001",
+    "sinks": None,
+    "autosave": True,
+}
+"""Defaults of `multiverse run`. The configuration file and the options override them."""
+
+LAN_DEFAULTS: dict[str, Any] = {
+    "osc": {"listen": "0.0.0.0:9000", "allow": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]},
+    "web": "0.0.0.0:9001",
+    "announce": True,
+}
+"""Defaults of `--lan`: reachable from the local network only (RFC 1918, RFC 3927). `lan_defaults` adds the networks
+that this machine is in."""
 
 Pixels = Annotated[int, Meta(ge=64, le=MAX_SIDE_PX)]
 Rate = Annotated[float, Meta(ge=1, le=240)]
@@ -282,23 +298,6 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return msgspec.structs.replace(self, width=width, height=height)
 
 
-RUN_DEFAULTS: dict[str, Any] = {
-    "osc": {"listen": "127.0.0.1:9000"},
-    "web": "127.0.0.1:9001",
-    "sinks": None,
-    "autosave": True,
-}
-"""Defaults of `multiverse run`. The configuration file and the options override them."""
-
-LAN_DEFAULTS: dict[str, Any] = {
-    "osc": {"listen": "0.0.0.0:9000", "allow": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]},
-    "web": "0.0.0.0:9001",
-    "announce": True,
-}
-"""Defaults of `--lan`: reachable from the local network only (RFC 1918, RFC 3927). `lan_defaults` adds the networks
-that this machine is in."""
-
-
 def lan_defaults() -> dict[str, Any]:
     """`LAN_DEFAULTS` plus the networks of this machine's interfaces, because some networks on stage use addresses
     outside the private ranges, such as Art-Net's 2.0.0.0/8."""
@@ -429,9 +428,6 @@ def _value_at(key_path: str, values: Any) -> Any:
             return values
         values = values[int(index)] if index else values[name]
     return values
-
-
-_INTERNAL_KEYS = frozenset(("is_size_free", "models"))  # set by the command line, never by a user
 
 
 def _table_at(path: str) -> type[Struct]:
