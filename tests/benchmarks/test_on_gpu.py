@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 import tomllib
@@ -247,25 +246,6 @@ def test_the_minutes_include_the_time_to_look_at_the_machine(tmp_path: Path, mon
     for minutes, code in (("1.05", 3), ("1.2", 0)):  # 50 s, 15 s for the last part's end, and half its limit
         monkeypatch.setattr(sys, "argv", ["on_gpu.py", "--minutes", minutes, "--out", str(tmp_path)])
         assert on_gpu.main() == code
-
-
-def test_a_day_can_be_carried_home_in_one_file(tmp_path: Path) -> None:
-    """Also what earlier calls found, and what failed; nothing of another device."""
-    parts, pack = [program("good", GOOD), program("half", HALF)], tmp_path / "home" / "day.tar.gz"
-    Day("cpu", tmp_path / "out", {}).run(parts)
-    Day("cuda", tmp_path / "out", CARD).run(parts[:1])
-    for number in (1, 2):
-        day = Day("cuda", tmp_path / "out", CARD, pack=pack)
-        assert day.run(parts[:number]) == number - 1
-        with tarfile.open(pack) as archive:
-            names = {
-                f"out/{folder}{part.name}-nvidia-h100-80gb.{kind}" for part in parts[:number] for folder, kind in KINDS
-            }
-            assert set(archive.getnames()) == names
-    assert [file.name for file in pack.parent.iterdir()] == [pack.name]
-
-
-KINDS = (("", "json"), ("logs/", "txt"), ("logs/", "out"))
 
 
 @pytest.mark.parametrize(("visible", "seen"), [(None, "1"), ("2,3", "3")])
