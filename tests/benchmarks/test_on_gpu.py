@@ -179,21 +179,6 @@ def test_a_part_that_fails_or_takes_too_long_stops_nothing_and_is_tried_again(
         assert found["fps"] == 125 and "failed" not in found, "a part that was mended is not run again"
 
 
-def test_a_second_failure_keeps_what_the_first_attempt_found(tmp_path: Path) -> None:
-    day, part = Day("cuda", tmp_path, CARD), program("half", "")
-    found: list[dict[str, Any]] = []
-    two = HALF.replace('"fps": 1', '"sd15": {"fps": 1, "ms": 9}')
-    for text in (two, two.replace('"fps": 1, ', ""), two.replace(": 9", ": 8")):
-        assert day.run([program("half", text)]) == 1
-        found.append(json.loads(day.file(part).read_text(encoding="utf-8"))["sd15"])
-    assert found == [{"fps": 1, "ms": 9}, {"fps": 1, "ms": 9}, {"fps": 1, "ms": 8}]
-
-
-def test_a_torn_line_ends_nothing() -> None:
-    assert figures('{"fps": 125}\n{"fps": 1\n[1]\n{torn') == {"fps": 125}
-    assert figures("{torn") == {"summary": "{torn"} and figures("") == {}
-
-
 def test_a_part_finds_packages_in_the_folders_that_the_caller_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
