@@ -36,7 +36,6 @@ from engine.app import Engine, open_engine
 from engine.bench.client_program import ClientProgram
 from engine.bench.measuring import Progress, draw, percentiles, show_config
 from engine.bench.options import OscBench
-from engine.control.latency import PacketLatency
 from engine.osc import encode_reply
 from osc_schema import Param, ParamType, Value
 
@@ -91,7 +90,7 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         last = _LastValues(engine)
         flooded_ms = stages.draw("flood", seconds, last.note)
         late = engine.times.late - late_before
-        result = progress.begin(_frame_times(quiet_ms, elsewhere_ms, flooded_ms) | {"late_flooded": late})
+        progress.begin(_frame_times(quiet_ms, elsewhere_ms, flooded_ms) | {"late_flooded": late})
         draw(engine, MAX_SENDER_S, until=lambda: sender.has_ended, drawn=last.note)
         report = json.loads(sender.read())
         expected = before + report["sent"] + report["asked"]
@@ -111,7 +110,9 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         messages, buffer_bytes = _received(engine)
         desk.play(engine, desk_s, lambda: stages.draw("lighting desk", desk_s))
     waits = percentiles(report["waits_ms"], arrival_to_frame_ms_p50=50, arrival_to_frame_ms_p99=99)
-    return result | {
+    return {
+        **_frame_times(quiet_ms, elsewhere_ms, flooded_ms),
+        "late_flooded": late,
         "cores": psutil.cpu_count(),
         "cores_busy_elsewhere": round(others.cores, 2),
         "messages": report["sent"],
@@ -128,9 +129,7 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         "latency_ms_p50": round(latency.p50, 3),
         "latency_ms_p99": round(latency.p99, 3),
         "latency_ms_worst": round(latency.worst, 3),
-        "latency_cost_ms_a_frame": round(_latency_cost_ms(max(1, round(asked.rate / asked.fps))), 4),
         "receive_buffer_bytes": buffer_bytes,
-        **_frame_times(quiet_ms, elsewhere_ms, flooded_ms),
         "questions": report["asked"],
         "unanswered": report["asked"] - len(report["waits_ms"]),
         **waits,
@@ -297,19 +296,6 @@ def _receiving_thread_s() -> float:
     """Processor time of the thread that receives OSC."""
     number = next(thread.native_id for thread in threading.enumerate() if thread.name == "osc receive")
     return next(float(at.user_time + at.system_time) for at in psutil.Process().threads() if at.id == number)
-
-
-def _latency_cost_ms(packets: int) -> float:
-    """Median time that the live latency takes of a frame with so many packets."""
-    latency, costs_s = PacketLatency(), []
-    for _ in range(200):
-        for _ in range(packets):
-            latency.note_arrival(time.perf_counter())
-        began_s = time.perf_counter()
-        latency.begin_frame()
-        latency.frame_published(time.perf_counter())
-        costs_s.append(time.perf_counter() - began_s)
-    return float(np.median(costs_s)) * 1000.0
 
 
 def _params() -> list[Param]:
