@@ -447,7 +447,7 @@ NEEDED_IN_THE_DARK = ("picture", "master-fade", "blackout", "freeze", "panic")
 NEEDED_TO_PERFORM = ("picture", "take", "hand-hit", "hand-freeze", "hand-blackout", "hand-panic")
 
 
-SIZES = [(390, 844), (2560, 1440), *in_long_form(((1920, 1080),))]
+SIZES = [(390, 844), *in_long_form(((2560, 1440),), ((1920, 1080),))]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["phone", "1440p", "full HD"])
