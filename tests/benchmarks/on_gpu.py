@@ -130,7 +130,7 @@ PARTS = (
     ),
     # what else is worth knowing
     tests("render-tests", 90, *(f"render/test_{name}" for name in ("one_submission", "fitted", "renderers"))),
-    bench("ipc", 60, "ipc", "ipc --blocks 1 --frames 200", "tests.benchmarks"),
+    bench("ipc", 60, "ipc", "ipc --blocks 1", "tests.benchmarks"),
     bench("sd-others", 240, f"sd {ON} --shape sd-turbo --shape sdxl-turbo --size 512 --steps 1 --pan 0 --seconds 4"),
     bench("sd-inductor", 240, f"sd {ON} --shape sd15 --size 512 --steps 1 --accelerator inductor --pan 0 --seconds 4"),
     bench("isf", 90, "isf --size 1920x1080", program="tests.benchmarks"),

@@ -94,8 +94,6 @@ def assert_ipc(found: dict[str, Any]) -> None:
         }
         assert min(found[size][name] for name in found[size] if name.endswith("_ms")) > 0
     assert set(found["wake_up"]) == {"queue_ms_p50", "queue_ms_p99", "ring_ms_p50", "ring_ms_p99"}
-    assert (found["numbered"]["read"], found["numbered"]["torn"]) == (200, 0)
-    assert found["numbered"]["written"] >= 200
 
 
 def test_the_script_runs_from_source(tmp_path: Path) -> None:
