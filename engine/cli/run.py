@@ -6,7 +6,7 @@ import ipaddress
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,7 +87,8 @@ def run(
     settings = build_settings(config, given, assignments, is_open_to_lan=lan)
     for entry in live_models():
         require_model(entry, options, settings.models[entry.name].model)
-    _refuse_without_effect(settings, given, has_end=frames is not None or seconds is not None)
+    for why in _without_effect(settings, given, has_end=frames is not None or seconds is not None):
+        raise UsageError(why)
     for option, folders in (("--films", settings.films), ("--music", settings.music)):
         for folder in folders:
             if not Path(folder).expanduser().is_dir():
@@ -95,32 +96,28 @@ def run(
     _play(settings, frames, seconds, is_json=json_)
 
 
-def _refuse_without_effect(config: Config, given: Mapping[str, Any], *, has_end: bool) -> None:
-    """Raise UsageError for a setting that this run cannot use. `given`: by the options."""
-    dmx, is_offline = config.dmx, config.offline
-    universes = () if dmx.universes == DmxConfig().universes else dmx.universes
-    refused = {
-        "--offline needs --frames N or --seconds S, or a sound file, which sets the end": is_offline
-        and not has_end
-        and config.audio in (None, "demo"),
-        "--resume: a film begins anew, without the values of the last run; --overwrite replaces the one before,"
-        " --preset and --set give its values": is_offline and config.resume,
-        "--overwrite has no effect live, where nothing is replaced: a new recording gets a number": config.overwrite
-        and not is_offline,
-        "--monitor: has no effect with --offline, which is faster or slower than the sound": is_offline
-        and config.monitor != "none",
-        "--dmx-universes has no effect: nothing listens; add --dmx artnet, sacn or both": dmx.listen == "off"
-        and "dmx.universes" in given,
-        "--dmx sacn: there is no universe 0 in sACN, only 1..63999; Art-Net's begin at 0": dmx.listen == "sacn"
-        and (0 in universes or (dmx.fixture or "").startswith("0.")),
-        "--fixture has no effect: nothing listens; add --dmx artnet, sacn or both": dmx.listen == "off"
-        and dmx.fixture is not None,
-        "--offline makes a film and has nowhere to put it: add --sink record=FILE.mp4 (or --sink null)": is_offline
-        and not config.sinks,
-    }
-    for why, is_refused in refused.items():
-        if is_refused:
-            raise UsageError(why)
+def _without_effect(config: Config, given: Mapping[str, Any], *, has_end: bool) -> Iterator[str]:
+    """Lines about settings that this run cannot use. `given`: by the options."""
+    dmx, universes = config.dmx, () if config.dmx.universes == DmxConfig().universes else config.dmx.universes
+    if config.offline and not has_end and config.audio in (None, "demo"):
+        yield "--offline needs --frames N or --seconds S, or a sound file, which sets the end"
+    if config.offline and config.resume:
+        yield (
+            "--resume: a film begins anew, without the values of the last run; --overwrite replaces the one before,"
+            " --preset and --set give its values"
+        )
+    if config.overwrite and not config.offline:
+        yield "--overwrite has no effect live, where nothing is replaced: a new recording gets a number"
+    if config.offline and config.monitor != "none":
+        yield "--monitor: has no effect with --offline, which is faster or slower than the sound"
+    if dmx.listen == "off" and "dmx.universes" in given:
+        yield "--dmx-universes has no effect: nothing listens; add --dmx artnet, sacn or both"
+    if dmx.listen == "sacn" and (0 in universes or (dmx.fixture or "").startswith("0.")):
+        yield "--dmx sacn: there is no universe 0 in sACN, only 1..63999; Art-Net's begin at 0"
+    if dmx.listen == "off" and dmx.fixture is not None:
+        yield "--fixture has no effect: nothing listens; add --dmx artnet, sacn or both"
+    if config.offline and not config.sinks:
+        yield "--offline makes a film and has nowhere to put it: add --sink record=FILE.mp4 (or --sink null)"
 
 
 def _play(settings: Config, frames: int | None, seconds: float | None, *, is_json: bool) -> None:
