@@ -150,7 +150,7 @@ def write(
 
 
 def _generated(kind: str, **options: Any) -> str | bytes:
-    """What a function of `osc_schema.generate` makes of the schema."""
+    """The file that a function of `osc_schema.generate` makes of the schema."""
     import osc_schema
     from osc_schema import generate
 

@@ -402,7 +402,7 @@ TROUBLE = """async () => {
 }"""
 
 
-@pytest.mark.parametrize("phone", [(360, 640), (390, 844), (667, 375)], indirect=True, ids=str)
+@pytest.mark.parametrize("phone", [(360, 640), *in_long_form(((390, 844),), ((667, 375),))], indirect=True, ids=str)
 def test_on_a_phone_the_look_is_named_whatever_else_the_strip_tells(phone: Visit, stage: Stage) -> None:
     page = phone.page
     stage.send("/tempo/bpm", 20.0)
