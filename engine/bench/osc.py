@@ -33,10 +33,11 @@ import psutil
 
 import osc_schema
 from engine.app import Engine, open_engine
-from engine.bench.client_program import ClientProgram
 from engine.bench.measuring import Progress, draw, percentiles, show_config
 from engine.bench.options import OscBench
+from engine.errors import MultiverseError
 from engine.osc import encode_reply
+from engine.system.worker_process import WorkerProcess
 from osc_schema import Param, ParamType, Value
 
 ADDRESSES = 50
@@ -71,8 +72,9 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         desk = _LightingDesk(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         config = show_config(asked, osc={"listen": "127.0.0.1:0"}, **desk.config)
         engine = stack.enter_context(open_engine(config))
-        sender = stack.enter_context(_sender(engine, asked.rate, seconds))
-        sender.read()  # waits until it is ready
+        sender = _sender(engine, asked.rate, seconds)
+        stack.callback(sender.end)
+        _answer(sender)  # it is ready
         stages = _Stages(engine, 3.0 * seconds + settling_s + desk_s, progress)
         for address, value in _values(0):
             engine.params.set(address, value)
@@ -80,19 +82,19 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         others = _OtherPrograms()
         quiet_ms = stages.draw("quiet", seconds / 2)
         others.pause()
-        sender.send("elsewhere")
+        sender.send(b"elsewhere\n")
         elsewhere_ms = stages.draw("flood elsewhere", seconds)
-        draw(engine, MAX_SENDER_S, until=lambda: sender.take() is not None)
+        draw(engine, MAX_SENDER_S, until=lambda: sender.receive(0.0) is not None)
         before, _ = _received(engine)
         late_before = engine.times.late
         receiving_s = _receiving_thread_s()
-        sender.send("engine")
+        sender.send(b"engine\n")
         last = _LastValues(engine)
         flooded_ms = stages.draw("flood", seconds, last.note)
         late = engine.times.late - late_before
         progress.begin(_frame_times(quiet_ms, elsewhere_ms, flooded_ms) | {"late_flooded": late})
         draw(engine, MAX_SENDER_S, until=lambda: sender.has_ended, drawn=last.note)
-        report = json.loads(sender.read())
+        report = json.loads(_answer(sender))
         expected = before + report["sent"] + report["asked"]
         draw(
             engine,
@@ -202,7 +204,14 @@ class _Stages:
         return draw(self._engine, seconds, drawn=count)
 
 
-def _sender(engine: Engine, rate: float, seconds: float) -> ClientProgram:
+def _answer(sender: WorkerProcess) -> bytes:
+    """Its next line. MultiverseError if it does not come; EOFError if it has ended."""
+    if (line := sender.receive(MAX_SENDER_S)) is None:
+        raise MultiverseError(f"the program that sends has not answered in {MAX_SENDER_S:g} s")
+    return line
+
+
+def _sender(engine: Engine, rate: float, seconds: float) -> WorkerProcess:
     """Start the flooding program."""
     assert engine.osc_address is not None
     host, port = engine.osc_address
@@ -214,7 +223,9 @@ def _sender(engine: Engine, rate: float, seconds: float) -> ClientProgram:
     ]
     last = [encode_reply(address, value).hex() for address, value in _last_values().items()]
     order = {"host": host, "port": port, "rate": rate, "seconds": seconds, "packets": packets, "last": last}
-    return ClientProgram(Path(__file__).with_name("osc_sender.py"), order)
+    sender = WorkerProcess("engine.bench.osc_sender", "main()")
+    sender.send(json.dumps(order).encode() + b"\n")
+    return sender
 
 
 def _received(engine: Engine) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """The client process of `python -m tests.benchmarks control`: watches previews, requests the tree and moves a fader.
 
-Started by path, without the engine, so that it does not slow down its interpreter. It reads one JSON object from
+A process of its own, so that it does not slow down the engine's interpreter. It reads one JSON object from
 standard input (`url`, `viewers`, `fps`, `seconds`, `moves`, `address`), writes "ready", and then runs one command per
 line: `watch` opens the preview with that many viewers, `tree` requests the whole namespace repeatedly, `fader` moves
 `address` over the WebSocket and waits for a frame drawn with it, `browser` opens the page in a headless Chromium and
@@ -114,7 +114,7 @@ def write_line(value: object) -> None:
     sys.stdout.flush()
 
 
-async def main() -> None:
+async def serve() -> None:
     order = json.loads(sys.stdin.readline())
     async with aiohttp.ClientSession() as session:
         write_line("ready")
@@ -124,5 +124,5 @@ async def main() -> None:
             )
 
 
-if __name__ == "__main__":
-    asyncio.run(main())
+def main() -> None:
+    asyncio.run(serve())
