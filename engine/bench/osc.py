@@ -79,9 +79,8 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         for address, value in _values(0):
             engine.params.set(address, value)
         stages.draw("settling", settling_s)
-        others = _OtherPrograms()
-        quiet_ms = stages.draw("quiet", seconds / 2)
-        others.pause()
+        busy_cores: list[float] = []
+        quiet_ms = _quiet(stages, seconds / 2, busy_cores)
         sender.send(b"elsewhere\n")
         elsewhere_ms = stages.draw("flood elsewhere", seconds)
         draw(engine, MAX_SENDER_S, until=lambda: sender.receive(0.0) is not None)
@@ -106,9 +105,7 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         latency = engine.status().latency_ms
         osc = engine.status().osc
         assert osc is not None
-        others.resume()
-        quiet_ms += stages.draw("quiet", seconds / 2)
-        others.pause()
+        quiet_ms += _quiet(stages, seconds / 2, busy_cores)
         messages, buffer_bytes = _received(engine)
         desk.play(engine, desk_s, lambda: stages.draw("lighting desk", desk_s))
     waits = percentiles(report["waits_ms"], arrival_to_frame_ms_p50=50, arrival_to_frame_ms_p99=99)
@@ -116,7 +113,7 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         **_frame_times(quiet_ms, elsewhere_ms, flooded_ms),
         "late_flooded": late,
         "cores": psutil.cpu_count(),
-        "cores_busy_elsewhere": round(others.cores, 2),
+        "cores_busy_elsewhere": round(max(0.0, float(np.mean(busy_cores))), 2),
         "messages": report["sent"],
         "messages_a_second": round(report["sent"] / report["took_s"]),
         "cores_kept_busy": asked.busy,
@@ -153,28 +150,16 @@ def _frame_times(quiet_ms: list[float], elsewhere_ms: list[float], flooded_ms: l
     }
 
 
-class _OtherPrograms:
-    """Processor time of all other processes, without the pauses."""
-
-    def __init__(self) -> None:
-        self._busy_s = self._took_s = 0.0
-        self.resume()
-
-    def resume(self) -> None:
-        self._from_s = time.perf_counter(), _busy_elsewhere_s()
-
-    def pause(self) -> None:
-        began_s, busy_s = self._from_s
-        self._took_s += time.perf_counter() - began_s
-        self._busy_s += _busy_elsewhere_s() - busy_s
-
-    @property
-    def cores(self) -> float:
-        """Average number of busy cores; 0 on an idle machine."""
-        return max(0.0, self._busy_s / self._took_s)
+def _quiet(stages: "_Stages", seconds: float, busy_cores: list[float]) -> list[float]:
+    """The work of each frame without load, ms. Adds the number of cores that other processes kept busy meanwhile."""
+    began_s, busy_s = time.perf_counter(), _busy_elsewhere_s()
+    work_ms = stages.draw("quiet", seconds)
+    busy_cores.append((_busy_elsewhere_s() - busy_s) / (time.perf_counter() - began_s))
+    return work_ms
 
 
 def _busy_elsewhere_s() -> float:
+    """Processor time of all other processes."""
     # A guest's time is included in the user's, an interrupt's on Windows in the system's.
     not_busy = {"idle", "iowait", "guest", "guest_nice", "interrupt", "dpc"}
     times = psutil.cpu_times()._asdict()
