@@ -15,6 +15,8 @@ from engine.sources.opening import FROM_PROGRAMS
 if TYPE_CHECKING:
     from engine.live.kit.live_model import LiveEntry
 
+MANY: Any = tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
@@ -24,8 +26,8 @@ class Key:
     """Its description, with the kinds that are declared elsewhere."""
     info: OptionInfo | None
     """Its option; None if it stands in files only."""
-    is_switch: bool
-    is_repeatable: bool
+    kind: Any
+    """Type of the option: bool, tuple[str, ...] or str | None."""
 
     @property
     def name(self) -> str:
@@ -49,12 +51,11 @@ def keys_of(table: type[msgspec.Struct], at: str = "", entries: "Sequence[LiveEn
 
 def options_of(keys: Sequence[Key]) -> type:
     """A dataclass for `job_options`, with a field for each key that is an option."""
-    declared = []
-    for key in keys:
-        kind: Any = bool if key.is_switch else tuple[str, ...] if key.is_repeatable else str | None
-        default: Any = False if key.is_switch else () if key.is_repeatable else None
-        if key.info is not None:
-            declared.append((key.name, kind, field(default=default, metadata={"option": key.info})))
+    declared = [
+        (key.name, key.kind, field(default={bool: False, MANY: ()}.get(key.kind), metadata={"option": key.info}))
+        for key in keys
+        if key.info
+    ]
     return make_dataclass("Options", declared, frozen=True, kw_only=True)
 
 
@@ -85,13 +86,8 @@ def _key(path: str, kind: Any, meta: msgspec.Meta) -> Key:
         parse=own.get("parse"),
     )
     is_list = any(get_origin(each) in (tuple, dict) for each in (kind, *get_args(kind)))
-    return Key(
-        path=path,
-        told=told,
-        info=info if is_option else None,
-        is_switch=kind is bool,
-        is_repeatable=is_list and info.parse is None,
-    )
+    option_kind: Any = MANY if is_list and info.parse is None else str | None
+    return Key(path=path, told=told, info=info if is_option else None, kind=bool if kind is bool else option_kind)
 
 
 def _with_kinds(text: str) -> str:
