@@ -5,6 +5,7 @@ system's texture output (see `RUN_DEFAULTS`); a program that embeds the engine s
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -12,14 +13,33 @@ import msgspec
 from msgspec import Meta, Struct
 
 import osc_schema
-from engine.errors import ConfigError
-from engine.system.schedule import exact_rate
+from engine.errors import ConfigError, UsageError
+from engine.system.run_option import option
+from engine.system.schedule import exact_rate, parse_rate
 from engine.system.small_file import read_toml
 from osc_schema import live_models
+from osc_schema.live_models import PICTURES
 from osc_schema.mapping import FORMS
+from osc_schema.sinks import KINDS
 
 MAX_SIDE_PX = 8192
 MAX_VALUE = 200  # characters of a value that an error quotes
+_INTERNAL_KEYS = frozenset(("is_size_free", "models"))  # set by the command line, never by a user
+RUN_DEFAULTS: dict[str, Any] = {
+    "osc": {"listen": "127.0.0.1:9000"},
+    "web": "127.0.0.1:9001",
+    "sinks": None,
+    "autosave": True,
+}
+"""Defaults of `multiverse run`. The configuration file and the options override them."""
+
+LAN_DEFAULTS: dict[str, Any] = {
+    "osc": {"listen": "0.0.0.0:9000", "allow": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]},
+    "web": "0.0.0.0:9001",
+    "announce": True,
+}
+"""Defaults of `--lan`: reachable from the local network only (RFC 1918, RFC 3927). `lan_defaults` adds the networks
+that this machine is in."""
 
 Pixels = Annotated[int, Meta(ge=64, le=MAX_SIDE_PX)]
 Rate = Annotated[float, Meta(ge=1, le=240)]
@@ -47,122 +67,235 @@ class TextTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The name of the current preset, or the number and preset of the current cue."""
 
 
+def parse_universes(text: str) -> list[int]:
+    """Parse numbers and ranges of universes: `1-4,7`."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        last = last if dash else first
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) < int(first) + 64):
+            raise UsageError(
+                f"--dmx-universes: {part.strip()!r} is not a universe or a range of at most 64, such as 1-4,7"
+            )
+        numbers += range(int(first), int(last) + 1)
+    return numbers
+
+
+def _listed(words: Sequence[str], last: str) -> str:
+    """`a, b and c`."""
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
 class OscConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    listen: str = "off"
-    """`HOST:PORT` for UDP and TCP, or `off`."""
-    allow: tuple[str, ...] = ()
-    """Networks (CIDR) whose senders may control the engine; empty: every sender that reaches the address."""
-    feedback: tuple[FeedbackTarget, ...] = ()
-    text: tuple[TextTarget, ...] = ()
+    listen: Annotated[str, option("OSC over UDP and TCP. (default: 127.0.0.1:9000)", "HOST:PORT|off")] = "off"
+    allow: Annotated[
+        tuple[str, ...],
+        option("Accept OSC only from this network, repeatable; OSCQuery too, without a token.", "CIDR"),
+    ] = ()
+    feedback: Annotated[
+        tuple[FeedbackTarget, ...], Meta(description="Programs that are subscribed to all changes from the start.")
+    ] = ()
+    text: Annotated[
+        tuple[TextTarget, ...], Meta(description="Text fields of other programs that show the preset's or cue's name.")
+    ] = ()
 
 
 class DmxConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Levels of lighting desks, for the map of foreign controls: `[dmx]`."""
 
-    listen: Literal["off", "artnet", "sacn", "both"] = "off"
-    universes: Annotated[tuple[Annotated[int, Meta(ge=0, le=63_999)], ...], Meta(min_length=1, max_length=64)] = (
-        0,
-        1,
-        2,
-        3,
-    )
+    listen: Annotated[
+        Literal["off", "artnet", "sacn", "both"],
+        option("Take levels from lighting desks. (default: off)", "artnet|sacn|both|off"),
+    ] = "off"
+    universes: Annotated[
+        tuple[Annotated[int, Meta(ge=0, le=63_999)], ...],
+        option("Universes, such as 1-4,7. (default: 0-3)", "LIST", parse=parse_universes, min_length=1, max_length=64),
+    ] = (0, 1, 2, 3)
     """As numbered in the packets: Art-Net begins at 0, sACN at 1."""
-    merge: Literal["newest", "highest"] = "newest"
-    """Among desks of one priority: the newest packet, or the highest level of each channel (HTP)."""
-    fixture: str | None = None
-    """`UNIVERSE.ADDRESS`: the engine is a fixture of 24 channels from there on."""
-    interface: Annotated[str, Meta(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")] | None = None
-    """IPv4 address of this machine in the lighting network; None: all networks."""
-    artnet_port: Port = 6454
-    sacn_port: Port = 5568
+    merge: Annotated[
+        Literal["newest", "highest"],
+        Meta(description="Among desks of one priority: the newest packet, or the highest level of each channel (HTP)."),
+    ] = "newest"
+    fixture: Annotated[
+        str | None,
+        option("Be a lighting desk's fixture: 24 channels from there on.", "UNIVERSE.ADDRESS", flags="--fixture"),
+    ] = None
+    interface: Annotated[
+        Annotated[str, Meta(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")] | None,
+        Meta(description="IPv4 address of this machine in the lighting network. (default: all networks)"),
+    ] = None
+    artnet_port: Annotated[Port, Meta(description="UDP port of Art-Net.")] = 6454
+    sacn_port: Annotated[Port, Meta(description="UDP port of sACN.")] = 5568
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    width: Pixels = 1280
-    height: Pixels = 720
+    width: Annotated[Pixels, Meta(description="Width of the picture in px. (default: 1280; live in software 960)")] = (
+        1280
+    )
+    height: Annotated[Pixels, Meta(description="Height of the picture in px. (default: 720; live in software 540)")] = (
+        720
+    )
     is_size_free: bool = False
     """Internal: the user chose no size, so the software renderer may choose a smaller one to keep the frame rate."""
-    fps: Rate | None = None
-    """Frames a second; None: 60 on a GPU, 30 on a software renderer. 29.97 and its like are exactly n x 1000/1001."""
-    audio: str | None = None
-    """`demo`, `device:NAME`, `device:INDEX`, `rtp:PORT` or a sound file; None: the default input device, else the demo
-    loop."""
-    music: tuple[str, ...] = ()
-    """Folders of the files that `/audio/file/open` may name, besides that of `audio`; (): the user's music folder."""
-    monitor: str = "none"
-    """Sound output on which files and the demo loop are heard: `none`, `default`, or `device:NAME`."""
-    camera: str = "none"
-    """`none`, `test`, a camera's index or name, a video file or a picture, an address (rtsp, http, udp ...), or another
-    program's picture: `ndi:NAME`, `shared:NAME`, `syphon:NAME`, `spout:NAME`."""
-    films: tuple[str, ...] = ()
-    """Folders of the films and pictures that `/camera/open` may name, besides that of `camera`; (): the user's folder
-    of videos."""
-    renderer: Literal["auto", "gl", "numba"] = "auto"
-    gpu: str | None = None
-    """Linux: the GPU that OpenGL uses, by its index or a part of its name (`multiverse devices`); None: as the
-    environment variable `MULTIVERSE_GPU` says, else the best."""
-    sinks: tuple[str, ...] | None = ()
-    """Outputs: `KIND` or `KIND=ARGUMENT`, such as `shared`, `record=show.mp4`; None: the system's texture sharing."""
+    fps: Annotated[
+        Rate | None,
+        option(
+            "Frames a second: 30, 29.97 or 30000/1001. (default: 60 on a GPU, 30 in software)", "RATE", parse=parse_rate
+        ),
+    ] = None
+    """29.97 and its like are exactly n x 1000/1001."""
+    audio: Annotated[
+        str | None,
+        option(
+            "Sound input; FILE: any sound, video or .m3u playlist; rtp:PORT: of another program, such as TouchDesigner."
+            " The beat is heard in it, unless /tempo/source names another clock. (default: the default input device,"
+            " else the demo loop)",
+            "{sounds}",
+        ),
+    ] = None
+    music: Annotated[
+        tuple[str, ...],
+        option(
+            "Folder of sound files and playlists that can be chosen during the run, repeatable."
+            " (default: the user's music folder)",
+            "FOLDER",
+        ),
+    ] = ()
+    """`/audio/file/open` names them, and those in the folder of `audio`."""
+    monitor: Annotated[
+        str,
+        option(
+            "Sound output on which files and the demo loop are heard, in step with the picture. (default: none)",
+            "none|default|device:NAME",
+        ),
+    ] = "none"
+    camera: Annotated[
+        str,
+        option(
+            "Layer 5: a camera, a video, a picture, the test card, a stream (rtsp://, http://, udp://), or another"
+            " program's picture: {programs}. Part of the name is enough:"
+            " spout:Arena is Resolume Arena's composition. `multiverse devices` lists what is available.",
+            "none|test|INDEX|NAME|FILE|URL|KIND:NAME",
+        ),
+    ] = "none"
+    films: Annotated[
+        tuple[str, ...],
+        option(
+            "Folder of films and pictures that can be chosen for layer 5 during the run, repeatable."
+            " (default: the user's folder of videos)",
+            "FOLDER",
+        ),
+    ] = ()
+    """`/camera/open` names them, and those in the folder of `camera`."""
+    renderer: Annotated[
+        Literal["auto", "gl", "numba"],
+        option("Renderer; auto: OpenGL on a GPU, else Numba. (default: auto)", "auto|gl|numba"),
+    ] = "auto"
+    gpu: Annotated[
+        str | None,
+        option(
+            "Linux: draw with this GPU; part of the name is enough. `multiverse devices` lists them. [MULTIVERSE_GPU]"
+            " (default: an NVIDIA card, else another, else the CPU)",
+            "INDEX|NAME",
+        ),
+    ] = None
+    sinks: Annotated[
+        tuple[str, ...] | None,
+        option(
+            f"Where pictures go, repeatable: {', '.join(kind.option or name for name, kind in KINDS.items())}."
+            f" The prefix {_listed([f'{picture.name}:' for picture in PICTURES], 'or')} sends that picture instead;"
+            f" {_listed([name for name, kind in KINDS.items() if kind.is_named], 'and')} include them."
+            " (default: the system's texture sharing)",
+            "[PICTURE:]KIND[=ARG]",
+            flags="--sink",
+        ),
+    ] = ()
+    """None: the system's texture sharing."""
     osc: OscConfig = OscConfig()
     dmx: DmxConfig = DmxConfig()
-    midi: tuple[str, ...] = ()
-    """MIDI ports to use, each by a part of its name; `all`: every one."""
+    midi: Annotated[
+        tuple[str, ...],
+        option(
+            "Use MIDI controllers with this in their name, in and out, repeatable; also those plugged in later.",
+            "NAME|all",
+        ),
+    ] = ()
     models: dict[str, Any] = {}
     """The table of each live model, by its name: a ModelTable. In a file they are tables of their own, `[NAME]`."""
-    web: str = "off"
-    """`HOST:PORT` of the page and of OSCQuery, or `off`."""
-    web_token: Annotated[str, Meta(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.~-]+$")] | None = None
-    """Token that browsers on other machines need; None: a new one at each start, if other machines reach the page."""
-    announce: bool = False
-    """Announce OSC and OSCQuery on the network by mDNS."""
-    name: str | None = None
-    """This engine's name in mDNS and OSCQuery; None: `Multiverse` and the machine's name."""
-    mapping: str | None = None
-    """File that maps foreign controls to parameters; None: `mapping.toml` in the user's data folder."""
-    maps: tuple[str, ...] = ()
-    """Built-in maps to add: `resolume`, or `resolume:5` from its layer 5 on."""
-    cues: str | None = None
-    """File of the cue list; None: `cues.toml` in the user's data folder."""
-    params: dict[str, Any] = {}
-    """Parameter values to start with, by address."""
-    smoothing: dict[str, Annotated[float, Meta(ge=0, le=60_000)]] = {}
-    """Smoothing time in ms by address, in place of the schema's."""
-    preset: str | None = None
-    presets: str | None = None
-    """Folder of the presets; None: the user's data folder."""
-    shaders: tuple[str, ...] = ()
-    """Folders of ISF shaders, searched before the system's own and those of the engine."""
-    recordings: str | None = None
-    """Folder for recordings and snapshots without a path; None: `recordings` in the working folder."""
-    resume: bool = False
-    """Start with the values that `autosave` saved in the last run."""
-    autosave: bool = False
-    """Save the values every 5 s for `resume`."""
-    offline: bool = False
-    """Render as fast as possible on a clock that steps by 1/fps: the same input gives the same bytes."""
-    overwrite: bool = False
-    """Offline, replace existing films and pictures; otherwise the new ones get a number."""
+    web: Annotated[str, option("The page. (default: 127.0.0.1:9001)", "HOST:PORT|off")] = "off"
+    """OSCQuery is there, too."""
+    web_token: Annotated[
+        Annotated[str, Meta(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.~-]+$")] | None,
+        option("Required from browsers on other machines. (default: a new one at each start)", "TOKEN"),
+    ] = None
+    announce: Annotated[bool, Meta(description="Announce OSC and OSCQuery on the network by mDNS.")] = False
+    name: Annotated[
+        str | None,
+        option(
+            "Name of this engine in OSCQuery and mDNS; give a spare machine the same."
+            ' (default: "Multiverse" and the machine\'s name)',
+            "NAME",
+        ),
+    ] = None
+    mapping: Annotated[
+        str | None,
+        Meta(
+            description="File that maps foreign controls to parameters."
+            " (default: `mapping.toml` in the user's data folder)"
+        ),
+    ] = None
+    maps: Annotated[
+        tuple[str, ...],
+        option(
+            "Add a built-in map of a program's controls, repeatable: resolume; resolume:5 starts at its layer 5, "
+            "resolume:group1 takes its groups, resolume:selected its selected layer.",
+            "NAME[:FIRST]",
+            flags="--map",
+        ),
+    ] = ()
+    cues: Annotated[
+        str | None, Meta(description="File of the cue list. (default: `cues.toml` in the user's data folder)")
+    ] = None
+    params: Annotated[
+        dict[str, Any], option("Start with this value, repeatable; patterns work.", "ADDRESS=VALUE", flags="--set")
+    ] = {}
+    smoothing: Annotated[
+        dict[str, Annotated[float, Meta(ge=0, le=60_000)]],
+        Meta(description="Smoothing time in ms by address, in place of the schema's."),
+    ] = {}
+    preset: Annotated[str | None, option("Start with this preset.", "NAME")] = None
+    presets: Annotated[str | None, option("Folder of the presets. (default: the user's data folder)", "FOLDER")] = None
+    shaders: Annotated[
+        tuple[str, ...],
+        Meta(description="Folders of ISF shaders, searched before the system's own and those of the engine."),
+    ] = ()
+    recordings: Annotated[
+        str | None,
+        Meta(
+            description="Folder for recordings and snapshots without a path."
+            " (default: `recordings` in the working folder)"
+        ),
+    ] = None
+    resume: Annotated[bool, option("Live: start with the values of the last run.")] = False
+    """Those that `autosave` saved."""
+    autosave: Annotated[bool, Meta(description="Save the values every 5 s for `resume`.")] = False
+    offline: Annotated[
+        bool,
+        option(
+            "Render a film as fast as possible into --sink record=FILE, to the end of the sound file or of"
+            " --frames or --seconds; the same input gives the same bytes."
+        ),
+    ] = False
+    """The clock steps by 1/fps."""
+    overwrite: Annotated[
+        bool,
+        option("With --offline: replace existing films and pictures, at the end; also by an interrupted film."),
+    ] = False
+    """Otherwise the new ones get a number."""
 
     def with_size(self, width: int, height: int) -> "Config":
         """A copy with this size in pixels."""
         return msgspec.structs.replace(self, width=width, height=height)
-
-
-RUN_DEFAULTS: dict[str, Any] = {
-    "osc": {"listen": "127.0.0.1:9000"},
-    "web": "127.0.0.1:9001",
-    "sinks": None,
-    "autosave": True,
-}
-"""Defaults of `multiverse run`. The configuration file and the options override them."""
-
-LAN_DEFAULTS: dict[str, Any] = {
-    "osc": {"listen": "0.0.0.0:9000", "allow": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]},
-    "web": "0.0.0.0:9001",
-    "announce": True,
-}
-"""Defaults of `--lan`: reachable from the local network only (RFC 1918, RFC 3927). `lan_defaults` adds the networks
-that this machine is in."""
 
 
 def lan_defaults() -> dict[str, Any]:
@@ -295,9 +428,6 @@ def _value_at(key_path: str, values: Any) -> Any:
             return values
         values = values[int(index)] if index else values[name]
     return values
-
-
-_INTERNAL_KEYS = frozenset(("is_size_free", "models"))  # set by the command line, never by a user
 
 
 def _table_at(path: str) -> type[Struct]:

@@ -43,6 +43,7 @@ KINDS = {
     "window": SinkKind(
         shown_as="the window on a display of this machine",
         argument="number or name of the display, or a part of its name",
+        option="window=DISPLAY",
         packages=(("glfw", "pip install glfw"),),
     ),
     "virtualcam": SinkKind(
@@ -54,16 +55,19 @@ KINDS = {
         shown_as="the recording (with sound, MP4)",
         argument="file.mp4 (H.264), file.mov (ProRes, 10 bits), file.mkv (HEVC, 10 bits) or file.avi (Motion JPEG); "
         "without it a name from date and time",
+        option="record=FILE.mp4 (H.264; .mov: ProRes and .mkv: HEVC, both 10 bits; .avi: Motion JPEG)",
         packages=(("av", "pip install av"),),
     ),
     "snapshot": SinkKind(
         shown_as="the PNG writer",
         argument="file.png (file.16.png: 16 bits), or file.png@SECONDS for the frame at that time",
+        option="snapshot=FILE.png (.16.png: 16 bits)",
         packages=(("cv2", "pip install opencv-python-headless"),),
     ),
     "dmx": SinkKind(
         shown_as="light over Art-Net or sACN",
         argument="name of the source, then settings such as protocol=artnet,universe=4,width=60 (/sink/dmx/...)",
+        option="dmx (light, see /sink/dmx/...)",
     ),
     "null": SinkKind(shown_as="the null sink, which discards pictures", argument="name"),
 }

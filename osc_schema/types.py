@@ -162,6 +162,8 @@ class SinkKind:
     """A name for it in help texts, with its article."""
     argument: str
     """Description of the argument after `=`."""
+    option: str = ""
+    """The kind as the help of `--sink` lists it, with its argument; "": the kind alone."""
     platform: str = ""
     """Required `sys.platform`; "" for any."""
     system: str = ""

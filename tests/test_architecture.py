@@ -151,7 +151,7 @@ def test_code_shared_by_live_models_names_none_of_them() -> None:
     model = re.compile(r"(?<![a-z0-9])(sd|sam3|rvc)(?![a-z0-9])")
     shared = [
         ENGINE / f"{name}.py"
-        for name in ("app", "config", "engine", "frame_loop", "telemetry", "values", "cli/run", "cli/live_options")
+        for name in ("app", "config", "engine", "frame_loop", "telemetry", "values", "cli/run", "cli/run_options")
     ]
     for folder in "children control ipc live/kit osc params render sinks sources system web".split():
         shared += sorted((ENGINE / folder).rglob("*.py"))

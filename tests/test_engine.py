@@ -15,13 +15,12 @@ import pytest
 import soundfile
 
 import osc_schema
-from engine import Config, Engine, MultiverseError, open_engine
+from engine import Config, Engine, open_engine
 from engine.cli.run import build_settings
 from engine.config import OscConfig, build_config
 from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import to_ns
 from engine.live.kit.scene import Scene
-from engine.params.looks import PLAIN
 from engine.render.unused_card import UnusedCard
 from engine.sinks import record
 from engine.web import WebServer
@@ -87,16 +86,6 @@ def test_every_listing_command_is_rate_limited() -> None:
         assert {command.address for command in osc_schema.COMMANDS if commands.is_listing(command.address)} == lists | {
             "/window/open"  # it asks for the displays, too
         }
-
-
-def test_a_parameter_changes_the_picture(chord: Path) -> None:
-    with open_engine(quiet(audio=str(chord), offline=True, params=PLAIN)) as engine:
-        *_, before = engine.frames(count=6)
-        bright = before.read_rgba()[..., :3].mean()
-        engine.params.set("/master/fade", 0.0)
-        *_, after = engine.frames(count=20)
-        assert bright > 20
-        assert after.read_rgba()[..., :3].max() == 0
 
 
 def test_size_and_rate_change_while_running(chord: Path) -> None:
@@ -179,17 +168,6 @@ def test_a_sink_that_fails_leaves_the_others_running(tmp_path: Path, wait_for: A
         frames.close()
 
 
-def test_panic_resets_only_the_look(chord: Path) -> None:
-    with open_engine(quiet(audio=str(chord), offline=True)) as engine:
-        engine.params.set("/layer/1/angle", 77.0)
-        engine.params.set("/audio/1/gain_db", 6.0)
-        list(engine.frames(count=1))
-        engine.params.set("/master/panic", 1)
-        list(engine.frames(count=2))
-        assert engine.params.get("/layer/1/angle") == 0.0
-        assert engine.params.get("/audio/1/gain_db") == 6.0
-
-
 def test_a_saved_preset_can_be_loaded_at_the_start(tmp_path: Path, chord: Path) -> None:
     config = {"audio": str(chord), "offline": True, "presets": str(tmp_path)}
     with open_engine(quiet(**config, params={"/layer/2/curve": 0.75})) as engine:
@@ -197,26 +175,6 @@ def test_a_saved_preset_can_be_loaded_at_the_start(tmp_path: Path, chord: Path) 
         engine.presets.save("bent", engine.params.snapshot())
     with open_engine(quiet(**config, preset="bent")) as engine:
         assert engine.params.get("/layer/2/curve") == 0.75
-
-
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"audio": "missing.wav"}, "missing.wav"),
-        ({"audio": "device:no such device"}, "no such device"),
-        ({"camera": "missing.mp4"}, "missing.mp4"),
-        ({"sinks": ("spout",)}, "spout"),
-        ({"sinks": ("nonsense",)}, "nonsense"),
-        ({"preset": "never saved"}, "never saved"),
-        ({"osc": {"listen": "nowhere"}}, "--osc"),
-        ({"web": "nowhere"}, "--web"),
-    ],
-)
-def test_anything_missing_is_one_line_at_the_start(changes: dict, named: str) -> None:
-    with pytest.raises(MultiverseError) as caught, open_engine(quiet(**changes)):
-        pass
-    assert named in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(

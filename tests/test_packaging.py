@@ -17,20 +17,20 @@ import soundfile
 from packaging.requirements import Requirement
 
 from engine.params.presets import FACTORY_NAMES
-from tests.support.long_form import ONLY_SOAK
+from tests.support.long_form import IS_SOAK, ONLY_SOAK
 
 ROOT = Path(__file__).parent.parent
 # Each folder would compile the code of Numba anew: half a minute.
 ONE_PICTURE = ("--renderer", "gl", "--web", "off", "--osc", "off", "--frames", "1")
 LIGHT_COMMANDS = (
     ("run", "--sd", "SD", *ONE_PICTURE),
+    ("convert", "SOUND", "out.wav", "--model", "VOICE", "--content", "CONTENT"),
+    ("sd", "PICTURE", "out.png", "--model", "SD", "--prompt", "a"),
     ("run", "--sam3", "SAM3", *ONE_PICTURE),
     ("run", "--rvc", "VOICE", "--rvc-content", "CONTENT", *ONE_PICTURE),
-    ("sd", "PICTURE", "out.png", "--model", "SD", "--prompt", "a"),
     ("video", "PICTURE", "out.mp4", "--model", "SD", "--prompt", "a"),
     ("segment", "PICTURE", "out.png", "--model", "SAM3", "--prompt", "a"),
-    ("convert", "SOUND", "out.wav", "--model", "VOICE", "--content", "CONTENT"),
-)
+)[: None if IS_SOAK else 2]
 
 # Runs commands one after another: a process for each would load the engine as often. Tells [exit code, out, error].
 SAY = """

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from engine.audio.device import DeviceOutput
 
 DEVICE_PREFIX = "device:"
+KINDS = ("demo", f"{DEVICE_PREFIX}NAME", f"{RTP_PREFIX}PORT", "FILE", "FOLDER")
+"""The kinds of sound that `--audio` takes."""
 
 
 def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Report, monitor: str = "none") -> AudioInput:

@@ -11,7 +11,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,18 +61,14 @@ def run(asked: IsolationBench, progress: Progress) -> dict[str, Any]:
 
     Raises ChildError if the model does not start.
     """
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        return _run(asked, progress, folder)
-
-
-def _run(asked: IsolationBench, progress: Progress, folder: str) -> dict[str, Any]:
     params = {"/sd/source": "multiverse", "/layer/5/intensity": 0.5}
     params |= {"/sd/width": asked.sd_size.width, "/sd/height": asked.sd_size.height}
-    still = Path(folder) / "still.png"
-    model = {"model": asked.model, "device": asked.device, "video": still_picture(still)}
-    config = show_config(asked, sinks=("null", "shared=bench"), sd=model, params=params)
     played = child_loads()
-    with open_engine(config) as engine:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        model = {"model": asked.model, "device": asked.device, "video": still_picture(Path(folder, "still.png"))}
+        config = show_config(asked, sinks=("null", "shared=bench"), sd=model, params=params)
+        engine = stack.enter_context(open_engine(config))
         child = engine.children["sd"]
         progress("loading the model", 0.0)
         _draw_until(engine, child, lambda: child.status().results > 0 or child.status().state == "failed")

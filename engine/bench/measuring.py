@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -143,22 +143,15 @@ def device_facts(place: "MeasuredDevice", threads: int, unverified: Sequence[str
     return facts
 
 
-class HasThreads(Protocol):
-    @property
-    def threads(self) -> int: ...
-
-
-Asked = TypeVar("Asked", bound=HasThreads)
-
-
 def in_own_process(
-    measure: Callable[[Asked, Progress], dict[str, Any]],
-    asked: Asked,
+    measure: Callable[[Any, Progress], dict[str, Any]],
+    asked: Any,
     progress: Progress,
     *,
     waiting: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Call `measure`, a function of a module, in a separate process; returns its result.
+    """Call `measure`, a function of a module, in a separate process; returns its result. `asked`: options with
+    `threads`.
 
     If it fails or dies: what it found before, with FAILED; without that, ModelError in one line. `waiting`: OpenMP's
     wait policy; None: that of child processes. What libraries print between the lines of JSON only counts in errors.

@@ -33,11 +33,11 @@ import psutil
 
 import osc_schema
 from engine.app import Engine, open_engine
-from engine.bench.client_program import ClientProgram
 from engine.bench.measuring import Progress, draw, percentiles, show_config
 from engine.bench.options import OscBench
-from engine.control.latency import PacketLatency
+from engine.errors import MultiverseError
 from engine.osc import encode_reply
+from engine.system.worker_process import WorkerProcess
 from osc_schema import Param, ParamType, Value
 
 ADDRESSES = 50
@@ -72,28 +72,28 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         desk = _LightingDesk(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         config = show_config(asked, osc={"listen": "127.0.0.1:0"}, **desk.config)
         engine = stack.enter_context(open_engine(config))
-        sender = stack.enter_context(_sender(engine, asked.rate, seconds))
-        sender.read()  # waits until it is ready
+        sender = _sender(engine, asked.rate, seconds)
+        stack.callback(sender.end)
+        _answer(sender)  # it is ready
         stages = _Stages(engine, 3.0 * seconds + settling_s + desk_s, progress)
         for address, value in _values(0):
             engine.params.set(address, value)
         stages.draw("settling", settling_s)
-        others = _OtherPrograms()
-        quiet_ms = stages.draw("quiet", seconds / 2)
-        others.pause()
-        sender.send("elsewhere")
+        busy_cores: list[float] = []
+        quiet_ms = _quiet(stages, seconds / 2, busy_cores)
+        sender.send(b"elsewhere\n")
         elsewhere_ms = stages.draw("flood elsewhere", seconds)
-        draw(engine, MAX_SENDER_S, until=lambda: sender.take() is not None)
+        draw(engine, MAX_SENDER_S, until=lambda: sender.receive(0.0) is not None)
         before, _ = _received(engine)
         late_before = engine.times.late
         receiving_s = _receiving_thread_s()
-        sender.send("engine")
+        sender.send(b"engine\n")
         last = _LastValues(engine)
         flooded_ms = stages.draw("flood", seconds, last.note)
         late = engine.times.late - late_before
-        result = progress.begin(_frame_times(quiet_ms, elsewhere_ms, flooded_ms) | {"late_flooded": late})
+        progress.begin(_frame_times(quiet_ms, elsewhere_ms, flooded_ms) | {"late_flooded": late})
         draw(engine, MAX_SENDER_S, until=lambda: sender.has_ended, drawn=last.note)
-        report = json.loads(sender.read())
+        report = json.loads(_answer(sender))
         expected = before + report["sent"] + report["asked"]
         draw(
             engine,
@@ -105,15 +105,15 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         latency = engine.status().latency_ms
         osc = engine.status().osc
         assert osc is not None
-        others.resume()
-        quiet_ms += stages.draw("quiet", seconds / 2)
-        others.pause()
+        quiet_ms += _quiet(stages, seconds / 2, busy_cores)
         messages, buffer_bytes = _received(engine)
         desk.play(engine, desk_s, lambda: stages.draw("lighting desk", desk_s))
     waits = percentiles(report["waits_ms"], arrival_to_frame_ms_p50=50, arrival_to_frame_ms_p99=99)
-    return result | {
+    return {
+        **_frame_times(quiet_ms, elsewhere_ms, flooded_ms),
+        "late_flooded": late,
         "cores": psutil.cpu_count(),
-        "cores_busy_elsewhere": round(others.cores, 2),
+        "cores_busy_elsewhere": round(max(0.0, float(np.mean(busy_cores))), 2),
         "messages": report["sent"],
         "messages_a_second": round(report["sent"] / report["took_s"]),
         "cores_kept_busy": asked.busy,
@@ -128,9 +128,7 @@ def run(asked: OscBench, progress: Progress) -> dict[str, Any]:
         "latency_ms_p50": round(latency.p50, 3),
         "latency_ms_p99": round(latency.p99, 3),
         "latency_ms_worst": round(latency.worst, 3),
-        "latency_cost_ms_a_frame": round(_latency_cost_ms(max(1, round(asked.rate / asked.fps))), 4),
         "receive_buffer_bytes": buffer_bytes,
-        **_frame_times(quiet_ms, elsewhere_ms, flooded_ms),
         "questions": report["asked"],
         "unanswered": report["asked"] - len(report["waits_ms"]),
         **waits,
@@ -152,28 +150,16 @@ def _frame_times(quiet_ms: list[float], elsewhere_ms: list[float], flooded_ms: l
     }
 
 
-class _OtherPrograms:
-    """Processor time of all other processes, without the pauses."""
-
-    def __init__(self) -> None:
-        self._busy_s = self._took_s = 0.0
-        self.resume()
-
-    def resume(self) -> None:
-        self._from_s = time.perf_counter(), _busy_elsewhere_s()
-
-    def pause(self) -> None:
-        began_s, busy_s = self._from_s
-        self._took_s += time.perf_counter() - began_s
-        self._busy_s += _busy_elsewhere_s() - busy_s
-
-    @property
-    def cores(self) -> float:
-        """Average number of busy cores; 0 on an idle machine."""
-        return max(0.0, self._busy_s / self._took_s)
+def _quiet(stages: "_Stages", seconds: float, busy_cores: list[float]) -> list[float]:
+    """The work of each frame without load, ms. Adds the number of cores that other processes kept busy meanwhile."""
+    began_s, busy_s = time.perf_counter(), _busy_elsewhere_s()
+    work_ms = stages.draw("quiet", seconds)
+    busy_cores.append((_busy_elsewhere_s() - busy_s) / (time.perf_counter() - began_s))
+    return work_ms
 
 
 def _busy_elsewhere_s() -> float:
+    """Processor time of all other processes."""
     # A guest's time is included in the user's, an interrupt's on Windows in the system's.
     not_busy = {"idle", "iowait", "guest", "guest_nice", "interrupt", "dpc"}
     times = psutil.cpu_times()._asdict()
@@ -203,7 +189,14 @@ class _Stages:
         return draw(self._engine, seconds, drawn=count)
 
 
-def _sender(engine: Engine, rate: float, seconds: float) -> ClientProgram:
+def _answer(sender: WorkerProcess) -> bytes:
+    """Its next line. MultiverseError if it does not come; EOFError if it has ended."""
+    if (line := sender.receive(MAX_SENDER_S)) is None:
+        raise MultiverseError(f"the program that sends has not answered in {MAX_SENDER_S:g} s")
+    return line
+
+
+def _sender(engine: Engine, rate: float, seconds: float) -> WorkerProcess:
     """Start the flooding program."""
     assert engine.osc_address is not None
     host, port = engine.osc_address
@@ -215,7 +208,9 @@ def _sender(engine: Engine, rate: float, seconds: float) -> ClientProgram:
     ]
     last = [encode_reply(address, value).hex() for address, value in _last_values().items()]
     order = {"host": host, "port": port, "rate": rate, "seconds": seconds, "packets": packets, "last": last}
-    return ClientProgram(Path(__file__).with_name("osc_sender.py"), order)
+    sender = WorkerProcess("engine.bench.osc_sender", "main()")
+    sender.send(json.dumps(order).encode() + b"\n")
+    return sender
 
 
 def _received(engine: Engine) -> tuple[int, int]:
@@ -297,19 +292,6 @@ def _receiving_thread_s() -> float:
     """Processor time of the thread that receives OSC."""
     number = next(thread.native_id for thread in threading.enumerate() if thread.name == "osc receive")
     return next(float(at.user_time + at.system_time) for at in psutil.Process().threads() if at.id == number)
-
-
-def _latency_cost_ms(packets: int) -> float:
-    """Median time that the live latency takes of a frame with so many packets."""
-    latency, costs_s = PacketLatency(), []
-    for _ in range(200):
-        for _ in range(packets):
-            latency.note_arrival(time.perf_counter())
-        began_s = time.perf_counter()
-        latency.begin_frame()
-        latency.frame_published(time.perf_counter())
-        costs_s.append(time.perf_counter() - began_s)
-    return float(np.median(costs_s)) * 1000.0
 
 
 def _params() -> list[Param]:

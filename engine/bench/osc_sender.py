@@ -1,6 +1,6 @@
 """The client process of `multiverse bench osc`: floods the engine and measures how soon it answers.
 
-Standard library only, started by path. It reads one JSON object from standard input (`host`, `port`, `rate`,
+Standard library only. It reads one JSON object from standard input (`host`, `port`, `rate`,
 `seconds`, `packets` and `last` in hex), and then one line per flood: `elsewhere` sends the packets at that rate to its
 own socket, which is never read, to measure the cost of sending alone; `engine` sends them to the engine, and `last` at
 the end, writes one JSON object to standard output and exits.
@@ -120,7 +120,3 @@ def main() -> None:
         sent, ended_s = flood(sock, packets, last, order["rate"], order["seconds"], probe)
     took_s = ended_s - started_s
     write_line({"sent": sent, "asked": probe.asked, "waits_ms": probe.waits_ms, "took_s": took_s, "ended_s": ended_s})
-
-
-if __name__ == "__main__":
-    main()

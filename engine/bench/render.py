@@ -8,7 +8,6 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -41,25 +40,14 @@ SETTLED_AFTER = 0.25  # share of the run after which caches are warm and pools f
 STARTS = 3
 COMPILE = ("engine.render.numba_code", "Compilation(print).wait()")  # what a start has begun
 
-Call = Callable[[], object]
-Rivals = Callable[[str, Size], AbstractContextManager[Mapping[str, Call]]]
-"""(renderer, size) -> further calls to draw the same picture, in turn with ours."""
 
-
-def no_rivals(kind: str, size: Size) -> AbstractContextManager[Mapping[str, Call]]:
-    return nullcontext({})
-
-
-def run(asked: RenderBench, progress: Progress, rivals: Rivals = no_rivals) -> dict[str, Any]:
-    """The renderers, then a start, then a live loop; with `cold` only two starts of Numba.
-
-    Of each rival `NAME_ms` is added to the figures of its renderer.
-    """
+def run(asked: RenderBench, progress: Progress) -> dict[str, Any]:
+    """The renderers, then a start, then a live loop; with `cold` only two starts of Numba."""
     with chosen_gpu(asked.gpu):
         if asked.cold:
             progress("first frame", 0.0)
             return cold_start(asked.size)
-        result = renderers(asked.size, asked.frames, progress, rivals)
+        result = renderers(asked.size, asked.frames, progress)
         progress("first frame", 0.5)
         # From the command to the end of a run of one frame: an upper bound.
         result["first_frame_s"] = min(_one_frame_s(asked.size) for _ in range(STARTS))
@@ -68,7 +56,7 @@ def run(asked: RenderBench, progress: Progress, rivals: Rivals = no_rivals) -> d
         return result
 
 
-def renderers(size: Size, frames: int, progress: Progress, rivals: Rivals = no_rivals) -> dict[str, Any]:
+def renderers(size: Size, frames: int, progress: Progress) -> dict[str, Any]:
     """Draw four plain waves of four tones. A renderer that is unavailable is listed with the reason."""
     result = progress.begin({"width": size.width, "height": size.height, "frames": frames})
     for number, (kind, measure) in enumerate({"gl": _gl, "numba": _numba}.items()):
@@ -79,21 +67,19 @@ def renderers(size: Size, frames: int, progress: Progress, rivals: Rivals = no_r
             result[kind] = {"unavailable": str(error)}
             continue
         try:
-            with rivals(kind, size) as others:
-                figures = measure(renderer, frames, others)
+            figures = measure(renderer, frames)
             result[kind] = {"renderer": renderer.description} | {name: round(ms, 4) for name, ms in figures.items()}
         finally:
             renderer.close()
     return result
 
 
-def _gl(renderer: Renderer, frames: int, rivals: Mapping[str, Call]) -> dict[str, float]:
+def _gl(renderer: Renderer, frames: int) -> dict[str, float]:
     unguarded, guarded = WholeFrame(renderer, UNGUARDED), WholeFrame(renderer, {})
     with_effects = WholeFrame(renderer, UNGUARDED | EFFECTS)
     still = WholeFrame(renderer, UNGUARDED | {"/master/freeze": True})  # only published again
-    ms = _medians_ms(
+    ms = medians_ms(
         {
-            **rivals,
             "frame": unguarded.draw,
             "read": renderer.read_rgba,
             "still": still.draw,
@@ -104,9 +90,8 @@ def _gl(renderer: Renderer, frames: int, rivals: Mapping[str, Call]) -> dict[str
         frames,
     )
     renderer.resize(TINY_PX, TINY_PX)
-    host_ms = _medians_ms({"frame": unguarded.draw, "still": still.draw, "guarded": guarded.draw}, frames)
+    host_ms = medians_ms({"frame": unguarded.draw, "still": still.draw, "guarded": guarded.draw}, frames)
     return {
-        **{f"{name}_ms": ms[name] for name in rivals},
         "multiverse_ms": ms["frame"],
         "look_ms": ms["frame"] - host_ms["frame"],
         "host_ms": host_ms["frame"],
@@ -120,15 +105,14 @@ def _gl(renderer: Renderer, frames: int, rivals: Mapping[str, Call]) -> dict[str
     }
 
 
-def _numba(renderer: Renderer, frames: int, rivals: Mapping[str, Call]) -> dict[str, float]:
+def _numba(renderer: Renderer, frames: int) -> dict[str, float]:
     unguarded, guarded = WholeFrame(renderer, UNGUARDED), WholeFrame(renderer, {})
     with_effects = WholeFrame(renderer, UNGUARDED | EFFECTS)
     calls = {"frame": unguarded.draw, "effects": with_effects.draw, "contours": Contours(renderer).find}
-    ms = _medians_ms({**calls, **rivals}, min(frames, NUMBA_FRAMES))
+    ms = medians_ms(calls, min(frames, NUMBA_FRAMES))
     renderer.resize(TINY_PX, TINY_PX)
-    host_ms = _medians_ms({"frame": unguarded.draw, "guarded": guarded.draw}, frames)
+    host_ms = medians_ms({"frame": unguarded.draw, "guarded": guarded.draw}, frames)
     return {
-        **{f"{name}_ms": ms[name] for name in rivals},
         "multiverse_ms": ms["frame"],
         "post_effects_ms": ms["effects"] - ms["frame"],
         "contours_ms": ms["contours"],
@@ -189,7 +173,7 @@ def plain_values() -> dict[str, Any]:
     return {param.address: param.default for param in osc_schema.PARAMS} | PLAIN
 
 
-def _medians_ms(calls: Mapping[str, Call], frames: int) -> dict[str, float]:
+def medians_ms(calls: Mapping[str, Callable[[], object]], frames: int) -> dict[str, float]:
     return {name: median(own_ms) for name, own_ms in alone_ms(calls, rounds=frames, warm_up=2).items()}
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.bench.measuring import Progress, alone_ms, in_own_process, percentiles, stage_shares
+from engine.bench.measuring import Progress, alone_ms, device_facts, in_own_process, percentiles, stage_shares
 from engine.bench.options import RvcBench
 from engine.models.rvc.shapes import shape_named
 
@@ -81,19 +81,9 @@ def _measure(asked: RvcBench, progress: Progress) -> dict[str, Any]:
     files = asked.files or FILES.get(place.kind, FILES_ELSEWHERE)
     progress(f"{shape}: a file", 0.0)
     model = _model(shape, asked.embeddings, place, place.dtype_name)
-    result = progress.begin(
-        {
-            "device": place.name,
-            "dtype": place.dtype_name,
-            "threads": asked.threads,
-            "shape": shape,
-            "pitch": model.pitch.name,
-            "embeddings": asked.embeddings,
-            "model_memory_mb": round(model.memory_mb, 1),
-        }
-    )
-    if place.kind == "cpu":
-        result["unverified without a device"] = list(UNVERIFIED)
+    of_model = {"shape": shape, "pitch": model.pitch.name, "embeddings": asked.embeddings}
+    of_model["model_memory_mb"] = round(model.memory_mb, 1)
+    result = progress.begin(device_facts(place, asked.threads, UNVERIFIED) | of_model)
     result["offline"] = _offline(model, seconds)
     if place.dtype_name != "float32":
         slower = _offline(_model(shape, asked.embeddings, place, "float32"), seconds)

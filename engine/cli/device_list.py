@@ -1,6 +1,7 @@
 """All that `multiverse devices` lists and the doctor's report holds, apart from the GPUs."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,25 +37,21 @@ def find_devices(*, wants_ndi: bool) -> DeviceList:
     from engine.sources.senders import list_textures
 
     problems: list[str] = []
-    inputs: tuple[AudioDevice, ...] = ()
-    outputs: tuple[AudioDevice, ...] = ()
-    cameras: tuple[CameraDevice, ...] = ()
-    try:
-        inputs, outputs = list_devices(), list_devices("output")
-    except MultiverseError as error:
-        problems.append(f"audio: {error}")
-    try:
-        cameras = list_cameras()
-    except MultiverseError as error:
-        problems.append(f"cameras: {error}")
+
+    def listed(find: Callable[[], tuple[Any, ...]], what: str = "") -> tuple[Any, ...]:
+        try:
+            return find()
+        except MultiverseError as error:
+            problems.append(f"{what}{error}")
+            return ()
+
+    inputs, outputs = listed(lambda: (list_devices(), list_devices("output")), "audio: ") or ((), ())
+    cameras = listed(list_cameras, "cameras: ")
     sources: tuple[str, ...] = ()
     if wants_ndi:  # only on request, because systems warn about programs that scan the network
         from engine.sources.ndi import list_ndi
 
-        try:
-            sources = list_ndi(NDI_WAIT_S)
-        except MultiverseError as error:
-            problems.append(str(error))
+        sources = listed(lambda: list_ndi(NDI_WAIT_S))
     return DeviceList(
         audio_inputs=inputs,
         audio_outputs=outputs,

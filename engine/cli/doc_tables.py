@@ -1,14 +1,14 @@
-"""Tables of options, parameters and looks in docs/, and the page's list of looks, generated from the command line, the
-schema and the looks.
+"""Tables of options, keys, parameters and looks in docs/, and the page's list of looks, generated from the command
+line, the configuration, the schema and the looks.
 
-A page contains `<!-- options: video -->`, `<!-- parameters: /sd -->` or `<!-- looks: all -->`, then the table, then
-`<!-- end -->`.
-`multiverse schema write` fills the tables in, and a test checks that they are up to date.
+A page contains `<!-- options: video -->`, `<!-- keys: all -->`, `<!-- parameters: /sd -->` or `<!-- looks: all -->`,
+then the table, then `<!-- end -->`. `multiverse schema write` fills the tables
+in, and a test checks that they are up to date.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -16,13 +16,15 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import osc_schema
+from engine.cli.run_options import keys_of
+from engine.config import Config
 from osc_schema import ParamType
 
 DOCS = Path(__file__).parents[2] / "docs"
 PICTURES: Final = Path(__file__).parents[1] / "web" / "page" / "looks"
 """NAME.jpg and the loop NAME.webp of each built-in preset, and the list of them."""
 LOOKS: Final = PICTURES / "looks.json"
-MARKER = re.compile(r"<!-- (options|parameters|looks): ([^>]+) -->\n.*?<!-- end -->", re.DOTALL)
+MARKER = re.compile(r"<!-- (options|keys|parameters|looks): ([^>]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def filled(text: str, command: Any) -> str:
@@ -40,7 +42,11 @@ def _table(command: Any, found: re.Match[str]) -> str:
     if kind == "looks":
         table = looks_table()
     else:
-        rows = _option_rows(command, what.split()) if kind == "options" else _parameter_rows(what)
+        rows: Iterable[tuple[str, str]]
+        if kind == "options":
+            rows = _option_rows(command, what.split())
+        else:
+            rows = _key_rows() if kind == "keys" else _parameter_rows(what)
         # GitHub splits cells at a bar even inside of backticks.
         cells = ((name.replace("|", "\\|"), " ".join(told.split()).replace("|", "\\|")) for name, told in rows)
         table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {told} |" for name, told in cells)])
@@ -55,6 +61,13 @@ def _option_rows(command: Any, words: list[str]) -> list[tuple[str, str]]:
     options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
     records = [each.get_help_record(context) for each in options]
     return [(f"`{names}`", told) for names, told in filter(None, records)]
+
+
+def _key_rows() -> Iterator[tuple[str, str]]:
+    """(key with what it may be, description) of each key of the configuration, without the live models' tables."""
+    for key in keys_of(Config):
+        told = f" {key.info.metavar}" if key.info and key.info.metavar else ""
+        yield f"`{key.path}{told}`", key.told
 
 
 def _parameter_rows(area: str) -> Iterator[tuple[str, str]]:

@@ -47,7 +47,8 @@ def doctor(
     if report is None and (overwrite or ndi):
         raise UsageError(f"{'--overwrite' if overwrite else '--ndi'} is for the report: add --report FILE")
 
-    from engine.cli import doctor_checks
+    # The rows are printed in the order of these imports.
+    from engine.cli import doctor_checks, doctor_machine, doctor_probes  # noqa: F401
     from engine.cli.machine_report import check_path, write_report
     from engine.cli.selftest import run_selftest
 

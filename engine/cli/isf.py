@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.gpu_option import Gpu
+from engine.config import Config
 from engine.errors import UsageError
+from engine.system.run_option import told
 
 if TYPE_CHECKING:
     from engine.render.isf import IsfInput
@@ -33,7 +34,7 @@ def check(
     thumbnails: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write a picture of each shader there, as PNG.")
     ] = None,
-    gpu: Gpu = None,
+    gpu: Annotated[str | None, typer.Option(**told(Config, "gpu"))] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compile and draw each shader in a process of its own, as the engine does before it plays one.

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.sd_options import require_known, told
+from engine.cli.sd_options import require_known
 from engine.errors import ModelError, UsageError
+from engine.live.sd.entry import SdConfig
+from engine.system.run_option import told
 
 if TYPE_CHECKING:
     from engine.models.rvc.check import VoiceReport
@@ -37,16 +39,18 @@ def check(
             help="Folder of a diffusers model or of SAM3, .safetensors file, a voice's .pth file, Hugging Face id.",
         ),
     ],
-    vae: Annotated[str, typer.Option(**told("vae"))] = "auto",
-    unet: Annotated[str, typer.Option(**told("unet"))] = "",
+    vae: Annotated[str, typer.Option(**told(SdConfig, "vae"))] = "auto",
+    unet: Annotated[str, typer.Option(**told(SdConfig, "unet"))] = "",
     lora: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A LoRA, repeatable.")] = None,
     controlnet: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A ControlNet, repeatable.")] = None,
     ip_adapter: Annotated[str, typer.Option(metavar="PATH", help="An IP-Adapter.")] = "",
     embedding: Annotated[list[str] | None, typer.Option(metavar="PATH", help="An embedding, repeatable.")] = None,
     clip_skip: Annotated[int, typer.Option(min=0, max=12, help="Like clip_skip in [sd].")] = 0,
-    sampler: Annotated[str, typer.Option(metavar=told("sampler")["metavar"], help="Like sampler in [sd].")] = "auto",
+    sampler: Annotated[
+        str, typer.Option(metavar=told(SdConfig, "sampler")["metavar"], help="Like sampler in [sd].")
+    ] = "auto",
     prediction: Annotated[
-        str, typer.Option(metavar=told("prediction")["metavar"], help="Like prediction in [sd].")
+        str, typer.Option(metavar=told(SdConfig, "prediction")["metavar"], help="Like prediction in [sd].")
     ] = "auto",
     index: Annotated[
         str,

@@ -26,6 +26,7 @@ MAX_LISTED = 4000  # entries per answer; the engine queues 8192 packets
 MIN_SHOWN_HZ = 0.1  # a lower rate means that the sender has stopped
 HEARD_KEYS = ("address", "sender", "count", "rate_hz", "arguments")
 
+ENGINE = "127.0.0.1:9000"
 Target = Annotated[
     str, typer.Option("--to", metavar="HOST:PORT", help="The engine's OSC address; localhost is 127.0.0.1.")
 ]
@@ -44,7 +45,7 @@ def send(
             help="1 is an int, 0.5 a float, true a bool, add a text; i:3 f:3 s:3 choose the type.",
         ),
     ] = None,
-    to: Target = "127.0.0.1:9000",
+    to: Target = ENGINE,
     tcp: OverTcp = False,
     wait: Annotated[
         bool,
@@ -83,7 +84,7 @@ def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, with
 
 @app.command()
 def listen(
-    to: Target = "127.0.0.1:9000",
+    to: Target = ENGINE,
     tcp: OverTcp = False,
     seconds: Annotated[float | None, typer.Option(metavar="S", help="Stop after this many seconds.")] = None,
 ) -> None:
@@ -113,7 +114,7 @@ def heard(
         list[str] | None,
         typer.Argument(metavar="[WORDS]...", help="List only entries that contain all of these words."),
     ] = None,
-    to: Target = "127.0.0.1:9000",
+    to: Target = ENGINE,
     tcp: OverTcp = False,
     most: Annotated[
         int, typer.Option(metavar="N", min=1, max=MAX_LISTED, help="List only the N most recent addresses.")

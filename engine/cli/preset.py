@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import osc
-from engine.cli.osc import Target
-from engine.errors import MultiverseError, PresetError, UsageError
+from engine.cli.osc import ENGINE, Target
+from engine.errors import PresetError, UsageError
 
 if TYPE_CHECKING:
     from engine.params import PresetFolder
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Saved looks.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The preset's name.")]
+NameOrNone = Annotated[str, typer.Argument(metavar="[NAME]", help="The preset's name. [default: prepare none]")]
+NewName = Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")]
 Folder = Annotated[
     Path | None,
     typer.Option("--presets", metavar="FOLDER", help="Folder of the presets. [default: the user's data folder]"),
@@ -25,6 +27,9 @@ Folder = Annotated[
 TIME_HELP = "Time that the change takes: seconds (4, 0.5), beats (4b) or bars (2bars)."
 LONGEST = "16bars"  # that the engine's own time is likely to be
 SLOWEST = (20.0, 7)  # beats a minute and beats a bar: the tempo of the engine is not known here
+Time = Annotated[str, typer.Argument(metavar="[TIME]", help=TIME_HELP)]
+Fade = Annotated[str, typer.Argument(metavar="[FADE]", help=TIME_HELP)]
+TakeFade = Annotated[str, typer.Argument(metavar="[FADE]", help=f"{TIME_HELP} [default: /preset/take_fade]")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 
@@ -64,60 +69,37 @@ def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def save(name: Name, to: Target = "127.0.0.1:9000", as_json: AsJson = False) -> None:
+def save(name: Name, to: Target = ENGINE, as_json: AsJson = False) -> None:
     """Save the running engine's look as a preset (/preset/save)."""
     _carry_out("save", [name], to, as_json)
 
 
 @app.command()
-def load(
-    name: Name,
-    fade: Annotated[str, typer.Argument(metavar="[FADE]", help=TIME_HELP)] = "0",
-    to: Target = "127.0.0.1:9000",
-    as_json: AsJson = False,
-) -> None:
+def load(name: Name, fade: Fade = "0", to: Target = ENGINE, as_json: AsJson = False) -> None:
     """Crossfade the running engine to a preset (/preset/load); returns when the fade is complete."""
     _carry_out("load", [name], to, as_json, fade)
 
 
 @app.command()
-def glide(
-    name: Name,
-    time: Annotated[str, typer.Argument(metavar="[TIME]", help=TIME_HELP)] = "0",
-    to: Target = "127.0.0.1:9000",
-    as_json: AsJson = False,
-) -> None:
+def glide(name: Name, time: Time = "0", to: Target = ENGINE, as_json: AsJson = False) -> None:
     """Glide the running engine's values to a preset's (/preset/glide); returns when they have arrived."""
     _carry_out("glide", [name], to, as_json, time)
 
 
 @app.command()
-def prepare(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="The preset's name. [default: prepare none]")] = "",
-    to: Target = "127.0.0.1:9000",
-    as_json: AsJson = False,
-) -> None:
+def prepare(name: NameOrNone = "", to: Target = ENGINE, as_json: AsJson = False) -> None:
     """Let a preset wait in the running engine for `take`, its shaders ready (/preset/prepare)."""
     _carry_out("prepare", [name] if name else [], to, as_json)
 
 
 @app.command()
-def take(
-    fade: Annotated[str, typer.Argument(metavar="[FADE]", help=f"{TIME_HELP} [default: /preset/take_fade]")] = "",
-    to: Target = "127.0.0.1:9000",
-    as_json: AsJson = False,
-) -> None:
+def take(fade: TakeFade = "", to: Target = ENGINE, as_json: AsJson = False) -> None:
     """Crossfade the running engine to what is prepared (/preset/take); what was on screen is prepared then."""
     _carry_out("take", [], to, as_json, fade or None)
 
 
 @app.command()
-def rename(
-    name: Name,
-    new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
-    to: Target = "127.0.0.1:9000",
-    as_json: AsJson = False,
-) -> None:
+def rename(name: Name, new: NewName, to: Target = ENGINE, as_json: AsJson = False) -> None:
     """Rename a preset of the running engine, so that cues and pads follow (/preset/rename)."""
     _carry_out("rename", [name, new], to, as_json)
 
@@ -177,12 +159,7 @@ def export(
         else:
             print(text, end="")
         return
-    from engine.system.atomic_file import write_atomic
-
-    try:
-        write_atomic(file, text)
-    except OSError as error:
-        raise PresetError(f"{file}: cannot be written ({error.strerror or error})") from None
+    _write(file, text.encode())
     if as_json:
         _print_json({"name": name, "file": str(file)})
 
@@ -217,10 +194,7 @@ def picture(
     width, height = parse_size(size or ("240x135" if suffix == ".webp" else "320x180"))
     draw = preset_picture.draw_loop if suffix == ".webp" else preset_picture.draw_still
     encoded = draw(name, _open(folder).path, suffix, (width, height), seconds)
-    try:
-        file.write_bytes(encoded)
-    except OSError as error:
-        raise MultiverseError(f"{file}: cannot be written ({error.strerror or error})") from None
+    _write(file, encoded)
     if as_json:
         _print_json({"name": name, "file": str(file)})
 
@@ -257,6 +231,15 @@ def _carry_out(verb: str, names: list[str], to: str, as_json: bool, written: str
 def _check_free(file: Path, overwrite: bool) -> None:
     if file.exists() and not overwrite:
         raise UsageError(f"{file}: exists already; --overwrite replaces it")
+
+
+def _write(file: Path, content: bytes) -> None:
+    from engine.system.atomic_file import write_atomic
+
+    try:
+        write_atomic(file, content)
+    except OSError as error:
+        raise PresetError(f"{file}: cannot be written ({error.strerror or error})") from None
 
 
 def _open(folder: Path | None) -> "PresetFolder":

@@ -63,37 +63,25 @@ def list_params(
 @app.command()
 def markdown() -> None:
     """Print the address list as Markdown."""
-    import osc_schema
-    from osc_schema.generate import address_list
-
-    print(address_list(osc_schema.AREAS), end="")
+    _give(_generated("address_list"), None)
 
 
 @app.command("json")
 def json_schema() -> None:
     """Print the JSON Schema of the parameters, with the commands."""
-    import osc_schema
-    from osc_schema.generate import json_schema
-
-    print(json_schema(osc_schema.AREAS), end="")
+    _give(_generated("json_schema"), None)
 
 
 @app.command("max")
 def max_patch(out: Out = None, host: Host = "127.0.0.1", port: Port = 9000, listen_port: ListenPort = 9001) -> None:
     """Make a patch for Max 8 or newer (.maxpat), with the picture over Syphon or Spout."""
-    import osc_schema
-    from osc_schema.generate import max_patch
-
-    _give(max_patch(osc_schema.AREAS, host=_host(host), port=port, listen_port=listen_port), out)
+    _give(_generated("max_patch", host=_host(host), port=port, listen_port=listen_port), out)
 
 
 @app.command("pd")
 def pd_patch(out: Out = None, host: Host = "127.0.0.1", port: Port = 9000, listen_port: ListenPort = 9002) -> None:
     """Make a patch for Pd (.pd, vanilla 0.52 or newer)."""
-    import osc_schema
-    from osc_schema.generate import pd_patch
-
-    _give(pd_patch(osc_schema.AREAS, host=_host(host), port=port, listen_port=listen_port), out)
+    _give(_generated("pd_patch", host=_host(host), port=port, listen_port=listen_port), out)
 
 
 @app.command("osc-layout")
@@ -112,10 +100,7 @@ def osc_layout(
     ] = None,
 ) -> None:
     """Make a session for Open Stage Control (.json, 1.25 or newer)."""
-    import osc_schema
-    from osc_schema.generate import osc_layout
-
-    _give(osc_layout(osc_schema.AREAS, host=_host(host), port=port, listen_port=listen_port), out)
+    _give(_generated("osc_layout", host=_host(host), port=port, listen_port=listen_port), out)
 
 
 @app.command("touchosc")
@@ -126,10 +111,7 @@ def touchosc(
     ] = 9003,
 ) -> None:
     """Make a layout for TouchOSC (.tosc). Host and ports are set in the app."""
-    import osc_schema
-    from osc_schema.generate import touchosc
-
-    _give(touchosc(osc_schema.AREAS, listen_port=listen_port), out)
+    _give(_generated("touchosc", listen_port=listen_port), out)
 
 
 @app.command()
@@ -165,6 +147,15 @@ def write(
         for page in doc_tables.pages():
             _write(doc_tables.filled(page.read_text(encoding="utf-8"), every), page)
             print(page)
+
+
+def _generated(kind: str, **options: Any) -> str | bytes:
+    """The file that a function of `osc_schema.generate` makes of the schema."""
+    import osc_schema
+    from osc_schema import generate
+
+    made: str | bytes = getattr(generate, kind)(osc_schema.AREAS, **options)
+    return made
 
 
 def _give(content: str | bytes, out: Path | None) -> None:

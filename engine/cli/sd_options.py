@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import UsageError
 from engine.jobs.kit.option_range import check_number
@@ -11,6 +11,7 @@ from engine.jobs.kit.options import option
 from engine.live.sd.entry import SdConfig
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_STEPS
 from engine.models.sd.plan.sampler_choice import SAMPLERS
+from engine.system.run_option import told
 from osc_schema.sd import declared, default_of
 
 if TYPE_CHECKING:
@@ -35,12 +36,6 @@ def _first_sentence(name: str) -> str:
     return f"{declared(name).description.partition('. ')[0]}."
 
 
-def told(key: str) -> dict[str, str]:
-    """Help and metavar of the option that a key of [sd] declares."""
-    (meta,) = get_type_hints(SdConfig, include_extras=True)[key].__metadata__
-    return {"help": meta.description, "metavar": meta.extra["metavar"]}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
     """The options of both commands: the model, its additions, the negative prompt. Each adds its own in a subclass."""
@@ -52,8 +47,8 @@ class ModelOptions:
     negative: str = option(
         "", "Negative prompt: what the picture should not show; needs a guidance scale above 1.", metavar="TEXT"
     )
-    vae: str | None = option(None, **told("vae"))
-    unet: str | None = option(None, **told("unet"))
+    vae: str | None = option(None, **told(SdConfig, "vae"))
+    unet: str | None = option(None, **told(SdConfig, "unet"))
     steps: int | None = option(None, f"{_first_sentence('steps')} {USUAL}", metavar=f"1..{MAX_STEPS}")
     strength: float = option(
         _STRENGTH.default,
@@ -66,8 +61,8 @@ class ModelOptions:
         flags="--guidance --cfg",
         metavar=f"0..{MAX_GUIDANCE:g}",
     )
-    sampler: str | None = option(None, **told("sampler"))
-    prediction: str | None = option(None, **told("prediction"))
+    sampler: str | None = option(None, **told(SdConfig, "sampler"))
+    prediction: str | None = option(None, **told(SdConfig, "prediction"))
     lora: tuple[str, ...] = option(
         (), "A LoRA, repeatable; <lora:NAME:0.8> in a prompt sets its weight.", metavar="PATH[=WEIGHT]"
     )

@@ -10,7 +10,6 @@ from pkgutil import resolve_name
 
 from engine.errors import MultiverseError, SourceError, in_one_line
 from engine.sources.devices import find_camera, list_cameras
-from engine.sources.plugin_source import PluginSource
 from engine.sources.source import Polled, Source
 from engine.system.clock import Clock
 from engine.system.closing import Closing
@@ -85,6 +84,8 @@ def _opener_of(spec: str) -> Callable[..., Source] | None:
 
 
 def _open_program(kind: str, name: str, *, clock: Clock, report: Report) -> Source:
+    from engine.sources.plugin_source import PluginSource
+
     opened: Source
     try:
         made_by = resolve_name(FROM_PROGRAMS[kind])

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -38,15 +39,13 @@ class Alarm:
         self._is_ringing = False
 
 
+@dataclass(frozen=True, slots=True)
 class OscQuery:
-    def __init__(
-        self, tree: "QueryTree", hub: "QueryHub", host_info: Callable[[str], Mapping[str, object]], sockets: WebSockets
-    ) -> None:
-        """`host_info(address)`: HOST_INFO for a client that connected to that address of this machine."""
-        self._tree = tree
-        self._hub = hub
-        self._host_info = host_info
-        self._sockets = sockets
+    _tree: "QueryTree"
+    _hub: "QueryHub"
+    _host_info: Callable[[str], Mapping[str, object]]
+    """`host_info(address)`: HOST_INFO for a client that connected to that address of this machine."""
+    _sockets: WebSockets
 
     async def send_node(self, request: web.Request) -> web.Response:
         answer = self._tree.answer(request.path, attribute_of(request), self._host_info(reached_at(request)))

@@ -100,27 +100,15 @@ class PreparedPicture:
         sound: AudioInput,
         tempo: Tempo,
         size_px: Callable[[], tuple[int, int]],
-        renderer: str,
-        gpu: str | None,
-        shaders: tuple[str, ...],
-        gate: str,
+        setup: PreparedSetup,
         report: Report,
         keep: Callable[[LoadedPreset, np.ndarray], None] = lambda preset, rgba: None,
         now_s: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`prepared()`: the preset that waits, None if there is none. `size_px()`: of the show's picture. `renderer`,
-        `gpu`, `shaders`: as in the configuration. `keep(preset, rgba)` gets a picture of each one that was drawn for a
-        while. All are called on the thread."""
+        """`prepared()`: the preset that waits, None if there is none. `size_px()`: of the show's picture.
+        `keep(preset, rgba)` gets a picture of each one that was drawn for a while. All are called on the thread."""
         self._tap, self._prepared, self._store, self._sound, self._tempo = tap, prepared, store, sound, tempo
-        self._size_px, self._report, self._keep, self._now_s = size_px, report, keep, now_s
-        self._setup = PreparedSetup(
-            renderer=renderer,
-            gpu=gpu,
-            shaders=shaders,
-            gate=gate,
-            sample_rate_hz=sound.sample_rate_hz,
-            channels=sound.source_channels,
-        )
+        self._size_px, self._setup, self._report, self._keep, self._now_s = size_px, setup, report, keep, now_s
         self._guard = Guard(log, report, "prepared.error", "the picture of what is prepared")
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
@@ -248,10 +236,14 @@ def prepared_picture(
         sound=sound,
         tempo=desk.tempo,
         size_px=size_px,
-        renderer=config.renderer,
-        gpu=config.gpu,
-        shaders=config.shaders,
-        gate=run.gate.segment,
+        setup=PreparedSetup(
+            renderer=config.renderer,
+            gpu=config.gpu,
+            shaders=config.shaders,
+            gate=run.gate.segment,
+            sample_rate_hz=sound.sample_rate_hz,
+            channels=sound.source_channels,
+        ),
         report=run.warnings.report,
         keep=keep,
     )

@@ -47,15 +47,15 @@ class FrameRate:
         self._due_s = (self._due_s if is_in_step else now_s) + self._period_s
 
 
+@dataclass(slots=True, eq=False)
 class Viewer:
     """A viewer, from `PreviewTap.watch` to `PreviewTap.leave`."""
 
-    def __init__(self, rate: FrameRate, width_px: int, deliver: Callable[[bytes], None]) -> None:
-        self.rate = rate
-        self.width_px = width_px
-        self.deliver = deliver
-        self.is_ready = True
-        """True if the viewer can receive a picture. The receiver sets it, `offer` clears it."""
+    rate: FrameRate
+    width_px: int
+    deliver: Callable[[bytes], None]
+    is_ready: bool = True
+    """True if the viewer can receive a picture. The receiver sets it, `offer` clears it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

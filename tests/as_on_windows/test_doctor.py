@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from engine.audio.devices import loopback_advice
-from engine.cli.doctor_checks import MAX_FOLDER_CHARACTERS, Check, refused_port
+from engine.cli.doctor_checks import Check
+from engine.cli.doctor_machine import MAX_FOLDER_CHARACTERS, refused_port
 from engine.cli.probe import Answer
 from engine.dataset.cycles import install_command
 from engine.models import device_work

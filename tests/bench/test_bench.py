@@ -36,7 +36,6 @@ def test_osc_finds_every_message_and_every_answer(bench: Callable[..., dict]) ->
     assert figures["lost"] == figures["last_values_lost"] == 0
     assert figures["last_values"] > 20 and figures["flood_end_to_frame_ms"] > 0.0
     assert figures["latency_ms_worst"] >= figures["latency_ms_p99"] >= figures["latency_ms_p50"] > 0.0
-    assert 0.0 < figures["latency_cost_ms_a_frame"] < figures["frame_ms_p50_quiet"]
     assert 0.0 <= figures["cores_busy_elsewhere"] <= 1.1 * figures["cores"], "the condition of the losses"
     assert figures["questions"] >= 1 and figures["unanswered"] == 0
     assert figures["receive_buffer_bytes"] >= 65_536

@@ -9,8 +9,6 @@ from tests.benchmarks.dataset import DatasetBench
 from tests.benchmarks.detector.sets import DetectorBench
 from tests.benchmarks.ipc import IpcBench
 from tests.benchmarks.isf import IsfBench
-from tests.benchmarks.isf_live import LiveIsfBench
-from tests.benchmarks.prepared import PreparedBench
 from tests.benchmarks.threads import ThreadsBench
 from tests.benchmarks.video import VideoBench
 
@@ -24,8 +22,6 @@ app = bench_commands(
         "ipc": ("tests.benchmarks.ipc", IpcBench),
         "video": ("tests.benchmarks.video", VideoBench),
         "isf": ("tests.benchmarks.isf", IsfBench),
-        "isf-live": ("tests.benchmarks.isf_live", LiveIsfBench),
-        "prepared": ("tests.benchmarks.prepared", PreparedBench),
         "detector": ("tests.benchmarks.detector.bench", DetectorBench),
     },
     help="Prove what the documents say.",

@@ -9,16 +9,16 @@ import bisect
 import json
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from engine.app import Engine, open_engine
-from engine.bench.client_program import ClientProgram
 from engine.bench.measuring import Progress, draw, percentiles, show_config
 from engine.bench.options import LoopBench
 from engine.errors import MultiverseError
 from engine.jobs.kit.options import option
+from engine.system.worker_process import WorkerProcess
 
 TURNS = 3
 MAX_SETTLING_S = 2.0
@@ -49,7 +49,10 @@ def run(asked: ControlBench, progress: Progress) -> dict[str, Any]:
             "moves": asked.moves,
             "address": ADDRESS,
         }
-        with ClientProgram(Path(__file__).with_name("control_client.py"), order) as client:
+        client = WorkerProcess("tests.benchmarks.control_client", "main()")
+        client.send(json.dumps(order).encode() + b"\n")
+        with ExitStack() as ending:
+            ending.callback(client.end)
             progress("settling", 0.0)
             draw(engine, min(asked.seconds, MAX_SETTLING_S))
             _draw_until_line(engine, client)
@@ -83,15 +86,13 @@ def run(asked: ControlBench, progress: Progress) -> dict[str, Any]:
             result |= percentiles(fader["waits_ms"], fader_to_frame_ms_p50=50, fader_to_frame_ms_p95=95)
             progress("fader in a browser", (2 * TURNS + 2) / (2 * TURNS + 3))
             result["browser_to_frame"] = _moves_seen(engine, client)
-            client.close_input()
-            draw(engine, MAX_WAIT_S, until=lambda: client.has_ended)
         result["late"] = engine.times.late
     return result
 
 
-def _during(engine: Engine, client: ClientProgram, what: str) -> tuple[dict[str, Any], list[float]]:
+def _during(engine: Engine, client: WorkerProcess, what: str) -> tuple[dict[str, Any], list[float]]:
     """The client's result for the command `what`, and the work time of each frame meanwhile, ms."""
-    client.send(what)
+    client.send(f"{what}\n".encode())
     line, work_ms = _draw_until_line(engine, client)
     if not line:
         raise MultiverseError("the preview's client program exited or hangs; its error is above")
@@ -100,25 +101,26 @@ def _during(engine: Engine, client: ClientProgram, what: str) -> tuple[dict[str,
 
 
 def _draw_until_line(
-    engine: Engine, client: ClientProgram, max_s: float = MAX_WAIT_S, drawn: Callable[[], None] = lambda: None
-) -> tuple[str, list[float]]:
-    """Draw until the client's next line; "" if it ended or sent none. Also returns the work time of each frame, ms."""
-    lines: list[str] = []
+    engine: Engine, client: WorkerProcess, max_s: float = MAX_WAIT_S, drawn: Callable[[], None] = lambda: None
+) -> tuple[bytes, list[float]]:
+    """Draw until the client's next line; b"" if it sent none. Also returns the work time of each frame, ms. EOFError if
+    it ended."""
+    lines: list[bytes] = []
 
     def has_line() -> bool:
-        if (line := client.take()) is not None:
+        if (line := client.receive(0.0)) is not None:
             lines.append(line)
         return bool(lines)
 
     work_ms = draw(engine, max_s, until=has_line, drawn=drawn)
-    return lines[0] if lines else "", work_ms
+    return lines[0] if lines else b"", work_ms
 
 
-def _moves_seen(engine: Engine, client: ClientProgram) -> dict[str, Any]:
+def _moves_seen(engine: Engine, client: WorkerProcess) -> dict[str, Any]:
     """Time from a key press on a fader of the page to the end of the first frame with the new value."""
     changed_s: list[float] = []
     values = [engine.params.get(ADDRESS)]
-    client.send("browser")
+    client.send(b"browser\n")
 
     def keep_value() -> None:
         values.append(engine.params.get(ADDRESS))

@@ -1,33 +1,28 @@
 """The client process of `python -m tests.benchmarks control`: watches previews, requests the tree and moves a fader.
 
-Started by path, with only aiohttp and the standard library, so that it does not slow down the engine's interpreter. It
-reads one JSON object from standard input (`url`, `viewers`, `fps`, `seconds`, `moves`, `address`), writes "ready", and
-then runs one command per line: `watch` opens the preview with that many viewers, `tree` requests the whole namespace
-repeatedly, `fader` moves `address` over the WebSocket and waits for a frame drawn with it, `browser` opens the page in
-a headless Chromium and presses keys on the fader of `address`. After each it writes one JSON object.
+A process of its own, so that it does not slow down the engine's interpreter. It reads one JSON object from
+standard input (`url`, `viewers`, `fps`, `seconds`, `moves`, `address`), writes "ready", and then runs one command per
+line: `watch` opens the preview with that many viewers, `tree` requests the whole namespace repeatedly, `fader` moves
+`address` over the WebSocket and waits for a frame drawn with it, `browser` opens the page in a headless Chromium and
+presses keys on the fader of `address`. After each it writes one JSON object.
 """
 
 import asyncio
-import contextlib
 import json
 import random
 import shutil
 import struct
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 PAUSE_S = (0.02, 0.06)  # random, so that moves occur anywhere within a frame
 ANSWERED_WITHIN_S = 5.0
+FOCUS = "at => { const found = document.querySelector(at); found?.focus(); return found === document.activeElement; }"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER_PAUSE_S = (0.25, 0.35)  # longer than a move takes to become visible, so that moves can be distinguished
-STARTED_WITHIN_S = 60.0
 
 Result = dict[str, Any]
 
@@ -91,64 +86,22 @@ async def browser(session: aiohttp.ClientSession, order: Result) -> Result:
     program = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if program is None:
         return {"missing": "no Chromium here"}
-    selector = f"[data-address='{order['address']}'] [role=slider]"
-    async with open_page(session, program, order["url"]) as call:
-        end_s = time.perf_counter() + STARTED_WITHIN_S
-        is_focused = (
-            f"(e => e ? (e.focus(), document.activeElement === e) : false)(document.querySelector(`{selector}`))"
-        )
-        while not (await call("Runtime.evaluate", expression=is_focused))["result"].get("value"):
-            if time.perf_counter() > end_s:
-                return {"missing": f"the page shows no fader of {order['address']}"}
-            await asyncio.sleep(0.1)
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = await chromium.new_page()
+        await page.goto(order["url"])
+        await page.locator("#play-tab").click()
+        await page.wait_for_function(FOCUS, arg=f"[data-address='{order['address']}'] [role=slider]")
         pressed_s = []
         for number in range(order["moves"]):
             await asyncio.sleep(random.uniform(*BROWSER_PAUSE_S))
-            key = "ArrowRight" if number % 2 == 0 else "ArrowLeft"
             pressed_s.append(time.perf_counter())
-            await call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key)
-            await call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key)
+            await page.keyboard.press("ArrowRight" if number % 2 == 0 else "ArrowLeft")
         await asyncio.sleep(BROWSER_PAUSE_S[1])
+        await chromium.close()
     return {"pressed_s": pressed_s}
-
-
-@contextlib.asynccontextmanager
-async def open_page(session: aiohttp.ClientSession, program: str, url: str) -> AsyncIterator[Any]:
-    """Open a tab at `url`; yields `await call(method, **parameters)` of the Chrome DevTools protocol."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        options = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--remote-debugging-port=0",
-            f"--user-data-dir={folder}",
-        ]
-        process = subprocess.Popen([program, *options, url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            port_file = Path(folder, "DevToolsActivePort")  # written by Chromium when it listens: port, path
-            while not (port_file.exists() and (lines := port_file.read_text(encoding="utf-8").splitlines())):
-                await asyncio.sleep(0.05)
-            port = f"127.0.0.1:{lines[0]}"
-            tabs: list[Result] = []
-            while not tabs:
-                async with session.get(f"http://{port}/json") as answer:
-                    tabs = [tab for tab in await answer.json() if tab["type"] == "page" and tab["url"].startswith(url)]
-            async with session.ws_connect(tabs[0]["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-                numbers = iter(range(1, sys.maxsize))
-
-                async def call(method: str, **parameters: object) -> Result:
-                    number = next(numbers)
-                    await socket.send_json({"id": number, "method": method, "params": parameters})
-                    async with asyncio.timeout(ANSWERED_WITHIN_S):
-                        while (answer := await socket.receive_json()).get("id") != number:
-                            pass
-                    result: Result = answer["result"]
-                    return result
-
-                yield call
-        finally:
-            process.kill()
-            process.wait()
 
 
 def osc(address: str, tags: str, argument: bytes) -> bytes:
@@ -161,7 +114,7 @@ def write_line(value: object) -> None:
     sys.stdout.flush()
 
 
-async def main() -> None:
+async def serve() -> None:
     order = json.loads(sys.stdin.readline())
     async with aiohttp.ClientSession() as session:
         write_line("ready")
@@ -171,5 +124,5 @@ async def main() -> None:
             )
 
 
-if __name__ == "__main__":
-    asyncio.run(main())
+def main() -> None:
+    asyncio.run(serve())

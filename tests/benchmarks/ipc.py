@@ -7,8 +7,7 @@ not depend on size. A reader of the ring that sleeps polls every millisecond, on
 here the queue is better.
 
 Blocks of transfers alternate, so that a machine that gets busy slows both, and neither always finds the picture in the
-caches. Then the ring is measured alone at full speed: each picture has its number in every byte, so that a torn one is
-detected.
+caches.
 """
 
 import multiprocessing
@@ -18,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -30,39 +29,26 @@ SIZES = ((512, 512, 3), (1920, 1080, 4))
 """(width, height, channels)"""
 BLOCK = 10  # transfers of one kind in a row
 SETTLING = 3  # transfers at the start of each block, not counted: every slot gets mapped
-NUMBERED = (64, 64, 3)
-POLL_EVERY = 100  # pictures between polls of the reader's reports
 POLL_S = 0.001
-REPORT_EVERY = 10_000  # pictures
 ASLEEP_S = 0.003  # pause before a picture that wakes the reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IpcBench:
-    """Send pictures to another process: the ring compared with a queue, and the number of torn pictures."""
+    """Send pictures to another process: the ring compared with a queue."""
 
     blocks: int = option(10, "Blocks of ten pictures of each size and each way.", low=1)
-    frames: int = option(100_000, "Numbered pictures read; 1000000 for the long test.", low=1)
 
 
 def run(asked: IpcBench, progress: Progress) -> dict[str, Any]:
-    """Measure each size with ring and queue, then numbered pictures; times in ms."""
-    stages = len(SIZES) + 2
+    """Measure each size with ring and queue; times in ms."""
+    stages = len(SIZES) + 1
     progress("waking up", 0.0)
     result = progress.begin({"wake_up": _wake_up(asked.blocks)})
     for done, size in enumerate(SIZES, start=1):
         progress("x".join(map(str, size)), done / stages)
         result["x".join(map(str, size))] = _compare(size, asked.blocks, result["wake_up"]["queue_ms_p50"])
-    result["numbered"] = _count_torn(asked.frames, lambda share: progress("numbered", (stages - 1 + share) / stages))
     return result
-
-
-class Numbered(NamedTuple):
-    read: int
-    torn: int
-    """Torn pictures that were delivered; must be 0."""
-    thrown_away: int
-    """Copies that the reader discarded, because the writer overwrote them meanwhile."""
 
 
 class _Pair:
@@ -151,32 +137,6 @@ def _wake_up(blocks: int) -> dict[str, float]:
     }
 
 
-def _count_torn(frames: int, progress: Callable[[float], None]) -> dict[str, int]:
-    """Counts of delivered and torn pictures from a writer that never pauses, until `frames` were read."""
-    width, height, channels = NUMBERED
-    picture = np.empty((height, width, channels), np.uint8)
-    numbers = picture.reshape(-1).view(np.uint64)
-    written, report = 0, Numbered(0, 0, 0)
-    with _pair(NUMBERED, check_numbers, frames) as pair:
-        began_s = time.perf_counter()
-        while report.read < frames:
-            for _ in range(POLL_EVERY):
-                written += 1
-                numbers[:] = written
-                pair.ring.write(picture, index=written, time_s=0.0)
-            while pair.pipe.poll():
-                report = pair.pipe.recv()
-                progress(report.read / frames)
-        took_s = time.perf_counter() - began_s
-    return {
-        "written": written,
-        "written_a_second": round(written / took_s),
-        "read": report.read,
-        "torn": report.torn,
-        "thrown_away": report.thrown_away,
-    }
-
-
 def _medians_ms(rounds: list[tuple[float, ...]]) -> list[float]:
     """The median of each tuple position, in ms instead of seconds."""
     return [median(times) * 1000 for times in zip(*rounds, strict=True)]
@@ -209,22 +169,6 @@ def sleep_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block
             _spin(reader, None, POLL_S)
             got_s = time.perf_counter()
             pipe.send((got_s, got_s))
-    reader.close()
-
-
-def check_numbers(segment: str, queue: Any, pipe: Connection, frames: int) -> None:
-    """Read `frames` pictures with their number in every byte; reports a Numbered periodically and at the end."""
-    reader = FrameRing.attach(segment)
-    pipe.send(None)
-    torn = 0
-    spare = None
-    for read in range(1, frames + 1):
-        _, frame = _spin(reader, spare)
-        numbers = frame.pixels.reshape(-1).view(np.uint64)
-        torn += not (numbers == frame.sequence).all() or frame.index != frame.sequence
-        spare = frame.pixels
-        if read % REPORT_EVERY == 0 or read == frames:
-            pipe.send(Numbered(read, torn, reader.torn))
     reader.close()
 
 

@@ -12,7 +12,6 @@ import re
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -131,7 +130,7 @@ PARTS = (
     ),
     # what else is worth knowing
     tests("render-tests", 90, *(f"render/test_{name}" for name in ("one_submission", "fitted", "renderers"))),
-    bench("ipc", 60, "ipc", "ipc --blocks 1 --frames 200", "tests.benchmarks"),
+    bench("ipc", 60, "ipc", "ipc --blocks 1", "tests.benchmarks"),
     bench("sd-others", 240, f"sd {ON} --shape sd-turbo --shape sdxl-turbo --size 512 --steps 1 --pan 0 --seconds 4"),
     bench("sd-inductor", 240, f"sd {ON} --shape sd15 --size 512 --steps 1 --accelerator inductor --pan 0 --seconds 4"),
     bench("isf", 90, "isf --size 1920x1080", program="tests.benchmarks"),
@@ -183,16 +182,13 @@ class Day:
         machine: dict[str, Any],
         *,
         end_s: float = float("inf"),
-        pack: Path | None = None,
         is_tiny: bool = False,
     ) -> None:
-        """`machine`: from `probe`. `end_s`: of `time.monotonic()`. `pack`: for `--pack`."""
+        """`machine`: from `probe`. `end_s`: of `time.monotonic()`."""
         self._device, self._out, self._machine, self._is_tiny = device, out, machine, is_tiny
-        self._end_s, self._pack = end_s - GRACE_S, pack
+        self._end_s = end_s - GRACE_S
         self._logs = out / "logs"
         self._logs.mkdir(parents=True, exist_ok=True)
-        if pack is not None:
-            pack.parent.mkdir(parents=True, exist_ok=True)
         measured = machine.get("card", device) if device == "cuda" else device
         self._suffix = suffix("tiny" if is_tiny else measured)
 
@@ -200,7 +196,6 @@ class Day:
         """Run what is not complete. 0: all complete; 1: some failed; 3: the time is over, call again."""
         in_order = sorted(parts, key=lambda part: self.file(part).is_file())  # what was not tried yet comes first
         states = [self._run(part, run) for part in in_order]
-        self._pack_all()  # what was complete before, too
         print("; ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)), flush=True)
         return 3 if "not begun" in states else 1 if {"failed", "cut off"} & set(states) else 0
 
@@ -235,21 +230,10 @@ class Day:
         if FAILED not in found or count_figures(found) >= count_figures(before):  # else the first attempt found more
             with replacing(file) as new:
                 new.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        self._pack_all()
         state = "cut off" if code is None else "complete" if code == 0 else "failed"
         reason = f" ({found[FAILED]['part']}: {found[FAILED]['reason']})" if FAILED in found else ""
         print(f"{part.name}: {state} after {took_s:.0f} s{reason}; log: {log_file}", flush=True)
         return state
-
-    def _pack_all(self) -> None:
-        """Pack all files of this device that are here, those of earlier calls too."""
-        if self._pack is None:
-            return
-        above = ROOT if self._out.is_relative_to(ROOT) else self._out.parent
-        with replacing(self._pack) as new, tarfile.open(new, "w:gz") as archive:
-            for file in sorted(self._out.rglob(f"*-{self._suffix}.*")):
-                if file.suffix in (".json", ".txt", ".out"):
-                    archive.add(file, file.relative_to(above))
 
 
 @contextmanager
@@ -330,7 +314,6 @@ def main() -> int:
     reader.add_argument("--device", default="cuda", help="where the models work: cuda, cuda:1, mps or cpu")
     reader.add_argument("--tiny", action="store_true", help="a dry run with tiny models and sizes; needs --out")
     reader.add_argument("--out", type=Path, metavar="FOLDER", help="for JSON files and logs (default: results)")
-    reader.add_argument("--pack", type=Path, metavar="FILE.tar.gz", help="keep a copy of all of them in one file")
     reader.add_argument("--minutes", type=float, default=0.0, metavar="N", help="end within N minutes; then call again")
     reader.add_argument("--only", action="append", choices=names, metavar="PART", help=", ".join(names))
     asked = reader.parse_args()
@@ -338,8 +321,8 @@ def main() -> int:
         reader.error("--tiny needs --out FOLDER: its figures do not belong with those of machines")
     parts = [each for each in PARTS if each.name in (asked.only or names) and (each.tiny or not asked.tiny)]
     end_s = began_s + 60.0 * asked.minutes if asked.minutes else float("inf")
-    device, out, pack = see_only(asked.device), (asked.out or RESULTS).resolve(), asked.pack and asked.pack.resolve()
-    return Day(device, out, probe(device), end_s=end_s, pack=pack, is_tiny=asked.tiny).run(parts)
+    device, out = see_only(asked.device), (asked.out or RESULTS).resolve()
+    return Day(device, out, probe(device), end_s=end_s, is_tiny=asked.tiny).run(parts)
 
 
 if __name__ == "__main__":

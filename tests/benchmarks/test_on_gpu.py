@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 import tomllib
@@ -95,8 +94,6 @@ def assert_ipc(found: dict[str, Any]) -> None:
         }
         assert min(found[size][name] for name in found[size] if name.endswith("_ms")) > 0
     assert set(found["wake_up"]) == {"queue_ms_p50", "queue_ms_p99", "ring_ms_p50", "ring_ms_p99"}
-    assert (found["numbered"]["read"], found["numbered"]["torn"]) == (200, 0)
-    assert found["numbered"]["written"] >= 200
 
 
 def test_the_script_runs_from_source(tmp_path: Path) -> None:
@@ -180,21 +177,6 @@ def test_a_part_that_fails_or_takes_too_long_stops_nothing_and_is_tried_again(
         assert found["fps"] == 125 and "failed" not in found, "a part that was mended is not run again"
 
 
-def test_a_second_failure_keeps_what_the_first_attempt_found(tmp_path: Path) -> None:
-    day, part = Day("cuda", tmp_path, CARD), program("half", "")
-    found: list[dict[str, Any]] = []
-    two = HALF.replace('"fps": 1', '"sd15": {"fps": 1, "ms": 9}')
-    for text in (two, two.replace('"fps": 1, ', ""), two.replace(": 9", ": 8")):
-        assert day.run([program("half", text)]) == 1
-        found.append(json.loads(day.file(part).read_text(encoding="utf-8"))["sd15"])
-    assert found == [{"fps": 1, "ms": 9}, {"fps": 1, "ms": 9}, {"fps": 1, "ms": 8}]
-
-
-def test_a_torn_line_ends_nothing() -> None:
-    assert figures('{"fps": 125}\n{"fps": 1\n[1]\n{torn') == {"fps": 125}
-    assert figures("{torn") == {"summary": "{torn"} and figures("") == {}
-
-
 def test_a_part_finds_packages_in_the_folders_that_the_caller_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,25 +229,6 @@ def test_the_minutes_include_the_time_to_look_at_the_machine(tmp_path: Path, mon
     for minutes, code in (("1.05", 3), ("1.2", 0)):  # 50 s, 15 s for the last part's end, and half its limit
         monkeypatch.setattr(sys, "argv", ["on_gpu.py", "--minutes", minutes, "--out", str(tmp_path)])
         assert on_gpu.main() == code
-
-
-def test_a_day_can_be_carried_home_in_one_file(tmp_path: Path) -> None:
-    """Also what earlier calls found, and what failed; nothing of another device."""
-    parts, pack = [program("good", GOOD), program("half", HALF)], tmp_path / "home" / "day.tar.gz"
-    Day("cpu", tmp_path / "out", {}).run(parts)
-    Day("cuda", tmp_path / "out", CARD).run(parts[:1])
-    for number in (1, 2):
-        day = Day("cuda", tmp_path / "out", CARD, pack=pack)
-        assert day.run(parts[:number]) == number - 1
-        with tarfile.open(pack) as archive:
-            names = {
-                f"out/{folder}{part.name}-nvidia-h100-80gb.{kind}" for part in parts[:number] for folder, kind in KINDS
-            }
-            assert set(archive.getnames()) == names
-    assert [file.name for file in pack.parent.iterdir()] == [pack.name]
-
-
-KINDS = (("", "json"), ("logs/", "txt"), ("logs/", "out"))
 
 
 @pytest.mark.parametrize(("visible", "seen"), [(None, "1"), ("2,3", "3")])

@@ -12,16 +12,12 @@ import pytest
 from engine.bench.measuring import Progress
 from engine.bench.options import RenderBench, Size
 from engine.bench.render import PITCHES_HZ, UNGUARDED, WholeFrame, plain_values, renderers, tones
-from engine.errors import ModelError, MultiverseError, NoGLError
+from engine.errors import ModelError
 from engine.render import Renderer
-from tests.benchmarks import beat, isf_live, render, threads, timecode
-from tests.benchmarks.isf_live import LiveIsfBench
+from tests.benchmarks import beat, render, threads, timecode
 from tests.benchmarks.render_reference import draw_reference
 from tests.cli.conftest import Said
 from tests.support.long_form import IS_SOAK
-
-TURNS = 12 if IS_SOAK else 1
-SMALL = Size(width=160, height=90)
 
 
 def test_each_wait_policy_is_measured_quiet_and_busy(bench_here: Callable[..., Said]) -> None:
@@ -105,10 +101,9 @@ def test_the_proofs_run_from_the_checkout() -> None:
 
 def test_the_figures_of_both_renderers_stand_beside_their_rivals(gl: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a start and a live loop, which the day on a card tests."""
-    monkeypatch.setattr(
-        render.render, "run", lambda asked, progress, rivals: renderers(asked.size, 2, progress, rivals)
-    )
-    figures = json.loads(json.dumps(render.run(RenderBench(size=Size(width=64, height=36)), Progress())))
+    monkeypatch.setattr(render.render, "run", lambda asked, progress: renderers(asked.size, 2, progress))
+    asked = RenderBench(size=Size(width=64, height=36), frames=2)
+    figures = json.loads(json.dumps(render.run(asked, Progress())))
     assert figures["width"] == 64 and figures["frames"] == 2
     own = {"multiverse_ms", "post_effects_ms", "contours_ms", "flash_guard_ms", "all_but_pixels_ms"}
     assert own | {"look_ms", "host_ms", "publish_ms", "times_trivial", "readback_16_bit_ms"} <= figures["gl"].keys()
@@ -142,36 +137,3 @@ def test_numpy_and_renderers_are_timed_on_the_same_picture(gl: Renderer) -> None
     frame.draw()
     expected = draw_reference(plain_values(), tones(), PITCHES_HZ, 64, 36)
     assert np.abs(gl.read_rgba() - expected.astype(int)).max() <= 2
-
-
-# -- a shader dropped into a running engine
-
-
-def test_a_dropped_shader_comes_into_the_picture_without_late_frames(
-    require: Callable[[object, str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Late frames are compared with those without a shader in the long form only: other programs cause them, too."""
-    if not IS_SOAK:
-        for phase in ("SETTLING_S", "PLAYED_S", "OFF_S"):
-            monkeypatch.setattr(isf_live, phase, 0.2)
-    try:
-        found = isf_live.run(LiveIsfBench(size=SMALL, count=TURNS, renderer="gl"), Progress())
-    except NoGLError as error:
-        require(False, str(error))
-    assert found["arriving"]["frames"] > 0 and found["playing"]["frames"] == TURNS * round(isf_live.PLAYED_S * 30)
-    assert found["found_s_worst"] <= found["shown_s_worst"]
-    if IS_SOAK:
-        late = {name: found[name]["late"] / found[name]["frames"] for name in ("quiet", "arriving")}
-        assert late["arriving"] <= late["quiet"] + 0.01
-
-
-def test_a_shader_that_is_refused_ends_the_measurement_with_its_reason(
-    monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
-) -> None:
-    monkeypatch.setattr(isf_live, "SHADERS", {"broken": "/*{}*/ void main() { gl_FragColor = nothing; }"})
-    monkeypatch.setattr(isf_live, "SETTLING_S", 0.2)
-    try:
-        with pytest.raises(MultiverseError, match="broken_0"):
-            isf_live.run(LiveIsfBench(size=SMALL, count=1, renderer="gl"), Progress())
-    except NoGLError as error:
-        require(False, str(error))

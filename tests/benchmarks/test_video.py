@@ -15,11 +15,6 @@ from engine.bench.clip import moving_discs, write_clip
 from tests.benchmarks.video import (
     MIN_BATCHES,
     MIN_FRAMES,
-    Case,
-    Contender,
-    Turn,
-    alternate,
-    cases_for,
     frame_by_frame,
 )
 from tests.cli.conftest import Said
@@ -68,30 +63,6 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     assert case["fused"]["times_diffusers"] > 1.0 and case["fused"]["batch_latency_ms"] > 0
     assert case["fused"]["slowest"] == "paint", "on a CPU encode, process and decode take turns"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_several_batches_are_in_flight_before_anything_is_counted() -> None:
-    taken: dict[str, list[int]] = {"fused": [], "diffusers": []}
-
-    def take(name: str) -> Callable[[int], Turn]:
-        def turn(frames: int) -> Turn:
-            taken[name].append(frames)
-            return Turn(frames=frames, seconds=frames / (10.0 if len(taken[name]) == 1 else 100.0))
-
-        return turn
-
-    contenders = {name: Contender(take=take(name), step=step) for name, step in (("fused", 8), ("diffusers", 1))}
-    alternate([*contenders.values()], seconds=3.0, max_frames=600)
-    assert taken["fused"][:2] == [MIN_BATCHES * 8] * 2 and taken["diffusers"][:2] == [MIN_FRAMES] * 2
-    assert taken["fused"][2:] == [96] * 3 and taken["diffusers"][2:] == [100] * 3
-    assert contenders["fused"].fps == pytest.approx(100.0), "the first take includes one-time work"
-
-
-def test_by_default_the_originals_cases_are_measured() -> None:
-    own = [Case(batch=8, steps=5, strength=0.2), Case(batch=8, steps=20, strength=0.2)]
-    asked = [Case(batch=batch, steps=steps, strength=0.5) for steps in (5, 20) for batch in (1, 8)]
-    assert cases_for((), (), 0.5) == asked + own
-    assert cases_for((2,), (), 1.0) == [Case(batch=2, steps=steps, strength=1.0) for steps in (5, 20)]
 
 
 def test_the_reference_paints_the_first_pictures_of_the_clip_one_by_one(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """`multiverse convert` as users start it, with a tiny voice that sings the pitch it is given."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 import soundfile
 
-from engine.cli.main import main
 from engine.cli.progress import sound_line
 from engine.jobs.convert import ConvertProgress
 from tests.cli.conftest import Said
@@ -25,19 +23,6 @@ def home(singing_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     lines = f"model = '{singing_voice}/voice.pth'", f"content = '{singing_voice}/content'", "device = 'cpu'"
     Path("voice.toml").write_text("[rvc]\n" + "\n".join(lines) + "\n")
     return tmp_path
-
-
-@pytest.fixture
-def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., object]:
-    """Run the command in this process, up to the check of its arguments: exit code and stderr."""
-
-    def start(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["multiverse", "convert", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), capsys.readouterr().err
-
-    return start
 
 
 def test_a_configuration_names_the_voice_and_json_reports_each_file(home: Path, say: Callable[..., Said]) -> None:
@@ -93,7 +78,7 @@ def test_ctrl_c_keeps_the_files_that_are_done(home: Path, say: Any, ctrl_c_when:
     assert out.splitlines()[-1] == f"wrote       out/{done - 1}.wav"
 
 
-def test_missing_and_invalid_input_is_an_error_of_one_line(fail: Callable[..., tuple[int, str]], home: Path) -> None:
+def test_missing_and_invalid_input_is_an_error_of_one_line(home: Path, say: Callable[..., Said]) -> None:
     for arguments, code, reason in [
         (["talk.wav", "out"], 2, "no model: name one with --model"),
         (["talk.wav", "--model", "m.pth"], 2, "talk.wav: is taken as the output; name sound files"),
@@ -105,7 +90,7 @@ def test_missing_and_invalid_input_is_an_error_of_one_line(fail: Callable[..., t
         (["talk.wav", "talk.wav", "--model", "m.pth"], 2, "talk.wav: is the input; name another output"),
     ]:
         write_sound(home / "talk.wav", tone(0.1))
-        answer, said = fail(*arguments)
+        answer, _, said = say("convert", *arguments)
         assert answer == code, arguments
         assert said.startswith(f"multiverse: {reason}"), arguments
         assert said.count("\n") == 1, arguments

@@ -13,14 +13,9 @@ import pytest
 from engine.cli import doctor_checks
 from engine.cli.device_list import ask_formats, format_question
 from engine.cli.doctor import mend_steps
-from engine.cli.doctor_checks import (
-    ROWS,
-    Check,
-    has_torch_wheel,
-    refused_port,
-    run_checks,
-    selftest_check,
-)
+from engine.cli.doctor_checks import ROWS, Check, has_torch_wheel, run_checks, selftest_check
+from engine.cli.doctor_machine import refused_port
+from engine.cli.doctor_probes import judge_syphon_name
 from engine.cli.machine_report import STEPS, SYSTEMS, redact, render
 from engine.cli.probe import QUESTIONS, Answer, Probe
 from engine.cli.selftest import compare, run_selftest, texture_sink
@@ -311,25 +306,10 @@ def python(*version, system="linux"):
         (check("OSC receive buffer", 4 << 20, "darwin"), "ok", "", ""),  # no more than a Mac can grant
         # Beyond this value, sysctl says: Result too large.
         (check("OSC receive buffer", 1 << 20, "darwin"), "note", "", "sudo sysctl -w kern.ipc.maxsockbuf=8388608"),
-        (
-            doctor_checks.judge_syphon_name(Answer(values={"application": "Python"})),
-            "note",
-            "under Python: look for",
-            "",
-        ),
-        (
-            doctor_checks.judge_syphon_name(Answer(values={"application": "Multiverse"})),
-            "ok",
-            "under Multiverse: look for",
-            "",
-        ),
-        (
-            doctor_checks.judge_syphon_name(Answer(values={"application": ""})),
-            "note",
-            "under no application: look for",
-            "",
-        ),
-        (doctor_checks.judge_syphon_name(Answer(error="No Metal device is available")), "warning", "No Metal", ""),
+        (judge_syphon_name(Answer(values={"application": "Python"})), "note", "under Python: look for", ""),
+        (judge_syphon_name(Answer(values={"application": "Multiverse"})), "ok", "under Multiverse: look for", ""),
+        (judge_syphon_name(Answer(values={"application": ""})), "note", "under no application: look for", ""),
+        (judge_syphon_name(Answer(error="No Metal device is available")), "warning", "No Metal", ""),
     ],
 )
 def test_a_check_says_what_works_and_what_mends_it(found, state, detail, mend):

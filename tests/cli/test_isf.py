@@ -1,12 +1,11 @@
 """`multiverse isf check`: what a script and a person read."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.cli.conftest import Said
@@ -20,19 +19,21 @@ CHECK = ["isf", "check", "--size", "64x36"]
 
 
 def test_a_script_gets_one_object_and_the_exit_code(
-    tmp_path: Path, say: Callable[..., Said], require: Callable[[object, str], None]
+    tmp_path: Path,
+    say: Callable[..., Said],
+    require: Callable[[object, str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "good.fs").write_text(GOOD, encoding="utf-8")
     (tmp_path / "broken.fs").write_text("/*{}*/\nvoid main() { gl_FragColor = 1; }", encoding="utf-8")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "fade.fs").write_text(TRANSITION, encoding="utf-8")
     (tmp_path / "other" / "good.fs").write_text(GOOD, encoding="utf-8")
-    command = [sys.executable, "-m", "engine.cli.main", *CHECK, "broken.fs", "good.fs", "missing.fs", "other", "--json"]
-    command += ["--thumbnails", "seen"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    broken, good, missing, transition, _ = json.loads(done.stdout)["files"]
+    done = say(*CHECK, "broken.fs", "good.fs", "missing.fs", "other", "--json", "--thumbnails", "seen")
+    broken, good, missing, transition, _ = json.loads(done.out)["files"]
     require("OpenGL" not in broken["reason"], broken["reason"])
-    assert done.returncode == 1 and done.stderr == ""
+    assert (done.code, done.err) == (1, "")
     assert good["ok"] and good["draw_ms"] > 0 and good["reason"] == "" and good["file"].endswith("good.fs")
     assert good["inputs"] == [
         {"name": "level", "type": "float", "label": "Level", "default": 1.0, "min": 0.0, "max": 2.0}

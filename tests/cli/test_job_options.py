@@ -8,8 +8,9 @@ import typer
 from typer.testing import CliRunner
 
 from engine.cli.job_options import job_options, pop_options
-from engine.cli.live_options import options_of, require_model, settings_from
 from engine.cli.run import build_settings
+from engine.cli.run_options import keys_of, options_of, require_model, settings_from
+from engine.config import Config
 from engine.errors import UsageError
 from engine.jobs.kit.options import OptionInfo, option
 from engine.jobs.kit.span import Span, parse_span
@@ -80,8 +81,9 @@ def test_the_options_of_one_dataclass_are_taken_out_of_those_of_all() -> None:
 
 
 def test_given_options_are_settings_of_the_table_of_their_model() -> None:
-    given = vars(options_of(live_models())(sd="turbo", sd_video="a.mp4"))
-    assert settings_from(live_models(), given) == {"sd.model": "turbo", "sd.video": "a.mp4"}
+    keys = tuple(keys_of(Config, entries=live_models()))
+    given = vars(options_of(keys)(sd="turbo", sd_video="a.mp4"))
+    assert settings_from(keys, given) == {"sd.model": "turbo", "sd.video": "a.mp4"}
 
 
 def test_prompts_are_assigned_and_the_other_prompts_cleared() -> None:

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.cli.run import build_settings, parse_universes, window_sink, with_window_argument
+from engine.cli.run import build_settings, window_sink, with_window_argument
 from engine.cli.standard_streams import open_closed_streams
+from engine.config import parse_universes
 from engine.errors import UsageError
 from engine.ipc import FrameRing
 from engine.system.schedule import parse_rate
@@ -319,6 +320,7 @@ def test_a_run_resumes_with_the_last_values(home: Path, say: Any, monkeypatch: p
 BAD_STARTS = {
     "a missing sound file": (["--audio", "missing.wav"], 1, "missing.wav"),
     "a sound file that is text": (["--audio", "text.wav"], 1, "text.wav"),
+    "a device that is not there": (["--audio", "device:no such device"], 1, "no such device"),
     "a missing video": (["--camera", "missing.mp4"], 1, "missing.mp4"),
     "a picture that is text": (["--camera", "text.png"], 1, "text.png"),
     "an unknown sink": (["--sink", "hologram"], 1, "hologram"),
@@ -347,6 +349,7 @@ BAD_STARTS = {
     "a mistyped option": (["--frmaes", "3"], 2, "multiverse: run has no option --frmaes; nearest: --frames ("),
     "an option like none": (["--zzz"], 2, "multiverse: run has no option --zzz (multiverse run -h lists all)"),
     "an OSC address that is none": (["--osc", "9000"], 1, "--osc"),
+    "a page's address that is none": (["--web", "nowhere"], 1, "--web"),
     "a network that is none": (["--osc-allow", "home"], 1, "home"),
 }
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from engine.cli.main import main
 from engine.jobs.segment import times
 from tests.cli.conftest import Said
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of, write_movie
@@ -19,7 +18,6 @@ from tests.jobs.segment.disc_movie import disc_picture, pictures_of, write_movie
 COUNT = 150
 SMALL = ["--prompt", "disc", "--resolution", "336", "--threads", "1"]
 
-Fail = Callable[..., tuple[int, str]]
 Say = Callable[..., Said]
 
 
@@ -35,19 +33,6 @@ def home(movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(movie, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def fail(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fail:
-    """Run the command in this process, up to the check of its arguments: exit code and stderr."""
-
-    def start(*arguments: str | Path) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["multiverse", "segment", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), capsys.readouterr().err
-
-    return start
 
 
 def test_a_configuration_names_the_model_and_json_has_the_full_report(home: Path, say: Say, seeing_sam3: Path) -> None:
@@ -120,7 +105,7 @@ def test_ctrl_c_before_the_first_picture_is_reported_and_leaves_no_files(
     assert [file.name for file in home.iterdir()] == ["in.mp4"]
 
 
-def test_missing_and_invalid_input_is_an_error_of_one_line(fail: Fail) -> None:
+def test_missing_and_invalid_input_is_an_error_of_one_line(home: Path, say: Say) -> None:
     for arguments, code, reason in [
         (["in.mp4", "out.mp4", "--model", "m"], 2, 'no prompt: say what to find, for example --prompt "person"'),
         (["in.mp4", "out.mp4", "--prompt", "x"], 2, "no model: name one with --model"),
@@ -136,7 +121,7 @@ def test_missing_and_invalid_input_is_an_error_of_one_line(fail: Fail) -> None:
         (["in.mp4", "a.mp4", "--model", "m", "--box", "1,2"], 2, "--box: '1,2' is not CX,CY,W,H"),
         (["in.mp4", "a.mp4", "--model", "facebook/sam3", "--prompt", "x"], 1, "facebook/sam3: not in the Hugging Face"),
     ]:
-        answer, said = fail(*arguments)
+        answer, _, said = say("segment", *arguments)
         assert answer == code, arguments
         assert said.startswith(f"multiverse: {reason}"), arguments
         assert said.count("\n") == 1, arguments

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.cli.doctor_checks import judge_sink, sink_problem
+from engine.cli.doctor_machine import judge_sink, sink_problem
 from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks.opening import make_sink
 from engine.sinks.sink import SinkSpec

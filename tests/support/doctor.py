@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from engine.cli import doctor_machine, doctor_probes  # noqa: F401  have the rows
 from engine.cli.doctor_checks import ROWS, Check, run_checks
 
 

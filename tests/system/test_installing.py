@@ -95,7 +95,7 @@ def test_what_belongs_to_an_installed_torch_comes_from_the_index_of_its_build(mo
 
 def test_no_line_and_no_page_asks_for_a_package_that_nobody_can_fetch() -> None:
     """What names `pip install` itself: the doctor's and Blender's new environments, and what each sink needs."""
-    own = {"engine/system/installing.py", "engine/cli/doctor_checks.py", "engine/dataset/cycles/finding.py"}
+    own = {"engine/system/installing.py", "engine/cli/doctor_machine.py", "engine/dataset/cycles/finding.py"}
     texts = {
         file.relative_to(CHECKOUT).as_posix(): file.read_text(encoding="utf-8")
         for pattern in ("engine/**/*.py", "osc_schema/**/*.py", "docs/*.md", "README.md")

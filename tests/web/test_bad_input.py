@@ -9,6 +9,7 @@ import struct
 
 import pytest
 
+from tests.support.long_form import in_long_form
 from tests.web.socket_client import BINARY, CLOSE, PING, TEXT
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
@@ -156,7 +157,7 @@ RUDE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ["/", "/live", "/preview"])
+@pytest.mark.parametrize("path", ["/live", *in_long_form("/", "/preview")])
 @pytest.mark.parametrize("rudeness", RUDE)
 def test_a_protocol_violation_closes_a_websocket_with_the_right_code(serve, reports, caplog, wait_for, rudeness, path):
     stand = serve()
@@ -194,7 +195,7 @@ def test_a_message_in_many_pieces_is_one_message_and_offered_protocols_are_not_l
     assert not caplog.records
 
 
-@pytest.mark.parametrize("path", ["/", "/live", "/preview"])
+@pytest.mark.parametrize("path", ["/", *in_long_form("/live", "/preview")])
 def test_random_bytes_close_only_their_own_socket(serve, caplog, reports, path):
     stand = serve()
     bystander = stand.connect("/live")

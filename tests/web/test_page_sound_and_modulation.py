@@ -3,7 +3,6 @@
 In one file, because each file of page tests starts an engine and a browser of its own.
 """
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -118,12 +117,6 @@ def no_routes(stage: Stage) -> None:
     stage.engine.params.set_many(off, by="test")
 
 
-def picture(visit: Visit, name: str) -> None:
-    """For the eye, if SHOTS names a folder."""
-    if folder := os.environ.get("SHOTS"):
-        visit.page.screenshot(path=f"{folder}/{name}.png")
-
-
 def route(stage: Stage, n: int) -> tuple[Any, ...]:
     return tuple(stage.get(f"/mod/{n}/{part}") for part in ("source", "target", "amount", "mute"))
 
@@ -149,7 +142,6 @@ def test_a_route_is_made_by_touching_a_control_and_choosing_a_source(visit: Visi
     bar = page.locator(CHOOSE_A_SOURCE.format("lfo1")).locator("i")
     seen: set[str] = set()
     stage.until(lambda: len(seen.add(bar.evaluate("bar => bar.style.transform")) or seen) > 3, "a meter that moves")
-    picture(visit, "menu")
     page.keyboard.press("Escape")
     page.locator("#modulate-menu").wait_for(state="hidden")
     page.locator("#modulate").click()
@@ -165,7 +157,6 @@ def test_a_route_is_made_by_touching_a_control_and_choosing_a_source(visit: Visi
     places: set[float] = set()
     stage.until(lambda: len(places.add(ghost(visit, CURVE)) or places) > 3, "a moving ghost")
     assert visit.shown(CURVE) == before, "the handle stays at the set value"
-    picture(visit, "ghost")
 
 
 def test_without_routes_nothing_is_sent_and_no_ghost_stays(visit: Visit, stage: Stage) -> None:
@@ -194,7 +185,6 @@ def test_all_routes_are_one_list_that_the_keyboard_can_edit(visit: Visit, stage:
     keys.press("Enter")
     row = page.locator("#routes li:visible")
     assert row.count() == 1
-    picture(visit, "list")
     row.locator("input[type=range]").focus()
     keys.press("Home")
     stage.becomes("/mod/1/amount", -1.0)
@@ -216,10 +206,8 @@ def test_on_a_phone_the_menu_and_the_list_fit(phone: Visit, stage: Stage) -> Non
     page.locator("#modulate").tap()
     phone.slider(CURVE).tap()
     page.locator("#modulate-menu[open]").wait_for()
-    picture(phone, "phone-menu")
     page.locator(CHOOSE_A_SOURCE.format("snare")).tap()
     stage.until(lambda: route(stage, 1)[:2] == ("snare", CURVE), "the route")
     page.locator("#mapping-tab").tap()
     page.locator("#routes li:visible").wait_for()
-    picture(phone, "phone-list")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -9,7 +9,7 @@ import pytest
 from engine.params.looks import LOOKS
 from engine.web.preview import encode_preview
 from osc_schema.modulation import ROUTES
-from tests.support.long_form import in_long_form
+from tests.support.long_form import IS_SOAK, in_long_form
 from tests.web.page_stage import House, Stage, Visit
 
 PALETTE = "/colour/palette"
@@ -285,7 +285,7 @@ def test_nothing_moves_while_a_look_waits_and_records(perform: Visit, stage: Sta
     page = perform.page
     page.locator("#look-now", has_text="Aurora").wait_for()
     where = "document.getElementById('pads').getBoundingClientRect().top"
-    for width in (1440, 1280, 1180, 900):
+    for width in (1440, 1280, 1180, 900) if IS_SOAK else (1280, 900):
         page.set_viewport_size({"width": width, "height": 800})
         before = page.evaluate(where)
         leave_beats(stage)
@@ -402,7 +402,7 @@ TROUBLE = """async () => {
 }"""
 
 
-@pytest.mark.parametrize("phone", [(360, 640), (390, 844), (667, 375)], indirect=True, ids=str)
+@pytest.mark.parametrize("phone", [(360, 640), *in_long_form(((390, 844),), ((667, 375),))], indirect=True, ids=str)
 def test_on_a_phone_the_look_is_named_whatever_else_the_strip_tells(phone: Visit, stage: Stage) -> None:
     page = phone.page
     stage.send("/tempo/bpm", 20.0)

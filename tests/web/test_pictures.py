@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import socket
-import sys
 
 import numpy as np
 import pytest
@@ -215,14 +214,6 @@ def test_a_picture_that_cannot_be_encoded_is_skipped(serve, f_card, reports, wai
     stand.loop.picture = f_card(96, 64)
     assert_is_card(read_picture(viewers[0]))
     assert_is_card(viewers[1].read_picture())
-
-
-def test_a_machine_that_cannot_encode_reports_it(serve, f_card, reports, wait_for, monkeypatch):
-    monkeypatch.setitem(sys.modules, "simplejpeg", None)  # as on a system where OpenCV lacks a library
-    stand = serve(f_card(64, 48))
-    stand.connect("/preview")
-    wait_for(lambda: reports.keys.count("web") > 1, "word of more than one picture")
-    assert "cannot be encoded for the page" in reports.lines[-1][1]
 
 
 def test_a_seventeenth_viewer_is_refused(serve, f_card):

@@ -27,7 +27,7 @@ from engine.params.preset_file import LoadedPreset
 from engine.system.clock import SystemClock
 from engine.system.worker_process import WorkerProcess
 from engine.web import PreviewTap, prepared
-from engine.web.prepared import PROGRAM, REST_S, STILL_AT, DrawOrder, PreparedPicture, fitted
+from engine.web.prepared import PROGRAM, REST_S, STILL_AT, DrawOrder, PreparedPicture, PreparedSetup, fitted
 from tests.conftest import Reports
 from tests.web.socket_client import SocketClient
 
@@ -62,10 +62,9 @@ class Show:
             sound=sound,
             tempo=Tempo(self.store, SystemClock()),
             size_px=lambda: (1280, 720),
-            renderer="gl",
-            gpu=None,
-            shaders=(),
-            gate=self.gate.segment,
+            setup=PreparedSetup(
+                renderer="gl", gpu=None, shaders=(), gate=self.gate.segment, sample_rate_hz=RATE_HZ, channels=4
+            ),
             report=reports,
             keep=lambda preset, rgba: self.kept.append(preset),
             now_s=self.now_s,

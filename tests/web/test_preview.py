@@ -39,15 +39,6 @@ def shown(tap, times, fps=30):
     return show(tap, [Watcher(tap, fps)], times)
 
 
-def test_no_picture_is_requested_without_viewers():
-    tap = PreviewTap()
-    assert show(tap, [], [index / 30 for index in range(30)]) == []
-    watcher = Watcher(tap)
-    assert show(tap, [watcher], [2.0]) == [0]
-    tap.leave(watcher.viewer)
-    assert show(tap, [], [3.0]) == []
-
-
 def test_every_picture_of_a_jittering_thirty_is_requested():
     jitter_s = np.random.default_rng(1).uniform(-0.004, 0.004, 300)
     assert shown(PreviewTap(), 5 + np.arange(300) / 30 + jitter_s) == list(range(300))
@@ -77,16 +68,6 @@ def test_each_viewer_gets_its_rate_and_equal_rates_share_every_picture():
     assert first.seen[-199:] == second.seen[-199:]
     assert len(second.seen) == 200 and len(slow.seen) == 50
     assert len(offered) <= 250
-
-
-def test_a_viewer_that_has_not_taken_its_picture_gets_no_other_and_blocks_nobody():
-    tap = PreviewTap()
-    stuck, other = Watcher(tap, 60, takes=False), Watcher(tap, 20)
-    offered = show(tap, [stuck, other], [1 + index / 60 for index in range(60)])
-    assert len(stuck.seen) == 1 and len(other.seen) == 20
-    assert len(offered) <= 21
-    stuck.viewer.is_ready = True
-    assert show(tap, [stuck, other], [2.001]) == [0] and len(stuck.seen) == 2  # the newest, at once
 
 
 def test_a_requested_picture_that_could_not_be_read_is_requested_again():

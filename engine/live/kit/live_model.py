@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from msgspec import Meta, Struct, convert
 
+from engine.system.run_option import option as option
 from osc_schema.types import Value
 
 if TYPE_CHECKING:
@@ -119,11 +120,6 @@ class ListAsked:
         yield "", f"as configured: {Path(self.table.model).name or 'none'}", not now
         for word, title in titles:
             yield word, title, word == now
-
-
-def option(help: str, metavar: str, **limits: Any) -> Meta:
-    """Make a key of a ModelTable an option of `multiverse run`, too: `model` is `--NAME`, another key `--NAME-KEY`."""
-    return Meta(description=help, extra={"metavar": metavar}, **limits)
 
 
 class ModelTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

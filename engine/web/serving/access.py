@@ -17,7 +17,7 @@ import secrets
 import socket
 import zlib
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 TOKEN_BYTES = 16  # too long to guess, short enough for a small QR code
 MAX_LABEL_CHARACTERS = 63  # between two dots of a host name (RFC 1035, 2.3.4)
@@ -52,24 +52,16 @@ def accepts_none(peer: str, reached_at: str) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True)
 class Access:
     """The rules. Immutable, so thread-safe."""
 
-    def __init__(
-        self,
-        token: str,
-        *,
-        bound_to: str,
-        allowed_hosts: Collection[str],
-        is_local: Callable[[str], bool],
-        accepts_osc: Callable[[str, str], bool] = accepts_none,
-    ) -> None:
-        """`accepts_osc(peer, reached_at)`: True if OSC from `peer` to that address of this machine is accepted."""
-        self._token = _as_bytes(token)
-        self._bound_to = bound_to
-        self._allowed_hosts = allowed_hosts
-        self._is_local = is_local
-        self._hears_osc = accepts_osc
+    token: str = field(repr=False)
+    bound_to: str
+    allowed_hosts: Collection[str]
+    is_local: Callable[[str], bool]
+    accepts_osc: Callable[[str, str], bool] = accepts_none
+    """`accepts_osc(peer, reached_at)`: True if OSC from `peer` to that address of this machine is accepted."""
 
     def refusal(
         self,
@@ -83,27 +75,27 @@ class Access:
     ) -> Refusal | None:
         """The reason to refuse a request, or None. `peer`: the client's address. `tokens`: from URL, header and cookie.
         `osc_at`: the address of this machine that an OSCQuery request was sent to; None for other requests."""
-        if not is_our_host(host, bound_to=self._bound_to, allowed=self._allowed_hosts):
+        if not is_our_host(host, bound_to=self.bound_to, allowed=self.allowed_hosts):
             return Refusal(status=403, reason="this host name is not served here")
         is_foreign = fetch.is_of_another_site
         if origin is not None:  # more specific: it may be one of `allowed_hosts`, which browsers mark as cross-site
-            is_foreign = not is_our_origin(origin, host=host, allowed=self._allowed_hosts)
+            is_foreign = not is_our_origin(origin, host=host, allowed=self.allowed_hosts)
         if is_foreign:
             return Refusal(status=403, reason="pages of another site are not served here")
-        if self._is_local(peer) or any(self.is_token(token) for token in tokens if token is not None):
+        if self.is_local(peer) or any(self.is_token(token) for token in tokens if token is not None):
             return None
-        if osc_at is not None and self._is_direct(host, origin) and self._hears_osc(peer, osc_at):
+        if osc_at is not None and self._is_direct(host, origin) and self.accepts_osc(peer, osc_at):
             return None
         return Refusal(status=401, reason="this needs the token that the server shows: open /?token=TOKEN")
 
     def _is_direct(self, host: str | None, origin: str | None) -> bool:
         """True if the request names this machine itself, not one of `allowed_hosts`, which may be a proxy."""
         is_own_origin = origin is None or is_our_origin(origin, host=host)
-        return is_own_origin and is_our_host(host, bound_to=self._bound_to)
+        return is_own_origin and is_our_host(host, bound_to=self.bound_to)
 
     def is_token(self, text: str) -> bool:
         """True if `text` is the token. Compares in constant time."""
-        return hmac.compare_digest(_as_bytes(text), self._token)
+        return hmac.compare_digest(_as_bytes(text), _as_bytes(self.token))
 
 
 def new_token() -> str:
