@@ -9,6 +9,7 @@ threads use the disk.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +31,7 @@ from engine.params.mapping.built_in_maps import (
     map_of_root,
 )
 from engine.params.mapping.control_map import ControlMap
-from engine.params.mapping.controls import TIMECODE_KINDS, Control, MidiEvent, Movement
+from engine.params.mapping.controls import MAX_CHARACTERS, TIMECODE_KINDS, Control, MidiEvent, Movement
 from engine.params.mapping.entry import NUMERIC, MapEntry, changed, make_entry
 from engine.params.mapping.learner import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
@@ -51,6 +52,8 @@ SUFFIX = ".toml"
 
 LESSON_S = 60.0
 """Timeout of `/map/learn`."""
+MAX_IGNORED = 256
+_NUMBERS = frozenset("fihdTFNI")
 
 StartTimer = Callable[[float, Callable[[], None]], Callable[[], None]]
 """`start_timer(seconds, ended)` calls `ended()` after that time, on any thread; returns a function that cancels it."""
@@ -120,6 +123,7 @@ class MapControl:
         self._map = ControlMap()
         self._movements = MovementReader()
         self._learner = Learner()
+        self._ignored: deque[tuple[Message, float]] = deque(maxlen=MAX_IGNORED)  # typing errors, perhaps of a program
         self._lesson: _Lesson | None = None
         self._has_reported_unmapped_midi = False
         self._names: tuple[str, ...] = tuple(BUILT_IN)
@@ -192,6 +196,16 @@ class MapControl:
         # While learning, a message that moves nothing may still be a mistake.
         is_consumed = event is not None or (is_learning and bool(movements))
         return () if is_consumed else None
+
+    def ignores(self, message: Message, now_s: float) -> bool:
+        """True if nothing is mapped to the message's address and nothing is being learned. The next lesson hears it
+        then, to know whether it moves all the time. OSC's threads."""
+        with self._lock:
+            if self._lesson is not None or "m" in message.type_tags or self._map.is_mapped(message.address):
+                return False
+            if _NUMBERS.issuperset(message.type_tags) and len(message.address) <= MAX_CHARACTERS:
+                self._ignored.append((message, now_s))
+        return True
 
     def take_time(self, event: MidiEvent, sender_name: str, now_s: float) -> bool:
         """Execute a message of a clock or of timecode that arrived at `now_s`; False if it is another one.
@@ -279,6 +293,10 @@ class MapControl:
         with self._lock:
             superseded = self._end_lesson()
             self._lesson = lesson
+            while self._ignored:
+                ignored, heard_s = self._ignored.popleft()
+                for movement in self._movements.of_osc(ignored):
+                    self._learner.hear(movement, heard_s)
             self._learner.begin(may_turn=not mode and entry.param is not None and entry.param.type in NUMERIC)
         if superseded is not None:
             superseded.reply.fail("superseded", is_logged=False)
