@@ -19,6 +19,7 @@ from functools import partial
 from typing import NamedTuple
 
 import osc_schema
+from engine.control.foreign.messages import AddressKind
 from engine.control.foreign.unmapped import Mistakes, unknown
 from engine.control.launching import Launching, quantum_of
 from engine.control.look_order import Sent
@@ -183,6 +184,12 @@ class Answering:
         self._syncs: deque[tuple[int, int, Callable[[bytes], None], bytes]] = deque()
         self._frames = 0
 
+    def kind_of(self, address: str) -> AddressKind | None:
+        """QUERY or COMMAND, or None for other addresses."""
+        if address in self.questions:
+            return AddressKind.QUERY
+        return AddressKind.COMMAND if self._commands.find(address) is not None else None
+
     def run(self, message: Message, sender: Sender) -> None:
         """Run the command or question at this address; raises the handler's unforeseen errors."""
         self._feedback.counters.add("commands")
@@ -242,12 +249,11 @@ class Answering:
         if not isinstance(address, str):
             reply.fail("takes an address or a pattern")
             return
-        param, view = osc_schema.lookup(address), views_by_name.find(address)
-        is_pattern = param is None and view is None
+        param = osc_schema.lookup(address)
+        is_pattern = osc_schema.is_pattern(address)
         try:
-            matches = osc_schema.match(address) if is_pattern and osc_schema.is_pattern(address) else ()
-            params = (param,) if param else matches
-            views = (view,) if view else views_by_name.match(address) if is_pattern else ()
+            params = (param,) if param else osc_schema.match(address) if is_pattern else ()
+            views = views_by_name.match(address)
         except Rejected as rejection:
             reply.fail(str(rejection))
             return

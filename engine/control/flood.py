@@ -24,9 +24,9 @@ messages the oldest that are no values) is counted as discarded.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
+from engine.control.foreign.messages import AddressKind
 from engine.control.outgoing.sender import Sender
 from engine.errors import OscDecodeError
 from engine.osc import Message, decode_packet
@@ -43,17 +43,6 @@ MAX_KEPT_BYTES: Final = 16 << 20  # of what is never replaced; a buffer full of 
 KEPT_ADDRESSES: Final = 4096
 MAX_KEPT_ADDRESS_BYTES: Final = 240
 _INNER_BUNDLE: Final = BUNDLE_HEAD[:-1]
-
-
-class AddressKind(Enum):
-    """The effect of a message to an address. Values are told by their parameter instead."""
-
-    TRIGGER = "trigger"
-    QUERY = "query"
-    COMMAND = "command"
-    FOREIGN = "foreign"
-    """Known to the map of foreign messages at most."""
-    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,8 +114,10 @@ class InputViews:
         return self._table.of_alias.get(address)
 
     def match(self, pattern: str) -> tuple[ShaderInput, ...]:
-        """The inputs that an OSC pattern matches; Rejected for a malformed one."""
+        """The inputs at an address, or that an OSC pattern matches; Rejected for a malformed one."""
         table = self._table
+        if (view := table.at.get(pattern)) is not None:
+            return (view,)
         if not table.at or not osc_schema.is_pattern(pattern):
             return ()
         return tuple(map(table.at.__getitem__, table.index.match(pattern)))
