@@ -28,6 +28,7 @@ import tomli_w
 
 import osc_schema
 from engine.errors import PresetError
+from engine.params.store import Entries
 from engine.params.toml_file import read_toml
 from osc_schema import Param, Rejected, Value
 from osc_schema.fx import is_alias
@@ -36,14 +37,17 @@ from osc_schema.fx import is_alias
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedPreset:
     name: str
-    values: list[tuple[str, Value]]
-    """Address and canonical value, in page order: ready for `ParamStore.set_many`."""
+    values: Entries
+    """In page order."""
     problems: list[str] = field(default_factory=list)
     """One line for each entry that was adjusted or left out."""
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Name of the shader's input by the address of its alias (`ShaderInput.labels`)."""
     current: str = ""
     """The current preset at the time of an autosave."""
+
+    def by_address(self) -> dict[str, Value]:
+        return {param.address: value for param, value in self.values}
 
 
 def preset_text(
@@ -111,7 +115,7 @@ def _accepted(
     name, current = header.get("name"), header.get("current")
     return LoadedPreset(
         name=name if isinstance(name, str) else stem,
-        values=[(param.address, found[param.address]) for param in osc_schema.PARAMS if param.address in found],
+        values=[(param, found[param.address]) for param in osc_schema.PARAMS if param.address in found],
         problems=problems,
         current=current if isinstance(current, str) else "",
     )

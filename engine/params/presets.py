@@ -18,6 +18,7 @@ import osc_schema
 from engine.errors import PresetError
 from engine.params.looks import LOOKS, PLAIN, STAYING
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
+from engine.params.store import entries_of
 from engine.system import file_names
 from engine.system.atomic_file import remove_file, replace_file, write_atomic
 from engine.system.plain_text import some_of
@@ -156,7 +157,7 @@ def is_factory(name: str) -> bool:
 def factory_preset(name: str) -> LoadedPreset | None:
     """The built-in preset of that name, ignoring case, or None."""
     known = _factory_name(name)
-    return None if known is None else LoadedPreset(name=known, values=list(_factory_values(known).items()))
+    return None if known is None else LoadedPreset(name=known, values=entries_of(_factory_values(known).items()))
 
 
 def refuse_factory(name: str) -> None:
@@ -299,7 +300,7 @@ class PresetFolder:
     def export_text(self, name: str) -> str:
         """The text of a file with the complete, checked preset; also for built-in ones."""
         loaded = self.load(name)
-        return preset_text(loaded.name, dict(loaded.values), holds=is_stored, inputs=loaded.inputs)
+        return preset_text(loaded.name, loaded.by_address(), holds=is_stored, inputs=loaded.inputs)
 
     def import_file(self, file: Path, name: str | None = None, *, overwrite: bool = False) -> LoadedPreset:
         """Copy a preset file into this folder, under `name` or its own, without its invalid entries.
@@ -312,7 +313,7 @@ class PresetFolder:
             raise PresetError(f"preset {name!r}: is built in; keep this one under another name with --name NAME")
         if self.has(name) and not overwrite:
             raise PresetError(f"preset {name!r}: exists already; --overwrite replaces it")
-        self.save(name, dict(loaded.values), loaded.inputs)
+        self.save(name, loaded.by_address(), loaded.inputs)
         return loaded
 
     def files(self) -> dict[str, SavedFile]:

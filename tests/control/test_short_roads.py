@@ -1,4 +1,4 @@
-"""A mistyped address costs little, whatever else could have known it; it is explained, heard by the map and learned."""
+"""Roads that stay short: a mistake that the map, a lesson or a shader might have known, and the take of a look."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from engine.osc import encode_message
 from engine.params import ParamStore
 from engine.params.shader_inputs import inputs_of
 from engine.system.disk_store import DiskStore
+from tests.control.commands.show_rig import PresetRig
 from tests.control.dispatcher_desk import Desk
 from tests.params.test_shader_inputs import SPEED
 
@@ -44,21 +45,27 @@ def desk(reports: Any, make_peer: Callable[..., Any], tmp_path: Path) -> Iterato
     control.close()
 
 
-def calls_until_answered(desk: Desk, packet: bytes) -> tuple[int, int]:
-    """The calls of our own Python code, and in how many files, from the packet to the packet of the answer."""
-    calls: list[str] = []
+def calls_of(action: Callable[[], object], is_over: Callable[[], object] = lambda: False) -> list[tuple[str, str]]:
+    """The file and the name of each call of our own Python code in `action()`, until `is_over()`."""
+    calls: list[tuple[str, str]] = []
 
     def count(frame: FrameType, event: str, arg: object) -> None:
-        if event == "call" and not desk.peer.packets and frame.f_code.co_filename.startswith(OWN_FOLDERS):
-            calls.append(frame.f_code.co_filename)
+        if event == "call" and frame.f_code.co_filename.startswith(OWN_FOLDERS) and not is_over():
+            calls.append((frame.f_code.co_filename, frame.f_code.co_name))
 
-    sender = desk.peer.sender()
     sys.setprofile(count)
     try:
-        desk.dispatcher.receive(packet, sender)
+        action()
     finally:
         sys.setprofile(None)
-    return len(calls), len(set(calls))
+    return calls
+
+
+def calls_until_answered(desk: Desk, packet: bytes) -> tuple[int, int]:
+    """The number of calls, and of their files, from a packet to the packet of the answer."""
+    sender = desk.peer.sender()
+    calls = calls_of(lambda: desk.dispatcher.receive(packet, sender), lambda: desk.peer.packets)
+    return len(calls), len({file for file, _ in calls})
 
 
 @pytest.mark.parametrize(
@@ -122,3 +129,14 @@ def test_an_input_is_found_once_its_shader_plays_though_its_name_was_a_mistake_b
     for address, value in (("/fx/1/speed", 2.5), ("/fx/1/sp*", 7.5)):
         assert desk.say(address, value) == []
         assert desk[inputs[0].aliases[0]] == value / 10.0
+
+
+@pytest.mark.parametrize("seconds", ["0", "2s"])
+def test_a_take_looks_no_value_up_by_its_address(reports: Any, tmp_path: Path, seconds: str) -> None:
+    rig = PresetRig(tmp_path, reports)
+    rig.done("/preset/prepare", "Mandala")
+    calls = [name for _, name in calls_of(lambda: rig.say("/preset/take", seconds))]
+    assert rig.crossfade.is_fading == (seconds == "2s") and rig.presets.current.name == "Mandala"
+    assert calls.count("require") > 300, "each value is asked for whether this run can use it"
+    assert calls.count("lookup") < 10
+    rig.close()
