@@ -26,8 +26,7 @@ import tomli_w
 from engine.errors import BankError, PresetError
 from engine.params.preset_shelf import FACTORY
 from engine.params.presets import clean_name
-from engine.params.toml_file import read_toml
-from engine.system.atomic_file import write_atomic
+from engine.system.kept_file import KeptFile
 from osc_schema.banks import MAX_BANKS, NAME_CHARACTERS, PADS
 
 LOOKS_BANK: Final = "Looks"
@@ -181,24 +180,21 @@ def _filled(name: str, presets: list[str]) -> Iterable[Bank]:
         yield Bank(name=f"{name} {number}", pads=pads)
 
 
-def write_banks(path: Path, banks: Banks) -> None:
-    """Write the file. Raises BankError if that fails. Waits for the disk."""
+def banks_text(banks: Banks) -> str:
+    """The text of the file."""
     entries = [{"name": bank.name, "pads": [_entry_of(*each) for each in sorted_pads(bank)]} for bank in banks.banks]
-    try:
-        write_atomic(path, tomli_w.dumps({"bank": entries}))
-    except OSError as error:
-        raise BankError(f"{path}: cannot be written ({error.strerror or error})") from None
+    return tomli_w.dumps({"bank": entries})
 
 
 def read_banks(path: Path) -> tuple[Banks | None, list[str]]:
     """The banks in a file, and one line for each invalid entry, which is left out. Never raises; None for a missing
     file."""
     try:
-        content = read_toml(path, "list of banks", BankError)
-    except FileNotFoundError:
-        return None, []
+        content = KeptFile(path, "list of banks", BankError).read()
     except BankError as reason:
         return Banks(), [str(reason)]
+    if content is None:
+        return None, []
     problems = [f"{path}: {key!r}: unknown key of a list of banks (known: bank)" for key in content if key != "bank"]
     entries = content.get("bank", [])
     if not isinstance(entries, list):

@@ -25,8 +25,7 @@ from engine.errors import CueError, PresetError
 from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.presets import clean_name
 from engine.params.timecode import checked_label
-from engine.params.toml_file import read_toml
-from engine.system.atomic_file import write_atomic
+from engine.system.kept_file import KeptFile
 
 MAX_NUMBER = 999
 MAX_NOTE_CHARS = 200
@@ -146,22 +145,16 @@ class CueList:
 NO_CUES = CueList({})
 
 
-def write_cues(path: Path, cues: CueList) -> None:
-    """Write the file. Raises CueError if that fails. Waits for the disk."""
-    entries = [_entry_of(cue) for cue in cues]
-    try:
-        write_atomic(path, tomli_w.dumps({"cue": entries}))
-    except OSError as error:
-        raise CueError(f"{path}: cannot be written ({error.strerror or error})") from None
+def cues_text(cues: CueList) -> str:
+    """The text of the file."""
+    return tomli_w.dumps({"cue": [_entry_of(cue) for cue in cues]})
 
 
 def read_cues(path: Path) -> tuple[CueList, list[str]]:
     """The cues in a file, and one line for each invalid entry, which is left out. Never raises; a missing file has no
     cues."""
     try:
-        content = read_toml(path, "cue list", CueError)
-    except FileNotFoundError:
-        return NO_CUES, []
+        content = KeptFile(path, "cue list", CueError).read() or {}
     except CueError as reason:
         return NO_CUES, [str(reason)]
     problems = [f"{path}: {key!r}: unknown key of a cue list (known: cue)" for key in content if key != "cue"]

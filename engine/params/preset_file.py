@@ -18,6 +18,8 @@ Loading a preset does not change parameters without an entry. But if a parameter
 and would change its look, it gets the value that keeps the old look (`osc_schema.ADDED`).
 """
 
+import errno
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +31,7 @@ import tomli_w
 import osc_schema
 from engine.errors import PresetError
 from engine.params.store import Entries
-from engine.params.toml_file import read_toml
+from engine.system.kept_file import KeptFile
 from osc_schema import Param, Rejected, Value
 from osc_schema.fx import is_alias
 
@@ -71,10 +73,9 @@ def preset_text(
 
 def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
     """Read a file entry by entry. Raises PresetError if it cannot be used at all."""
-    try:
-        content = read_toml(path, "preset", PresetError)
-    except FileNotFoundError as error:
-        raise PresetError(f"{path}: cannot be read ({error.strerror})") from None
+    content = KeptFile(path, "preset", PresetError).read()
+    if content is None:
+        raise PresetError(f"{path}: cannot be read ({os.strerror(errno.ENOENT)})")
     entries = content.get("values")
     if not isinstance(entries, dict):
         raise PresetError(f"{path}: is not a preset, it has no [values] table")

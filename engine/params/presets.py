@@ -20,7 +20,8 @@ from engine.params.looks import LOOKS, PLAIN, STAYING
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.params.store import entries_of
 from engine.system import file_names
-from engine.system.atomic_file import remove_file, replace_file, write_atomic
+from engine.system.atomic_file import remove_file, replace_file
+from engine.system.kept_file import KeptFile
 from engine.system.plain_text import some_of
 from engine.system.small_file import read_small
 from osc_schema import Param, Value
@@ -219,7 +220,7 @@ class PresetFolder:
         is_another = path.is_file() and not _holds(path, text)
         if is_another:
             self._put_aside(clean_name(name), path)
-        self._write(path, text)
+        _file(path).write(text)
         if is_another:
             _try_picture(lambda: remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True))
         return is_another
@@ -253,7 +254,7 @@ class PresetFolder:
 
     def save_picture(self, name: str, jpeg: bytes) -> None:
         """Write the picture of a preset, replacing an older one."""
-        self._write(self._path_of(name).with_suffix(PICTURE_SUFFIX), jpeg)
+        _file(self._path_of(name).with_suffix(PICTURE_SUFFIX)).write(jpeg)
 
     def pictures(self) -> dict[str, SavedFile]:
         """All pictures, by the name of their preset. PresetError if the folder cannot be read."""
@@ -287,7 +288,7 @@ class PresetFolder:
             raise PresetError(f"preset {taken!r}: exists already; choose another name")
         try:
             text = read_small(path).decode()
-            self._write(path, _OWN_NAME.sub(lambda match: tomli_w.dumps({"name": renamed}).strip(), text, count=1))
+            _file(path).write(_OWN_NAME.sub(lambda match: tomli_w.dumps({"name": renamed}).strip(), text, count=1))
             replace_file(path, target)
         except (OSError, UnicodeDecodeError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or error
@@ -357,11 +358,9 @@ class PresetFolder:
             reason = f"it cannot be copied to {self._replaced.path} ({error.strerror or error})"
             raise PresetError(f"{path}: not changed: {reason}") from None
 
-    def _write(self, path: Path, content: str | bytes) -> None:
-        try:
-            write_atomic(path, content)
-        except OSError as error:
-            raise PresetError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+def _file(path: Path) -> KeptFile:
+    return KeptFile(path, "preset", PresetError)
 
 
 def _try_picture(follow: Callable[[], None]) -> None:

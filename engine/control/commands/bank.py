@@ -27,17 +27,17 @@ from engine.params.banks import (
     Pad,
     PadState,
     ShownPads,
+    banks_text,
     checked_number,
     first_banks,
     read_banks,
     sorted_pads,
-    write_banks,
 )
 from engine.params.looks import LOOKS
 from engine.params.presets import FACTORY_NAMES
-from engine.system.atomic_file import replace_file
 from engine.system.clock import Clock
 from engine.system.disk_store import DiskStore
+from engine.system.kept_file import KeptFile
 from engine.system.reporting import Report
 from engine.telemetry import report_problems
 from osc_schema.banks import MAX_BANKS, PADS
@@ -79,7 +79,6 @@ class BankControl:
         disk: DiskStore,
     ) -> None:
         """Reads the banks; without a file they are filled."""
-        self._path = path
         self._presets = presets
         self._launching = launching
         self._store = store
@@ -91,8 +90,7 @@ class BankControl:
         self.banks = first_banks(own, LOOKS) if read is None else read
         """The present banks. Any thread."""
         report_problems(report, "banks", problems)
-        self._is_put_aside = not problems
-        self._written = self.banks
+        self._file = KeptFile(path, "list of banks", BankError, previous=PREVIOUS_NAME if problems else "")
         self._armed = ""
         """The preset that the next press of its pad takes."""
         self._held: dict[tuple[int, int], _Held] = {}
@@ -336,17 +334,7 @@ class BankControl:
 
     def _save(self) -> None:
         """Write the banks, once for several edits in a row. The disk's thread."""
-        banks = self.banks
-        if banks is self._written:
-            return
-        if not self._is_put_aside and self._path.exists():
-            try:
-                replace_file(self._path, self._path.with_name(PREVIOUS_NAME))
-            except OSError as error:
-                raise BankError(f"{self._path}: cannot be renamed ({error.strerror or error})") from None
-        self._is_put_aside = True
-        write_banks(self._path, banks)
-        self._written = banks
+        self._file.write(banks_text(self.banks))
 
     # -- presets come and go: the disk's thread ------------------------------------------------
 

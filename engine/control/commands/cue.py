@@ -16,16 +16,16 @@ from engine.control.answering import Launched
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.preset_arguments import answer
 from engine.errors import CueError, PresetError
-from engine.params import Cue, CueList, ParamStore, read_cues, write_cues
+from engine.params import Cue, CueList, ParamStore, cues_text, read_cues
 from engine.params.crossfade import Ended
 from engine.params.cue_chase import DueCue
 from engine.params.cues import checked_note
 from engine.params.fade_time import AT_ONCE, Course, FadeTime, Pulse, ReadPulse
 from engine.params.store import PANIC
 from engine.params.timecode import checked_label
-from engine.system.atomic_file import replace_file
 from engine.system.clock import Clock
 from engine.system.disk_store import DiskStore
+from engine.system.kept_file import KeptFile
 from engine.system.reporting import Report
 from engine.telemetry import report_problems
 
@@ -62,7 +62,6 @@ class CueControl:
         pulse: ReadPulse = Pulse,
     ) -> None:
         """Reads the list; `path` need not exist. `pulse()`: the beat of this frame."""
-        self._path = path
         self._presets = presets
         self._store = store
         self._clock = clock
@@ -74,8 +73,7 @@ class CueControl:
         self.cues, problems = read_cues(path)
         """The present list. Any thread."""
         report_problems(report, "cues", problems)
-        self._is_put_aside = not problems
-        self._written = self.cues
+        self._file = KeptFile(path, "cue list", CueError, previous=PREVIOUS_NAME if problems else "")
         self._current = 0
         """Number of the current cue in the list; 0 before the first. `_lock` protects this, `_follow` and edits of
         `cues`."""
@@ -302,17 +300,7 @@ class CueControl:
 
     def _save(self) -> None:
         """Write the list, once for several edits in a row. The disk's thread."""
-        cues = self.cues
-        if cues is self._written:
-            return
-        if not self._is_put_aside and self._path.exists():
-            try:
-                replace_file(self._path, self._path.with_name(PREVIOUS_NAME))
-            except OSError as error:
-                raise CueError(f"{self._path}: cannot be renamed ({error.strerror or error})") from None
-        self._is_put_aside = True
-        write_cues(self._path, cues)
-        self._written = cues
+        self._file.write(cues_text(self.cues))
 
     def _on_preset_renamed(self, name: str, new: str) -> None:
         with self._lock:

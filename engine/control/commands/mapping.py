@@ -37,9 +37,9 @@ from engine.params.mapping.learner import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
 from engine.params.mapping.movement_reader import MovementReader
 from engine.params.mapping.routes import BRIDGE, OneClock, TwoWays, device_of
-from engine.system.atomic_file import write_atomic
 from engine.system.disk_store import DiskStore
 from engine.system.file_names import clean_name
+from engine.system.kept_file import KeptFile
 from engine.system.plain_text import some_of
 from engine.system.reporting import Report
 from engine.telemetry import report_problems
@@ -393,7 +393,7 @@ class MapControl:
             entries = self._map.entries
 
         def save() -> None:
-            _write(path, map_text(entries))
+            KeptFile(path, "map", MappingError).write(map_text(entries))
             self._list_maps()
             reply.done(name)
 
@@ -416,7 +416,7 @@ class MapControl:
         with self._lock:
             self._is_unwritten = False
             entries = self._map.entries
-        _write(self._path, map_text(entries, self._unread))
+        KeptFile(self._path, "map", MappingError).write(map_text(entries, self._unread))
 
     def _on_save_failed(self, reason: str) -> None:
         with self._lock:
@@ -460,14 +460,6 @@ class MapControl:
 def _entry(control: str, target: str, argument: str, mode: str | None = None) -> MapEntry:
     """No `mode`: as the control and the target suggest."""
     return make_entry({"control": control, "target": target, "argument": argument, **({"mode": mode} if mode else {})})
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a map's file, or raise MappingError."""
-    try:
-        write_atomic(path, text)
-    except OSError as error:
-        raise MappingError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def _name_to_load(args: Args) -> str:
