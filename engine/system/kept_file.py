@@ -16,7 +16,7 @@ class KeptFile:
         that is there, of which not all could be read, or which is the last run's; "": it is replaced."""
         self.path = path
         self.text: str | bytes | None = None
-        """What it holds, if this object has written it."""
+        """Its content, if this object has written it."""
         self._what, self._error = what, error
         self._previous = previous
 

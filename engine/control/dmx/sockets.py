@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from engine.control.udp import ask_for_buffers
-from engine.dmx.packets import MAX_SACN_UNIVERSE, MIN_SACN_UNIVERSE, Protocol, group_of
+from engine.dmx.packets import Protocol
+from engine.dmx.sacn import MAX_SACN_UNIVERSE, MIN_SACN_UNIVERSE, group_of
 from engine.errors import MultiverseError
 from engine.system.network_interfaces import own_interfaces
 from engine.system.refused_port import refusal_reason

@@ -17,7 +17,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from engine.dmx.packets import CHANNELS, MAX_PRIORITY, LevelsPacket, Protocol
+from engine.dmx.packets import CHANNELS, LevelsPacket, Protocol
+from engine.dmx.sacn import MAX_PRIORITY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

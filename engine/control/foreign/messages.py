@@ -25,7 +25,7 @@ MAX_ROOT_CHARACTERS = 40  # a longer one is not a typing error
 
 
 class AddressKind(Enum):
-    """What an address is. All but TRIGGER are no parameters."""
+    """The kind of an address. All but TRIGGER are no parameters."""
 
     TRIGGER = "trigger"
     QUERY = "query"

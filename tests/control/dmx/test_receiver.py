@@ -14,7 +14,7 @@ import pytest
 
 from engine.control.dmx import DmxReceiver
 from engine.control.dmx.universe import STUCK_PACKETS
-from engine.dmx.packets import group_of
+from engine.dmx.sacn import group_of
 from engine.errors import MultiverseError
 from engine.osc import Message, encode_message
 from engine.system.clock import Clock, SteppedClock, SystemClock
