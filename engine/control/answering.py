@@ -39,6 +39,11 @@ Handler = Callable[[Args, Reply], None]
 Look = Callable[[Callable[[], None], Callable[[str], None]], None]
 """`look(again, fail)` looks on the disk, then calls one of them."""
 NamedHandler = Callable[[Args, Reply, str], None]
+MAX_PENDING_SYNCS = 1024
+MAX_LISTINGS = 8  # of one command at a time
+_NEEDED = {
+    command.address: sum(not argument.is_optional for argument in command.arguments) for command in osc_schema.COMMANDS
+}
 
 
 class Launched(NamedTuple):
@@ -59,12 +64,6 @@ LaunchedAs = Callable[[Args], Launched | Look | None]
 command would."""
 Question = Callable[[Message, Sender], None]
 """Called on OSC's threads. Sends its own answer, also on failure."""
-
-MAX_PENDING_SYNCS = 1024
-MAX_LISTINGS = 8  # of one command at a time
-_NEEDED = {
-    command.address: sum(not argument.is_optional for argument in command.arguments) for command in osc_schema.COMMANDS
-}
 
 
 class CommandTable:

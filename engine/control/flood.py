@@ -43,6 +43,9 @@ MAX_KEPT_BYTES: Final = 16 << 20  # of what is never replaced; a buffer full of 
 KEPT_ADDRESSES: Final = 4096
 MAX_KEPT_ADDRESS_BYTES: Final = 240
 _INNER_BUNDLE: Final = BUNDLE_HEAD[:-1]
+MAX_IN_ORDER: Final = 512  # waiting datagrams that are executed without being sifted: 4 ms
+SIFTED_AT: Final = 8192  # in the next generation, which is then sifted early, to bound the memory
+SIFTED_AT_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,11 +217,6 @@ def _addresses_in(data: bytes) -> list[bytes]:
         addresses.append(data[at : data.find(0, at, at + size)])
         at += size
     return addresses if at == end else []
-
-
-MAX_IN_ORDER: Final = 512  # waiting datagrams that are executed without being sifted: 4 ms
-SIFTED_AT: Final = 8192  # in the next generation, which is then sifted early, to bound the memory
-SIFTED_AT_BYTES: Final = 16 << 20
 
 
 class Backlog:

@@ -32,15 +32,13 @@ MAX_START_S: Final = 30.0
 MAX_END_S: Final = 2.0  # then it is killed
 WAIT_S: Final = 0.5  # for a report, before it looks whether following has ended
 MAX_AGE_S: Final = 5.0  # of a report; one out of this range was made by another clock than ours
+ORDERED: Final = ("/tempo/bpm", "/tempo/beats_a_bar", "/tempo/start_stop_sync")
 
 
 class Follow(Protocol):
     """`Tempo.follow`."""
 
     def __call__(self, source: str, *, beat: float, bpm: float, at_s: float, is_playing: bool, count: int) -> None: ...
-
-
-ORDERED: Final = ("/tempo/bpm", "/tempo/beats_a_bar", "/tempo/start_stop_sync")
 
 
 class Orders:

@@ -24,6 +24,7 @@ from engine.system.reporting import Report
 from engine.system.shared_udp_port import has_other_program, is_taken
 
 _IP_MULTICAST_ALL: Final = 49  # Linux, ip(7)
+_REACHES_ALL: Final[dict[Protocol, str]] = {"artnet": "broadcast", "sacn": "multicast"}
 
 
 def open_socket(protocol: str, interface: str | None, port: int) -> tuple[socket.socket, bool]:
@@ -102,9 +103,6 @@ def _own_addresses() -> list[str]:
     """IPv4 addresses of this machine's interfaces; 0.0.0.0, the system's choice, if there is none."""
     found = [str(entry.ip) for entry in own_interfaces() if entry.version == 4 and not entry.is_loopback]
     return found or ["0.0.0.0"]
-
-
-_REACHES_ALL: Final[dict[Protocol, str]] = {"artnet": "broadcast", "sacn": "multicast"}
 
 
 class SharedPort:

@@ -22,6 +22,8 @@ MIN_LIKENESS = 0.8  # similarity of two first parts, 0..1: /layers resembles /la
 KEPT_ADDRESSES = 4096
 MAX_KEPT_CHARACTERS = 240  # per address; no control has a longer one
 MAX_ROOT_CHARACTERS = 40  # a longer one is not a typing error
+_ADDRESSES = (*(param.address for param in osc_schema.PARAMS), *(command.address for command in osc_schema.COMMANDS))
+_LAST_PARTS = frozenset(address.rpartition("/")[2] for address in _ADDRESSES)
 
 
 class AddressKind(Enum):
@@ -59,10 +61,6 @@ class ForeignMap(Protocol):
 
     def is_mapped(self, address: str) -> bool:
         """True if a message to this address is mapped to something."""
-
-
-_ADDRESSES = (*(param.address for param in osc_schema.PARAMS), *(command.address for command in osc_schema.COMMANDS))
-_LAST_PARTS = frozenset(address.rpartition("/")[2] for address in _ADDRESSES)
 
 
 def root_of(address: str) -> str:
