@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.control import server, udp
+from engine.control import datagrams, server
 from engine.osc import Message, encode_bundle, encode_message
 from osc_schema import ParamType
 from tests.support.long_form import IS_SOAK
@@ -49,7 +49,7 @@ class Blocked:
 def test_after_a_flood_the_last_value_of_every_fader_is_there_and_every_command_ran(
     open_rig: Callable[..., Any], wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, is_batched: bool
 ) -> None:
-    monkeypatch.setattr(udp, "_IS_BATCHED", is_batched and udp._IS_BATCHED)
+    monkeypatch.setattr(datagrams, "_IS_BATCHED", is_batched and datagrams._IS_BATCHED)
     rig = open_rig()
     blocked = Blocked(rig)
     client, counters = blocked.client, rig.dispatcher.counters
