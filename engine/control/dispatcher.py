@@ -20,11 +20,10 @@ waits for a beat begins to wait then, too. Time tags are converted to the engine
 10 s ahead is refused, with an answer that names the usual cause, a wrong clock: applying it now and dropping it
 silently would both be guesses.
 
-Foreign messages. On arrival, a message that is not a parameter, a matching pattern, a command or a question is looked
-up in the map of foreign messages. The messages that it is mapped to are executed instead, with the sender name `map`,
-so that the sender is sent these changes too: its display shows its own control, not our parameter. Unmapped messages
-that resemble none of our addresses are counted and listed without a warning, because another program sends hundreds a
-second.
+Foreign messages. A message to an address that nothing here has is looked up in the map. What it is mapped to is done
+instead, with the sender name `map`, so that the sender is sent these changes too: its display shows its own control,
+not our parameter. Unmapped messages that resemble none of our addresses are counted and listed without a warning,
+because another program sends hundreds a second.
 """
 
 import logging
@@ -60,7 +59,6 @@ from engine.control.steps import (
 from engine.errors import OscDecodeError
 from engine.osc import Bundle, Message, decode_packet
 from engine.osc.decode import messages_of, shown
-from engine.osc.time_tag import is_at_once, wall_s_of
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
 from engine.params.input_views import changes_of
@@ -69,7 +67,7 @@ from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
 from engine.system.token_bucket import TokenBucket
-from osc_schema import Param, ParamType, Rejected
+from osc_schema import Param, Rejected
 
 log = logging.getLogger(__name__)
 
@@ -421,20 +419,4 @@ class Dispatcher:
 
     def new_sieve(self) -> Sieve:
         """A sieve for undecoded packets that would be passed to `receive`."""
-        return Sieve(self._kind_of, self._is_accepted, self.heard.holds, self._is_due)
-
-    def _kind_of(self, address: str) -> Param | AddressKind:
-        param = osc_schema.lookup(address)
-        if param is None:
-            return self._foreign.kind_of(address)
-        return AddressKind.TRIGGER if param.type is ParamType.TRIGGER else param
-
-    def _is_accepted(self, param: Param, message: Message) -> bool:
-        try:
-            self._store.require(param, osc_schema.accept(param, value_of(param, message.args)).value)
-        except Rejected:
-            return False
-        return True
-
-    def _is_due(self, time_tag: int) -> bool:
-        return is_at_once(time_tag) or wall_s_of(time_tag) <= self.clock.wall_s()
+        return Sieve(self._store, self.clock, self._foreign.kind_of, self.heard.holds)

@@ -26,12 +26,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import osc_schema
 from engine.control.foreign.messages import AddressKind
 from engine.control.outgoing.sender import Sender
+from engine.control.steps import value_of
 from engine.errors import OscDecodeError
 from engine.osc import Message, decode_packet
 from engine.osc.decode import BUNDLE_HEAD
-from osc_schema import Param
+from engine.osc.time_tag import wait_s
+from engine.params import ParamStore
+from engine.system.clock import Clock
+from osc_schema import Param, ParamType, Rejected
 
 Datagram = tuple[bytes, Sender, float]
 """An undecoded packet, its sender, and when it arrived, by `time.perf_counter`."""
@@ -84,18 +89,17 @@ class Sieve:
 
     def __init__(
         self,
-        kind_of: Callable[[str], Param | AddressKind],
-        is_accepted: Callable[[Param, Message], bool],
+        store: ParamStore,
+        clock: Clock,
+        kind_of: Callable[[str], AddressKind],
         has_no_effect: Callable[[str, str], bool],
-        is_due: Callable[[int], bool],
     ) -> None:
-        """`kind_of(address)`: the parameter of a value's address, or the kind. `is_accepted(param, message)`: True if
-        the message sets the value. `has_no_effect(address, sender_name)`: True if a foreign message sets nothing.
-        `is_due(time_tag)`: True if a bundle is not scheduled."""
+        """`kind_of(address)`: of an address that is no parameter. `has_no_effect(address, sender_name)`: True if a
+        foreign message sets nothing."""
+        self._store = store
+        self._clock = clock
         self._kind_of = kind_of
-        self._is_accepted = is_accepted
         self._has_no_effect = has_no_effect
-        self._is_due = is_due
         self._kinds: dict[bytes, Param | AddressKind] = {}
 
     def sift(self, waiting: Sequence[Datagram]) -> Sifted:
@@ -129,8 +133,18 @@ class Sieve:
             overwritten=tuple(state.overwritten),
         )
 
+    def _is_accepted(self, param: Param, message: Message) -> bool:
+        try:
+            self._store.require(param, osc_schema.accept(param, value_of(param, message.args)).value)
+        except Rejected:
+            return False
+        return True
+
     def _classify(self, address: bytes) -> Param | AddressKind:
-        kind = self._kind_of(address.decode("utf-8", "replace"))
+        name = address.decode("utf-8", "replace")
+        kind: Param | AddressKind = osc_schema.lookup(name) or self._kind_of(name)
+        if isinstance(kind, Param) and kind.type is ParamType.TRIGGER:
+            kind = AddressKind.TRIGGER
         if len(self._kinds) >= KEPT_ADDRESSES:
             self._kinds.clear()
         if len(address) <= MAX_KEPT_ADDRESS_BYTES:
@@ -161,7 +175,7 @@ class Sieve:
         addresses = _addresses_in(data)
         kinds = [self._kinds.get(address) or self._classify(address) for address in addresses]
         params = [kind for kind in kinds if isinstance(kind, Param)]
-        if not params or len(params) < len(kinds) or not self._is_due(int.from_bytes(data[8:16])):
+        if not params or len(params) < len(kinds) or wait_s(int.from_bytes(data[8:16]), self._clock.wall_s()) > 0.0:
             if AddressKind.QUERY in kinds or _INNER_BUNDLE in addresses:  # an inner one may hold a query
                 state.newer.clear()
             elif AddressKind.COMMAND in kinds:

@@ -239,7 +239,9 @@ class DmxSender:
 
     def _poll(self, now_s: float) -> None:
         """Ask for nodes, and take the replies that reach this socket."""
-        if self._has_artnet_port and own.receiving_ports:  # a receiver has started: replies belong to its socket
+        if (
+            self._socket.getsockname()[1] == ARTNET_PORT and own.receiving_ports
+        ):  # a receiver has started: replies belong to its socket
             self._socket.close()
             self._socket = self._open()
         with suppress(BlockingIOError, ConnectionResetError):
@@ -268,10 +270,6 @@ class DmxSender:
             for entry in (own_interfaces() if is_wanted else ())
             if entry.version == 4 and (str(entry.ip) == chosen if chosen else not entry.is_loopback)
         ]
-
-    @property
-    def _has_artnet_port(self) -> bool:
-        return bool(self._socket.getsockname()[1] == ARTNET_PORT)
 
     def _open(self) -> socket.socket:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -62,7 +62,7 @@ def preset_text(
 ) -> str:
     """The text of a file with the parameters that `holds` selects, in page order. `inputs`: as in LoadedPreset."""
     entries = {
-        param.address: _plain(values[param.address])
+        param.address: list(value) if isinstance(value := values[param.address], tuple) else value
         for param in osc_schema.PARAMS
         if holds(param) and param.address in values
     }
@@ -120,7 +120,3 @@ def _accepted(
         problems=problems,
         current=current if isinstance(current, str) else "",
     )
-
-
-def _plain(value: Value) -> float | int | bool | str | list[float]:
-    return list(value) if isinstance(value, tuple) else value

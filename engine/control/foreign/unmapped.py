@@ -27,6 +27,7 @@ from engine.osc import Message
 from engine.osc.decode import shown
 from engine.params.shader_inputs import is_input_address
 from engine.system.clock import Clock
+from engine.system.rate import Rate
 from engine.system.token_bucket import SharedLimit, TokenBucket, TokenBuckets
 from osc_schema import Rejected
 
@@ -35,7 +36,6 @@ MAX_ADDRESSES = 2048  # of one sender; then the least recently heard one is drop
 MAX_ADDRESS_CHARACTERS = 240
 MAX_ARGUMENTS = 8  # stored of a message
 MAX_TEXT = 64  # stored of one text or blob
-RATE_WINDOW_S = 2.0
 DEFAULT_ENTRIES = 1000
 INTERVAL_S = 1.0
 MAX_A_SECOND = 50  # for all senders together: an explanation costs a search for the nearest address
@@ -52,26 +52,12 @@ class HeardAddress:
     """Arguments of the newest message, shortened."""
     count: int = 0
     heard_s: float = 0.0
-    window_s: float = 0.0
-    window_count: int = 0
-    rate_hz: float = -1.0
-    """Messages a second in the last complete window; negative before the first."""
+    rate: Rate = field(default_factory=Rate)
 
     def add(self, args: tuple[object, ...], now_s: float) -> None:
-        elapsed_s = now_s - self.window_s
-        if elapsed_s >= RATE_WINDOW_S:
-            self.rate_hz = self.window_count / elapsed_s
-            self.window_s, self.window_count = now_s, 0
-        self.window_count += 1
+        self.rate.count(now_s)
         self.count += 1
         self.args, self.heard_s = args, now_s
-
-    def rate_at(self, now_s: float) -> float:
-        """Messages a second in the last complete window; in the current one before the first or if it is over."""
-        elapsed_s = now_s - self.window_s
-        if elapsed_s < RATE_WINDOW_S and self.rate_hz >= 0.0:
-            return self.rate_hz
-        return self.window_count / max(elapsed_s, 1.0)
 
 
 @dataclass(slots=True)
@@ -115,7 +101,7 @@ class HeardMessages:
             if heard is None:
                 if len(sender.addresses) >= MAX_ADDRESSES:
                     sender.addresses.popitem(last=False)
-                heard = sender.addresses[address] = HeardAddress(window_s=now_s)
+                heard = sender.addresses[address] = HeardAddress()
             sender.addresses.move_to_end(address)
             heard.add(args, now_s)
         return sender
@@ -155,7 +141,7 @@ class HeardMessages:
         entries, total = self.listed(int(most))
         for address, sender, heard in entries:
             words = " ".join(_word(value) for value in heard.args)
-            reply.send("/map/unmapped", shown(address, 240), sender, heard.count, heard.rate_at(now_s), words)
+            reply.send("/map/unmapped", shown(address, 240), sender, heard.count, heard.rate.hz(now_s), words)
         reply.done(len(entries), total)
 
 
