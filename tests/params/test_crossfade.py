@@ -1,8 +1,7 @@
 """Fades with known times; the last source to touch a parameter owns it."""
 
-import itertools
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -138,33 +137,6 @@ def test_unusable_values_are_left_out_and_returned(store: ParamStore, fade: Fade
     for now_s in (0.0, 1.0):
         fade.step(now_s)
     assert (store.get(BRIGHTNESS), store.get(WINDOW)) == (1.0, 100.0)
-
-
-def test_a_value_set_by_hand_is_never_overwritten(store: ParamStore, fade: Fade, wait_for: Callable) -> None:
-    """A fader and a fade in two threads: the parameter keeps the fader's last value."""
-    steps, is_over = itertools.count(), threading.Event()
-    newest_step = 0
-
-    def move() -> None:
-        nonlocal newest_step
-        while not is_over.is_set():
-            newest_step = next(steps)
-            fade.step(float(newest_step))
-
-    mover = threading.Thread(target=move)
-    mover.start()
-    overwritten = []
-    for n in range(50):
-        fade.start([(BRIGHTNESS, 4.0), (WINDOW, 1000.0)], FadeTime(1e6), by="preset x")
-        value = 2.0 + n / 1000
-        store.set(BRIGHTNESS, value, by="udp hand")
-        begun = newest_step
-        wait_for(lambda begun=begun: newest_step > begun + 1, "two steps")
-        if store.get(BRIGHTNESS) != value:
-            overwritten.append(value)
-    is_over.set()
-    mover.join()
-    assert overwritten == []
 
 
 def test_a_picture_fade_sets_the_look_at_once_and_others_glide(store: ParamStore, fade: Fade, ends: list[str]) -> None:
