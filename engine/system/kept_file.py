@@ -31,6 +31,22 @@ class KeptFile:
         except ValueError as reason:
             raise self._error(f"{self.path}: is not valid TOML ({' '.join(str(reason).split())})") from None
 
+    def read_list(self, key: str) -> tuple[list[Any] | None, list[str]]:
+        """The list that its table has under this key only, and one line for each problem. Never raises; None if there
+        is no such file."""
+        try:
+            table = self.read()
+        except MultiverseError as reason:
+            return [], [str(reason)]
+        if table is None:
+            return None, []
+        unknown = f"unknown key of a {self._what} (known: {key})"
+        problems = [f"{self.path}: {other!r}: {unknown}" for other in table if other != key]
+        entries = table.get(key, [])
+        if isinstance(entries, list):
+            return entries, problems
+        return [], [*problems, f"{self.path}: {key} is not a list of {key}s"]
+
     def write(self, text: str | bytes) -> None:
         """Replace its content as a whole. Does nothing if it holds this text: several changes are written once."""
         if text == self.text:
