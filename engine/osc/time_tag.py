@@ -11,8 +11,3 @@ def wait_s(time_tag: int, wall_s: float) -> float:
     """Seconds from `wall_s`, seconds since 1970, to the time of a tag, exact to 0.3 microseconds; negative for a past
     one. 0 for "immediately": 1 as in OSC, or 0 as pyliblo sends it."""
     return 0.0 if time_tag <= AT_ONCE else time_tag / _FRACTIONS_A_SECOND - SECONDS_1900_TO_1970 - wall_s
-
-
-def time_tag_of(wall_s: float) -> int:
-    """The raw tag of a time in seconds since 1970. The format covers 1900 to 2036."""
-    return int((wall_s + SECONDS_1900_TO_1970) * _FRACTIONS_A_SECOND) & 0xFFFF_FFFF_FFFF_FFFF

@@ -16,7 +16,7 @@ class Rate:
         self._since_s = self._last_s = float("-inf")
         self._count = 0
         self._last_hz: float | None = None
-        """Of the last complete window."""
+        """The rate in the last complete window."""
 
     def count(self, now_s: float) -> None:
         """Count an event."""

@@ -15,11 +15,11 @@ from engine.control.outgoing.outbox import MAX_PACKETS
 from engine.control.steps import VALUES_A_SECOND
 from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
-from engine.osc.time_tag import time_tag_of
 from engine.params import Tempo
 from engine.system.clock import SystemClock
 from osc_schema import Rejected
 from tests.control.dispatcher_desk import Desk
+from tests.support.time_tags import time_tag_of
 
 ANGLE = "/layer/1/angle"
 

@@ -6,7 +6,8 @@ import pytest
 from pythonosc.osc_message import OscMessage
 
 from engine.osc import decode_packet, encode_bundle, encode_message, encode_reply
-from engine.osc.time_tag import time_tag_of, wait_s
+from engine.osc.time_tag import wait_s
+from tests.support.time_tags import time_tag_of
 
 
 @pytest.mark.parametrize(
