@@ -47,6 +47,28 @@ MAX_BLIND_EXCEPTS = 10  # one of them around TouchDesigner's callbacks
 MAX_LINES = {"engine": 106_454, "dataset": 20_745, "tests": 116_300}  # of Python; "engine" without "dataset"
 ROOT_FILES = "__init__ app config engine errors frame_loop telemetry values".split()
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+CONSTANTS_IN_THE_MIDDLE = """
+    audio/beat_states audio/devices audio/feed audio/levels audio/ltc audio/onset audio/pitch audio/steady_reader
+    audio/streams audio/window config control/commands/desk control/commands/show ipc/frame_ring
+    ipc/layout ipc/ring_folder jobs/convert/formats jobs/convert/hearing dataset/assets/files
+    dataset/assets/reading dataset/checking/figures dataset/cycles/files dataset/geometry/fittings
+    dataset/geometry/ground dataset/geometry/materials dataset/geometry/pile_parts
+    dataset/geometry/primitives dataset/geometry/staging dataset/geometry/vehicles
+    dataset/layout/clutter dataset/layout/field dataset/layout/field_plan dataset/layout/grounds
+    dataset/layout/marks dataset/layout/pile_blocks dataset/layout/piles dataset/layout/placer
+    dataset/layout/recipe_1 dataset/layout/rows_and_clusters dataset/layout/settling
+    dataset/layout/sight dataset/layout/sky dataset/raster/targets dataset/raster/view
+    dataset/scene/things dataset/sensor/developing dataset/sensor/effects dataset/sensor/jpeg
+    dataset/sensor/lens dataset/sensor/photograph jobs/video/live/controls jobs/video/live/painting_threads
+    jobs/video/live/protocol jobs/video/live/server jobs/video/writing/outputs models/known_repositories
+    models/rvc/shapes models/sd/plan/families models/sd/plan/headline models/sd/plan/other_models
+    models/sd/plan/prediction models/sd/unet_parts render/colour render/flash_guard render/gl_targets render/look
+    render/numba_kernels render/numba_maths render/region_maps render/shapes render/isf/clocks render/isf/expression
+    render/isf/gl_images render/isf/isf_file render/isf/parse render/isf/preprocess render/isf/program
+    sinks/movie_file sinks/record sources/decoding sources/devices sources/pictures sources/pixels sources/test_card
+    system/win32 osc_schema/accepting osc_schema/audio osc_schema/palettes osc_schema/sinks osc_schema/table
+""".split()
+"""Files that still have some: constants go up, or the file is two. May only get shorter."""
 NEVER_IN_THE_ENGINE = {"torch", "diffusers", "transformers", "scipy", "syphon", "accelerate", "peft"}
 
 
@@ -209,6 +231,36 @@ def test_docstrings_begin_with_what_an_engineer_would_say() -> None:
         return is_text and bool(re.match(r"\s*(What|Whether|Of|Whoever)\b", str(node.value.value)))
 
     assert places(own_files(), begins_otherwise) == []
+
+
+def test_the_constants_of_a_file_stand_before_its_first_function_or_class() -> None:
+    """Else a reader searches a file for its figures, and two files may have been joined without a seam. A constant that
+    is made of what stands above it, such as a table of functions, may follow that; so may what ends the file."""
+    found = {str(path.relative_to(ROOT).with_suffix("")).removeprefix("engine/") for path in own_files() if late(path)}
+    assert found <= set(CONSTANTS_IN_THE_MIDDLE)
+
+
+def late(path: Path) -> bool:
+    """True if a constant or a second docstring stands between the functions and classes of a file."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    kinds = [isinstance(each, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) for each in body]
+    if not any(kinds):
+        return False
+    first, last = kinds.index(True), len(kinds) - 1 - kinds[::-1].index(True)
+    above: set[str] = set()
+    for before, each in zip(body[first : last + 1], body[first + 1 : last + 1], strict=False):
+        above |= {getattr(before, "name", "")}
+        words = [node.id for node in ast.walk(each) if isinstance(node, ast.Name)]
+        if isinstance(each, ast.Assign | ast.AnnAssign) and above.intersection(words):
+            above |= {
+                node.id for node in ast.walk(each) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            }
+        elif isinstance(each, ast.Assign | ast.AnnAssign):
+            if any(re.fullmatch(r"_?[A-Z][A-Z0-9_]*", word) for word in words):
+                return True
+        elif isinstance(each, ast.Expr) and not isinstance(before, ast.Assign | ast.AnnAssign):
+            return True
+    return False
 
 
 def test_limits_begin_with_max_and_min() -> None:

@@ -4,7 +4,7 @@ Without the effects after the picture: their amounts glide, so a mix of two pict
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from engine.control.commands import shader_stage
 from engine.osc import encode_message
 from engine.params import PresetFolder
 from engine.params.fade_time import FadeTime
+from engine.params.store import entries_of
 from osc_schema import Value
 from osc_schema.modulation import ROUTES
 
@@ -33,8 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fade")
 
 
-def without_effects(values: Iterable[tuple[str, Value]]) -> dict[str, Value]:
-    plain = dict(values) | {f"/post/{name}": 0.0 for name in ("bloom", "glow", "chromatic", "vignette", "grain")}
+def without_effects(values: dict[str, Value]) -> dict[str, Value]:
+    plain = values | {f"/post/{name}": 0.0 for name in ("bloom", "glow", "chromatic", "vignette", "grain")}
     for n in ROUTES:
         if str(plain[f"/mod/{n}/target"]).startswith("/post/"):
             plain[f"/mod/{n}/source"] = "off"
@@ -45,16 +46,16 @@ def open_offline(folder: Path, preset: str = "Mandala"):
     config = {
         "width": 96, "height": 64, "fps": float(FPS), "audio": "demo", "offline": True, "renderer": "numba",
         "sinks": ["null"], "osc": {"listen": "off"}, "web": "off", "presets": str(folder), "recordings": str(folder),
-        "params": {**without_effects(PresetFolder(folder).load(preset).values), "/safety/flash_guard": False},
+        "params": {**without_effects(PresetFolder(folder).load(preset).by_address()), "/safety/flash_guard": False},
     }  # fmt: skip
     return open_engine(build_config(config))
 
 
 def load(engine: Engine, name: str, seconds: float, ends: list[str] | None = None) -> None:
     told = (lambda superseded_by: None) if ends is None else ends.append
-    values = without_effects(engine.presets.load(name).values)
+    values = without_effects(engine.presets.load(name).by_address())
     engine._parts.desk.crossfade.start(
-        values.items(), FadeTime(seconds), by=f"preset {name}", ended=told, is_picture=True
+        entries_of(values.items()), FadeTime(seconds), by=f"preset {name}", ended=told, is_picture=True
     )
 
 
@@ -120,7 +121,7 @@ def test_the_first_picture_after_a_cut_on_the_beat_is_as_full_as_if_the_look_had
 ) -> None:
     started: list[str] = []
     with open_offline(folder, name) as long_on, open_offline(folder, "Poster") as cutting:
-        values = without_effects(long_on.presets.load(name).values)
+        values = without_effects(long_on.presets.load(name).by_address())
         for engine in (long_on, cutting):
             engine.params.set("/tempo/source", "manual")
             engine.params.set("/tempo/bpm", 120.0)
@@ -186,7 +187,7 @@ def test_a_hand_that_moves_back_leaves_no_trace(folder: Path, undisturbed: list[
     shown = []
     with open_offline(folder) as engine:
         desk = engine._parts.desk
-        desk.preset_control.shelf.folder.save("plain", without_effects(PresetFolder(folder).load("Prism").values))
+        desk.preset_control.shelf.folder.save("plain", without_effects(PresetFolder(folder).load("Prism").by_address()))
         desk.preset_control._read_folder()
         desk.preset_control.prepare("plain")
         shown += pictures(engine, BEGIN)

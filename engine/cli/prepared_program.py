@@ -18,6 +18,7 @@ from engine.config import Config
 from engine.errors import MultiverseError, UsageError, in_one_line
 from engine.ipc import Gate
 from engine.params.preset_file import LoadedPreset
+from engine.params.store import entries_of
 from engine.render.isf.vet_child import wait_for_gate
 from engine.system.worker_process import claim_output
 from engine.values import AudioFeatures
@@ -70,7 +71,7 @@ def follow(engine: Engine, order: DrawOrder) -> None:
     desk, (width, height) = engine.desk, order.size_px
     engine.params.set_many([("/engine/width", width), ("/engine/height", height)], by=BY)
     if order.is_cut:  # as a run that is resumed: at once, and in the order that the inputs of the shaders have here
-        desk.preset_control.resume(LoadedPreset(name="", values=list(order.values.items()), inputs=order.inputs))
+        desk.preset_control.resume(LoadedPreset(name="", values=entries_of(order.values.items()), inputs=order.inputs))
     else:
         engine.params.set_many(order.values.items(), by=BY)
     desk.tempo.follow(CLOCK, beat=order.beat, bpm=order.bpm, at_s=order.at_s)

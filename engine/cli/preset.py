@@ -56,16 +56,16 @@ def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
     presets = _open(folder)
     loaded = presets.load(name)
     if as_json:
-        _print_json({"name": loaded.name, "values": dict(loaded.values), "problems": loaded.problems})
+        _print_json({"name": loaded.name, "values": loaded.by_address(), "problems": loaded.problems})
         return
     _warn(loaded.problems)
-    width = max((len(address) for address, _ in loaded.values), default=0)
-    for address, value in loaded.values:
+    width = max((len(param.address) for param, _ in loaded.values), default=0)
+    for param, value in loaded.values:
         if isinstance(value, bool):
             plain = "on" if value else "off"
         else:
             plain = f"{value:g}" if isinstance(value, float) else str(value)
-        print(f"{address:{width}}  {plain}")
+        print(f"{param.address:{width}}  {plain}")
 
 
 @app.command()

@@ -19,6 +19,7 @@ from functools import partial
 from typing import NamedTuple
 
 import osc_schema
+from engine.control.foreign.messages import AddressKind
 from engine.control.foreign.unmapped import Mistakes, unknown
 from engine.control.launching import Launching, quantum_of
 from engine.control.look_order import Sent
@@ -38,6 +39,11 @@ Handler = Callable[[Args, Reply], None]
 Look = Callable[[Callable[[], None], Callable[[str], None]], None]
 """`look(again, fail)` looks on the disk, then calls one of them."""
 NamedHandler = Callable[[Args, Reply, str], None]
+MAX_PENDING_SYNCS = 1024
+MAX_LISTINGS = 8  # of one command at a time
+_NEEDED = {
+    command.address: sum(not argument.is_optional for argument in command.arguments) for command in osc_schema.COMMANDS
+}
 
 
 class Launched(NamedTuple):
@@ -58,12 +64,6 @@ LaunchedAs = Callable[[Args], Launched | Look | None]
 command would."""
 Question = Callable[[Message, Sender], None]
 """Called on OSC's threads. Sends its own answer, also on failure."""
-
-MAX_PENDING_SYNCS = 1024
-MAX_LISTINGS = 8  # of one command at a time
-_NEEDED = {
-    command.address: sum(not argument.is_optional for argument in command.arguments) for command in osc_schema.COMMANDS
-}
 
 
 class CommandTable:
@@ -183,6 +183,12 @@ class Answering:
         self._syncs: deque[tuple[int, int, Callable[[bytes], None], bytes]] = deque()
         self._frames = 0
 
+    def kind_of(self, address: str) -> AddressKind | None:
+        """QUERY or COMMAND, or None for other addresses."""
+        if address in self.questions:
+            return AddressKind.QUERY
+        return AddressKind.COMMAND if self._commands.find(address) is not None else None
+
     def run(self, message: Message, sender: Sender) -> None:
         """Run the command or question at this address; raises the handler's unforeseen errors."""
         self._feedback.counters.add("commands")
@@ -242,12 +248,11 @@ class Answering:
         if not isinstance(address, str):
             reply.fail("takes an address or a pattern")
             return
-        param, view = osc_schema.lookup(address), views_by_name.find(address)
-        is_pattern = param is None and view is None
+        param = osc_schema.lookup(address)
+        is_pattern = osc_schema.is_pattern(address)
         try:
-            matches = osc_schema.match(address) if is_pattern and osc_schema.is_pattern(address) else ()
-            params = (param,) if param else matches
-            views = (view,) if view else views_by_name.match(address) if is_pattern else ()
+            params = (param,) if param else osc_schema.match(address) if is_pattern else ()
+            views = views_by_name.match(address)
         except Rejected as rejection:
             reply.fail(str(rejection))
             return

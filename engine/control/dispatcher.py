@@ -20,11 +20,10 @@ waits for a beat begins to wait then, too. Time tags are converted to the engine
 10 s ahead is refused, with an answer that names the usual cause, a wrong clock: applying it now and dropping it
 silently would both be guesses.
 
-Foreign messages. On arrival, a message that is not a parameter, a matching pattern, a command or a question is looked
-up in the map of foreign messages. The messages that it is mapped to are executed instead, with the sender name `map`,
-so that the sender is sent these changes too: its display shows its own control, not our parameter. Unmapped messages
-that resemble none of our addresses are counted and listed without a warning, because another program sends hundreds a
-second.
+Foreign messages. A message to an address that nothing here has is looked up in the map. What it is mapped to is done
+instead, with the sender name `map`, so that the sender is sent these changes too: its display shows its own control,
+not our parameter. Unmapped messages that resemble none of our addresses are counted and listed without a warning,
+because another program sends hundreds a second.
 """
 
 import logging
@@ -37,8 +36,8 @@ from typing import TypeVar
 
 import osc_schema
 from engine.control.answering import Answering, CommandTable, Question
-from engine.control.flood import AddressKind, Sieve
-from engine.control.foreign.messages import ForeignMap, ForeignMessages
+from engine.control.flood import Sieve
+from engine.control.foreign.messages import AddressKind, ForeignMap, ForeignMessages
 from engine.control.foreign.unmapped import HeardMessages, Mistakes
 from engine.control.latency import PacketLatency
 from engine.control.launching import Launching
@@ -60,16 +59,15 @@ from engine.control.steps import (
 from engine.errors import OscDecodeError
 from engine.osc import Bundle, Message, decode_packet
 from engine.osc.decode import messages_of, shown
-from engine.osc.time_tag import is_at_once, wall_s_of
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
 from engine.params.input_views import changes_of
-from engine.params.shader_inputs import ShaderInput, is_input_address
+from engine.params.shader_inputs import ShaderInput
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
 from engine.system.token_bucket import TokenBucket
-from osc_schema import Param, ParamType, Rejected
+from osc_schema import Param, Rejected
 
 log = logging.getLogger(__name__)
 
@@ -112,11 +110,10 @@ class Dispatcher:
         """Unmapped messages of other programs."""
         self._watcher: Watcher | None = None
         self._store = store
-        self._commands = commands
         self._mistakes = Mistakes(feedback, self.heard, foreign_map, clock, self._report_refusal)
         self._launching = launching = launching or Launching(store, Pulse, lambda address, *values: None)
         self._answering = Answering(store, commands, feedback, clock, self._mistakes, self._report_refusal, launching)
-        self._foreign = ForeignMessages(foreign_map, self._is_ours, commands.has_root, clock)
+        self._foreign = ForeignMessages(foreign_map, self._answering.kind_of, commands.has_root, feedback.views, clock)
         self._patterns = TokenBucket(VALUES_A_SECOND, VALUES_A_SECOND)  # of all senders together
         self._schedule = BundleQueue()
         self._deferred: deque[list[PlanStep]] = deque()
@@ -175,8 +172,10 @@ class Dispatcher:
         address, args, tags = message
         param = osc_schema.lookup(address)
         if param is None:
-            if self._foreign.is_foreign(address):
+            if self._foreign.kind_of(address) is AddressKind.FOREIGN:
                 self._on_foreign(message, sender, arrived_s)
+            elif self._foreign.is_mistyped(message):
+                self._mistakes.unknown(message, sender)
             else:
                 self._carry_out(self._steps_of([message], sender)[0], arrived_s)
             return
@@ -273,16 +272,20 @@ class Dispatcher:
         together: set[str] = set()
         for number, message, by in own:
             param = osc_schema.lookup(message.address)  # checked first: almost all messages in bundles are parameters
-            if param is None and self._foreign.is_foreign(message.address):
-                self._mistakes.unmapped(message, by)
-                continue
-            if param is None and message.address in self._answering.questions:
-                questions.append(PlanStep(message, by))
-                continue
-            if param is None and self._commands.find(message.address) is not None:
-                steps.append(PlanStep(message, by))
-                gathering = None
-                continue
+            match None if param else self._foreign.kind_of(message.address):
+                case AddressKind.FOREIGN:
+                    self._mistakes.unmapped(message, by)
+                    continue
+                case AddressKind.UNKNOWN | AddressKind.INPUT if self._foreign.is_unknown(message.address):
+                    self._mistakes.unknown(message, by)
+                    continue
+                case AddressKind.QUERY:
+                    questions.append(PlanStep(message, by))
+                    continue
+                case AddressKind.COMMAND:
+                    steps.append(PlanStep(message, by))
+                    gathering = None
+                    continue
             if allowance <= 0:
                 left = len(messages) - number
                 reason = f"sets more than {MAX_VALUES_A_BUNDLE} values; the last {left} messages are left out"
@@ -293,11 +296,6 @@ class Dispatcher:
                 steps.append(PlanStep(gathering, by))
             allowance -= self._gather_changes(message, param, by, gathering)
         return steps + questions, allowance
-
-    def _is_ours(self, address: str) -> bool:
-        """True for commands, questions and inputs of shaders."""
-        is_command = address in self._answering.questions or self._commands.find(address) is not None
-        return is_command or self.views.find(address) is not None
 
     def _gather_changes(self, message: Message, param: Param | None, sender: Sender, into: Changes) -> int:
         """Add the values of a message, or let them wait for their beat. Their number, with invalid ones, at least 1."""
@@ -319,10 +317,6 @@ class Dispatcher:
         except Rejected as rejection:
             self._mistakes.rejected(message, rejection, sender)
             return 1
-        if not params and not views and is_input_address(message.address):
-            self._mistakes.rejected(message, Rejected(self.views.missing(message.address)), sender)
-        elif not params and not views:
-            self._mistakes.unknown(message, sender)
         for view in views:
             self._gather_input(message, view, sender, into)
         for param in params:
@@ -339,9 +333,6 @@ class Dispatcher:
 
     def _views_of(self, address: str, params: tuple[Param, ...]) -> tuple[ShaderInput, ...]:
         """The inputs that an address or a pattern names, except those whose aliases are set anyway."""
-        view = self.views.find(address)
-        if view is not None or not osc_schema.is_pattern(address):
-            return () if view is None else (view,)
         aliases = {param.address for param in params}
         return tuple(view for view in self.views.match(address) if not aliases.issuperset(view.aliases))
 
@@ -428,24 +419,4 @@ class Dispatcher:
 
     def new_sieve(self) -> Sieve:
         """A sieve for undecoded packets that would be passed to `receive`."""
-        return Sieve(self._kind_of, self._is_accepted, self.heard.holds, self._is_due)
-
-    def _kind_of(self, address: str) -> Param | AddressKind:
-        param = osc_schema.lookup(address)
-        if param is not None:
-            return AddressKind.TRIGGER if param.type is ParamType.TRIGGER else param
-        if address in self._answering.questions:
-            return AddressKind.QUERY
-        if self._commands.find(address) is not None:
-            return AddressKind.COMMAND
-        return AddressKind.FOREIGN if self._foreign.is_foreign(address) else AddressKind.OTHER
-
-    def _is_accepted(self, param: Param, message: Message) -> bool:
-        try:
-            self._store.require(param, osc_schema.accept(param, value_of(param, message.args)).value)
-        except Rejected:
-            return False
-        return True
-
-    def _is_due(self, time_tag: int) -> bool:
-        return is_at_once(time_tag) or wall_s_of(time_tag) <= self.clock.wall_s()
+        return Sieve(self._store, self.clock, self._foreign.kind_of, self.heard.holds)

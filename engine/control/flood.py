@@ -24,14 +24,19 @@ messages the oldest that are no values) is counted as discarded.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
+import osc_schema
+from engine.control.foreign.messages import AddressKind
 from engine.control.outgoing.sender import Sender
+from engine.control.steps import value_of
 from engine.errors import OscDecodeError
 from engine.osc import Message, decode_packet
 from engine.osc.decode import BUNDLE_HEAD
-from osc_schema import Param
+from engine.osc.time_tag import wait_s
+from engine.params import ParamStore
+from engine.system.clock import Clock
+from osc_schema import Param, ParamType, Rejected
 
 Datagram = tuple[bytes, Sender, float]
 """An undecoded packet, its sender, and when it arrived, by `time.perf_counter`."""
@@ -43,17 +48,9 @@ MAX_KEPT_BYTES: Final = 16 << 20  # of what is never replaced; a buffer full of 
 KEPT_ADDRESSES: Final = 4096
 MAX_KEPT_ADDRESS_BYTES: Final = 240
 _INNER_BUNDLE: Final = BUNDLE_HEAD[:-1]
-
-
-class AddressKind(Enum):
-    """The effect of a message to an address. Values are told by their parameter instead."""
-
-    TRIGGER = "trigger"
-    QUERY = "query"
-    COMMAND = "command"
-    FOREIGN = "foreign"
-    """Known to the map of foreign messages at most."""
-    OTHER = "other"
+MAX_IN_ORDER: Final = 512  # waiting datagrams that are executed without being sifted: 4 ms
+SIFTED_AT: Final = 8192  # in the next generation, which is then sifted early, to bound the memory
+SIFTED_AT_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,18 +89,17 @@ class Sieve:
 
     def __init__(
         self,
-        kind_of: Callable[[str], Param | AddressKind],
-        is_accepted: Callable[[Param, Message], bool],
+        store: ParamStore,
+        clock: Clock,
+        kind_of: Callable[[str], AddressKind],
         has_no_effect: Callable[[str, str], bool],
-        is_due: Callable[[int], bool],
     ) -> None:
-        """`kind_of(address)`: the parameter of a value's address, or the kind. `is_accepted(param, message)`: True if
-        the message sets the value. `has_no_effect(address, sender_name)`: True if a foreign message sets nothing.
-        `is_due(time_tag)`: True if a bundle is not scheduled."""
+        """`kind_of(address)`: of an address that is no parameter. `has_no_effect(address, sender_name)`: True if a
+        foreign message sets nothing."""
+        self._store = store
+        self._clock = clock
         self._kind_of = kind_of
-        self._is_accepted = is_accepted
         self._has_no_effect = has_no_effect
-        self._is_due = is_due
         self._kinds: dict[bytes, Param | AddressKind] = {}
 
     def sift(self, waiting: Sequence[Datagram]) -> Sifted:
@@ -137,8 +133,18 @@ class Sieve:
             overwritten=tuple(state.overwritten),
         )
 
+    def _is_accepted(self, param: Param, message: Message) -> bool:
+        try:
+            self._store.require(param, osc_schema.accept(param, value_of(param, message.args)).value)
+        except Rejected:
+            return False
+        return True
+
     def _classify(self, address: bytes) -> Param | AddressKind:
-        kind = self._kind_of(address.decode("utf-8", "replace"))
+        name = address.decode("utf-8", "replace")
+        kind: Param | AddressKind = osc_schema.lookup(name) or self._kind_of(name)
+        if isinstance(kind, Param) and kind.type is ParamType.TRIGGER:
+            kind = AddressKind.TRIGGER
         if len(self._kinds) >= KEPT_ADDRESSES:
             self._kinds.clear()
         if len(address) <= MAX_KEPT_ADDRESS_BYTES:
@@ -169,7 +175,7 @@ class Sieve:
         addresses = _addresses_in(data)
         kinds = [self._kinds.get(address) or self._classify(address) for address in addresses]
         params = [kind for kind in kinds if isinstance(kind, Param)]
-        if not params or len(params) < len(kinds) or not self._is_due(int.from_bytes(data[8:16])):
+        if not params or len(params) < len(kinds) or wait_s(int.from_bytes(data[8:16]), self._clock.wall_s()) > 0.0:
             if AddressKind.QUERY in kinds or _INNER_BUNDLE in addresses:  # an inner one may hold a query
                 state.newer.clear()
             elif AddressKind.COMMAND in kinds:
@@ -225,11 +231,6 @@ def _addresses_in(data: bytes) -> list[bytes]:
         addresses.append(data[at : data.find(0, at, at + size)])
         at += size
     return addresses if at == end else []
-
-
-MAX_IN_ORDER: Final = 512  # waiting datagrams that are executed without being sifted: 4 ms
-SIFTED_AT: Final = 8192  # in the next generation, which is then sifted early, to bound the memory
-SIFTED_AT_BYTES: Final = 16 << 20
 
 
 class Backlog:

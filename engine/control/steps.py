@@ -19,7 +19,7 @@ import osc_schema
 from engine.control.outgoing.sender import Sender
 from engine.osc import Bundle, Impulse, Message, Midi, Rgba, TimeTag
 from engine.osc.decode import shown
-from engine.osc.time_tag import is_at_once, wall_s_of
+from engine.osc.time_tag import wait_s
 from osc_schema import Accepted, Param, ParamType, Rejected, Value
 from osc_schema.launch import QUANTA
 from osc_schema.scale import nearest_step, scale_of
@@ -131,14 +131,14 @@ def by_due_time(bundle: Bundle, wall_s: float) -> tuple[dict[float, list[Message
 
 
 def _group(bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]) -> int:
-    own_s = 0.0 if is_at_once(bundle.time_tag) else wall_s_of(bundle.time_tag) - wall_s
-    wait_s = max(own_s, outer_s)
-    messages, late = groups.setdefault(wait_s, []), int(own_s < -LATE_S)
+    own_s = wait_s(bundle.time_tag, wall_s)
+    due_s = max(own_s, outer_s)
+    messages, late = groups.setdefault(due_s, []), int(own_s < -LATE_S)
     for element in bundle.elements:
         if isinstance(element, Message):
             messages.append(element)
         else:
-            late += _group(element, wait_s, wall_s, groups)
+            late += _group(element, due_s, wall_s, groups)
     return late
 
 

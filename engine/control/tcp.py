@@ -205,11 +205,7 @@ def prepare(sock: socket.socket) -> None:
         idle = socket.TCP_KEEPALIVE
     else:
         idle = socket.TCP_KEEPIDLE
-    for option, value in {
-        idle: _KEEPALIVE_S,
-        socket.TCP_KEEPINTVL: _KEEPALIVE_S,
-        socket.TCP_KEEPCNT: 3,
-    }.items():
+    for option, value in ((idle, _KEEPALIVE_S), (socket.TCP_KEEPINTVL, _KEEPALIVE_S), (socket.TCP_KEEPCNT, 3)):
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 

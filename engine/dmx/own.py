@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from engine.dmx.artnet import read_poll_reply
 from engine.dmx.packets import Protocol
-from engine.dmx.writing import read_poll_reply
 from engine.system.atomic_file import write_atomic
 from engine.system.small_file import read_small
 

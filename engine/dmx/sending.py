@@ -18,8 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from engine.dmx import own, writing
-from engine.dmx.packets import ARTNET_PORT, MAX_ARTNET_UNIVERSE, MAX_SACN_UNIVERSE, SACN_PORT, group_of
+from engine.dmx import artnet, own, sacn
+from engine.dmx.artnet import ARTNET_PORT, MAX_ARTNET_UNIVERSE
+from engine.dmx.sacn import MAX_SACN_UNIVERSE, SACN_PORT, group_of
 from engine.errors import SinkError
 from engine.system.network_interfaces import own_interfaces
 
@@ -187,8 +188,8 @@ class DmxSender:
             self._send_sync()
         if self.route.protocol == "sacn" and not self._hosts and due and now_s >= self._discovery_s:
             self._discovery_s = now_s + DISCOVERY_S
-            found = writing.sacn_discovery(self._streams.universes, cid=self._cid, name=self.route.name)
-            self._to([(group_of(writing.DISCOVERY_UNIVERSE), self._port)], found)
+            found = sacn.sacn_discovery(self._streams.universes, cid=self._cid, name=self.route.name)
+            self._to([(group_of(sacn.DISCOVERY_UNIVERSE), self._port)], found)
 
     def next_s(self) -> float:
         """When `step` is due."""
@@ -208,10 +209,10 @@ class DmxSender:
         if route.protocol == "artnet":
             nodes = [(host, self._port) for host in own.nodes.of(universe, self._now_s())] if self._is_polling else ()
             to = self._hosts or nodes or self._everywhere(self._is_broadcast)
-            self._to(to, writing.art_dmx(universe, levels, sequence))
+            self._to(to, artnet.art_dmx(universe, levels, sequence))
             return
-        options |= writing.FORCED if route.sync else 0
-        packet = writing.sacn_data(
+        options |= sacn.FORCED if route.sync else 0
+        packet = sacn.sacn_data(
             universe,
             levels,
             cid=self._cid,
@@ -225,20 +226,22 @@ class DmxSender:
 
     def _send_sync(self) -> None:
         if self.route.protocol == "artnet":
-            self._to(self._hosts or self._everywhere(True), writing.ART_SYNC)
+            self._to(self._hosts or self._everywhere(True), artnet.ART_SYNC)
             return
         self._sync_sequence = (self._sync_sequence + 1) % 256
-        packet = writing.sacn_sync(self.route.sync, cid=self._cid, sequence=self._sync_sequence)
+        packet = sacn.sacn_sync(self.route.sync, cid=self._cid, sequence=self._sync_sequence)
         self._to(self._hosts or [(group_of(self.route.sync), self._port)], packet)
 
     def _end(self, universe: int) -> None:
         if self.route.protocol == "sacn":
             for _ in range(3):
-                self._send_levels(universe, bytes(512), self._streams.number(universe), writing.TERMINATED)
+                self._send_levels(universe, bytes(512), self._streams.number(universe), sacn.TERMINATED)
 
     def _poll(self, now_s: float) -> None:
         """Ask for nodes, and take the replies that reach this socket."""
-        if self._has_artnet_port and own.receiving_ports:  # a receiver has started: replies belong to its socket
+        if (
+            self._socket.getsockname()[1] == ARTNET_PORT and own.receiving_ports
+        ):  # a receiver has started: replies belong to its socket
             self._socket.close()
             self._socket = self._open()
         with suppress(BlockingIOError, ConnectionResetError):
@@ -247,7 +250,7 @@ class DmxSender:
                 own.nodes.hear(data, host, now_s)
         if now_s >= self._poll_s:
             self._poll_s = now_s + POLL_S
-            self._to(self._poll_to or self._everywhere(True), writing.ART_POLL)
+            self._to(self._poll_to or self._everywhere(True), artnet.ART_POLL)
 
     def _to(self, addresses: Iterable[Address], packet: bytes) -> None:
         for address in addresses:
@@ -267,10 +270,6 @@ class DmxSender:
             for entry in (own_interfaces() if is_wanted else ())
             if entry.version == 4 and (str(entry.ip) == chosen if chosen else not entry.is_loopback)
         ]
-
-    @property
-    def _has_artnet_port(self) -> bool:
-        return bool(self._socket.getsockname()[1] == ARTNET_PORT)
 
     def _open(self) -> socket.socket:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from engine.errors import ChildError
-from engine.link.messages import MISSING, LinkState, LinkStatus, Order, SessionReport, line_of, report_of
+from engine.link.messages import MISSING, LinkState, LinkStatus, Order, SessionReport, line_of, message_of
 from engine.params import ParamStore
 from engine.params.store import Change, Snapshot
 from engine.system.backoff import next_delay_s
@@ -32,15 +32,13 @@ MAX_START_S: Final = 30.0
 MAX_END_S: Final = 2.0  # then it is killed
 WAIT_S: Final = 0.5  # for a report, before it looks whether following has ended
 MAX_AGE_S: Final = 5.0  # of a report; one out of this range was made by another clock than ours
+ORDERED: Final = ("/tempo/bpm", "/tempo/beats_a_bar", "/tempo/start_stop_sync")
 
 
 class Follow(Protocol):
     """`Tempo.follow`."""
 
     def __call__(self, source: str, *, beat: float, bpm: float, at_s: float, is_playing: bool, count: int) -> None: ...
-
-
-ORDERED: Final = ("/tempo/bpm", "/tempo/beats_a_bar", "/tempo/start_stop_sync")
 
 
 class Orders:
@@ -167,7 +165,7 @@ class LinkFollower:
                 self._status = LinkStatus(state="missing", detail=missing)
                 self._report("link", missing)
                 return
-            report = report_of(line)
+            report = message_of(line, SessionReport)
             now_s = self._clock.now_s()
             if report is None or not -MAX_AGE_S <= report.at_s - now_s <= MAX_AGE_S:
                 self._report("link", f"Ableton Link: report {line[:80]!r} left out (is another clock in use?)")
@@ -186,13 +184,10 @@ class LinkFollower:
                 is_playing=report.is_playing,
                 count=report.count,
             )
-            self._show(report)
+            state: LinkState = "alone" if not report.peers else "following" if report.is_playing else "stopped"
+            self._status = LinkStatus(state=state, peers=report.peers, bpm=report.bpm)
             self._tell(report, peers)
             peers = report.peers
-
-    def _show(self, report: SessionReport) -> None:
-        state: LinkState = "alone" if not report.peers else "following" if report.is_playing else "stopped"
-        self._status = LinkStatus(state=state, peers=report.peers, bpm=report.bpm)
 
     def _tell(self, report: SessionReport, before: int) -> None:
         """Say when the first other program joins and the last one leaves."""

@@ -42,15 +42,8 @@ def line_of(message: SessionReport | Order) -> bytes:
     return msgspec.json.encode(message) + b"\n"
 
 
-def report_of(line: bytes) -> SessionReport | None:
-    return _message_of(line, SessionReport)
-
-
-def order_of(line: bytes) -> Order | None:
-    return _message_of(line, Order)
-
-
-def _message_of(line: bytes, kind: type[Message]) -> Message | None:
+def message_of(line: bytes, kind: type[Message]) -> Message | None:
+    """The message in a line, or None for a damaged one."""
     try:
         message = msgspec.json.decode(line, type=kind)
     except ValueError:  # msgspec's, and UnicodeDecodeError

@@ -22,7 +22,7 @@ import time
 from collections import deque
 from typing import Any, Final
 
-from engine.link.messages import MAX_LINE_BYTES, MISSING, Order, SessionReport, line_of, order_of
+from engine.link.messages import MAX_LINE_BYTES, MISSING, Order, SessionReport, line_of, message_of
 
 REPORT_INTERVAL_S: Final = 0.04  # a report stays true until somebody changes the tempo
 CLOCK_READINGS: Final = 5
@@ -107,7 +107,6 @@ def _read_clocks(clock: Any) -> tuple[float, int]:
 
 def _read_orders(orders: deque[Order], is_over: threading.Event) -> None:
     while line := sys.stdin.buffer.readline(MAX_LINE_BYTES):
-        order = order_of(line)
-        if order is not None:
+        if (order := message_of(line, Order)) is not None:
             orders.append(order)
     is_over.set()

@@ -7,16 +7,7 @@ AT_ONCE: Final = 1
 _FRACTIONS_A_SECOND: Final = 1 << 32
 
 
-def is_at_once(time_tag: int) -> bool:
-    """True if the tag means "immediately": 1 as in OSC, or 0 as pyliblo sends it."""
-    return time_tag <= AT_ONCE
-
-
-def wall_s_of(time_tag: int) -> float:
-    """Seconds since 1970; exact to 0.3 microseconds in a double of today's size."""
-    return time_tag / _FRACTIONS_A_SECOND - SECONDS_1900_TO_1970
-
-
-def time_tag_of(wall_s: float) -> int:
-    """The raw tag of a time in seconds since 1970. The format covers 1900 to 2036."""
-    return int((wall_s + SECONDS_1900_TO_1970) * _FRACTIONS_A_SECOND) & 0xFFFF_FFFF_FFFF_FFFF
+def wait_s(time_tag: int, wall_s: float) -> float:
+    """Seconds from `wall_s`, seconds since 1970, to the time of a tag, exact to 0.3 microseconds; negative for a past
+    one. 0 for "immediately": 1 as in OSC, or 0 as pyliblo sends it."""
+    return 0.0 if time_tag <= AT_ONCE else time_tag / _FRACTIONS_A_SECOND - SECONDS_1900_TO_1970 - wall_s

@@ -9,7 +9,7 @@ and the values they accept, are declared in `osc_schema`.
 
 from engine.params.autosave import Autosave
 from engine.params.crossfade import Crossfade
-from engine.params.cues import Cue, CueList, read_cues, write_cues
+from engine.params.cues import Cue, CueList, cues_text, read_cues
 from engine.params.look_pipeline import LookPipeline, Looks
 from engine.params.modulation import Modulation
 from engine.params.preset_file import LoadedPreset
@@ -33,6 +33,6 @@ __all__ = [
     "Slew",
     "Snapshot",
     "Tempo",
+    "cues_text",
     "read_cues",
-    "write_cues",
 ]

@@ -7,8 +7,8 @@ from pathlib import Path
 from engine.errors import PresetError
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
 from engine.params.store import ParamStore
-from engine.system.atomic_file import replace_file, write_atomic
 from engine.system.disk_store import DiskQueue, DiskStore
+from engine.system.kept_file import KeptFile
 from engine.system.reporting import Report
 from osc_schema import Param, Value
 
@@ -46,19 +46,19 @@ class Autosave:
         inputs, by alias. `disk` None: use a new disk store."""
         self._current, self._input_names = current, input_names
         self.path = Path(folder) / FILE_NAME
+        self._file = KeptFile(self.path, "preset", PresetError, previous=PREVIOUS_NAME)
         self._store = store
         self._report = report
         self._interval_s = interval_s
         self._saved_state = (store.version, current())
         # A run without changes saves nothing, so `--resume` still works after a crash and one start without it.
-        self._saved_text = self._current_text()
-        self._keeps_previous = True
+        self._file.text = self._current_text()
         self._disk = disk or DiskStore(report)
         self._queue: DiskQueue | None = None
 
     def load(self) -> LoadedPreset:
         """The values that the last run saved. Never raises: a missing or corrupt file gives no values, one problem."""
-        self._saved_text = ""  # so that even the default values are saved
+        self._file.text = None  # so that even the default values are saved
         if not self.path.exists():
             return _nothing(f"nothing to resume: no {self.path}")
         try:
@@ -91,18 +91,12 @@ class Autosave:
         state = (self._store.version, self._current())
         if state == self._saved_state:
             return
-        text = self._current_text()
         try:
-            if text != self._saved_text:  # else the change is not part of the file
-                if self._keeps_previous and self.path.exists():
-                    replace_file(self.path, self.path.with_name(PREVIOUS_NAME))
-                write_atomic(self.path, text)
-                self._keeps_previous = False
-        except OSError as error:
-            self._report("autosave", f"{self.path}: cannot be written ({error.strerror or error})")
-            return
-        self._saved_text = text
-        self._saved_state = state
+            self._file.write(self._current_text())
+        except PresetError as error:
+            self._report("autosave", str(error))
+        else:
+            self._saved_state = state
 
     def _current_text(self) -> str:
         values = self._store.snapshot()

@@ -24,10 +24,10 @@ from typing import Final, Literal, Self
 import tomli_w
 
 from engine.errors import BankError, PresetError
+from engine.params.checks import check_table, shown, whole_number
 from engine.params.preset_shelf import FACTORY
 from engine.params.presets import clean_name
-from engine.params.toml_file import read_toml
-from engine.system.atomic_file import write_atomic
+from engine.system.kept_file import KeptFile
 from osc_schema.banks import MAX_BANKS, NAME_CHARACTERS, PADS
 
 LOOKS_BANK: Final = "Looks"
@@ -46,9 +46,9 @@ class Pad:
     def checked(cls, preset: object, colour: object = "") -> Self:
         """A pad from values of OSC or a file. Raises BankError if one of them is invalid."""
         if not isinstance(preset, str):
-            raise BankError(f"preset {_shown(preset)} is not a name")
+            raise BankError(f"preset {shown(preset)} is not a name")
         if not isinstance(colour, str) or (colour and not _COLOUR.fullmatch(colour.lower())):
-            raise BankError(f"colour {_shown(colour)} is not #rrggbb")
+            raise BankError(f"colour {shown(colour)} is not #rrggbb")
         try:
             built_in = FACTORY.get(preset.casefold())
             return cls(preset=built_in.name if built_in else clean_name(preset), colour=colour.lower())
@@ -181,33 +181,23 @@ def _filled(name: str, presets: list[str]) -> Iterable[Bank]:
         yield Bank(name=f"{name} {number}", pads=pads)
 
 
-def write_banks(path: Path, banks: Banks) -> None:
-    """Write the file. Raises BankError if that fails. Waits for the disk."""
+def banks_text(banks: Banks) -> str:
+    """The text of the file."""
     entries = [{"name": bank.name, "pads": [_entry_of(*each) for each in sorted_pads(bank)]} for bank in banks.banks]
-    try:
-        write_atomic(path, tomli_w.dumps({"bank": entries}))
-    except OSError as error:
-        raise BankError(f"{path}: cannot be written ({error.strerror or error})") from None
+    return tomli_w.dumps({"bank": entries})
 
 
 def read_banks(path: Path) -> tuple[Banks | None, list[str]]:
     """The banks in a file, and one line for each invalid entry, which is left out. Never raises; None for a missing
     file."""
-    try:
-        content = read_toml(path, "list of banks", BankError)
-    except FileNotFoundError:
+    entries, problems = KeptFile(path, "list of banks", BankError).read_list("bank")
+    if entries is None:
         return None, []
-    except BankError as reason:
-        return Banks(), [str(reason)]
-    problems = [f"{path}: {key!r}: unknown key of a list of banks (known: bank)" for key in content if key != "bank"]
-    entries = content.get("bank", [])
-    if not isinstance(entries, list):
-        return Banks(), [*problems, f"{path}: bank is not a list of banks"]
     banks: list[Bank] = []
     for place, entry in enumerate(entries, start=1):
         where = f"{path}: bank {place}"
         try:
-            _check_table(entry, _BANK_KEYS, "bank")
+            check_table(entry, _BANK_KEYS, "bank", BankError)
             if len(banks) == MAX_BANKS:
                 raise BankError(f"{MAX_BANKS} banks are the limit")
             pads, wrong = _read_pads(entry.get("pads", []))
@@ -232,7 +222,7 @@ def _read_pads(entries: object) -> tuple[dict[int, Pad], list[str]]:
     problems = []
     for place, entry in enumerate(entries, start=1):
         try:
-            _check_table(entry, _PAD_KEYS, "pad")
+            check_table(entry, _PAD_KEYS, "pad", BankError)
             number = checked_number("pad", entry.get("pad"), PADS)
             if number in pads:
                 raise BankError(f"pad {number} occurs twice")
@@ -242,23 +232,13 @@ def _read_pads(entries: object) -> tuple[dict[int, Pad], list[str]]:
     return pads, problems
 
 
-def _check_table(entry: object, known: tuple[str, ...], what: str) -> None:
-    if not isinstance(entry, dict):
-        raise BankError("is not a table")
-    for key in entry:
-        if key not in known:
-            raise BankError(f"{key!r}: unknown key of a {what} (known: {', '.join(known)})")
-
-
 def checked_number(what: str, number: object, most: int) -> int:
-    if not isinstance(number, int | float) or isinstance(number, bool) or number % 1 != 0 or not 1 <= number <= most:
-        raise BankError(f"{what} {_shown(number)} is not a whole number 1..{most}")
-    return int(number)
+    return whole_number(what, number, most, BankError)
 
 
 def checked_bank_name(name: object) -> str:
     if not isinstance(name, str) or not 1 <= len(name.strip()) <= NAME_CHARACTERS:
-        raise BankError(f"name {_shown(name)} is not a text of 1 to {NAME_CHARACTERS} characters")
+        raise BankError(f"name {shown(name)} is not a text of 1 to {NAME_CHARACTERS} characters")
     return name.strip()
 
 
@@ -269,7 +249,3 @@ def sorted_pads(bank: Bank) -> list[tuple[int, Pad]]:
 def _entry_of(number: int, pad: Pad) -> dict[str, object]:
     """The pad as in the file. A colour is written only if there is one."""
     return {"pad": number, "preset": pad.preset} | ({"colour": pad.colour} if pad.colour else {})
-
-
-def _shown(value: object) -> str:
-    return f"{value:.7g}" if isinstance(value, float) else repr(value)[:40]

@@ -24,14 +24,13 @@ from running fades, the later of two picture fades takes the picture, and a pani
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import osc_schema
 from engine.params.bypass import Bypass
 from engine.params.fade_time import AT_ONCE, Course, FadeProgress, FadeTime, Pulse, ReadPulse
 from engine.params.hand import Hand
-from engine.params.store import PANIC, ParamStore, Snapshot
+from engine.params.store import PANIC, Entries, ParamStore, Snapshot
 from osc_schema import Param, Rejected, Value
 from osc_schema.scale import Scale, scale_of
 
@@ -95,7 +94,8 @@ class _Origin:
     """All that it takes to undo a fade."""
 
     before: Snapshot
-    addresses: frozenset[str]
+    params: tuple[Param, ...]
+    """All that the fade has set."""
     by: str
     version: int
     """The store's, when the values of the new look were set."""
@@ -139,7 +139,7 @@ class Crossfade:
 
     def start(
         self,
-        values: Iterable[tuple[str, Value]],
+        values: Entries,
         time: FadeTime = AT_ONCE,
         *,
         by: str,
@@ -147,36 +147,39 @@ class Crossfade:
         is_picture: bool = False,
         hand: Hand | None = None,
     ) -> list[Rejected]:
-        """Fade to these canonical values in that time; if it is 0, at once, and `ended` is called before this returns.
+        """Fade to these values in that time; if it is 0, at once, and `ended` is called before this returns.
 
         Values that this run cannot use are left out and returned. `by`: the source of values that change at once, and
         the reason given to fades that it supersedes. `is_picture`: as a picture fade; without a time
         it ends a running one. `hand`: moves the picture fade, in place of a time.
         """
-        values = list(values)
+        addresses = {param.address for param, _ in values}
         course = hand or (None if time.is_at_once else Course(time, self._pulse))
         with self._lock:
             before = self._store.snapshot()
             picture = None if course is None or not is_picture else self._new_picture_fade(before)
             self._cuts += is_picture and course is None
-            superseded = self._supersede({address for address, _ in values}, is_picture)
-            at_once = [entry for entry in values if course is None or not _glides(entry[0], is_picture)]
-            results = self._store.set_many(at_once, by=by, together=[address for address, _ in values])
-            rejected = [result for result in results if isinstance(result, Rejected)]
+            superseded = self._supersede(addresses, is_picture)
+            at_once: list[tuple[Param, Value]] = []
+            gliding: list[tuple[Param, Value]] = []
+            rejected: list[Rejected] = []
+            for param, target in values:
+                is_gliding = course is not None and param.can_glide and not (is_picture and param.is_look)
+                if is_gliding and before[param.address] == target:
+                    continue
+                try:
+                    self._store.require(param, target)
+                except Rejected as rejection:
+                    rejected.append(rejection)
+                else:
+                    (gliding if is_gliding else at_once).append((param, target))
+            self._store.apply(at_once, by=by, together=addresses)
             if course is not None:
                 now = self._store.snapshot()
                 paths = {}
-                for address, target in values:
-                    param = osc_schema.lookup(address)
-                    if param is None or not _glides(address, is_picture) or now[address] == target:
-                        continue
-                    try:
-                        self._store.require(param, target)
-                    except Rejected as rejection:
-                        rejected.append(rejection)
-                    else:
-                        assert isinstance(target, float)  # `_glides`: a FLOAT or STOPS
-                        paths[address] = _path(param, now.number(address), target)
+                for param, target in gliding:
+                    assert isinstance(target, float)  # it can glide: a FLOAT or STOPS
+                    paths[param.address] = _path(param, now.number(param.address), target)
                 self._fades.append(
                     _Fade(
                         paths=paths,
@@ -185,7 +188,11 @@ class Crossfade:
                         panics=before[PANIC],
                         ended=ended,
                         picture=picture,
-                        origin=None if hand is None else _origin(before, (at for at, _ in values), by, now.version),
+                        origin=None
+                        if hand is None
+                        else _Origin(
+                            before=before, params=tuple(param for param, _ in values), by=by, version=now.version
+                        ),
                     )
                 )
         for fade in superseded:
@@ -306,10 +313,10 @@ class Crossfade:
         origin, now = fade.origin, self._store.snapshot()
         if origin is None or fade.panics != now[PANIC]:
             return
-        params = [(param, origin.before[at]) for at in origin.addresses if (param := osc_schema.lookup(at)) is not None]
-        look = [entry for entry in params if entry[0].is_look]
-        gliding = [entry for entry in params if entry[0].address in fade.paths]
-        others = [entry for entry in params if not entry[0].is_look and entry[0].address not in fade.paths]
+        values = [(param, origin.before[param.address]) for param in origin.params]
+        look = [entry for entry in values if entry[0].is_look]
+        gliding = [entry for entry in values if entry[0].address in fade.paths]
+        others = [entry for entry in values if not entry[0].is_look and entry[0].address not in fade.paths]
         self._store.glide(look, by=origin.by, since=now.version)
         self._store.glide(gliding, by=BY, since=fade.since)
         self._store.glide(others, by=origin.by, since=origin.version)
@@ -345,13 +352,3 @@ class Crossfade:
         superseded = [fade for fade in self._fades if not fade.paths and fade.picture is None]
         self._fades = [fade for fade in self._fades if fade not in superseded]
         return superseded
-
-
-def _origin(before: Snapshot, addresses: Iterable[str], by: str, version: int) -> _Origin:
-    return _Origin(before=before, addresses=frozenset(addresses), by=by, version=version)
-
-
-def _glides(address: str, is_picture: bool) -> bool:
-    """True if the parameter glides in the store during a fade."""
-    param = osc_schema.lookup(address)
-    return param is not None and param.can_glide and not (is_picture and param.is_look)

@@ -17,16 +17,16 @@ thread may read one.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self, TypeGuard
+from typing import Self
 
 import tomli_w
 
 from engine.errors import CueError, PresetError
+from engine.params.checks import check_table, shown, whole_number
 from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.presets import clean_name
 from engine.params.timecode import checked_label
-from engine.params.toml_file import read_toml
-from engine.system.atomic_file import write_atomic
+from engine.system.kept_file import KeptFile
 
 MAX_NUMBER = 999
 MAX_NOTE_CHARS = 200
@@ -65,16 +65,16 @@ class Cue:
     ) -> Self:
         """A cue from values of OSC or a file. Raises CueError if one of them is invalid."""
         if not isinstance(preset, str):
-            raise CueError(f"preset {_shown(preset)} is not a name")
+            raise CueError(f"preset {shown(preset)} is not a name")
         for key, flag in (("glide", glide), ("keep_layer5", keep_layer5)):
             if flag not in (0, 1):
-                raise CueError(f"{key} {_shown(flag)} is neither true nor false")
+                raise CueError(f"{key} {shown(flag)} is neither true nor false")
         try:
             name = clean_name(preset)
         except PresetError as reason:
             raise CueError(str(reason)) from None
         return cls(
-            number=_checked_number(number),
+            number=whole_number("number", number, MAX_NUMBER, CueError),
             preset=name,
             fade=_checked_time("fade", fade),
             follow=_checked_time("follow", follow),
@@ -100,7 +100,7 @@ class CueList:
 
     def at(self, number: object) -> Cue:
         """The cue with this number, or CueError."""
-        cue = self.cues.get(_checked_number(number))
+        cue = self.cues.get(whole_number("number", number, MAX_NUMBER, CueError))
         if cue is None:
             numbers = [str(cue.number) for cue in self]
             known = ", ".join(numbers[:12] + ["..."] * (len(numbers) > 12))
@@ -146,36 +146,19 @@ class CueList:
 NO_CUES = CueList({})
 
 
-def write_cues(path: Path, cues: CueList) -> None:
-    """Write the file. Raises CueError if that fails. Waits for the disk."""
-    entries = [_entry_of(cue) for cue in cues]
-    try:
-        write_atomic(path, tomli_w.dumps({"cue": entries}))
-    except OSError as error:
-        raise CueError(f"{path}: cannot be written ({error.strerror or error})") from None
+def cues_text(cues: CueList) -> str:
+    """The text of the file."""
+    return tomli_w.dumps({"cue": [_entry_of(cue) for cue in cues]})
 
 
 def read_cues(path: Path) -> tuple[CueList, list[str]]:
     """The cues in a file, and one line for each invalid entry, which is left out. Never raises; a missing file has no
     cues."""
-    try:
-        content = read_toml(path, "cue list", CueError)
-    except FileNotFoundError:
-        return NO_CUES, []
-    except CueError as reason:
-        return NO_CUES, [str(reason)]
-    problems = [f"{path}: {key!r}: unknown key of a cue list (known: cue)" for key in content if key != "cue"]
-    entries = content.get("cue", [])
-    if not isinstance(entries, list):
-        return NO_CUES, [*problems, f"{path}: cue is not a list of cues"]
+    entries, problems = KeptFile(path, "cue list", CueError).read_list("cue")
     cues: dict[int, Cue] = {}
-    for place, entry in enumerate(entries, start=1):
+    for place, entry in enumerate(entries or (), start=1):
         try:
-            if not isinstance(entry, dict):
-                raise CueError("is not a table")
-            for key in entry:
-                if key not in _KEYS:
-                    raise CueError(f"{key!r}: unknown key of a cue (known: {', '.join(_KEYS)})")
+            check_table(entry, _KEYS, "cue", CueError)
             for key in ("number", "preset"):
                 if key not in entry:
                     raise CueError(f"has no {key}")
@@ -193,18 +176,8 @@ def checked_note(note: object) -> str:
     """The note in one line, or CueError."""
     line = " ".join(note.split()) if isinstance(note, str) else ""
     if not isinstance(note, str) or len(line) > MAX_NOTE_CHARS or not all(map(str.isprintable, line)):
-        raise CueError(f"note {_shown(note)} is not a text of at most {MAX_NOTE_CHARS} printable characters")
+        raise CueError(f"note {shown(note)} is not a text of at most {MAX_NOTE_CHARS} printable characters")
     return line
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _checked_number(number: object) -> int:
-    if not _is_number(number) or number % 1 != 0 or not 1 <= number <= MAX_NUMBER:
-        raise CueError(f"number {_shown(number)} is not a whole number 1..{MAX_NUMBER}")
-    return int(number)
 
 
 def _entry_of(cue: Cue) -> dict[str, object]:
@@ -220,8 +193,4 @@ def _checked_time(key: str, time: object) -> FadeTime:
     try:
         return FadeTime.of(time)
     except ValueError as reason:
-        raise CueError(f"{key} {_shown(time)} {reason}") from None
-
-
-def _shown(value: object) -> str:
-    return f"{value:.7g}" if isinstance(value, float) else repr(value)[:40]
+        raise CueError(f"{key} {shown(time)} {reason}") from None

@@ -7,7 +7,7 @@ from typing import Final
 
 import osc_schema
 from engine.params.shader_inputs import ShaderInput, rearranged
-from engine.params.store import ParamStore
+from engine.params.store import Entries, ParamStore
 from osc_schema import Param, ParamType, Rejected, Value
 from osc_schema.fx import SLOTS, file_address
 from osc_schema.patterns import PatternIndex
@@ -76,10 +76,10 @@ class InputViews:
             for alias, label in zip(each.aliases, each.labels, strict=True)
         }
 
-    def arrange(self, values: Sequence[tuple[str, Value]], names: Mapping[str, str]) -> list[tuple[str, Value]]:
+    def arrange(self, values: Entries, names: Mapping[str, str]) -> Entries:
         """The values of a preset, in the order in which the shaders have their inputs now. `names`: of the inputs when
         it was saved. For a shader that has not played yet, the names are kept for `expected`."""
-        given = dict(values)
+        given = {param.address: value for param, value in values}
         for slot in SLOTS:
             file = str(given.get(file_address(slot), "")).casefold()
             saved = {
@@ -93,7 +93,7 @@ class InputViews:
             if inputs is not None and saved:
                 before = {alias: at for alias, at in given.items() if isinstance(at, float)}
                 given |= {alias: at for alias, at in rearranged(inputs, saved, before).items() if alias in given}
-        return [(address, given[address]) for address, _ in values]
+        return [(param, given[param.address]) for param, _ in values]
 
     def expected(self, slot: str, file: str) -> Mapping[str, str]:
         """The names of the inputs in the preset that has chosen this shader, once; empty if none has."""
@@ -114,8 +114,10 @@ class InputViews:
         return self._table.of_alias.get(address)
 
     def match(self, pattern: str) -> tuple[ShaderInput, ...]:
-        """The inputs that an OSC pattern matches; Rejected for a malformed one."""
+        """The inputs at an address, or that an OSC pattern matches; Rejected for a malformed one."""
         table = self._table
+        if (view := table.at.get(pattern)) is not None:
+            return (view,)
         if not table.at or not osc_schema.is_pattern(pattern):
             return ()
         return tuple(map(table.at.__getitem__, table.index.match(pattern)))

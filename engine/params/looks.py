@@ -41,7 +41,7 @@ def _read(name: str) -> Look:
         return PLAIN | FIRST_LOOK
     loaded = read_preset(FOLDER / f"{name}.toml", holds=_is_picture)
     assert not loaded.problems, (name, loaded.problems)
-    look = PLAIN | dict(loaded.values)
+    look = PLAIN | loaded.by_address()
     return look | handy_macros(look)
 
 

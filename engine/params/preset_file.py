@@ -18,6 +18,8 @@ Loading a preset does not change parameters without an entry. But if a parameter
 and would change its look, it gets the value that keeps the old look (`osc_schema.ADDED`).
 """
 
+import errno
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +30,8 @@ import tomli_w
 
 import osc_schema
 from engine.errors import PresetError
-from engine.params.toml_file import read_toml
+from engine.params.store import Entries
+from engine.system.kept_file import KeptFile
 from osc_schema import Param, Rejected, Value
 from osc_schema.fx import is_alias
 
@@ -36,14 +39,17 @@ from osc_schema.fx import is_alias
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedPreset:
     name: str
-    values: list[tuple[str, Value]]
-    """Address and canonical value, in page order: ready for `ParamStore.set_many`."""
+    values: Entries
+    """In page order."""
     problems: list[str] = field(default_factory=list)
     """One line for each entry that was adjusted or left out."""
     inputs: Mapping[str, str] = field(default_factory=dict)
     """Name of the shader's input by the address of its alias (`ShaderInput.labels`)."""
     current: str = ""
     """The current preset at the time of an autosave."""
+
+    def by_address(self) -> dict[str, Value]:
+        return {param.address: value for param, value in self.values}
 
 
 def preset_text(
@@ -56,7 +62,7 @@ def preset_text(
 ) -> str:
     """The text of a file with the parameters that `holds` selects, in page order. `inputs`: as in LoadedPreset."""
     entries = {
-        param.address: _plain(values[param.address])
+        param.address: list(value) if isinstance(value := values[param.address], tuple) else value
         for param in osc_schema.PARAMS
         if holds(param) and param.address in values
     }
@@ -67,10 +73,9 @@ def preset_text(
 
 def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
     """Read a file entry by entry. Raises PresetError if it cannot be used at all."""
-    try:
-        content = read_toml(path, "preset", PresetError)
-    except FileNotFoundError as error:
-        raise PresetError(f"{path}: cannot be read ({error.strerror})") from None
+    content = KeptFile(path, "preset", PresetError).read()
+    if content is None:
+        raise PresetError(f"{path}: cannot be read ({os.strerror(errno.ENOENT)})")
     entries = content.get("values")
     if not isinstance(entries, dict):
         raise PresetError(f"{path}: is not a preset, it has no [values] table")
@@ -111,11 +116,7 @@ def _accepted(
     name, current = header.get("name"), header.get("current")
     return LoadedPreset(
         name=name if isinstance(name, str) else stem,
-        values=[(param.address, found[param.address]) for param in osc_schema.PARAMS if param.address in found],
+        values=[(param, found[param.address]) for param in osc_schema.PARAMS if param.address in found],
         problems=problems,
         current=current if isinstance(current, str) else "",
     )
-
-
-def _plain(value: Value) -> float | int | bool | str | list[float]:
-    return list(value) if isinstance(value, tuple) else value

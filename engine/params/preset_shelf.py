@@ -7,10 +7,10 @@ the disk. Changes by other programs are found by polling the folder.
 import threading
 import zlib
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-import osc_schema
 from engine.errors import PresetError
 from engine.params.preset_file import LoadedPreset
 from engine.params.presets import (
@@ -121,7 +121,7 @@ class PresetShelf:
         """Save the stored ones among `values` under that name, effective at once. PresetError for an invalid name."""
         clean = clean_name(name)
         refuse_factory(clean)
-        held = [(param.address, values[param.address]) for param in PARAMS if is_stored(param)]
+        held = [(param, values[param.address]) for param in PARAMS if is_stored(param)]
         return self._changed(PresetChange(name=clean, content=LoadedPreset(name=clean, values=held, inputs=inputs)))
 
     def delete(self, name: str) -> PresetChange:
@@ -143,7 +143,7 @@ class PresetShelf:
             self.folder.delete(name)
             was_replaced = True
         else:
-            was_replaced = self.folder.replace(name, dict(content.values), content.inputs)
+            was_replaced = self.folder.replace(name, content.by_address(), content.inputs)
         if was_replaced:
             self._pictures = {other: picture for other, picture in self._pictures.items() if other != name}
         with self._lock:
@@ -299,10 +299,8 @@ class CurrentPreset:
 
     def begin(self, loaded: LoadedPreset, *, is_fading: bool = False) -> Callable[[], None]:
         """Make it the current preset. Call the returned function when a fade to it is over or superseded."""
-        values = {address: value for address, value in loaded.values if self._is_usable(address, value)}
-        current = _Current(name=loaded.name, values=values, is_fading=is_fading)
+        current = _Current(name=loaded.name, values=self._usable(loaded), is_fading=is_fading)
         self._set(current)
-
         return partial(self._go_on, current)
 
     def pause(self) -> Callable[[], None]:
@@ -323,7 +321,7 @@ class CurrentPreset:
         """Use the new values of a preset for the comparison, if it is the current one."""
         with self._lock:
             if self._current is not None and self._current.name == loaded.name:
-                self._current.values = {a: value for a, value in loaded.values if self._is_usable(a, value)}
+                self._current.values = self._usable(loaded)
                 self._different, self._seen_version = "", -1
 
     def rename(self, name: str, new: str) -> None:
@@ -361,12 +359,11 @@ class CurrentPreset:
             self._current, self._is_edited, self._different, self._seen_version = current, False, "", -1
             self._send(CURRENT, *self.state)
 
-    def _is_usable(self, address: str, value: Value) -> bool:
-        """True if this run accepts the value. Refused values are not compared."""
-        param = osc_schema.lookup(address)
-        try:
-            if param is not None:
+    def _usable(self, loaded: LoadedPreset) -> dict[str, Value]:
+        """The values that this run accepts, by address. Refused ones are not compared."""
+        usable = {}
+        for param, value in loaded.values:
+            with suppress(Rejected):
                 self._store.require(param, value)
-        except Rejected:
-            return False
-        return param is not None
+                usable[param.address] = value
+        return usable

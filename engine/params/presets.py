@@ -4,10 +4,8 @@ import dataclasses
 import logging
 import os
 import re
-import shutil
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,101 +16,16 @@ import osc_schema
 from engine.errors import PresetError
 from engine.params.looks import LOOKS, PLAIN, STAYING
 from engine.params.preset_file import LoadedPreset, preset_text, read_preset
+from engine.params.replaced_presets import PICTURE_SUFFIX, SUFFIX, ReplacedPresets
+from engine.params.store import entries_of
 from engine.system import file_names
-from engine.system.atomic_file import remove_file, replace_file, write_atomic
+from engine.system.atomic_file import remove_file, replace_file
+from engine.system.kept_file import KeptFile
 from engine.system.plain_text import some_of
 from engine.system.small_file import read_small
 from osc_schema import Param, Value
 
-FOLDER = "replaced"
-MAX_KEPT_A_NAME = 10
-MAX_KEPT = 200
-SUFFIX, PICTURE_SUFFIX = ".toml", ".jpg"
-
 _OWN_NAME = re.compile(r"^name = .*$", re.MULTILINE)
-_KEPT = re.compile(r"(?P<number>\d{6,9}) (?P<name>.+)\.toml")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replaced:
-    """One overwritten or deleted preset."""
-
-    number: int
-    name: str
-    path: Path
-
-    @property
-    def picture(self) -> Path:
-        """The path of its picture, if it has one."""
-        return self.path.with_suffix(PICTURE_SUFFIX)
-
-
-class ReplacedPresets:
-    """Keeps overwritten and deleted presets, so that the last one of each name can be restored.
-
-        presets/replaced/000017 Night.toml, and 000017 Night.jpg where it had a picture
-
-    The number grows with every file: it keeps the order even if the clock is changed. The file's own time is the time
-    when it was saved. Bounded: the newest 10 of a name and the newest 200 in all.
-
-    Every method uses the disk and raises OSError. One thread at a time.
-    """
-
-    def __init__(self, presets: Path) -> None:
-        self.path = presets / FOLDER
-
-    def put_aside(self, name: str, path: Path, picture: Path) -> None:
-        """Copy a preset's file and picture here. Both also stay in place, because others may be reading them."""
-        entries = self._entries()
-        newest = self.newest(name)
-        if newest is not None and newest.path.samefile(path):  # an earlier save copied it, then failed
-            return
-        number = max((entry.number for entry in entries), default=0) + 1
-        self.path.mkdir(parents=True, exist_ok=True)
-        entry = Replaced(number=number, name=name, path=self.path / f"{number:06} {name}{SUFFIX}")
-        if picture.is_file():
-            _copy(picture, entry.picture)
-        _copy(path, entry.path)
-        self._forget_old([*entries, entry])
-
-    def newest(self, name: str) -> Replaced | None:
-        """The newest one of that name, or None."""
-        return max(
-            (entry for entry in self._entries() if entry.name == name), key=lambda entry: entry.number, default=None
-        )
-
-    def _entries(self) -> list[Replaced]:
-        try:
-            paths = [Path(entry.path) for entry in os.scandir(self.path) if entry.is_file()]
-        except FileNotFoundError:
-            return []
-        found = ((path, _KEPT.fullmatch(path.name)) for path in paths)
-        return [Replaced(number=int(match["number"]), name=match["name"], path=path) for path, match in found if match]
-
-    def _forget_old(self, entries: list[Replaced]) -> None:
-        newest_first = sorted(entries, key=lambda entry: entry.number, reverse=True)
-        of_a_name: dict[str, int] = {}
-        for place, entry in enumerate(newest_first):
-            of_a_name[entry.name] = of_a_name.get(entry.name, 0) + 1
-            if place >= MAX_KEPT or of_a_name[entry.name] > MAX_KEPT_A_NAME:
-                for path in (entry.path, entry.picture):
-                    with suppress(OSError):  # tried again with the next one
-                        remove_file(path, missing_ok=True)
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Make a hard link, which is safe because a save replaces the whole file. A copy if the file system has no hard
-    links, or if the file is a symbolic link, whose target other programs may write into."""
-    remove_file(target, missing_ok=True)  # left by a process that was killed between picture and preset
-    try:
-        if source.is_symlink():
-            shutil.copy2(source, target)
-        else:
-            os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
-
-
 _log = logging.getLogger(__name__)
 _FACTORY: dict[str, dict[str, Value]] = {
     "default": {},
@@ -156,7 +69,7 @@ def is_factory(name: str) -> bool:
 def factory_preset(name: str) -> LoadedPreset | None:
     """The built-in preset of that name, ignoring case, or None."""
     known = _factory_name(name)
-    return None if known is None else LoadedPreset(name=known, values=list(_factory_values(known).items()))
+    return None if known is None else LoadedPreset(name=known, values=entries_of(_factory_values(known).items()))
 
 
 def refuse_factory(name: str) -> None:
@@ -218,7 +131,7 @@ class PresetFolder:
         is_another = path.is_file() and not _holds(path, text)
         if is_another:
             self._put_aside(clean_name(name), path)
-        self._write(path, text)
+        _file(path).write(text)
         if is_another:
             _try_picture(lambda: remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True))
         return is_another
@@ -252,7 +165,7 @@ class PresetFolder:
 
     def save_picture(self, name: str, jpeg: bytes) -> None:
         """Write the picture of a preset, replacing an older one."""
-        self._write(self._path_of(name).with_suffix(PICTURE_SUFFIX), jpeg)
+        _file(self._path_of(name).with_suffix(PICTURE_SUFFIX)).write(jpeg)
 
     def pictures(self) -> dict[str, SavedFile]:
         """All pictures, by the name of their preset. PresetError if the folder cannot be read."""
@@ -286,7 +199,7 @@ class PresetFolder:
             raise PresetError(f"preset {taken!r}: exists already; choose another name")
         try:
             text = read_small(path).decode()
-            self._write(path, _OWN_NAME.sub(lambda match: tomli_w.dumps({"name": renamed}).strip(), text, count=1))
+            _file(path).write(_OWN_NAME.sub(lambda match: tomli_w.dumps({"name": renamed}).strip(), text, count=1))
             replace_file(path, target)
         except (OSError, UnicodeDecodeError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or error
@@ -299,7 +212,7 @@ class PresetFolder:
     def export_text(self, name: str) -> str:
         """The text of a file with the complete, checked preset; also for built-in ones."""
         loaded = self.load(name)
-        return preset_text(loaded.name, dict(loaded.values), holds=is_stored, inputs=loaded.inputs)
+        return preset_text(loaded.name, loaded.by_address(), holds=is_stored, inputs=loaded.inputs)
 
     def import_file(self, file: Path, name: str | None = None, *, overwrite: bool = False) -> LoadedPreset:
         """Copy a preset file into this folder, under `name` or its own, without its invalid entries.
@@ -312,7 +225,7 @@ class PresetFolder:
             raise PresetError(f"preset {name!r}: is built in; keep this one under another name with --name NAME")
         if self.has(name) and not overwrite:
             raise PresetError(f"preset {name!r}: exists already; --overwrite replaces it")
-        self.save(name, dict(loaded.values), loaded.inputs)
+        self.save(name, loaded.by_address(), loaded.inputs)
         return loaded
 
     def files(self) -> dict[str, SavedFile]:
@@ -356,11 +269,9 @@ class PresetFolder:
             reason = f"it cannot be copied to {self._replaced.path} ({error.strerror or error})"
             raise PresetError(f"{path}: not changed: {reason}") from None
 
-    def _write(self, path: Path, content: str | bytes) -> None:
-        try:
-            write_atomic(path, content)
-        except OSError as error:
-            raise PresetError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+def _file(path: Path) -> KeptFile:
+    return KeptFile(path, "preset", PresetError)
 
 
 def _try_picture(follow: Callable[[], None]) -> None:

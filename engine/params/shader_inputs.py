@@ -31,6 +31,8 @@ PARTS: Final = {"point2D": ("x", "y"), "color": ("red", "green", "blue", "alpha"
 ON_FROM: Final = 0.5
 MAX_NAME: Final = 64
 
+_INPUT: Final = re.compile(r"/fx/(?P<slot>[^/]+)/(?P<name>[A-Za-z0-9_.-]+)")
+
 InputValue = bool | int | float | tuple[float, ...]
 
 _TYPES: Final = {
@@ -151,9 +153,8 @@ class ShaderInput:
 
 def is_input_address(address: str) -> bool:
     """True for `/fx/<slot>/<name>` with a name that an input may have; no shader needs to have it."""
-    slot, _, name = address.removeprefix("/fx/").partition("/")
-    is_name = re.fullmatch(r"[A-Za-z0-9_.-]+", name) is not None
-    return address.startswith("/fx/") and slot in SLOTS and is_name and name not in RESERVED
+    found = _INPUT.fullmatch(address)
+    return found is not None and found["slot"] in SLOTS and found["name"] not in RESERVED
 
 
 def inputs_of(slot: str, shapes: Sequence[InputShape]) -> tuple[tuple[ShaderInput, ...], tuple[str, ...]]:

@@ -10,6 +10,7 @@ from osc_schema import Accepted, Param, ParamType, Rejected, Value
 
 PANIC = "/master/panic"
 Entries = Sequence[tuple[Param, Value]]
+"""Parameters with canonical values, which need no look-up and no check."""
 LOOK_DEFAULTS = tuple((param, param.default) for param in osc_schema.PARAMS if param.is_look)
 """Values set by panic; audio, sinks, engine, master and safety are not included."""
 
@@ -242,6 +243,12 @@ class ParamStore:
         address = param.address
         version, by = self._last_set.get(address, (0, "default"))
         return Change(address=address, value=self._values[address], by=by, version=version)
+
+
+def entries_of(values: Iterable[tuple[str, object]]) -> Entries:
+    """The parameters at these addresses with their canonical values. Raises Rejected."""
+    known = ((_known(address), value) for address, value in values)
+    return [(param, osc_schema.accept(param, value).value) for param, value in known]
 
 
 def _known(address: str) -> Param:

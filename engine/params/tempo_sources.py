@@ -16,6 +16,23 @@ TAP_TOLERANCE: Final = 1 / 3
 _BPM = osc_schema.lookup("/tempo/bpm")
 assert _BPM is not None
 MAX_BEAT_S, _MIN_BEAT_S = 60.0 / _BPM.low, 60.0 / _BPM.high
+TICKS_PER_BEAT: Final = 24
+MEMORY_TICKS: Final = 48
+CLOCK_BPM: Final = (10.0, 600.0)  # outside: a burst of delayed ticks, not a tempo
+CLOCK_GONE_S: Final = 0.5  # a tick at 20 bpm comes every 0.125 s
+
+GLIDE: Final = 0.5  # beats of the rest that are made up per beat
+MAX_GLIDE_BEATS: Final = 4.0  # farther off: the clock was moved to another place, so the beat goes there at once
+
+OCTAVES: Final = (1.0, 0.5, 2.0)
+RATIOS: Final = (*OCTAVES, 1.5, 2 / 3, 3.0, 1 / 3, 4.0, 0.25)
+OCTAVE_TOLERANCE: Final = 0.08
+TOLERANCE: Final = 0.04  # of the other ratios, and of a tempo that taps contradict
+SAME_SONG: Final = 0.03  # another tempo, or the same one elsewhere in the beat, is another song
+SILENCE_S: Final = 2.0
+FORGOTTEN_S: Final = 60.0
+OPEN_S: Final = 6.0
+ON_BEAT: Final = 1 / 6  # beats by which a tap, or the beat after a break, may be off
 
 
 class Taps:
@@ -40,12 +57,6 @@ class Taps:
                 taps.clear()
         taps.append(now_s)
         return 60.0 * (len(taps) - 1) / (taps[-1] - taps[0]) if len(taps) > 1 else None
-
-
-TICKS_PER_BEAT: Final = 24
-MEMORY_TICKS: Final = 48
-CLOCK_BPM: Final = (10.0, 600.0)  # outside: a burst of delayed ticks, not a tempo
-CLOCK_GONE_S: Final = 0.5  # a tick at 20 bpm comes every 0.125 s
 
 
 class TickLine:
@@ -92,10 +103,6 @@ class TickLine:
         return bpm if CLOCK_BPM[0] <= bpm <= CLOCK_BPM[1] else None
 
 
-GLIDE: Final = 0.5  # beats of the rest that are made up per beat
-MAX_GLIDE_BEATS: Final = 4.0  # farther off: the clock was moved to another place, so the beat goes there at once
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatLine:
     """The beat as a line in time that glides to a clock instead of jumping.
@@ -132,17 +139,6 @@ class BeatLine:
     def at_tempo(self, bpm: float, now_s: float) -> Self:
         """A line that goes on from here at another tempo, without a jump."""
         return type(self)(at_s=now_s, beat=self.beat_at(now_s), bpm=bpm)
-
-
-OCTAVES: Final = (1.0, 0.5, 2.0)
-RATIOS: Final = (*OCTAVES, 1.5, 2 / 3, 3.0, 1 / 3, 4.0, 0.25)
-OCTAVE_TOLERANCE: Final = 0.08
-TOLERANCE: Final = 0.04  # of the other ratios, and of a tempo that taps contradict
-SAME_SONG: Final = 0.03  # another tempo, or the same one elsewhere in the beat, is another song
-SILENCE_S: Final = 2.0
-FORGOTTEN_S: Final = 60.0
-OPEN_S: Final = 6.0
-ON_BEAT: Final = 1 / 6  # beats by which a tap, or the beat after a break, may be off
 
 
 class HandOnBeat:

@@ -22,6 +22,11 @@ from engine.params.timecode import DAY_S, RATES, Label, TimecodeRate, fold_day, 
 from engine.values import TimecodeReading
 
 _BY_COUNT = {24: RATES["24"], 25: RATES["25"], 30: RATES["30"]}
+MEMORY_S: Final = 0.6
+MAX_ERROR_S: Final = 0.1  # 2.5 frames at 25: above the jitter of a network, below any useful locate
+MAX_GAP_S: Final = 0.5  # between two readings that confirm each other
+LOCKED_S: Final = 0.3  # MTC at 0.6 times 24 frames a second: a label every 0.14 s, known 0.12 s late
+SPEEDS: Final = (0.4, 2.6)  # of a confirmed line; -40 % to +100 % and reserve for the jitter of two readings
 
 
 class RateFinder:
@@ -65,12 +70,6 @@ class RateFinder:
 
 
 TimecodeState = Literal["none", "locked", "flywheel", "lost"]
-
-MEMORY_S: Final = 0.6
-MAX_ERROR_S: Final = 0.1  # 2.5 frames at 25: above the jitter of a network, below any useful locate
-MAX_GAP_S: Final = 0.5  # between two readings that confirm each other
-LOCKED_S: Final = 0.3  # MTC at 0.6 times 24 frames a second: a label every 0.14 s, known 0.12 s late
-SPEEDS: Final = (0.4, 2.6)  # of a confirmed line; -40 % to +100 % and reserve for the jitter of two readings
 
 
 class _Line(NamedTuple):

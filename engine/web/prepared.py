@@ -264,7 +264,7 @@ class _Orders:
         if is_cut or version != self._version:
             self._preset, self._version = preset, version
             present = self._store.snapshot()
-            own = dict(preset.values)
+            own = preset.by_address()
             self._values = {address: own.get(address, present[address]) for address in SHOWN}
         changed = {address: value for address, value in self._values.items() if is_cut or before[address] != value}
         heard = self._sound.latest_features().end_sample - round(SOUND_S * self._sound.sample_rate_hz)

@@ -42,7 +42,7 @@ def scanner(monkeypatch: pytest.MonkeyPatch) -> Scanner:
 
 
 def brightness_of(folder: PresetFolder, name: str) -> Any:
-    return dict(folder.load(name).values)[BRIGHTNESS]
+    return folder.load(name).by_address()[BRIGHTNESS]
 
 
 def shown(sink: RecordSink | SnapshotSink, folder: Path, count: int = 3) -> None:
@@ -155,7 +155,7 @@ def test_a_preset_is_saved_restored_and_deleted_while_a_viewer_shows_its_picture
     scanner.hold("Night.jpg")
     assert folder.replace("Night", {BRIGHTNESS: 2.0})
     assert brightness_of(folder, "Night") == 2.0
-    assert dict(folder.restore("Night").values)[BRIGHTNESS] == 1.0
+    assert folder.restore("Night").by_address()[BRIGHTNESS] == 1.0
     folder.delete("Night")
     assert not folder.has("Night")
 
@@ -197,7 +197,7 @@ def test_shutdown_waits_for_the_disk_less_than_its_limit(scanner: Scanner, tmp_p
     assert SECONDS_HELD in reports.lines[0][1]
     assert scanner.waited_s < disk_store.MAX_S
     autosave.save_if_changed()
-    assert dict(autosave.load().values)["/layer/1/angle"] == 30.0, "the next interval saves it"
+    assert autosave.load().by_address()["/layer/1/angle"] == 30.0, "the next interval saves it"
 
 
 # -- movies, pictures -------------------------------------------------------------------------

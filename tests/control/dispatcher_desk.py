@@ -6,10 +6,10 @@ from engine.control import CommandTable, Dispatcher
 from engine.control.foreign.messages import ForeignMap
 from engine.control.launching import Launching
 from engine.osc import Message, encode_bundle, encode_message
-from engine.osc.time_tag import time_tag_of
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
 from engine.system.clock import SteppedClock
+from tests.support.time_tags import time_tag_of
 
 
 class Desk:

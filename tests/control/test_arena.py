@@ -107,23 +107,6 @@ def test_arenas_flood_with_its_map_causes_no_warning_and_hides_no_mistake(open_s
     assert total > 1400 and {sender for _, sender, _ in listed} == {stage.arena_name}
 
 
-def test_arenas_flood_without_a_map_causes_one_line_and_one_answer(open_stage: Callable[..., Stage]) -> None:
-    stage = open_stage()
-    stage.arena_sends(arena.message("/composition/layers/1/position", 0.25))
-    stage.flood(4, has_clip=True)
-    assert "nearest: /layer/1/intensity" in stage.patch_is_answered(MISTAKE)
-    stage.flood(2, has_clip=False)
-    first, second = stage.warnings.latest
-    assert first == (
-        "/composition/layers/1/position: no such parameter, and nothing is mapped to it; "
-        "`/map/load resolume` loads a map for that program; its other unmapped messages are only counted: "
-        "`multiverse osc heard` lists them "
-        f"(from {stage.arena_name})"
-    )
-    assert second.startswith(MISTAKE)
-    assert stage.arena_heard() == 1
-
-
 def test_any_layer_group_or_the_selected_layer_of_arena_can_be_our_first(open_stage: Callable[..., Stage]) -> None:
     """`/map/load resolume 5` replaces the entries of an earlier load, but none that the user made."""
     stage = open_stage("resolume")

@@ -8,17 +8,11 @@ from typing import Any
 
 import pytest
 
-from engine.control import udp
-from engine.control.udp import (
-    BATCH,
-    BatchReader,
-    SingleReader,
-    ask_for_buffers,
-    granted_receive_buffer_bytes,
-    open_reader,
-)
+from engine.control import datagrams
+from engine.control.datagrams import BATCH, BatchReader, SingleReader, open_reader
+from engine.control.udp import ask_for_buffers, granted_receive_buffer_bytes
 
-IS_BATCHED = pytest.mark.skipif(not udp._IS_BATCHED, reason="only Linux has recvmmsg")
+IS_BATCHED = pytest.mark.skipif(not datagrams._IS_BATCHED, reason="only Linux has recvmmsg")
 READERS = [pytest.param(BatchReader, marks=IS_BATCHED), SingleReader]
 
 
@@ -103,7 +97,7 @@ def test_a_wall_clock_that_was_set_gives_the_time_of_the_reading(
     reader = BatchReader(receiver)
     sender.send(b"/a\0\0")
     own_time = time.time
-    monkeypatch.setattr(udp.time, "time", lambda: own_time() + step_s)
+    monkeypatch.setattr(datagrams.time, "time", lambda: own_time() + step_s)
     assert [arrived_s for _, _, arrived_s in read_all(reader, 1, noticed_s=123.0)] == [123.0]
 
 

@@ -156,16 +156,6 @@ def test_of_many_changes_only_the_newest_is_sent_sixty_times_a_second(hall: Hall
     assert values == sorted(values)
 
 
-def test_a_first_subscriber_gets_no_old_warnings(hall: Hall, one: Any, other: Any) -> None:
-    hall.feedback.tell("/engine/warning", "old")
-    hall.say(one, "/engine/notify", 1)
-    hall.feedback.tell("/engine/warning", "new")
-    hall.say(other, "/engine/notify", 1)
-    hall.after(0.5)
-    for peer in (one, other):
-        assert [message.args for message in peer.take() if message.address == "/engine/warning"] == [("new",)]
-
-
 def test_a_heartbeat_counts_the_seconds_and_a_trigger_is_sent_as_one_and_read_as_zero(
     hall: Hall, one: Any, other: Any
 ) -> None:

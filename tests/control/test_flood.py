@@ -20,10 +20,10 @@ from engine.control.flood import (
     Sifted,
 )
 from engine.osc import Message, decode_packet, encode_bundle, encode_message
-from engine.osc.time_tag import time_tag_of
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock
 from osc_schema import ParamType
+from tests.support.time_tags import time_tag_of
 
 A, B, C = "/layer/1/angle", "/layer/2/angle", "/multiverse/brightness"
 MENU = "/layer/5/source"

@@ -1,30 +1,20 @@
 """Floods over real UDP sockets: what is in the store after them, and what was carried out."""
 
-import json
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import osc_schema
-from engine.control import server, udp
+from engine.control import datagrams, server
 from engine.osc import Message, encode_bundle, encode_message
 from osc_schema import ParamType
-from tests.support.long_form import IS_SOAK
 
-PROGRAM = Path(__file__).parents[1] / "support/flooding_program.py"
 FADERS = [
     param for param in osc_schema.PARAMS if param.type is ParamType.FLOAT and param.area not in ("engine", "tempo")
 ]
-FLOODS, PACKETS, RATE = (20, 30_000, 25_000.0) if IS_SOAK else (2, 5000, 20_000.0)
-SLOW_S = 1e-4  # a packet: only 10 000 a second can be executed
-TURNS = 6  # of at most 512 packets, in which the values at the end of a flood are executed
 
 
 class Blocked:
@@ -49,7 +39,7 @@ class Blocked:
 def test_after_a_flood_the_last_value_of_every_fader_is_there_and_every_command_ran(
     open_rig: Callable[..., Any], wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, is_batched: bool
 ) -> None:
-    monkeypatch.setattr(udp, "_IS_BATCHED", is_batched and udp._IS_BATCHED)
+    monkeypatch.setattr(datagrams, "_IS_BATCHED", is_batched and datagrams._IS_BATCHED)
     rig = open_rig()
     blocked = Blocked(rig)
     client, counters = blocked.client, rig.dispatcher.counters
@@ -117,53 +107,3 @@ def test_a_sender_is_told_that_another_ones_value_has_replaced_its_own(rig: Any)
     blocked.release()
     assert other.hear(param.address).args == pytest.approx((param.low,))
     assert rig.store.get(param.address) == param.low and rig.dispatcher.counters.replaced > 500
-
-
-def test_the_newest_values_survive_floods_that_are_faster_than_the_engine(rig: Any, wait_for: Any) -> None:
-    """A program sends twice as fast as messages can be executed here: faders, bundles, triggers and commands."""
-    saved: list[object] = []
-    rig.commands.add("/preset/save", lambda args, reply: saved.extend(args))
-    counters, receive, read = rig.dispatcher.counters, rig.dispatcher.receive, rig.server._udp.read
-    expected: dict[str, float] = {}
-    turns: list[tuple[float, bool]] = []
-
-    def receive_slowly(*args: Any) -> None:
-        receive(*args)
-        end_s = time.perf_counter() + SLOW_S
-        while time.perf_counter() < end_s:
-            pass
-
-    def read_and_compare() -> None:
-        began_s = time.perf_counter()
-        read()
-        turns.append((began_s, rig.server._udp.is_behind))
-
-    rig.dispatcher.receive = receive_slowly
-    rig.server._udp.read = read_and_compare
-    host, port = rig.server.address
-    ranges = {param.address: (param.low, param.high) for param in FADERS}
-    messages = taps = 0
-    for seed in range(FLOODS):
-        saved.clear()
-        turns.clear()
-        order = {"host": host, "port": port, "seed": seed, "count": PACKETS, "rate": RATE, "ranges": ranges}
-        done = subprocess.run([sys.executable, str(PROGRAM), json.dumps(order)], capture_output=True, check=True)
-        report = json.loads(done.stdout)
-        messages, taps = messages + report["messages"], taps + report["taps"]
-        expected |= report["last"]
-        wait_for(
-            lambda: (
-                counters.lost or counters.messages + counters.replaced + counters.discarded == messages  # noqa: B023
-            ),
-            "the account of every message",
-        )
-        assert counters.lost == 0, "the system lost some: is this machine too busy?"
-        wait_for(lambda: len(saved) >= report["saves"], "the last command, which is counted before it runs")  # noqa: B023
-        held = {address: rig.store.get(address) for address in expected}
-        assert held == pytest.approx(expected, rel=1e-6), f"flood {seed}"
-        assert saved == list(range(report["saves"]))
-        afterwards = [is_behind for began_s, is_behind in turns if began_s > report["ended_s"]]
-        assert sum(afterwards) <= TURNS, "turns until everything was executed"
-    assert counters.replaced > 1000
-    assert counters.malformed == counters.rejected == 0
-    assert rig.store.get("/tempo/tap") + counters.discarded == taps

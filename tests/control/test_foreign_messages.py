@@ -21,6 +21,9 @@ class MapOf:
         self.translate = translate
         self.is_mapped = mapped.__contains__
 
+    def ignores(self, message: Message, now_s: float) -> bool:
+        return self.translate(message, "", now_s) is None
+
     def map_for(self, root: str) -> str | None:
         return None
 

@@ -155,6 +155,7 @@ def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
         parts.desk.preset_control._read_folder()
         send("/preset/load", "white", fade)
         while not parts.desk.slots.coming:
+            assert engine.params.get("/fx/generator/file") == "", "its bar of 21 s came before the shader was checked"
             next(frames)
         for _ in range(FRAMES_TO_BUILD):
             before = next(frames).read_rgba()[..., :3].mean()

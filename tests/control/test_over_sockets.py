@@ -13,12 +13,10 @@ import pytest
 
 from engine.control import CommandTable, Dispatcher, OscClient, server
 from engine.control.allow import AllowList
-from engine.control.outgoing.outbox import PACKETS_A_SENDING
 from engine.control.udp import UdpTransport
 from engine.errors import MultiverseError
-from engine.osc import Message, decode_packet, encode_bundle, encode_message, encode_reply
-from engine.osc.time_tag import time_tag_of
-from engine.params import ParamStore, Snapshot
+from engine.osc import Message, decode_packet, encode_message, encode_reply
+from engine.params import ParamStore
 from engine.system.clock import SteppedClock
 
 ANGLE = "/layer/1/angle"
@@ -37,76 +35,6 @@ def test_a_part_that_fails_in_each_turn_of_the_sending_thread_holds_up_no_answer
     answer = client.receive(timeout_s=5.0)
     assert answer is not None and answer.address == ANGLE
     assert any("ValueError: broken" in line for _, line in reports.lines)
-
-
-def test_a_reader_never_sees_half_a_bundle(rig: Any, settle: Callable[..., None]) -> None:
-    """Six values change together, three at either end of a long bundle; a thread reads them continuously."""
-    together = [f"/layer/{n}/intensity" for n in (1, 2, 3, 4)] + ["/colour/scheme", "/region/spread"]
-    between = [encode_reply("/feedback/amount", number % 7 / 8) for number in range(1000)]
-    halves: list[Snapshot] = []
-    seen: set[object] = set()
-    is_over = threading.Event()
-
-    def set_all(value: float) -> None:
-        changes = [encode_reply(address, value) for address in together]
-        client.send(encode_bundle(1, [*changes[:3], *between, *changes[3:]]))
-        settle(rig, client)
-
-    def read() -> None:
-        while not is_over.is_set():
-            snapshot = rig.store.snapshot()
-            values = {snapshot[address] for address in together}
-            if len(values) > 1:
-                halves.append(snapshot)
-            seen.update(values)
-
-    client = rig.client()
-    set_all(0.0)
-    reader = threading.Thread(target=read)
-    interval_s = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)  # so that threads also switch in the middle of a bundle
-    reader.start()
-    try:
-        for step in range(1, 26):
-            set_all(step / 128)
-    finally:
-        is_over.set()
-        reader.join()
-        sys.setswitchinterval(interval_s)
-    assert halves == []
-    assert len(seen) > 10  # it did read while they changed
-
-
-def test_a_scheduled_bundle_arrives_through_the_socket_and_waits(open_rig: Any, wait_for: Any) -> None:
-    clock = SteppedClock()
-    rig = open_rig(clock=clock)
-    rig.commands.add("/preset/list", lambda args, reply: reply.done())
-    client = rig.client()
-    tag = time_tag_of(clock.wall_s() + 3.0)
-    client.send(encode_bundle(tag, [encode_reply(ANGLE, 9.0), encode_message("/preset/list")]))
-    wait_for(lambda: rig.dispatcher.counters.scheduled == 1, "the bundle")
-    rig.draw()
-    assert rig.store.get(ANGLE) == 0.0
-    clock.advance(3.0)
-    rig.draw()
-    assert rig.store.get(ANGLE) == 9.0
-    assert client.hear("/done").args == ("/preset/list",)  # run by the sending thread
-
-
-@pytest.mark.parametrize("is_tcp", [False, True])
-def test_a_long_listing_comes_whole_and_in_order(rig: Any, is_tcp: bool) -> None:
-    entries = 4 * PACKETS_A_SENDING + 1
-
-    def list_them(args: tuple, reply: Any) -> None:
-        for number in range(entries):
-            reply.send("/preset/name", number)
-        reply.done()
-
-    rig.commands.add("/preset/list", list_them)
-    client = rig.client(tcp=is_tcp)
-    client.say("/preset/list")
-    assert [client.hear().args[0] for _ in range(entries)] == list(range(entries))
-    assert client.hear() == Message("/done", ("/preset/list",), "s")
 
 
 def test_a_client_that_reads_late_gets_everything(reports: Any) -> None:
@@ -278,11 +206,6 @@ def test_a_program_named_in_the_configuration_is_subscribed_from_the_start(rig: 
     rig.store.set(ANGLE, 3.0, by="web")
     while client.hear(ANGLE).args != (3.0,):
         pass
-
-
-def test_a_host_that_is_not_known_is_named_with_the_setting(rig: Any) -> None:
-    with pytest.raises(MultiverseError, match=r"^osc\.feedback nowhere\.invalid:9000: "):
-        rig.server.subscribe("nowhere.invalid", 9000)
 
 
 def test_queued_answers_are_sent_before_the_end(rig: Any, wait_for: Callable[..., Any]) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from engine.control.dmx import DmxReceiver
 from engine.dmx import own
+from engine.dmx.artnet import ART_POLL, ART_SYNC, Poll, poll_replies, read_artnet
 from engine.dmx.own import CID_FILE, Nodes, component_id
-from engine.dmx.packets import LevelsPacket, Poll, poll_replies, read_artnet, read_sacn
+from engine.dmx.packets import LevelsPacket
+from engine.dmx.sacn import read_sacn
 from engine.dmx.sending import DmxSender, Route, Streams, hosts_of
-from engine.dmx.writing import ART_POLL, ART_SYNC
 from engine.errors import SinkError
 from engine.osc import Message
 from engine.system.clock import SystemClock

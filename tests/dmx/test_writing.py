@@ -1,15 +1,7 @@
 """Packets of a source of light, byte by byte against the tables of E1.31-2018 and Art-Net 4."""
 
-from engine.dmx.packets import Poll, poll_replies, read_artnet, read_sacn
-from engine.dmx.writing import (
-    ART_POLL,
-    ART_SYNC,
-    art_dmx,
-    read_poll_reply,
-    sacn_data,
-    sacn_discovery,
-    sacn_sync,
-)
+from engine.dmx.artnet import ART_POLL, ART_SYNC, Poll, art_dmx, poll_replies, read_artnet, read_poll_reply
+from engine.dmx.sacn import read_sacn, sacn_data, sacn_discovery, sacn_sync
 from tests.support.dmx import DESK, art_poll, sacn
 from tests.support.dmx import art_dmx as table_art_dmx
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.link.follower import LinkFollower
-from engine.link.messages import LinkStatus, Order, SessionReport, line_of, order_of, report_of
+from engine.link.messages import LinkStatus, Order, SessionReport, line_of, message_of
 from engine.params import ParamStore
 from engine.system.clock import SystemClock
 from engine.system.installing import install_line
@@ -190,7 +190,7 @@ def test_the_process_ends_with_the_engine(tmp_path: Path, monkeypatch: pytest.Mo
     call = f"import sys; sys.path.insert(0, {str(FAKE)!r}); from engine.link.program import main; main(120.0)"
     with subprocess.Popen([sys.executable, "-c", call], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stdin is not None
-        assert report_of(process.stdout.readline()) is not None
+        assert message_of(process.stdout.readline(), SessionReport) is not None
         process.stdin.close()
         process.stdout.read()
         assert process.wait(CEILING_S) == 0
@@ -198,16 +198,16 @@ def test_the_process_ends_with_the_engine(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_damaged_line_is_no_report_and_no_order() -> None:
     report = SessionReport(at_s=1.5, beat=2.0, bpm=120.0, is_playing=True, count=1, peers=1, order=3)
-    assert report_of(line_of(report)) == report
+    assert message_of(line_of(report), SessionReport) == report
     for bpm in (120.0, None):
         order = Order(bpm=bpm, beats_a_bar=3, start_stop_sync=True, order=3)
-        assert order_of(line_of(order)) == order
+        assert message_of(line_of(order), Order) == order
     for line in (
         b"", b"\n", b"{}", b"[1]", b"null", b"\xff\n", line_of(report)[:-5], line_of(report).replace(b"2.0", b"NaN"),
         line_of(report).replace(b"2.0", b'"2"'), line_of(report).replace(b"120.0", b"-1"),
         line_of(report).replace(b"peers", b"pears"), line_of(report).replace(b"120.0", b"true"),
     ):  # fmt: skip
-        assert report_of(line) is None and order_of(line) is None, line
+        assert message_of(line, SessionReport) is None and message_of(line, Order) is None, line
 
 
 PEER = """

@@ -6,7 +6,8 @@ import pytest
 from pythonosc.osc_message import OscMessage
 
 from engine.osc import decode_packet, encode_bundle, encode_message, encode_reply
-from engine.osc.time_tag import is_at_once, time_tag_of, wall_s_of
+from engine.osc.time_tag import wait_s
+from tests.support.time_tags import time_tag_of
 
 
 @pytest.mark.parametrize(
@@ -59,5 +60,5 @@ def test_a_bundle_keeps_its_raw_time_tag() -> None:
 
 def test_time_tags_count_from_1900() -> None:
     assert time_tag_of(0.0) == 2_208_988_800 << 32
-    assert wall_s_of(time_tag_of(1_700_000_000.25)) == 1_700_000_000.25
-    assert is_at_once(0) and is_at_once(1) and not is_at_once(2)
+    assert wait_s(time_tag_of(1_700_000_000.25), 1_700_000_000.0) == 0.25
+    assert wait_s(0, 5.0) == wait_s(1, 5.0) == 0.0 > wait_s(2, 5.0)

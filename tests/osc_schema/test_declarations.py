@@ -1,6 +1,7 @@
 """The declarations agree with each other and with the contract that patches rely on."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -53,13 +54,9 @@ def test_messages_that_are_told_have_addresses_of_their_own_and_all_that_the_eng
     assert all(
         message.description.endswith(".") and ("<n>" in message.address) == bool(message.last) for message in TOLD
     )
-    found = set()
-    for path in (PACKAGE.parent / "engine").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                if name in ("tell", "_tell", "_broadcast", "_send_feature") and str(node.args[0].value).startswith("/"):
-                    found.add(node.args[0].value)
+    tells = re.compile(r"\b_?(?:tell|broadcast|send_feature)\(\s*\"(/[^\"]*)\"")
+    paths = (PACKAGE.parent / "engine").rglob("*.py")
+    found = {address for path in paths for address in tells.findall(path.read_text(encoding="utf-8"))}
     assert "/cue/current" in found
     assert [address for address in sorted(found) if osc_schema.lookup_told(address) is None] == []
 

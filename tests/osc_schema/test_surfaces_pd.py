@@ -19,7 +19,6 @@ from osc_schema.generate.pd_patch import pd_patch
 PD = ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr"]
 PRINTED = {
     "angle": "/layer/2/angle",
-    "wrap": "/layer/2/wrap",
     "prompt": "/sd/prompt",
     "out": "multiverse-out",
     "source": "/mod/1/source/shown",
@@ -101,25 +100,15 @@ def open_bench(
         bench.process.wait(timeout=120)
 
 
-def test_a_control_in_pd_and_the_engine_move_each_other(open_bench: Callable[[Any], Bench]) -> None:
+def test_pd_wraps_resets_taps_names_long_menus_and_sends_back_nothing(open_bench: Callable[[Any], Bench]) -> None:
+    """That every control moves its parameter and shows it: tests/control/test_real_programs.py."""
     with open_engine(config("127.0.0.1:0")) as engine:
         bench = open_bench(engine)
-        for trouble in ("couldn't create", "connection failed", "error"):
-            assert trouble not in bench.text
         params = bench.engine.params
-        for address, sent, held in (
-            ("/layer/1/angle", 45.5, 45.5),
-            ("/layer/1/ratio", 0.25, 0.25),
-            ("/layer/3/wrap", 1, "repeat"),
-            ("/mirror/mode", 3, "xy"),
-            ("/layer/1/mute", 1, True),
-            ("/mirror/segments", 7, 7),
-            ("/sd/prompt", "dunes", "dunes"),
-            ("/multiverse/blend", 1.5, 1.5),
-            ("/mod/1/source", 2, "peak"),
-        ):
-            bench.drive(address, sent)
-            bench.wait(lambda: params.get(address) == held, f"{address} {held}")  # noqa: B023
+        bench.wait(lambda: bench.printed("source") == ["symbol kick"], "the value of a long menu")
+        bench.drive("/mod/1/source", 2)
+        bench.wait(lambda: params.get("/mod/1/source") == "peak", "another one")
+        bench.drive("/layer/1/ratio", 0.25)
         bench.drive("/layer/1/angle", 999)
         bench.wait(lambda: params.get("/layer/1/angle") == -81.0, "an angle beyond the slider, wrapped")
         bench.drive("/master/panic", 1)
@@ -127,17 +116,10 @@ def test_a_control_in_pd_and_the_engine_move_each_other(open_bench: Callable[[An
         bench.drive("/pad/2", 1)
         bench.wait(lambda: engine._parts.desk.preset_control.prepared == list(LOOKS)[1], "a tap on a pad")
         assert not engine._parts.desk.banks._held, "Pd's bang sends no release"
-
         told_chosen_told = ["symbol kick", "symbol peak", "symbol kick"]
         bench.wait(lambda: bench.printed("source") == told_chosen_told, "the names of a long menu")
-
-        # Pd sent only values set in Pd; values from the engine did not come back.
-        assert len(bench.printed("out")) == 12
-        params.set("/layer/2/angle", 12.5)
-        params.set("/layer/2/wrap", "repeat")
+        assert len(bench.printed("out")) == 5
         params.set("/sd/prompt", "a red, green; $1 sea")
-        bench.wait(lambda: bench.printed("angle")[-1] == "set 12.5", "the change of a number")
-        bench.wait(lambda: bench.printed("wrap")[-1] == "set 1", "the change of a menu")
         bench.wait(lambda: "red" in bench.printed("prompt")[-1], "the change of a text")
         tell = engine._parts.desk.dispatcher.feedback.tell
         tell("/sam3/objects", 2)
@@ -146,7 +128,7 @@ def test_a_control_in_pd_and_the_engine_move_each_other(open_bench: Callable[[An
         bench.wait(lambda: bench.printed("cy"), "what SAM3 finds")
         found = {name: bench.printed(name) for name in ("objects", "id", "score", "cx", "cy")}
         assert found == {"objects": ["2"], "id": ["7"], "score": ["0.875"], "cx": ["0.25"], "cy": ["0.75"]}
-        assert len(bench.printed("out")) == 12
+        assert len(bench.printed("out")) == 5, "values from the engine do not come back"
 
 
 def test_pd_reconnects_to_a_restarted_engine(open_bench: Callable[[Any], Bench], free_port: Callable[[], int]) -> None:

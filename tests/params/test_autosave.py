@@ -21,7 +21,7 @@ def test_values_come_back_with_resume(tmp_path: Path, wait_for) -> None:
     loaded = Autosave(tmp_path, ParamStore()).load()
     autosave.close()
     assert loaded.problems == []
-    values = dict(loaded.values)
+    values = loaded.by_address()
     assert (values["/layer/1/angle"], values["/audio/1/gain_db"]) == (30.0, -6.0)
     assert values.keys() == {param.address for param in PARAMS if param.resumed}
     assert "/master/blackout" not in values and "/engine/width" not in values
@@ -33,13 +33,13 @@ def test_later_changes_are_saved_too_and_the_last_ones_at_the_end(tmp_path: Path
     autosave.start()
     for angle in (10.0, 20.0):
         store.set("/layer/1/angle", angle)
-        wait_for(lambda angle=angle: dict(autosave.load().values).get("/layer/1/angle") == angle, "the angle")
+        wait_for(lambda angle=angle: autosave.load().by_address().get("/layer/1/angle") == angle, "the angle")
     autosave.close()
     late = Autosave(tmp_path, store)
     late.start()
     store.set("/layer/1/angle", 77)
     late.close()
-    assert dict(late.load().values)["/layer/1/angle"] == 77.0
+    assert late.load().by_address()["/layer/1/angle"] == 77.0
 
 
 def test_a_hung_disk_does_not_delay_the_end(tmp_path: Path, reports, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_a_full_or_missing_disk_is_reported_and_retried(tmp_path: Path, reports)
     assert reports.keys == ["autosave"] and "cannot be written" in reports.lines[0][1]
     folder.unlink()
     autosave.save_if_changed()
-    assert dict(autosave.load().values)["/layer/1/angle"] == 5.0
+    assert autosave.load().by_address()["/layer/1/angle"] == 5.0
 
 
 def test_a_run_without_changes_keeps_the_last_autosave(tmp_path: Path) -> None:
@@ -114,10 +114,10 @@ def test_a_run_without_changes_keeps_the_last_autosave(tmp_path: Path) -> None:
     hasty = Autosave(tmp_path, hasty_store)
     hasty_store.set("/engine/fps", 25.0)  # not resumed
     hasty.save_if_changed()
-    assert ("/layer/1/curve", 0.75) in Autosave(tmp_path, ParamStore()).load().values
+    assert Autosave(tmp_path, ParamStore()).load().by_address()["/layer/1/curve"] == 0.75
     hasty_store.set("/layer/1/curve", 0.25)
     hasty.save_if_changed()
-    assert ("/layer/1/curve", 0.25) in Autosave(tmp_path, ParamStore()).load().values
+    assert Autosave(tmp_path, ParamStore()).load().by_address()["/layer/1/curve"] == 0.25
     assert "0.75" in (tmp_path / ".autosave.previous.toml").read_text()
 
 
@@ -128,10 +128,10 @@ def test_a_resumed_run_saves_even_the_defaults(tmp_path: Path) -> None:
     first.save_if_changed()
     resumed_store = ParamStore()
     resumed = Autosave(tmp_path, resumed_store)
-    resumed_store.set_many(resumed.load().values, by="resume")
+    resumed_store.set_many(resumed.load().by_address().items(), by="resume")
     resumed_store.set("/master/panic", 1)
     resumed.save_if_changed()
-    assert ("/layer/1/curve", 1.0) in Autosave(tmp_path, ParamStore()).load().values
+    assert Autosave(tmp_path, ParamStore()).load().by_address()["/layer/1/curve"] == 1.0
 
 
 def test_the_current_preset_is_saved_too(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import CueError
-from engine.params import Cue, CueList, read_cues, write_cues
+from engine.params import Cue, CueList, cues_text, read_cues
+from engine.system.kept_file import KeptFile
 
 
 def cues(*numbers: int) -> CueList:
@@ -71,7 +72,7 @@ def test_the_file_holds_the_list_and_no_file_holds_none(tmp_path: Path) -> None:
     path = tmp_path / "show" / "cues.toml"
     assert read_cues(path) == (CueList({}), [])
     some = cues(1, 7).with_cue(Cue.checked(3.0, "Nacht \u00e4", 2, 20.5))
-    write_cues(path, some)
+    KeptFile(path, "cue list", CueError).write(cues_text(some))
     assert read_cues(path) == (some, [])
     entry = '    { number = 3, preset = "Nacht \u00e4", fade_s = 2.0, follow_s = 20.5 },\n'
     assert entry in path.read_text(encoding="utf-8")
@@ -130,9 +131,3 @@ def test_an_invalid_file_gives_no_cues_and_one_line(tmp_path: Path) -> None:
         found, problems = read_cues(path)
         assert len(found) == 0 and len(problems) == 1, content
         assert line in problems[0], content
-
-
-def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(CueError, match="cannot be written"):
-        write_cues(tmp_path / "file" / "cues.toml", cues(1))

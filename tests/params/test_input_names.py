@@ -8,12 +8,14 @@ import pytest
 from engine.params import ParamStore, PresetFolder
 from engine.params.input_views import InputViews
 from engine.params.shader_inputs import ShaderInput, inputs_of
+from engine.params.store import entries_of
 from engine.render.isf.parse import parse_isf
 
 SPEED = '{"NAME": "speed", "TYPE": "float", "DEFAULT": 0.3}'
 CENTRE = '{"NAME": "centre", "TYPE": "point2D", "MIN": [0, 0], "MAX": [1, 1], "DEFAULT": [0.5, 0.5]}'
 NEW = '{"NAME": "new", "TYPE": "float", "DEFAULT": 0.7}'
-SAVED = [("/fx/1/file", "Glow"), ("/fx/1/1", 0.1), ("/fx/1/2", 0.2), ("/fx/1/3", 0.9), ("/fx/1/4", 0.0)]
+SAVED = {"/fx/1/file": "Glow", "/fx/1/1": 0.1, "/fx/1/2": 0.2, "/fx/1/3": 0.9, "/fx/1/4": 0.0}
+ENTRIES = entries_of(SAVED.items())
 NAMES = {"/fx/1/1": "speed", "/fx/1/2": "centre x", "/fx/1/3": "centre y"}
 
 
@@ -31,7 +33,7 @@ def test_the_names_of_the_playing_shader_are_saved_and_read_back(views: InputVie
     views.show("1", inputs(SPEED, CENTRE), "Glow")
     folder = PresetFolder(tmp_path)
     values: dict[str, Any] = {**dict.fromkeys(("/fx/2/file", "/fx/3/file", "/fx/4/file", "/fx/generator/file"), "")}
-    values |= dict(SAVED)
+    values |= SAVED
     path = folder.save("Night", values, views.names_in(values))
     assert '"/fx/1/2" = "centre x"' in path.read_text(encoding="utf-8")
     assert folder.load("Night").inputs == NAMES
@@ -48,20 +50,20 @@ def test_the_names_count_when_the_file_has_another_order_now(views: InputViews) 
         ((SPEED,), (0.1, 0.2, 0.9, 0.0)),
     ]:
         views.show("1", inputs(*headers), "glow")
-        arranged = dict(views.arrange(SAVED, NAMES))
+        arranged = {param.address: value for param, value in views.arrange(ENTRIES, NAMES)}
         assert tuple(arranged[f"/fx/1/{number}"] for number in (1, 2, 3, 4)) == pytest.approx(positions), headers
 
 
 def test_a_preset_without_names_stays_as_it_is(views: InputViews) -> None:
     views.show("1", inputs(CENTRE, SPEED), "Glow")
-    assert views.arrange(SAVED, {}) == SAVED
+    assert views.arrange(ENTRIES, {}) == ENTRIES
 
 
 def test_names_of_a_shader_that_has_not_played_are_kept_for_it_once(views: InputViews) -> None:
-    assert views.arrange(SAVED, NAMES) == SAVED
+    assert views.arrange(ENTRIES, NAMES) == ENTRIES
     assert views.expected("1", "GLOW") == NAMES
     assert views.expected("1", "Glow") == {}
-    views.arrange(SAVED, NAMES)
+    views.arrange(ENTRIES, NAMES)
     assert views.expected("1", "Wave") == {}
 
 
@@ -70,4 +72,4 @@ def test_a_table_that_names_nothing_is_ignored(tmp_path: Path) -> None:
         head, tail = (table, "") if table.startswith("inputs") else ("", table)
         (tmp_path / "a.toml").write_text(f"{head}\n[values]\n'/fx/1/1' = 0.5\n{tail}\n", encoding="utf-8")
         loaded = PresetFolder(tmp_path).load("a")
-        assert loaded.inputs == {} and loaded.values == [("/fx/1/1", 0.5)], table
+        assert loaded.inputs == {} and loaded.by_address() == {"/fx/1/1": 0.5}, table

@@ -7,6 +7,7 @@ from engine.params.drawing_cost import MAX_LATE_FRAMES, DrawingCost
 from engine.params.expected_look import TRAIL_FRAMES, ExpectedLook
 from engine.params.fade_time import FadeTime
 from engine.params.look_pipeline import BOTH
+from engine.params.store import entries_of
 from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema.modulation import ROUTES
 
@@ -44,7 +45,7 @@ class Show:
         return self.looks.shown.values
 
     def load(self, *values: tuple[str, object], seconds: float = 2.0) -> None:
-        self.crossfade.start(values, FadeTime(seconds), by="preset x", is_picture=True)
+        self.crossfade.start(entries_of(values), FadeTime(seconds), by="preset x", is_picture=True)
 
 
 @pytest.fixture
@@ -210,7 +211,7 @@ def test_an_expected_look_waits_for_a_running_fade(show: Show) -> None:
 
 def test_a_cut_shows_the_new_values_in_its_first_frame(show: Show) -> None:
     show.looks.shown.slew.set_smoothing(BRIGHTNESS, 1000.0)
-    show.crossfade.start([(BRIGHTNESS, 4.0)], by="preset x", is_picture=True)
+    show.crossfade.start(entries_of([(BRIGHTNESS, 4.0)]), by="preset x", is_picture=True)
     snapshot, fade = show.crossfade.snapshot()
     show.looks.follow(fade, snapshot, period_s=PERIOD_S, late=0, crossfade=show.crossfade)
     show.looks.glide(snapshot, PERIOD_S)

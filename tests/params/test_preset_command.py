@@ -60,9 +60,9 @@ def test_an_existing_preset_is_replaced_only_with_overwrite(run, tmp_path: Path)
     assert run("export", "night", "--to", str(file), "--overwrite").exit_code == 0
     file.write_text(file.read_text(encoding="utf-8").replace("45", "30"), encoding="utf-8")
     assert str(run("import", str(file)).exception) == "preset 'night': exists already; --overwrite replaces it"
-    assert dict(PresetFolder(tmp_path).load("night").values)["/layer/1/angle"] == 45.0
+    assert PresetFolder(tmp_path).load("night").by_address()["/layer/1/angle"] == 45.0
     assert run("import", str(file), "--overwrite").stdout == "night\n"
-    assert dict(PresetFolder(tmp_path).load("night").values)["/layer/1/angle"] == 30.0
+    assert PresetFolder(tmp_path).load("night").by_address()["/layer/1/angle"] == 30.0
 
 
 def test_a_built_in_preset_from_elsewhere_needs_another_name(run, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_failing_save_does_not_undo_a_later_one(folder: PresetFolder, shelf: P
     values = ParamStore().snapshot()
     first, second = shelf.save("night", values), shelf.save("night", {**values, "/mode": "simple"})
     shelf.drop(first)
-    assert dict(shelf.get("night").values)["/mode"] == "simple"
+    assert shelf.get("night").by_address()["/mode"] == "simple"
     shelf.write(second)
     gone = shelf.delete("night")
     assert not shelf.has("night") and folder.has("night")
@@ -65,7 +65,7 @@ def test_an_unreadable_folder_leaves_the_presets_that_were_read(folder: PresetFo
     folder.path.rename(folder.path.with_name("away"))
     folder.path.write_text("in the way")
     assert shelf.poll() == [] and "cannot be read" in shelf.problem
-    assert shelf.get("night").values == [("/mode", "simple")]
+    assert shelf.get("night").by_address() == {"/mode": "simple"}
     with pytest.raises(PresetError, match="cannot be read"):
         shelf.get("day")
 
@@ -83,4 +83,4 @@ def test_names_are_known_although_a_file_hangs(folder: PresetFolder, shelf: Pres
             shelf.get("night")
         assert looking.is_alive()
     looking.join(120.0)
-    assert shelf.get("night").values == shelf.get("day").values == [("/mode", "simple")]
+    assert shelf.get("night").by_address() == shelf.get("day").by_address() == {"/mode": "simple"}

@@ -60,7 +60,7 @@ def renderer(request: pytest.FixtureRequest) -> Renderer:
 @pytest.fixture
 def vav(tmp_path: Any) -> dict[str, Any]:
     """The built-in preset VAV original, address -> value."""
-    return dict(PresetFolder(tmp_path).load("VAV original").values)
+    return PresetFolder(tmp_path).load("VAV original").by_address()
 
 
 @pytest.fixture

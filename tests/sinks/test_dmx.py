@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import osc_schema
-from engine.dmx.packets import LevelsPacket, read_artnet, read_sacn
+from engine.dmx.artnet import read_artnet
+from engine.dmx.packets import LevelsPacket
+from engine.dmx.sacn import read_sacn
 from engine.errors import SinkError
 from engine.sinks.dmx import DmxSink
 from engine.sinks.dmx_levels import colours_of, grid_of, levels_of, read_size, universes_of

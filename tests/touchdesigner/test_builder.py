@@ -21,7 +21,6 @@ from osc_schema.generate import ROOT
 from osc_schema.generate.touchdesigner import names_of, read_pages
 from osc_schema.generate.touchdesigner_builder import one_file
 from tests.touchdesigner.conftest import BUILDER, Studio
-from tests.touchdesigner.fake_parameters import tdError
 from tests.touchdesigner.fake_td import TouchDesigner
 
 Until = Callable[..., Any]
@@ -448,29 +447,3 @@ def test_a_menu_item_missing_on_the_page_is_reported(studio: Studio) -> None:
     studio.comp.ext.MultiverseExt.on_message("/mirror/mode", ["hexagon"])
     assert studio.value("Message") == "/mirror/mode is hexagon, which is not on this page: pulse Fit Pages"
     assert studio.value("Mirrormode") == "off"
-
-
-def test_the_fake_refuses_what_touchdesigner_refuses(program: TouchDesigner) -> None:
-    for number, (line, problem) in enumerate((
-        ("page.appendFloat('strength')", tdError),
-        ("page.appendFloat('Guidance_scale')", tdError),
-        ("page.appendSlider('Fine')", AttributeError),
-        ("setattr(page.appendFloat('Fine')[0], 'nromMin', 3)", AttributeError),
-        ("setattr(page.appendFloat('Fine')[0], 'val', 'much')", TypeError),
-        ("setattr(page.appendMenu('Fine')[0], 'val', 'unknown')", tdError),
-        ("setattr(page.appendPulse('Fine')[0], 'val', 1)", tdError),
-        ("setattr(comp.par, 'Port', 1)", AttributeError),
-        ("setattr(comp.par.ext0name, 'label', 'x')", tdError),
-        ("comp.create('magicDAT', 'x')", tdError),
-        ("comp.create('oscinDAT', 'x').par.netaddress", AttributeError),
-        ("setattr(comp, 'colour', 1)", AttributeError),
-        ("comp.nothing", AttributeError),
-        ("comp.create('textDAT', 'x').appendRow([1])", tdError),
-        ("comp.create('outTOP', 'x').inputConnectors[0].connect(comp.create('outCHOP', 'y'))", tdError),
-        ("comp.create('oscoutDAT', 'x').sendOSC('/a', 1)", TypeError),
-        ("[par := page.appendFloat('Fine')[0], page.appendInt('Other')[0].destroy(), par.eval()]", tdError),
-    )):  # fmt: skip
-        comp = program.project.create("baseCOMP", f"comp{number}")
-        with pytest.raises(problem):
-            eval(line, {"comp": comp, "page": comp.appendCustomPage("Page"), "setattr": setattr})
-            pytest.fail(line)

@@ -237,37 +237,6 @@ def test_the_pages_fit_the_running_engine(connected: Studio, engine: RunningEngi
     until(lambda: engine.engine.params.get("/layer/1/curve") == 0.25, "a move after it")
 
 
-def test_a_value_that_was_lost_on_the_way_is_asked_for(
-    connected: Studio, engine: RunningEngine, until: Until, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    extension = connected.comp.ext.MultiverseExt
-    hear, lost, is_lossy = extension.on_message, [], [True]
-
-    def hear_some(address: str, args: list[Any]) -> None:  # it may be asked for meanwhile, and lost again
-        if address == "/layer/2/curve" and is_lossy:
-            lost.append(args)
-        else:
-            hear(address, args)
-
-    monkeypatch.setattr(extension, "on_message", hear_some)
-    engine.engine.params.set("/layer/2/curve", 0.75)
-    until(lambda: lost, "the change")
-    before = len(lost)
-    connected.pulse("Fit")
-
-    def comes_again() -> bool:
-        if str(connected.value("Message")).startswith("pages not changed"):  # a busy engine answers after the timeout
-            connected.set("Message", "")
-            connected.pulse("Fit")
-        return len(lost) > before
-
-    until(comes_again, "the same with all other values")
-    assert connected.value("L2curve") != 0.75
-    is_lossy.clear()
-    connected.skipped_s += 2.0
-    until(lambda: connected.value("L2curve") == 0.75, "the answer")
-
-
 def test_the_example_runs(connected: Studio, engine: RunningEngine, until: Until) -> None:
     connected.program.run_text((TOUCHDESIGNER_FOLDER / "example.py").read_text(encoding="utf-8"))
     project = connected.program.project

@@ -273,7 +273,7 @@ def test_overwriting_a_preset_is_confirmed_and_can_be_undone(visit: Visit, stage
     saved = stage.engine.presets
 
     def curve() -> object:
-        return dict(saved.load("Kept").values)["/layer/1/curve"]
+        return saved.load("Kept").by_address()["/layer/1/curve"]
 
     def set_curve(value: float) -> None:
         stage.send("/layer/1/curve", value)

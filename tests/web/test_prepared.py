@@ -24,6 +24,7 @@ from engine.ipc import Gate
 from engine.params import ParamStore, Tempo
 from engine.params.looks import PLAIN
 from engine.params.preset_file import LoadedPreset
+from engine.params.store import entries_of
 from engine.system.clock import SystemClock
 from engine.system.worker_process import WorkerProcess
 from engine.web import PreviewTap, prepared
@@ -40,8 +41,8 @@ TONES = np.stack([0.5 * np.sin(2 * np.pi * hz * TIME_S) for hz in (100, 200, 300
 STEADY: dict[str, Any] = {f"/audio/{n}/auto": False for n in (1, 2, 3, 4)} | {"/audio/2/gain_db": -6.0}
 """Of the venue: no preset has them."""
 STILL: dict[str, Any] = PLAIN | {"/colour/glide_ms": 0.0}
-WIDE = LoadedPreset(name="wide", values=list((STILL | {"/multiverse/window_ms": 60.0}).items()))
-DARK = LoadedPreset(name="dark", values=list((STILL | {"/multiverse/brightness": 0.0}).items()))
+WIDE = LoadedPreset(name="wide", values=entries_of((STILL | {"/multiverse/window_ms": 60.0}).items()))
+DARK = LoadedPreset(name="dark", values=entries_of((STILL | {"/multiverse/brightness": 0.0}).items()))
 
 
 class Show:
@@ -128,7 +129,7 @@ def show(played: Show) -> Iterator[Show]:
 def test_it_is_the_picture_of_the_same_look_and_sound_drawn_here(show: Show, tmp_path: Path) -> None:
     path = tmp_path / "tones.wav"
     soundfile.write(path, TONES, RATE_HZ, subtype="FLOAT")
-    params = dict(WIDE.values) | STEADY
+    params = WIDE.by_address() | STEADY
     config = Config(width=320, height=180, fps=10.0, audio=str(path), offline=True, renderer="gl", params=params)
     with open_engine(config) as engine:
         *_, last = engine.frames(seconds=HEARD_S)

@@ -27,15 +27,15 @@ from engine.params.banks import (
     Pad,
     PadState,
     ShownPads,
+    banks_text,
     checked_number,
     first_banks,
     read_banks,
     sorted_pads,
-    write_banks,
 )
 from engine.params.looks import LOOKS
 from engine.params.presets import FACTORY_NAMES
-from engine.system.atomic_file import replace_file
+from engine.system.kept_file import KeptFile
 from engine.telemetry import report_problems
 from osc_schema.banks import MAX_BANKS, PADS
 
@@ -66,7 +66,6 @@ class BankControl:
     def __init__(self, tools: Tools, path: Path, *, presets: PresetControl, launching: Launching) -> None:
         """Reads the banks; without a file they are filled."""
         self._store, self._clock, self._tell, self._report = tools.store, tools.clock, tools.tell, tools.report
-        self._path = path
         self._presets = presets
         self._launching = launching
         read, problems = read_banks(path)
@@ -74,8 +73,7 @@ class BankControl:
         self.banks = first_banks(own, LOOKS) if read is None else read
         """The present banks. Any thread."""
         report_problems(tools.report, "banks", problems)
-        self._is_put_aside = not problems
-        self._written = self.banks
+        self._file = KeptFile(path, "list of banks", BankError, previous=PREVIOUS_NAME if problems else "")
         self._armed = ""
         """The preset that the next press of its pad takes."""
         self._held: dict[tuple[int, int], _Held] = {}
@@ -319,17 +317,7 @@ class BankControl:
 
     def _save(self) -> None:
         """Write the banks, once for several edits in a row. The disk's thread."""
-        banks = self.banks
-        if banks is self._written:
-            return
-        if not self._is_put_aside and self._path.exists():
-            try:
-                replace_file(self._path, self._path.with_name(PREVIOUS_NAME))
-            except OSError as error:
-                raise BankError(f"{self._path}: cannot be renamed ({error.strerror or error})") from None
-        self._is_put_aside = True
-        write_banks(self._path, banks)
-        self._written = banks
+        self._file.write(banks_text(self.banks))
 
     # -- presets come and go: the disk's thread ------------------------------------------------
 

@@ -17,14 +17,14 @@ from engine.control.commands import Tools
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.preset_arguments import answer
 from engine.errors import CueError, PresetError
-from engine.params import Cue, CueList, read_cues, write_cues
+from engine.params import Cue, CueList, cues_text, read_cues
 from engine.params.crossfade import Ended
 from engine.params.cue_chase import DueCue
 from engine.params.cues import checked_note
 from engine.params.fade_time import AT_ONCE, Course, FadeTime, Pulse, ReadPulse
 from engine.params.store import PANIC
 from engine.params.timecode import checked_label
-from engine.system.atomic_file import replace_file
+from engine.system.kept_file import KeptFile
 from engine.telemetry import report_problems
 
 FILE_NAME = "cues.toml"
@@ -59,7 +59,6 @@ class CueControl:
         """Reads the list; `path` need not exist. `pulse()`: the beat of this frame. `rename_waiting` gets both names of
         a cue whose preset was renamed."""
         self._store, self._clock, self._tell, self._report = tools.store, tools.clock, tools.tell, tools.report
-        self._path = path
         self._presets = presets
         self._go_s = float("-inf")
         """When a go, or a cue that followed by itself, started the last cue."""
@@ -68,8 +67,7 @@ class CueControl:
         self.cues, problems = read_cues(path)
         """The present list. Any thread."""
         report_problems(tools.report, "cues", problems)
-        self._is_put_aside = not problems
-        self._written = self.cues
+        self._file = KeptFile(path, "cue list", CueError, previous=PREVIOUS_NAME if problems else "")
         self._current = 0
         """Number of the current cue in the list; 0 before the first. `_lock` protects this, `_follow` and edits of
         `cues`."""
@@ -294,17 +292,7 @@ class CueControl:
 
     def _save(self) -> None:
         """Write the list, once for several edits in a row. The disk's thread."""
-        cues = self.cues
-        if cues is self._written:
-            return
-        if not self._is_put_aside and self._path.exists():
-            try:
-                replace_file(self._path, self._path.with_name(PREVIOUS_NAME))
-            except OSError as error:
-                raise CueError(f"{self._path}: cannot be renamed ({error.strerror or error})") from None
-        self._is_put_aside = True
-        write_cues(self._path, cues)
-        self._written = cues
+        self._file.write(cues_text(self.cues))
 
     def _on_preset_renamed(self, name: str, new: str) -> None:
         with self._lock:

@@ -9,6 +9,7 @@ threads use the disk.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -30,14 +31,14 @@ from engine.params.mapping.built_in_maps import (
     map_of_root,
 )
 from engine.params.mapping.control_map import ControlMap
-from engine.params.mapping.controls import TIMECODE_KINDS, Control, MidiEvent, Movement
+from engine.params.mapping.controls import MAX_CHARACTERS, TIMECODE_KINDS, Control, MidiEvent, Movement
 from engine.params.mapping.entry import NUMERIC, MapEntry, changed, make_entry
 from engine.params.mapping.learner import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
 from engine.params.mapping.movement_reader import MovementReader
 from engine.params.mapping.routes import BRIDGE, OneClock, TwoWays, device_of
-from engine.system.atomic_file import write_atomic
 from engine.system.file_names import clean_name
+from engine.system.kept_file import KeptFile
 from engine.system.plain_text import some_of
 from engine.telemetry import report_problems
 from osc_schema.mapping import KEYS
@@ -49,6 +50,8 @@ SUFFIX = ".toml"
 
 LESSON_S = 60.0
 """Timeout of `/map/learn`."""
+MAX_IGNORED = 256
+_NUMBERS = frozenset("fihdTFNI")
 
 StartTimer = Callable[[float, Callable[[], None]], Callable[[], None]]
 """`start_timer(seconds, ended)` calls `ended()` after that time, on any thread; returns a function that cancels it."""
@@ -113,6 +116,7 @@ class MapControl:
         self._map = ControlMap()
         self._movements = MovementReader()
         self._learner = Learner()
+        self._ignored: deque[tuple[Message, float]] = deque(maxlen=MAX_IGNORED)  # typing errors, perhaps of a program
         self._lesson: _Lesson | None = None
         self._has_reported_unmapped_midi = False
         self._names: tuple[str, ...] = tuple(BUILT_IN)
@@ -186,6 +190,16 @@ class MapControl:
         # While learning, a message that moves nothing may still be a mistake.
         is_consumed = event is not None or (is_learning and bool(movements))
         return () if is_consumed else None
+
+    def ignores(self, message: Message, now_s: float) -> bool:
+        """True if nothing is mapped to the message's address and nothing is being learned. The next lesson hears it
+        then, to know whether it moves all the time. OSC's threads."""
+        with self._lock:
+            if self._lesson is not None or "m" in message.type_tags or self._map.is_mapped(message.address):
+                return False
+            if _NUMBERS.issuperset(message.type_tags) and len(message.address) <= MAX_CHARACTERS:
+                self._ignored.append((message, now_s))
+        return True
 
     def take_time(self, event: MidiEvent, sender_name: str, now_s: float) -> bool:
         """Execute a message of a clock or of timecode that arrived at `now_s`; False if it is another one.
@@ -273,6 +287,10 @@ class MapControl:
         with self._lock:
             superseded = self._end_lesson()
             self._lesson = lesson
+            while self._ignored:
+                ignored, heard_s = self._ignored.popleft()
+                for movement in self._movements.of_osc(ignored):
+                    self._learner.hear(movement, heard_s)
             self._learner.begin(may_turn=not mode and entry.param is not None and entry.param.type in NUMERIC)
         if superseded is not None:
             superseded.reply.fail("superseded", is_logged=False)
@@ -369,7 +387,7 @@ class MapControl:
             entries = self._map.entries
 
         def save() -> None:
-            _write(path, map_text(entries))
+            KeptFile(path, "map", MappingError).write(map_text(entries))
             self._list_maps()
             reply.done(name)
 
@@ -392,7 +410,7 @@ class MapControl:
         with self._lock:
             self._is_unwritten = False
             entries = self._map.entries
-        _write(self._path, map_text(entries, self._unread))
+        KeptFile(self._path, "map", MappingError).write(map_text(entries, self._unread))
 
     def _on_save_failed(self, reason: str) -> None:
         with self._lock:
@@ -436,14 +454,6 @@ class MapControl:
 def _entry(control: str, target: str, argument: str, mode: str | None = None) -> MapEntry:
     """No `mode`: as the control and the target suggest."""
     return make_entry({"control": control, "target": target, "argument": argument, **({"mode": mode} if mode else {})})
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a map's file, or raise MappingError."""
-    try:
-        write_atomic(path, text)
-    except OSError as error:
-        raise MappingError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def _name_to_load(args: Args) -> str:

@@ -28,6 +28,7 @@ from engine.params.input_views import InputViews
 from engine.params.looks import LOOKS
 from engine.params.preset_shelf import CURRENT, CurrentPreset, PresetChange, PresetShelf
 from engine.params.presets import is_factory
+from engine.params.store import entries_of
 from engine.system.guarded_thread import Guard
 from osc_schema import Rejected, Value
 from osc_schema.fx import SLOTS, file_address
@@ -40,7 +41,7 @@ TakePicture = Callable[[Callable[[bytes], None]], None]
 
 MAX_START_S = 2.0
 """Timeout for reading the folder at the start; presets that are read later can be loaded later."""
-_SHADER_FILES = {address: osc_schema.lookup(address) for address in map(file_address, SLOTS)}
+_SHADER_FILES = frozenset(map(file_address, SLOTS))
 _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
 
 
@@ -145,7 +146,7 @@ class PresetControl:
         """
         loaded = self._get(name)
         if keep:
-            loaded = replace(loaded, values=[entry for entry in loaded.values if not entry[0].startswith(keep)])
+            loaded = replace(loaded, values=[entry for entry in loaded.values if not entry[0].address.startswith(keep)])
         with self.mixer.lock:
             if by := self._order.arrive(sent or self._order.sent(), f"preset {loaded.name}"):
                 ended(by)
@@ -215,7 +216,7 @@ class PresetControl:
         A slot whose shader is missing is emptied: the one of the look before does not belong to this look.
         """
         missing = self._missing_shaders(loaded)
-        values = [(address, "" if address in missing else value) for address, value in loaded.values]
+        values = [(param, "" if param.address in missing else value) for param, value in loaded.values]
         rejected = self._crossfade.start(values, time, by=origin, ended=ended, is_picture=is_picture, hand=hand)
         for problem in (*loaded.problems, *missing.values(), *rejected):
             self._report("preset", f"{origin}: {problem}")
@@ -223,13 +224,12 @@ class PresetControl:
     def _missing_shaders(self, loaded: LoadedPreset) -> dict[str, Rejected]:
         """Reasons by address."""
         missing = {}
-        for address, value in loaded.values:
-            param = _SHADER_FILES.get(address)
-            if param is not None:
+        for param, value in loaded.values:
+            if param.address in _SHADER_FILES:
                 try:
                     self._store.require(param, value)
                 except Rejected as rejection:
-                    missing[address] = rejection
+                    missing[param.address] = rejection
         return missing
 
     # -- the disk's thread ---------------------------------------------------------------------
@@ -344,12 +344,12 @@ class PresetControl:
         """Have the shaders and the letters of this preset ready: it waits for its beat, or is prepared."""
         loaded = self.shelf.find(name)
         if loaded is not None:
-            self._upcoming.prepare({**self._store.snapshot(), **dict(loaded.values)})
+            self._upcoming.prepare({**self._store.snapshot(), **loaded.by_address()})
 
     def values_of(self, name: str) -> Mapping[str, Value] | None:
         """The values of the preset; None if there is none of that name. Render thread; raises nothing."""
         loaded = self.shelf.find(name)
-        return None if loaded is None else self._guard.attempt(lambda: dict(self._arranged(loaded).values))
+        return None if loaded is None else self._guard.attempt(self._arranged(loaded).by_address)
 
     def _fade_command(self, *, is_picture: bool) -> Handler:
         """The handler of `/preset/load`, or of `/preset/glide`."""
@@ -431,5 +431,5 @@ class PresetControl:
         source, target = numbers
         values = self._store.snapshot()
         copies = [(f"/layer/{target}/{part}", values[f"/layer/{source}/{part}"]) for part in _PARTS]
-        self._crossfade.start(copies, by="/layer/copy")
+        self._crossfade.start(entries_of(copies), by="/layer/copy")
         reply.done(source, target)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
-import osc_schema
 from engine.control import Args, CommandTable, Reply
 from engine.control.answering import Launched, NamedHandler
 from engine.control.commands import Tools
@@ -25,7 +24,7 @@ from engine.params.crossfade import UNDONE, Ended
 from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.hand import Hand
 from engine.params.preset_shelf import CurrentPreset, PresetShelf
-from engine.params.store import PANIC
+from engine.params.store import LOOK_DEFAULTS, PANIC
 from osc_schema import Rejected, Value
 
 PREPARED: Final = "/preset/prepared"
@@ -256,7 +255,7 @@ class PresetMixer:
                 self._crossfade.undo()
             before = self._store.snapshot().to_dict()
         self._current.begin(loaded)
-        self._apply(replace(loaded, values=[entry for entry in loaded.values if _is_look(entry[0])]), FLASH)
+        self._apply(replace(loaded, values=[entry for entry in loaded.values if entry[0].is_look]), FLASH)
         panics, since = self._store.get(PANIC), self._store.version
         self._flash = _Flash(
             name=loaded.name,
@@ -275,7 +274,8 @@ class PresetMixer:
             return
         values = flash.before | self._set_by_others(flash)
         self._show_current(flash.current)  # first: the frame that sees it begin asks for its name
-        self._crossfade.start([entry for entry in values.items() if _is_look(entry[0])], by=FLASH, is_picture=True)
+        look = [(param, values[param.address]) for param, _ in LOOK_DEFAULTS]
+        self._crossfade.start(look, by=FLASH, is_picture=True)
         if self.prepared and self._position != self._begin:
             self._begin_by_hand(at=self._position)
 
@@ -345,8 +345,3 @@ class PresetMixer:
         """The name as the preset has it."""
         found = self._shelf.find(name)
         return name if found is None else found.name
-
-
-def _is_look(address: str) -> bool:
-    param = osc_schema.lookup(address)
-    return param is not None and param.is_look

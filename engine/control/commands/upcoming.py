@@ -55,6 +55,6 @@ class PresetFaults:
 
     def _fault(self, name: str) -> str:
         loaded = self._shelf.find(name)
-        values = {} if loaded is None else dict(loaded.values)
+        values = {} if loaded is None else loaded.by_address()
         files = [values.get(file_address(slot)) for slot in SLOTS if values.get(enable_address(slot))]
         return next((reason for file in files if file and (reason := self._fault_of(str(file)))), "")

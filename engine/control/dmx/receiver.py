@@ -21,16 +21,9 @@ from engine.control.dmx.forwarding import Forwarder
 from engine.control.dmx.sockets import SharedPort, address_towards, open_groups, open_socket
 from engine.control.dmx.universe import DmxStatus, Merge, Universe
 from engine.dmx import own
-from engine.dmx.packets import (
-    ARTNET_PORT,
-    SACN_PORT,
-    LevelsPacket,
-    Poll,
-    Protocol,
-    poll_replies,
-    read_artnet,
-    read_sacn,
-)
+from engine.dmx.artnet import ARTNET_PORT, Poll, poll_replies, read_artnet
+from engine.dmx.packets import LevelsPacket, Protocol
+from engine.dmx.sacn import SACN_PORT, read_sacn
 from engine.errors import DmxDecodeError, MultiverseError
 from engine.osc import Message
 from engine.system.clock import Clock

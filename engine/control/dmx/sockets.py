@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from engine.control.udp import ask_for_buffers
-from engine.dmx.packets import MAX_SACN_UNIVERSE, MIN_SACN_UNIVERSE, Protocol, group_of
+from engine.dmx.packets import Protocol
+from engine.dmx.sacn import MAX_SACN_UNIVERSE, MIN_SACN_UNIVERSE, group_of
 from engine.errors import MultiverseError
 from engine.system.network_interfaces import own_interfaces
 from engine.system.refused_port import refusal_reason
@@ -23,6 +24,7 @@ from engine.system.reporting import Report
 from engine.system.shared_udp_port import has_other_program, is_taken
 
 _IP_MULTICAST_ALL: Final = 49  # Linux, ip(7)
+_REACHES_ALL: Final[dict[Protocol, str]] = {"artnet": "broadcast", "sacn": "multicast"}
 
 
 def open_socket(protocol: str, interface: str | None, port: int) -> tuple[socket.socket, bool]:
@@ -101,9 +103,6 @@ def _own_addresses() -> list[str]:
     """IPv4 addresses of this machine's interfaces; 0.0.0.0, the system's choice, if there is none."""
     found = [str(entry.ip) for entry in own_interfaces() if entry.version == 4 and not entry.is_loopback]
     return found or ["0.0.0.0"]
-
-
-_REACHES_ALL: Final[dict[Protocol, str]] = {"artnet": "broadcast", "sacn": "multicast"}
 
 
 class SharedPort:

@@ -11,13 +11,19 @@ merging). Without any sender the last levels stay. Late packets are left out by 
 counted for each sender of each universe. Art-Net lets a number repeat, because some senders never change it.
 """
 
-from collections import deque
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 
-from engine.dmx.packets import CHANNELS, MAX_PRIORITY, LevelsPacket, Protocol
+from engine.dmx.packets import CHANNELS, LevelsPacket, Protocol
+from engine.dmx.sacn import MAX_PRIORITY
+from engine.system.rate import Rate
+
+SILENT_S: Final[dict[Protocol, float]] = {"sacn": 2.5, "artnet": 10.0}
+MAX_SOURCES: Final = 8  # of one universe; then the one heard longest ago is forgotten
+STUCK_PACKETS: Final = 20  # with one number, one after the other: no network repeats a packet so often
+LATE_PACKETS: Final = 20  # a number up to this much behind is late; further behind, the sender has started again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,41 +62,7 @@ class DmxStatus:
     universes: tuple[DmxUniverseStatus, ...]
 
 
-WINDOW_S: Final = 2.0
-SLOT_S: Final = 0.125
-MIN_S: Final = 1.0  # a single packet is no rate
-
-
-class PacketRate:
-    """Packets a second, lately: counted in slots of time, so that a flood takes no memory. One thread at a time."""
-
-    def __init__(self) -> None:
-        self._slots: deque[tuple[int, int]] = deque(maxlen=round(WINDOW_S / SLOT_S) + 1)
-        """(number of the slot, packets in it), oldest first."""
-        self._since_s = self._last_s = float("-inf")
-
-    def count(self, now_s: float) -> None:
-        """Count a packet. After a pause of the window's length counting begins anew."""
-        if now_s - self._last_s >= WINDOW_S:
-            self._since_s = now_s
-            self._slots.clear()
-        self._last_s = now_s
-        slot = int(now_s // SLOT_S)
-        packets = self._slots.pop()[1] if self._slots and self._slots[-1][0] == slot else 0
-        self._slots.append((slot, packets + 1))
-
-    def hz(self, now_s: float) -> float:
-        """The mean over the last 2 s, or since the last pause; 0 after 2 s without a packet."""
-        first = int((now_s - WINDOW_S) // SLOT_S) + 1  # the oldest slot that is whole in the window
-        packets = sum(number for slot, number in self._slots if slot >= first)
-        return packets / max(MIN_S, now_s - max(self._since_s, first * SLOT_S))
-
-
-SILENT_S: Final[dict[Protocol, float]] = {"sacn": 2.5, "artnet": 10.0}
 Merge = Literal["newest", "highest"]
-MAX_SOURCES: Final = 8  # of one universe; then the one heard longest ago is forgotten
-STUCK_PACKETS: Final = 20  # with one number, one after the other: no network repeats a packet so often
-LATE_PACKETS: Final = 20  # a number up to this much behind is late; further behind, the sender has started again
 
 
 @dataclass(slots=True)
@@ -124,7 +96,7 @@ class Universe:
         self._sources: dict[str, _Source] = {}
         self._newest = b""
         self._priority = 0
-        self._rate = PacketRate()
+        self._rate = Rate()
 
     @property
     def has_sources(self) -> bool:

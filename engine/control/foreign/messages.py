@@ -1,17 +1,20 @@
-"""Recognises messages of other programs and translates them by the map.
+"""Recognises messages that are not parameters, and translates those of other programs by the map.
 
 An address is foreign if its first part is not the first part of any of ours. If the first part is ours, the rest is a
-typing error (`/layer/1/intensty`); if it is nearly ours, it may be one (`/layr/1/angle`).
+typing error (`/layer/1/intensty`), unless it is mapped; if it is nearly ours, it may be one (`/layr/1/angle`).
 """
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from enum import Enum
 from functools import lru_cache
 from typing import Protocol
 
 import osc_schema
 from engine.control.outgoing.sender import Sender
 from engine.osc import Message
+from engine.params.input_views import InputViews
+from engine.params.shader_inputs import is_input_address
 from engine.system.clock import Clock
 from osc_schema import Rejected
 
@@ -19,6 +22,24 @@ MIN_LIKENESS = 0.8  # similarity of two first parts, 0..1: /layers resembles /la
 KEPT_ADDRESSES = 4096
 MAX_KEPT_CHARACTERS = 240  # per address; no control has a longer one
 MAX_ROOT_CHARACTERS = 40  # a longer one is not a typing error
+_ADDRESSES = (*(param.address for param in osc_schema.PARAMS), *(command.address for command in osc_schema.COMMANDS))
+_LAST_PARTS = frozenset(address.rpartition("/")[2] for address in _ADDRESSES)
+
+
+class AddressKind(Enum):
+    """The kind of an address. All but TRIGGER are no parameters."""
+
+    TRIGGER = "trigger"
+    QUERY = "query"
+    COMMAND = "command"
+    FOREIGN = "foreign"
+    """Known to the map at most."""
+    PATTERN = "pattern"
+    """It matches parameters, or is malformed."""
+    INPUT = "input"
+    """The name of a shader's input, or a pattern that matches no parameter: there may be such inputs now."""
+    UNKNOWN = "unknown"
+    """A typing error, if it is not mapped."""
 
 
 def mapped_by(sender_name: str) -> str:
@@ -32,15 +53,14 @@ class ForeignMap(Protocol):
     def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
         """The messages of ours that a foreign message is mapped to, or None if it is not mapped."""
 
+    def ignores(self, message: Message, now_s: float) -> bool:
+        """True if a message is neither mapped nor learned from now: then it need not be translated."""
+
     def map_for(self, root: str) -> str | None:
         """The built-in map with addresses that begin with `root`, "" if some are mapped already, or None."""
 
     def is_mapped(self, address: str) -> bool:
         """True if a message to this address is mapped to something."""
-
-
-_ADDRESSES = (*(param.address for param in osc_schema.PARAMS), *(command.address for command in osc_schema.COMMANDS))
-_LAST_PARTS = frozenset(address.rpartition("/")[2] for address in _ADDRESSES)
 
 
 def root_of(address: str) -> str:
@@ -67,68 +87,81 @@ def _resembles_a_root(root: str) -> bool:
 
 
 class ForeignMessages:
-    """Tells foreign messages from ours and translates them. OSC's threads."""
+    """Tells the kinds of addresses apart and translates foreign messages. OSC's threads."""
 
     def __init__(
         self,
         foreign_map: ForeignMap | None,
-        is_command: Callable[[str], bool],
+        kind_of_command: Callable[[str], AddressKind | None],
         has_commands: Callable[[str], bool],
+        views: InputViews,
         clock: Clock,
     ) -> None:
-        """`has_commands(root)`: True if the first part of some command's address is `root`."""
+        """`kind_of_command(address)`: QUERY or COMMAND, or None. `has_commands(root)`: True if the first part of some
+        command's address is `root`. `views`: the inputs of the shaders that play."""
         self._map = foreign_map
-        self._is_command = is_command
+        self._kind_of_command = kind_of_command
         self._has_commands = has_commands
-        self._known: dict[str, bool] = {}
+        self._views = views
+        self._kinds: dict[str, AddressKind] = {}
         self._clock = clock
 
-    def is_foreign(self, address: str) -> bool:
-        """True if, by its first part, an address can only be known to the map. Hot path."""
-        known = self._known.get(address)
-        if known is None:
-            known = self._has_foreign_root(address)
+    def kind_of(self, address: str) -> AddressKind:
+        """The kind of an address that is no parameter. Hot path."""
+        kind = self._kinds.get(address)
+        if kind is None:
+            kind = self._kind_of_command(address) or self._kind_of_other(address)
             if len(address) > MAX_KEPT_CHARACTERS:  # at 64 KiB each they would fill 256 MiB
-                return known
-            if len(self._known) >= KEPT_ADDRESSES:
-                self._known.clear()
-            self._known[address] = known
-        return known
+                return kind
+            if len(self._kinds) >= KEPT_ADDRESSES:
+                self._kinds.clear()
+            self._kinds[address] = kind
+        return kind
+
+    def _kind_of_other(self, address: str) -> AddressKind:
+        root = root_of(address)
+        if address[:1] != "/":
+            return AddressKind.FOREIGN
+        if root not in OUR_ROOTS and not self._has_commands(root) and root and not osc_schema.is_pattern(root):
+            return AddressKind.FOREIGN
+        if osc_schema.is_pattern(address):
+            try:
+                return AddressKind.INPUT if not osc_schema.match(address) else AddressKind.PATTERN
+            except Rejected:
+                return AddressKind.PATTERN
+        return AddressKind.INPUT if is_input_address(address) else AddressKind.UNKNOWN
+
+    def is_unknown(self, address: str) -> bool:
+        """True if nothing of ours is at an address with our first part. The map may know it."""
+        kind = self.kind_of(address)
+        return kind is AddressKind.UNKNOWN or (kind is AddressKind.INPUT and not self._views.match(address))
+
+    def is_mistyped(self, message: Message) -> bool:
+        """True if nothing is at the address, it is not mapped, and no control is being learned."""
+        return self.is_unknown(message.address) and (
+            self._map is None or self._map.ignores(message, self._clock.now_s())
+        )
 
     def translated(self, message: Message, sender: Sender) -> tuple[list[Message], Sender] | None:
         """The translation of a foreign message and the sender to attribute it to, or None if it is not mapped."""
         mapped = self._map.translate(message, sender.name, self._clock.now_s()) if self._map else None
         return None if mapped is None else (list(mapped), dataclasses.replace(sender, name=mapped_by(sender.name)))
 
-    def _has_foreign_root(self, address: str) -> bool:
-        if address[:1] != "/":
-            return True
-        root = root_of(address)
-        if root in OUR_ROOTS or self._has_commands(root):
-            return False
-        return bool(root) and not osc_schema.is_pattern(root)
-
     def translate_all(self, messages: list[Message], sender: Sender) -> Iterator[tuple[int, Message, Sender]]:
         """Translate the foreign ones among `messages`; yields (number of the original message, message, sender)."""
         by_map: Sender | None = None
         for number, message in enumerate(messages):
-            if self._map is None or not (self.is_foreign(message.address) or self._is_unknown(message.address)):
+            found = self.translated(message, sender) if self._may_be_mapped(message) else None
+            if found is None:
                 yield number, message, sender
                 continue
-            mapped = self._map.translate(message, sender.name, self._clock.now_s())
-            if mapped is None:
-                yield number, message, sender
-                continue
-            by_map = by_map or dataclasses.replace(sender, name=mapped_by(sender.name))
-            for own in mapped:
+            by_map = by_map or found[1]
+            for own in found[0]:
                 yield number, own, by_map
 
-    def _is_unknown(self, address: str) -> bool:
-        """True if an address is none of ours, so only the map can know it. A malformed pattern is a mistake, not
-        foreign."""
-        if osc_schema.lookup(address) or self._is_command(address):
+    def _may_be_mapped(self, message: Message) -> bool:
+        if self._map is None or osc_schema.lookup(message.address):
             return False
-        try:
-            return not (osc_schema.is_pattern(address) and osc_schema.match(address))
-        except Rejected:
-            return False
+        if self.kind_of(message.address) is AddressKind.FOREIGN:
+            return True
+        return self.is_unknown(message.address) and not self._map.ignores(message, self._clock.now_s())

@@ -84,6 +84,11 @@ _CHANNEL_STATUS: Final[dict[int, _Event]] = {
     0xE0: "bend",
 }
 _SYSTEM_STATUS: Final[dict[int, MidiKind]] = {0xF8: "clock", 0xFA: "start", 0xFB: "continue", 0xFC: "stop"}
+PORT_FORM: Final = "port"
+"""The form for a port of the engine: bytes of MIDI instead of OSC."""
+_STAGE: Final = {"cc": "/control", "note": "/note", "bend": "/pitch", "pressure": "/channel_pressure"}
+_O2M: Final = {"cc": "control_change", "note": "note_on", "bend": "pitch_bend", "pressure": "channel_pressure"}
+_STATUS: Final = {"cc": 0xB0, "note": 0x90, "bend": 0xE0, "pressure": 0xD0}
 
 
 def read_midi(message: Message) -> MidiEvent | None:
@@ -198,12 +203,6 @@ def _numbers(args: tuple[object, ...]) -> list[int]:
 
 
 MidiForm = Literal["stage", "o2m", "midi", "port"]
-PORT_FORM: Final = "port"
-"""The form for a port of the engine: bytes of MIDI instead of OSC."""
-
-_STAGE: Final = {"cc": "/control", "note": "/note", "bend": "/pitch", "pressure": "/channel_pressure"}
-_O2M: Final = {"cc": "control_change", "note": "note_on", "bend": "pitch_bend", "pressure": "channel_pressure"}
-_STATUS: Final = {"cc": 0xB0, "note": 0x90, "bend": 0xE0, "pressure": 0xD0}
 
 
 def midi_packets(control: Control, value: float, form: MidiForm) -> list[bytes]:

@@ -16,15 +16,18 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import osc_schema
 from engine.control.foreign.messages import OUR_ROOTS, ForeignMap, is_like_ours, root_of
 from engine.control.outgoing.feedback import Feedback
-from engine.control.outgoing.sender import Reply, Sender, host_of
+from engine.control.outgoing.sender import Reply, Sender, failure, host_of
 from engine.errors import MultiverseError
 from engine.osc import Message
 from engine.osc.decode import shown
+from engine.params.shader_inputs import is_input_address
 from engine.system.clock import Clock
+from engine.system.rate import Rate
 from engine.system.token_bucket import SharedLimit, TokenBucket, TokenBuckets
 from osc_schema import Rejected
 
@@ -33,8 +36,10 @@ MAX_ADDRESSES = 2048  # of one sender; then the least recently heard one is drop
 MAX_ADDRESS_CHARACTERS = 240
 MAX_ARGUMENTS = 8  # stored of a message
 MAX_TEXT = 64  # stored of one text or blob
-RATE_WINDOW_S = 2.0
 DEFAULT_ENTRIES = 1000
+INTERVAL_S = 1.0
+MAX_A_SECOND = 50  # for all senders together: an explanation costs a search for the nearest address
+MAX_MISTYPED = 16  # different addresses of one sender
 MAX_ENTRIES = 4000  # in one listing: half of the outbox's capacity
 LINE_INTERVAL_S = 60.0  # between two log lines about senders on one host: a script may open a new port for each message
 
@@ -47,26 +52,12 @@ class HeardAddress:
     """Arguments of the newest message, shortened."""
     count: int = 0
     heard_s: float = 0.0
-    window_s: float = 0.0
-    window_count: int = 0
-    rate_hz: float = -1.0
-    """Messages a second in the last complete window; negative before the first."""
+    rate: Rate = field(default_factory=Rate)
 
     def add(self, args: tuple[object, ...], now_s: float) -> None:
-        elapsed_s = now_s - self.window_s
-        if elapsed_s >= RATE_WINDOW_S:
-            self.rate_hz = self.window_count / elapsed_s
-            self.window_s, self.window_count = now_s, 0
-        self.window_count += 1
+        self.rate.count(now_s)
         self.count += 1
         self.args, self.heard_s = args, now_s
-
-    def rate_at(self, now_s: float) -> float:
-        """Messages a second in the last complete window; in the current one before the first or if it is over."""
-        elapsed_s = now_s - self.window_s
-        if elapsed_s < RATE_WINDOW_S and self.rate_hz >= 0.0:
-            return self.rate_hz
-        return self.window_count / max(elapsed_s, 1.0)
 
 
 @dataclass(slots=True)
@@ -110,7 +101,7 @@ class HeardMessages:
             if heard is None:
                 if len(sender.addresses) >= MAX_ADDRESSES:
                     sender.addresses.popitem(last=False)
-                heard = sender.addresses[address] = HeardAddress(window_s=now_s)
+                heard = sender.addresses[address] = HeardAddress()
             sender.addresses.move_to_end(address)
             heard.add(args, now_s)
         return sender
@@ -150,7 +141,7 @@ class HeardMessages:
         entries, total = self.listed(int(most))
         for address, sender, heard in entries:
             words = " ".join(_word(value) for value in heard.args)
-            reply.send("/map/unmapped", shown(address, 240), sender, heard.count, heard.rate_at(now_s), words)
+            reply.send("/map/unmapped", shown(address, 240), sender, heard.count, heard.rate.hz(now_s), words)
         reply.done(len(entries), total)
 
 
@@ -175,11 +166,6 @@ def _word(value: object) -> str:
             return "nil"
         case _:
             return shown(str(value))
-
-
-INTERVAL_S = 1.0
-MAX_A_SECOND = 50  # for all senders together: an explanation costs a search for the nearest address
-MAX_MISTYPED = 16  # different addresses of one sender
 
 
 class Mistakes:
@@ -210,6 +196,10 @@ class Mistakes:
         self._explain(key, address, reason, sender)
 
     def unknown(self, message: Message, sender: Sender) -> None:
+        """Handle a message to an address that nothing has; of an input that no shader has now, with those there are."""
+        if message.address.startswith("/fx/") and is_input_address(message.address):
+            self.rejected(message, Rejected(self._feedback.views.missing(message.address)), sender)
+            return
         self._counters.unknown += 1
         self._explain("osc.unknown", message.address, "", sender)
 
@@ -245,19 +235,27 @@ class Mistakes:
             rest = "its other unmapped messages are only counted: `multiverse osc heard` lists them"
             self._report("osc.unmapped", f"{what}, and nothing is mapped to it{loads}; {rest}", sender)
         if self._limit.take(sender.name, self._clock.now_s()):
-            reply = Reply(shown(address), self._feedback.listener_of(sender).post)
-            reply.fail(f"{unknown(address).removeprefix(f'{shown(address)}: ')}{loads}", is_logged=False)
+            self._feedback.listener_of(sender).post(_failure(address, f"{unknown(address)}{loads}"))
 
     def _explain(self, key: str, address: str, reason: str, sender: Sender) -> None:
         """Report a mistake and, within the rate limit, answer `/fail <address> <reason>`. `reason` "": unknown
         address."""
-        is_reported = self._limit.take(sender.name, self._clock.now_s())
-        if not reason:  # the search for the nearest address takes milliseconds: only if it is sent
-            reason = unknown(address) if is_reported else f"{shown(address)}: no such parameter"
+        if not self._limit.take(sender.name, self._clock.now_s()):
+            self._report(key, reason or f"{shown(address)}: no such parameter", sender)
+            return
+        if reason:
+            packet = _failure(address, reason)
+        else:
+            reason, packet = _unknown(address[:MAX_ADDRESS_CHARACTERS])
         self._report(key, reason, sender)
-        if is_reported:
-            reply = Reply(shown(address), self._feedback.listener_of(sender).post)
-            reply.fail(reason.removeprefix(f"{shown(address)}: "))
+        self._feedback.listener_of(sender).post(packet)
+
+
+@lru_cache(maxsize=256)  # who mistypes an address once sends it again; the search for the nearest takes milliseconds
+def _unknown(address: str) -> tuple[str, bytes]:
+    """The explanation for an unknown address, and the answer with it."""
+    reason = unknown(address)
+    return reason, _failure(address, reason)
 
 
 def unknown(address: str) -> str:
@@ -265,3 +263,8 @@ def unknown(address: str) -> str:
     if osc_schema.is_pattern(address):
         return f"{shown(address)}: matches no parameter"
     return str(osc_schema.unknown_address(address))
+
+
+def _failure(address: str, reason: str) -> bytes:
+    """The packet `/fail <address> <reason>`, without the address at the beginning of the reason."""
+    return failure(shown(address), reason.removeprefix(f"{shown(address)}: "))

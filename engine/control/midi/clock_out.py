@@ -3,16 +3,14 @@
 import math
 from typing import Final
 
+from engine.params.mtc import MTC_RATES, PIECES
 from engine.params.tempo_sources import TICKS_PER_BEAT
 from engine.params.timecode import TimecodeRate, label_at
 
 CLOCK, START, STOP = b"\xf8", b"\xfa", b"\xfc"
 MAX_LATE_TICKS: Final = 6  # a quarter of a beat: more is a jump of the beat, not a late thread
 _ROUNDING = 1e-6
-
-PIECES: Final = 8
 MAX_LATE_PIECES: Final = 8  # two frames
-RATE_BITS: Final = {"24": 0, "25": 1, "29.97df": 2, "30": 3}
 
 
 class ClockOut:
@@ -87,10 +85,7 @@ class TimecodeOut:
             return []
         quarter = math.floor(seconds * rate.fps * 4 + _ROUNDING)
         before, self._quarter = self._quarter, quarter
-        if speed <= 0.0:
-            self._is_in_step = False
-            return self._full(quarter // 4, rate, now_s)
-        if before is None or not 0 <= quarter - before <= MAX_LATE_PIECES:
+        if speed <= 0.0 or before is None or not 0 <= quarter - before <= MAX_LATE_PIECES:
             self._is_in_step = False
             return self._full(quarter // 4, rate, now_s)
         messages = []
@@ -113,7 +108,7 @@ class TimecodeOut:
 
     def _full(self, frame: int, rate: TimecodeRate, now_s: float) -> list[bytes]:
         label = label_at(frame, rate)
-        hours = label.hours | RATE_BITS[rate.name] << 5
+        hours = label.hours | MTC_RATES.index(rate.name) << 5
         full = bytes((0xF0, 0x7F, 0x7F, 0x01, 0x01, hours, *label[1:], 0xF7))
         if full == self._full_frame or now_s - self._full_s < self.FULL_INTERVAL_S:
             return []
@@ -125,5 +120,5 @@ def _quarter_frame(number: int, rate: TimecodeRate) -> bytes:
     """The quarter frame of that number; its label is that of the frame in which its piece 0 is sent."""
     piece = number % PIECES
     hours, minutes, seconds, frames = label_at((number - piece) // 4, rate)
-    value = (frames, seconds, minutes, hours | RATE_BITS[rate.name] << 5)[piece // 2]
+    value = (frames, seconds, minutes, hours | MTC_RATES.index(rate.name) << 5)[piece // 2]
     return bytes((0xF1, piece << 4 | (value >> 4 if piece % 2 else value & 15)))

@@ -36,6 +36,10 @@ RED, AMBER, GREEN = 5, 9, 21
 HUES: Final = (0, 20, 60, 100, 120, 126, 140, 156, 200, 220, 240, 260, 300, 340)
 """Hues of the full colours 5, 9, 13 ..., in degrees (Akai's table)."""
 MIN_SATURATION: Final = 0.25  # below it a colour is grey
+_PALETTE: Final[dict[PadState, int]] = {
+    "empty": OFF, "idle": GREY, "faulty": RED, "prepared": AMBER, "queued": GREEN, "on_air": GREEN,
+}  # fmt: skip
+_MINI: Final[dict[PadState, int]] = {"empty": 0, "idle": 5, "faulty": 3, "prepared": 6, "queued": 1, "on_air": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +87,6 @@ class Grid:
     def farewell(self) -> tuple[bytes, ...]:
         """Messages that leave it dark, as it was."""
         return (*(self.light(note, OFF) for note in self.notes), *self.end)
-
-
-_PALETTE: Final[dict[PadState, int]] = {
-    "empty": OFF, "idle": GREY, "faulty": RED, "prepared": AMBER, "queued": GREEN, "on_air": GREEN,
-}  # fmt: skip
-_MINI: Final[dict[PadState, int]] = {"empty": 0, "idle": 5, "faulty": 3, "prepared": 6, "queued": 1, "on_air": 1}
 
 
 def _launchpad(ports: str, model: int) -> Grid:

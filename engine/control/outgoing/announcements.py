@@ -16,6 +16,10 @@ from osc_schema import lookup_told
 MAX_QUEUED = 256
 
 Announcement = tuple[str, tuple[ReplyValue, ...]]
+_TEXT_OF: Final[dict[str, tuple[str, Callable[..., str]]]] = {
+    "/preset/current": ("preset", lambda name, is_edited: str(name)),
+    "/cue/current": ("cue", lambda number, preset: f"{number} {preset}"),
+}
 
 
 class Tell(Protocol):
@@ -51,12 +55,6 @@ class Announcements:
 
     def clear(self) -> None:
         self._queue.clear()
-
-
-_TEXT_OF: Final[dict[str, tuple[str, Callable[..., str]]]] = {
-    "/preset/current": ("preset", lambda name, is_edited: str(name)),
-    "/cue/current": ("cue", lambda number, preset: f"{number} {preset}"),
-}
 
 
 class ShownTexts:

@@ -20,7 +20,7 @@ A subscriber gets values, audio features, or both (`/engine/notify`), and single
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import osc_schema
@@ -107,7 +107,9 @@ class Feedback:
         `values` and `features`: the part it wants. Who wants features alone gets its answers where it sends from.
         """
         with self._lock:
-            if not any(self._full_subscribers()):  # announcements from before the first subscriber are out of date
+            if not any(
+                each.hears_all for each in self._subscribers.values()
+            ):  # announcements from before the first subscriber are out of date
                 self._announcements.clear()
             listened = self._forget(target.name)
             asked = Subscriber(target, origin, hears_all=values, hears_features=features, listened=listened)
@@ -156,9 +158,6 @@ class Feedback:
         """Remove a target that is gone."""
         with self._lock:
             self._forget(target_name)
-
-    def _full_subscribers(self) -> Iterator[Subscriber]:
-        return (subscriber for subscriber in self._subscribers.values() if subscriber.hears_all)
 
     def _remember(self, subscriber: Subscriber) -> Subscriber:
         if not self._subscribers:  # earlier changes are part of the current values that are sent

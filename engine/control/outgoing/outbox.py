@@ -16,6 +16,13 @@ from typing import ClassVar, Final
 from engine.system.reporting import Report
 from engine.system.token_bucket import TokenBuckets
 
+MAX_PACKETS = 8192  # holds a full tick of feedback to every subscriber
+PACKETS_A_TURN = 32  # to one receiver in a row, then it is the next one's turn
+PACKETS_A_PASS = 1024  # about 10 ms of work, then it is the feedback's turn
+PACKETS_A_SENDING: Final = 64  # datagrams to one receiver in one burst
+SENDING_INTERVAL_S: Final = 1 / 60
+KEPT_RECEIVERS: Final = 1024
+
 
 @dataclass(slots=True)
 class OscCounters:
@@ -73,13 +80,6 @@ class OscCounters:
             setattr(self, field, total)
             return total
 
-
-MAX_PACKETS = 8192  # holds a full tick of feedback to every subscriber
-PACKETS_A_TURN = 32  # to one receiver in a row, then it is the next one's turn
-PACKETS_A_PASS = 1024  # about 10 ms of work, then it is the feedback's turn
-PACKETS_A_SENDING: Final = 64  # datagrams to one receiver in one burst
-SENDING_INTERVAL_S: Final = 1 / 60
-KEPT_RECEIVERS: Final = 1024
 
 Deliver = Callable[[bytes], None]
 

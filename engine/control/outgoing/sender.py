@@ -66,10 +66,9 @@ class Reply:
     def fail(self, reason: str, *, is_logged: bool = True) -> None:
         """Answer `/fail <command> <reason>`. Set `is_logged` to False for superseded commands, which are not mistakes,
         and for failures that are reported elsewhere."""
-        reason = one_line(reason)  # a datagram of more than 64 kB cannot be sent, and the sender would hear nothing
         if is_logged:
-            self._log(f"{self.command}: {reason}")
-        self._post(encode_reply("/fail", self.command, reason))
+            self._log(f"{self.command}: {one_line(reason)}")
+        self._post(failure(self.command, reason))
         self._end()
 
     def when_ended(self, action: Callable[[], None]) -> None:
@@ -90,6 +89,12 @@ class Reply:
         except Exception as error:
             self.fail(f"internal error: {type(error).__name__} (see the log)", is_logged=False)
             raise
+
+
+def failure(command: str, reason: str) -> bytes:
+    """The packet `/fail <command> <reason>`, the reason in one line: a datagram of more than 64 kB cannot be sent, and
+    the sender would hear nothing."""
+    return encode_reply("/fail", command, one_line(reason))
 
 
 def host_of(sender_name: str) -> str:

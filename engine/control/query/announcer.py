@@ -22,6 +22,13 @@ OSC: Final = "_osc._udp.local."
 CLOSED_WITHIN_S: Final = 3.0
 FAILED: Final = "mDNS: OSC and OSCQuery are not announced"
 POLL_INTERVAL_S: Final = 2.0  # poll interval while there is no network
+EXTENSIONS: Final = {
+    **dict.fromkeys("ACCESS VALUE RANGE DESCRIPTION TAGS EXTENDED_TYPE UNIT CRITICAL CLIPMODE OVERLOADS".split(), True),
+    **dict.fromkeys("DEFAULT_VALUE MULTIVERSE LISTEN IGNORE PATH_CHANGED PATH_ADDED PATH_REMOVED".split(), True),
+    "HTML": False,
+    "PATH_RENAMED": False,  # a cue that moves to another number counts as a change of both
+}
+MAX_NAME_BYTES: Final = 60  # mDNS allows 63 (RFC 6763, 4.1.1); a second engine of that name becomes `NAME-2`
 
 
 class Announcer:
@@ -108,15 +115,6 @@ class Announcer:
             self._is_closing.wait()
         finally:
             zeroconf.close()
-
-
-EXTENSIONS: Final = {
-    **dict.fromkeys("ACCESS VALUE RANGE DESCRIPTION TAGS EXTENDED_TYPE UNIT CRITICAL CLIPMODE OVERLOADS".split(), True),
-    **dict.fromkeys("DEFAULT_VALUE MULTIVERSE LISTEN IGNORE PATH_CHANGED PATH_ADDED PATH_REMOVED".split(), True),
-    "HTML": False,
-    "PATH_RENAMED": False,  # a cue that moves to another number counts as a change of both
-}
-MAX_NAME_BYTES: Final = 60  # mDNS allows 63 (RFC 6763, 4.1.1); a second engine of that name becomes `NAME-2`
 
 
 def service_name(wanted: str | None = None) -> str:

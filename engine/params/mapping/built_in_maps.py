@@ -47,6 +47,12 @@ RESOLUME_ROOTS: Final = frozenset(
 """First address parts of the messages from Resolume."""
 
 _PLACE = re.compile(r"(|group)([1-9][0-9]{0,2})")
+_FIXTURE_PLACE = re.compile(r"([0-9]{1,5})\.([0-9]{1,3})")
+LAST_ADDRESS: Final = 512 + 1 - len(CHANNELS)
+
+_LAYER = re.compile(r"/composition/(?:(layers|groups)/([1-9]\d{0,5})|selectedlayer|disconnectall)(?=/|\Z)")
+_LEVEL = re.compile(rf"/{DMX}/([0-9]{{1,5}})/([0-9]{{1,3}})")
+_OURS = re.compile(r"/layer/(\d)/")
 
 
 class ResolumePlace(NamedTuple):
@@ -129,10 +135,6 @@ def _resolume_layer(place: ResolumePlace, n: int) -> Tables:
     )
 
 
-_FIXTURE_PLACE = re.compile(r"([0-9]{1,5})\.([0-9]{1,3})")
-LAST_ADDRESS: Final = 512 + 1 - len(CHANNELS)
-
-
 def read_fixture(text: str) -> tuple[int, int]:
     """Universe and channel of `5.101`. Raises MappingError."""
     found = _FIXTURE_PLACE.fullmatch(text)
@@ -177,11 +179,6 @@ def map_of_root(root: str) -> str | None:
 def belongs_to_mapped_program(root: str, is_mapped: Callable[[str], bool]) -> bool:
     """True if `root` is sent by a program that has other addresses mapped."""
     return root in RESOLUME_ROOTS and is_mapped("composition")
-
-
-_LAYER = re.compile(r"/composition/(?:(layers|groups)/([1-9]\d{0,5})|selectedlayer|disconnectall)(?=/|\Z)")
-_LEVEL = re.compile(rf"/{DMX}/([0-9]{{1,5}})/([0-9]{{1,3}})")
-_OURS = re.compile(r"/layer/(\d)/")
 
 
 def is_from(name: str, entry: MapEntry) -> bool:

@@ -21,6 +21,7 @@ WAITING_S = 3.0  # after its last movement, a fader that has not taken over is s
 MAX_REMEMBERED = 4096  # cached addresses with a match, and as many without one
 
 T = TypeVar("T")
+_TAGS = {float: "f", int: "i", str: "s"}
 
 
 def is_pattern(control: Control) -> bool:
@@ -94,9 +95,6 @@ class WildcardIndex(Generic[T]):
                 starred[number] = STAR
             patterns.append(control._replace(place="/".join(starred)))
         return patterns
-
-
-_TAGS = {float: "f", int: "i", str: "s"}
 
 
 class ControlMap:

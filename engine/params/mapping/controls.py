@@ -38,6 +38,8 @@ DMX: Final = "dmx"
 """First part of the addresses of lighting consoles: `/dmx/1/17`."""
 MAX_ARGUMENTS = 64
 MAX_CHARACTERS = 255
+FIRST_FINE, AFTER_FINE = 32, 64
+"""Controllers 0..31 are the coarse halves of pairs, 32..63 the fine halves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +94,6 @@ class Movement(NamedTuple):
     """Number of known bits of a cc, cc14 or nrpn: 7, 14, or 0 while its fine half is still to come."""
     part_of: Control | None = None
     """The control that this is a part of, or None; entries for that control have priority."""
-
-
-FIRST_FINE, AFTER_FINE = 32, 64
-"""Controllers 0..31 are the coarse halves of pairs, 32..63 the fine halves."""
 
 
 def pair_of(control: Control) -> Control | None:

@@ -26,6 +26,24 @@ MAX_TICKS = 7  # per message of a slow turn; a fast turn also starts slowly
 MIN_REPEATS = 2
 MIN_ONE_WAY = 12  # number of values after which we do not wait for a turn back
 KEPT_VALUES = 16
+_MODES: dict[frozenset[str], Mode] = {
+    frozenset(("above 0",)): "twos",
+    frozenset(("below the top",)): "twos",
+    frozenset(("above 0", "below the top")): "twos",
+    frozenset(("above the middle",)): "offset",
+    frozenset(("below the middle",)): "offset",
+    frozenset(("above the middle", "below the middle")): "offset",
+    frozenset(("above 0", "above the middle")): "sign",
+}
+
+MAX_CONTROLS = 4096  # limit of the memory use; when it is reached, all are forgotten
+REST_S = 0.5  # the steps of a fader moved by hand are always closer
+MAX_REST_S = 2.0  # for controls that move by themselves a few times a second, such as Resolume's playheads
+RESTS = 3.0  # a rest is this many times the usual interval between two movements
+ALL_ALONG = 8  # movements without a rest in between: a stream, or a hand that is already moving
+NOISE = 1 / 128  # of the range: less than a step of a 7-bit control does not count
+CLEAR = 0.1  # of the range: a clear difference from the value before learning
+TOUCHES = range(104, 113)  # notes that the faders of Mackie Control and X-Touch One send when they are touched
 
 
 def detect_mode(values: Iterable[int], bits: int) -> Mode | Literal[False] | None:
@@ -56,17 +74,6 @@ def detect_mode(values: Iterable[int], bits: int) -> Mode | Literal[False] | Non
     return mode
 
 
-_MODES: dict[frozenset[str], Mode] = {
-    frozenset(("above 0",)): "twos",
-    frozenset(("below the top",)): "twos",
-    frozenset(("above 0", "below the top")): "twos",
-    frozenset(("above the middle",)): "offset",
-    frozenset(("below the middle",)): "offset",
-    frozenset(("above the middle", "below the middle")): "offset",
-    frozenset(("above 0", "above the middle")): "sign",
-}
-
-
 def _side(value: int, half: int) -> str:
     for name, ticks in (
         ("above 0", value),
@@ -83,16 +90,6 @@ def _climbs(values: tuple[int, ...]) -> bool:
     """True for three consecutive values with steps of 1 in one direction: a fader."""
     steps = [value - before for before, value in pairwise(values)]
     return any(one == other and abs(one) == 1 for one, other in pairwise(steps))
-
-
-MAX_CONTROLS = 4096  # limit of the memory use; when it is reached, all are forgotten
-REST_S = 0.5  # the steps of a fader moved by hand are always closer
-MAX_REST_S = 2.0  # for controls that move by themselves a few times a second, such as Resolume's playheads
-RESTS = 3.0  # a rest is this many times the usual interval between two movements
-ALL_ALONG = 8  # movements without a rest in between: a stream, or a hand that is already moving
-NOISE = 1 / 128  # of the range: less than a step of a 7-bit control does not count
-CLEAR = 0.1  # of the range: a clear difference from the value before learning
-TOUCHES = range(104, 113)  # notes that the faders of Mackie Control and X-Touch One send when they are touched
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ import tomli_w
 import osc_schema
 from engine.errors import MappingError
 from engine.params.mapping.entry import MapEntry, make_entry
-from engine.params.toml_file import read_toml
+from engine.system.kept_file import KeptFile
 from osc_schema import Rejected
 
 MAX_ENTRIES = 1000
@@ -44,10 +44,7 @@ def read_map(path: Path) -> LoadedMap:
 
     Raises MappingError if the file as a whole cannot be used, so that it is not replaced by an empty one.
     """
-    try:
-        content = read_toml(path, "map", MappingError)
-    except FileNotFoundError:
-        return LoadedMap(entries=())
+    content = KeptFile(path, "map", MappingError).read() or {}
     tables = content.get("entry", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise MappingError(f"{path}: is not a map: `entry` is not a list of tables ([[entry]])")

@@ -25,6 +25,14 @@ from typing import Final, Literal, NamedTuple
 
 PAUSE_S = 0.05  # halves of one position are a few ms apart, strokes of a hand much more
 HALF = 128
+DATA_COARSE, DATA_FINE, DATA_UP, DATA_DOWN = 6, 38, 96, 97
+NRPN_FINE, NRPN_COARSE, RPN_FINE, RPN_COARSE = 98, 99, 100, 101
+SELECTING: Final = (NRPN_FINE, NRPN_COARSE, RPN_FINE, RPN_COARSE)
+SETTING: Final = (DATA_COARSE, DATA_FINE, DATA_UP, DATA_DOWN)
+NOTHING: Final = (HALF - 1, HALF - 1)
+MIN_KNOB = 3
+MAX_RPN_SETTINGS = 4  # after one selection: 6 and 38, twice
+WHOLE_OF_COARSE = 129  # 127 * 129 is 16383
 
 
 class ControllerPair:
@@ -95,16 +103,6 @@ class ControllerPair:
         """Note the time of a half. True if it starts a new stroke."""
         pause_s, self._heard_s = now_s - self._heard_s, now_s
         return pause_s > PAUSE_S
-
-
-DATA_COARSE, DATA_FINE, DATA_UP, DATA_DOWN = 6, 38, 96, 97
-NRPN_FINE, NRPN_COARSE, RPN_FINE, RPN_COARSE = 98, 99, 100, 101
-SELECTING: Final = (NRPN_FINE, NRPN_COARSE, RPN_FINE, RPN_COARSE)
-SETTING: Final = (DATA_COARSE, DATA_FINE, DATA_UP, DATA_DOWN)
-NOTHING: Final = (HALF - 1, HALF - 1)
-MIN_KNOB = 3
-MAX_RPN_SETTINGS = 4  # after one selection: 6 and 38, twice
-WHOLE_OF_COARSE = 129  # 127 * 129 is 16383
 
 
 class Selection:

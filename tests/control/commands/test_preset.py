@@ -15,6 +15,7 @@ import pytest
 import osc_schema
 from engine.osc import encode_bundle, encode_message
 from engine.params import LoadedPreset, Modulation, PresetFolder
+from engine.params.store import entries_of
 from engine.system.atomic_file import unfinished_path
 from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema import Rejected
@@ -124,7 +125,7 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Prese
     rig.take()
     rig.say("/preset/list")
     assert rig.take()[0] == ("/preset/current", "Aurora", 0)
-    rig.presets.resume(LoadedPreset(name="autosave", values=[(BRIGHTNESS, 0.75)], current="night"))
+    rig.presets.resume(LoadedPreset(name="autosave", values=entries_of([(BRIGHTNESS, 0.75)]), current="night"))
     frame()
     assert on() == [("night", 0), ("night", 1)], "as the last run left it"
     rig.done("/preset/load", "night")

@@ -13,6 +13,7 @@ from engine.control.commands.shader_stage import CUT_S, MAX_SLOW_FRAMES, UNMEASU
 from engine.osc import Message, decode_packet
 from engine.params.fade_time import FadeTime
 from engine.params.looks import LOOKS
+from engine.params.store import entries_of
 from engine.render.colour import ramp_rgb
 from engine.render.isf import ShaderSlot
 from engine.render.isf.isf_file import ShaderState
@@ -82,8 +83,10 @@ def test_numbers_of_a_bundle_hold_in_any_order(rig: Rig, wait_for: Any, is_file_
 
 def test_a_preset_with_another_order_of_inputs_gets_each_value_to_its_name(rig: Rig, play: Any, wait_for: Any) -> None:
     names = {"/fx/1/1": "shape", "/fx/1/2": "speed", "/fx/1/3": "flash"}
-    preset = rig.views.arrange([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0), ("/fx/1/2", 0.9), ("/fx/1/3", 0.0)], names)
-    rig.store.set_many(preset, by="preset")
+    preset = rig.views.arrange(
+        entries_of([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0), ("/fx/1/2", 0.9), ("/fx/1/3", 0.0)]), names
+    )
+    rig.store.apply(preset, by="preset")
     rig.frame()
     wait_for(lambda: rig.is_playing("Glow"), "the shader")
     drawn = rig.frame()["1"].inputs
@@ -103,7 +106,9 @@ def test_a_fader_moved_while_a_shader_is_tested_is_not_taken_back(rig: Rig, wait
 def test_numbers_that_a_cue_glides_to_reach_their_end_wherever_they_stand(rig: Rig, play: Any, wait_for: Any) -> None:
     play("Wave")
     rig.store.set_many([("/fx/1/1", 0.2), ("/fx/1/3", 0.0)], by="test")
-    rig.crossfade.start([("/fx/1/file", "Glow"), ("/fx/1/1", 0.8), ("/fx/1/3", 0.0)], FadeTime(1.0), by="cue")
+    rig.crossfade.start(
+        entries_of([("/fx/1/file", "Glow"), ("/fx/1/1", 0.8), ("/fx/1/3", 0.0)]), FadeTime(1.0), by="cue"
+    )
     wait_for(lambda: rig.state() == "playing" and rig.frame()["1"].file.title == "Glow", "the shader")
     for _ in range(60):
         drawn = rig.frame()
@@ -284,7 +289,9 @@ def test_layers_that_are_seen_through_a_generator_hold_the_picture_alone(rig: Ri
 def test_a_bypass_in_a_long_fade_holds_the_screen_and_the_fade_goes_on(rig: Rig, play: Any) -> None:
     play("Sky", "generator")
     ended: list[str] = []
-    rig.crossfade.start([("/layer/1/intensity", 0.2)], FadeTime(4.0), by="preset", ended=ended.append, is_picture=True)
+    rig.crossfade.start(
+        entries_of([("/layer/1/intensity", 0.2)]), FadeTime(4.0), by="preset", ended=ended.append, is_picture=True
+    )
     for _ in range(30):
         rig.frame()
     assert rig.fade is not None and not rig.fade.is_held
@@ -303,7 +310,7 @@ def test_a_bypass_in_a_long_fade_holds_the_screen_and_the_fade_goes_on(rig: Rig,
 def test_a_shader_of_the_old_look_that_holds_up_the_picture_spares_the_new(rig: Rig, play: Any, wait_for: Any) -> None:
     for name in ("Dawn", "Sky"):
         play(name, "generator")
-    rig.crossfade.start([("/fx/generator/file", "Dawn")], FadeTime(4.0), by="preset", is_picture=True)
+    rig.crossfade.start(entries_of([("/fx/generator/file", "Dawn")]), FadeTime(4.0), by="preset", is_picture=True)
     wait_for(lambda: rig.frame().keys() == {"generator", "generator-"}, "both")
     rig.control.after_frame(ShaderState(costs_ms={"generator": 1.0}, overruns=frozenset({"generator"})), PERIOD_S)
     assert rig.stage.holds_up_fade and not rig.crossfade.bypass.slots
@@ -346,7 +353,7 @@ def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: Any) -
     play("Glow")
     play("Wave")  # both have been tested
     new = [("/fx/1/file", "Glow"), ("/fx/1/mix", 0.8), ("/fx/1/1", 0.25)]
-    rig.crossfade.start(new, FadeTime(1.0), by="preset", is_picture=True)
+    rig.crossfade.start(entries_of(new), FadeTime(1.0), by="preset", is_picture=True)
     rig.frame()
     wait_for(lambda: rig.state() == "playing" and len(rig.frame()) == 2, "the new shader")
     drawn = rig.frame()
@@ -363,9 +370,11 @@ def test_in_front_of_a_still_only_the_shaders_of_the_new_look_are_drawn(rig: Rig
     play("Glow")
     play("Wave")
     rig.leaves_a_still = True
-    rig.crossfade.start([("/fx/1/file", "Glow")], FadeTime(1.0), by="preset", is_picture=True)
+    rig.crossfade.start(entries_of([("/fx/1/file", "Glow")]), FadeTime(1.0), by="preset", is_picture=True)
     wait_for(lambda: rig.frame().keys() == {"1-"}, "the new shader, in the other place")
-    rig.crossfade.start([("/fx/1/file", "Glow"), ("/fx/1/1", 0.5)], FadeTime(1.0), by="preset", is_picture=True)
+    rig.crossfade.start(
+        entries_of([("/fx/1/file", "Glow"), ("/fx/1/1", 0.5)]), FadeTime(1.0), by="preset", is_picture=True
+    )
     for _ in range(5):
         assert rig.frame().keys() == {"1-"}, "it plays on"
 
@@ -377,7 +386,7 @@ def test_a_cut_waits_until_the_shader_of_the_new_look_is_tested_and_for_none_tha
     play("Wave")
     assert not rig.awaits_tests
     rig.tester.may_answer.clear()
-    rig.crossfade.start([("/fx/1/file", name)], FadeTime(0.0), by="preset", is_picture=True)
+    rig.crossfade.start(entries_of([("/fx/1/file", name)]), FadeTime(0.0), by="preset", is_picture=True)
     cut_s = rig.time_s
     rig.frame()
     assert rig.awaits_tests
@@ -399,7 +408,7 @@ def test_a_cut_waits_until_the_shader_of_the_new_look_is_tested_and_for_none_tha
 def test_a_cut_waits_two_seconds_at_most(rig: Rig, play: Any) -> None:
     play("Wave")
     rig.tester.may_answer.clear()
-    rig.crossfade.start([("/fx/1/file", "Glow")], FadeTime(0.0), by="preset", is_picture=True)
+    rig.crossfade.start(entries_of([("/fx/1/file", "Glow")]), FadeTime(0.0), by="preset", is_picture=True)
     rig.frame()
     assert rig.stage.is_cutting(rig.time_s) and rig.awaits_tests
     rig.time_s += CUT_S
@@ -413,7 +422,9 @@ def test_an_input_that_two_looks_share_moves_from_one_value_to_the_other(rig: Ri
     rig.store.set("/fx/1/1", 0.0, by="test")
     for _ in range(20):
         rig.frame()
-    rig.crossfade.start([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0)], FadeTime(1.0), by="preset", is_picture=True)
+    rig.crossfade.start(
+        entries_of([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0)]), FadeTime(1.0), by="preset", is_picture=True
+    )
     speeds = [float(rig.frame()["1"].inputs["speed"]) for _ in range(40)]  # type: ignore[arg-type]
     assert speeds == sorted(speeds) and speeds[0] == 0.0 and speeds[-1] == 10.0
     assert max(b - a for a, b in itertools.pairwise(speeds)) < 0.5

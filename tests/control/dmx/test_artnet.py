@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.dmx.packets import LevelsPacket, Poll, poll_replies, read_artnet
+from engine.dmx.artnet import Poll, poll_replies, read_artnet
+from engine.dmx.packets import LevelsPacket
 from engine.errors import DmxDecodeError
 from tests.support.dmx import art_dmx, art_poll
 

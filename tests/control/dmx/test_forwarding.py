@@ -2,7 +2,8 @@
 
 from engine.control.dmx.forwarding import MAX_MAPPED, MAX_OTHERS, Forwarder
 from engine.control.dmx.universe import Universe
-from engine.dmx.packets import LevelsPacket, read_artnet
+from engine.dmx.artnet import read_artnet
+from engine.dmx.packets import LevelsPacket
 from tests.support.dmx import art_dmx
 
 

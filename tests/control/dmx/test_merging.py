@@ -3,7 +3,9 @@
 from uuid import UUID
 
 from engine.control.dmx.universe import STUCK_PACKETS, Universe
-from engine.dmx.packets import LevelsPacket, read_artnet, read_sacn
+from engine.dmx.artnet import read_artnet
+from engine.dmx.packets import LevelsPacket
+from engine.dmx.sacn import read_sacn
 from tests.support.dmx import DESK, SPARE_DESK, art_dmx, sacn
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from engine.control.dmx import DmxReceiver
 from engine.control.dmx.universe import STUCK_PACKETS
-from engine.dmx.packets import group_of
+from engine.dmx.sacn import group_of
 from engine.errors import MultiverseError
 from engine.osc import Message, encode_message
 from engine.system.clock import Clock, SteppedClock, SystemClock
@@ -203,19 +203,6 @@ def test_a_program_that_does_not_count_its_packets_is_told(reports: Any) -> None
     assert line.startswith("dmx: universe 1: packets from sacn ") and "all have number 7" in line
 
 
-def test_the_newest_levels_win_in_a_flood_of_all_universes(reports: Any) -> None:
-    """A second of 64 universes at 44 Hz, every channel moving, as fast as this machine sends them."""
-    numbers = tuple(range(64))
-    with stage(reports, "artnet", numbers, *(f"/dmx/{number}/512" for number in numbers)) as on:
-        for turn in range(44):
-            for number in numbers:
-                on.artnet(art_dmx(number, bytes(((turn + number) % 256,)) * 512))
-        for number in numbers:  # the last packet of each universe, until it is read: UDP may lose it
-            while on.values.get(f"/dmx/{number}/512") != 1.0:
-                on.artnet(art_dmx(number, b"\xff" * 512))
-                on.wait_for_news(0.2)
-
-
 def test_a_port_that_another_program_keeps_for_itself_is_named(reports: Any) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind((HOST, 0))
@@ -279,34 +266,6 @@ def receiver_on(port: int, report: Any, say: Callable[[str], None], clock: Clock
 def intensity(desk: Desk) -> object:
     desk.client.send(encode_message("/get", "/layer/1/intensity"))
     return desk.hear("/layer/1/intensity")[0]
-
-
-@pytest.mark.parametrize(("choice", "moves"), [("", True), ("takeover = true", False)])
-def test_a_desk_that_rests_sets_a_restarted_engine_unless_takeover_is_chosen(
-    tmp_path: Path, free_port: Callable[[], int], choice: str, moves: bool
-) -> None:
-    tmp_path.joinpath("map.toml").write_text(
-        f"""
-        [[entry]]
-        control = "osc /dmx/1/1"
-        target = "/layer/1/intensity"
-        {choice}
-        [[entry]]
-        control = "osc /dmx/1/2"
-        target = "/layer/1/curve"
-        takeover = false
-        """
-    )
-    port = free_port()
-    dmx = {"listen": "artnet", "universes": [1], "interface": HOST, "artnet_port": port}
-    changes = {"dmx": dmx, "mapping": str(tmp_path / "map.toml")}
-    with open_desk(tmp_path, **changes) as desk, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lights:
-        before, curve = intensity(desk), None
-        while curve != pytest.approx(51 / 255):  # the other channel of the packet has arrived
-            lights.sendto(art_dmx(1, bytes((200, 51))), (HOST, port))
-            desk.client.send(encode_message("/get", "/layer/1/curve"))
-            (curve,) = desk.hear("/layer/1/curve")
-        assert intensity(desk) == (pytest.approx(1.5 * 200 / 255) if moves else before)
 
 
 def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: Path, free_port: Any) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.dmx.packets import group_of, read_sacn
+from engine.dmx.sacn import group_of, read_sacn
 from engine.errors import DmxDecodeError
 from tests.support.dmx import DESK, sacn
 

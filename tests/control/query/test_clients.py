@@ -81,11 +81,3 @@ def test_python_oscquery_reads_parameters_and_host_information(site: Any) -> Non
     info = client.get_host_info()
     assert (info.osc_ip, info.osc_port, info.osc_transport) == ("127.0.0.1", 9000, "UDP")
     assert info.name == "Multiverse test"
-
-
-def test_a_get_over_http_has_the_status_the_proposal_names(site: Any) -> None:
-    assert site.get(f"{ANGLE}?VALUE") == (200, {"VALUE": [0.0]})
-    assert site.get("/layer/1?VALUE") == (204, None)
-    assert site.get(f"{ANGLE}?NONSENSE")[0] == 400
-    assert site.get("/layer/9")[0] == 404
-    assert site.get("/anything?HOST_INFO")[1]["WS_PORT"] == site.server.address[1]

@@ -1,0 +1,64 @@
+"""A TOML file that the engine keeps and people edit: a preset, banks, cues, a map, the autosave."""
+
+from pathlib import Path
+from typing import Any
+
+from engine.errors import MultiverseError
+from engine.system.atomic_file import replace_file, write_atomic
+from engine.system.small_file import read_toml
+
+
+class KeptFile:
+    """One file. Its methods wait for the disk, and raise `error` in one line. One thread at a time."""
+
+    def __init__(self, path: Path, what: str, error: type[MultiverseError], *, previous: str = "") -> None:
+        """`what`: the kind of file, for the message. `previous`: the name under which the first `write` keeps the file
+        that is there, of which not all could be read, or which is the last run's; "": it is replaced."""
+        self.path = path
+        self.text: str | bytes | None = None
+        """Its content, if this object has written it."""
+        self._what, self._error = what, error
+        self._previous = previous
+
+    def read(self) -> dict[str, Any] | None:
+        """Its table; None if there is no such file."""
+        try:
+            return read_toml(self.path)
+        except FileNotFoundError:
+            return None
+        except OSError as reason:
+            raise self._error(f"{self.path}: cannot be read as a {self._what} ({reason.strerror or reason})") from None
+        except ValueError as reason:
+            raise self._error(f"{self.path}: is not valid TOML ({' '.join(str(reason).split())})") from None
+
+    def read_list(self, key: str) -> tuple[list[Any] | None, list[str]]:
+        """The list that its table has under this key only, and one line for each problem. Never raises; None if there
+        is no such file."""
+        try:
+            table = self.read()
+        except MultiverseError as reason:
+            return [], [str(reason)]
+        if table is None:
+            return None, []
+        unknown = f"unknown key of a {self._what} (known: {key})"
+        problems = [f"{self.path}: {other!r}: {unknown}" for other in table if other != key]
+        entries = table.get(key, [])
+        if isinstance(entries, list):
+            return entries, problems
+        return [], [*problems, f"{self.path}: {key} is not a list of {key}s"]
+
+    def write(self, text: str | bytes) -> None:
+        """Replace its content as a whole. Does nothing if it holds this text: several changes are written once."""
+        if text == self.text:
+            return
+        if self._previous and self.path.exists():
+            try:
+                replace_file(self.path, self.path.with_name(self._previous))
+            except OSError as error:
+                raise self._error(f"{self.path}: cannot be renamed ({error.strerror or error})") from None
+        self._previous = ""
+        try:
+            write_atomic(self.path, text)
+        except OSError as error:
+            raise self._error(f"{self.path}: cannot be written ({error.strerror or error})") from None
+        self.text = text
