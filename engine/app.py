@@ -52,7 +52,7 @@ from engine.system.clock import SteppedClock, SystemClock
 from engine.system.closing import Closing
 from engine.system.power import kept_awake
 from engine.system.standstill import FrameMark
-from engine.telemetry import FrameTimes, Warnings
+from engine.system.telemetry import FrameTimes, Warnings
 from engine.web import PreviewTap, StillCamera, WebServer
 from engine.web.opening import open_announcer, open_web
 from engine.web.prepared import PICTURE as PREPARED

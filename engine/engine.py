@@ -10,7 +10,7 @@ from engine.frame_loop import EngineParts, FrameLoop
 from engine.live.kit.opening import describe_models
 from engine.params import ParamStore, PresetFolder
 from engine.system.standstill import Watchdog
-from engine.telemetry import FrameTimes
+from engine.system.telemetry import FrameTimes
 from engine.values import PublishedFrame
 from engine.web import WebServer
 from engine.web.serving.lan import lan_url, own_url

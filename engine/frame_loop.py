@@ -35,7 +35,7 @@ from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.schedule import Schedule, exact_rate
 from engine.system.standstill import FrameMark
-from engine.telemetry import FrameTimes, Warnings
+from engine.system.telemetry import FrameTimes, Warnings
 from engine.values import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
 from engine.web import PreviewTap
 

@@ -23,7 +23,7 @@ ENGINE = ROOT / "engine"
 
 # From the lowest to the highest: each may import only those before it. A folder in one of NESTED is a part of its own.
 PARTS = """
-    osc_schema errors system values config osc telemetry ipc audio params params/mapping link sources children
+    osc_schema errors system values config osc ipc audio params params/mapping control/link sources children
     render dmx sinks models models/* control/outgoing control/foreign control control/query control/dmx control/midi
     control/commands live/kit live/* live web/serving web frame_loop engine app jobs jobs/kit jobs/video
     jobs/segment jobs/convert bench cli dataset
@@ -45,7 +45,7 @@ USED_BY_THE_DATASET = """
 """What a job of another room may use, beside errors and the face of jobs/kit; the last five are for its command."""
 MAX_BLIND_EXCEPTS = 10  # one of them around TouchDesigner's callbacks
 MAX_LINES = {"engine": 106_454, "dataset": 20_745, "tests": 116_300}  # of Python; "engine" without "dataset"
-ROOT_FILES = "__init__ app config engine errors frame_loop telemetry values".split()
+ROOT_FILES = "__init__ app config engine errors frame_loop values".split()
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 CONSTANTS_IN_THE_MIDDLE = """
     audio/beat_states audio/devices audio/feed audio/levels audio/ltc audio/onset audio/pitch audio/steady_reader
@@ -173,7 +173,7 @@ def test_code_shared_by_live_models_names_none_of_them() -> None:
     model = re.compile(r"(?<![a-z0-9])(sd|sam3|rvc)(?![a-z0-9])")
     shared = [
         ENGINE / f"{name}.py"
-        for name in ("app", "config", "engine", "frame_loop", "telemetry", "values", "cli/run", "cli/run_options")
+        for name in ("app", "config", "engine", "frame_loop", "values", "cli/run", "cli/run_options")
     ]
     for folder in "children control ipc live/kit osc params render sinks sources system web".split():
         shared += sorted((ENGINE / folder).rglob("*.py"))
@@ -505,7 +505,7 @@ def test_importing_the_package_alone_loads_nothing_heavy_and_the_engine_no_infer
     assert {"numpy", "moderngl", "av", "aiohttp", "numba", "cv2", "sounddevice"}.isdisjoint(loaded)
     loaded = modules_after("import engine; [getattr(engine, name) for name in engine.__all__]")
     assert loaded.isdisjoint(NEVER_IN_THE_ENGINE | {"numba", "cv2"}), "OpenGL draws without Numba and OpenCV"
-    link = modules_after("import engine.link.program")
+    link = modules_after("import engine.control.link.program")
     assert link.isdisjoint({"numpy", "osc_schema"}), "the GPL process holds no more of the engine, see docs/link.md"
 
 

@@ -39,7 +39,7 @@ def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: in
     from engine.config import split_host_port
     from engine.jobs.video.live import LiveLimits, LiveServer, serve_live
     from engine.system.clock import SystemClock
-    from engine.telemetry import Warnings
+    from engine.system.telemetry import Warnings
 
     host, port = split_host_port(address, "--web")
     stop = threading.Event()

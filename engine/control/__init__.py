@@ -5,16 +5,36 @@ Start with `dispatcher.py` (carries out messages), then `outgoing/feedback.py` (
 and decoded in `engine.osc`.
 """
 
-from engine.control.answering import Args, CommandTable, Handler
-from engine.control.client import OscClient
-from engine.control.dispatcher import Dispatcher
-from engine.control.outgoing.announcements import Announcements, Tell
-from engine.control.outgoing.feedback import Feedback
-from engine.control.outgoing.outbox import OscCounters
-from engine.control.outgoing.sender import Reply, Sender
-from engine.control.sending import SendingThread
-from engine.control.server import OscServer
+from typing import TYPE_CHECKING
 
+from engine.system.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from engine.control.answering import Args, CommandTable, Handler
+    from engine.control.client import OscClient
+    from engine.control.dispatcher import Dispatcher
+    from engine.control.outgoing.announcements import Announcements, Tell
+    from engine.control.outgoing.feedback import Feedback
+    from engine.control.outgoing.outbox import OscCounters
+    from engine.control.outgoing.sender import Reply, Sender
+    from engine.control.sending import SendingThread
+    from engine.control.server import OscServer
+
+_HOME = {
+    "Announcements": "outgoing.announcements",
+    "Args": "answering",
+    "CommandTable": "answering",
+    "Dispatcher": "dispatcher",
+    "Feedback": "outgoing.feedback",
+    "Handler": "answering",
+    "OscClient": "client",
+    "OscCounters": "outgoing.outbox",
+    "OscServer": "server",
+    "Reply": "outgoing.sender",
+    "Sender": "outgoing.sender",
+    "SendingThread": "sending",
+    "Tell": "outgoing.announcements",
+}
 __all__ = [
     "Announcements",
     "Args",
@@ -30,3 +50,4 @@ __all__ = [
     "SendingThread",
     "Tell",
 ]
+__getattr__ = lazy_names(__name__, _HOME)

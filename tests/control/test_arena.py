@@ -12,7 +12,7 @@ from engine.control import Announcements
 from engine.osc import encode_message
 from engine.params.mapping.built_in_maps import built_in
 from engine.system.clock import SystemClock
-from engine.telemetry import Warnings
+from engine.system.telemetry import Warnings
 from tests.control.commands.test_mapping import Desk
 from tests.support import arena
 from tests.support.reading_client import ReadingClient

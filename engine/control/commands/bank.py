@@ -36,7 +36,7 @@ from engine.params.banks import (
 from engine.params.looks import LOOKS
 from engine.params.presets import FACTORY_NAMES
 from engine.system.kept_file import KeptFile
-from engine.telemetry import report_problems
+from engine.system.telemetry import report_problems
 from osc_schema.banks import MAX_BANKS, PADS
 
 FILE_NAME = "banks.toml"

@@ -25,7 +25,7 @@ from engine.params.fade_time import AT_ONCE, Course, FadeTime, Pulse, ReadPulse
 from engine.params.store import PANIC
 from engine.params.timecode import checked_label
 from engine.system.kept_file import KeptFile
-from engine.telemetry import report_problems
+from engine.system.telemetry import report_problems
 
 FILE_NAME = "cues.toml"
 PREVIOUS_NAME = "cues.previous.toml"

@@ -49,7 +49,7 @@ from engine.system.clock import Clock
 from engine.system.closing import Closing
 from engine.system.disk_store import DiskStore
 from engine.system.package_version import package_version
-from engine.telemetry import Warnings
+from engine.system.telemetry import Warnings
 
 OWN_SHADERS = Path(engine.render.__file__).parent / "isf" / "shaders"
 

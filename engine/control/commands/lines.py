@@ -8,11 +8,11 @@ from engine.control import OscServer, Sender, SendingThread
 from engine.control.commands.desk import Desk, Run
 from engine.control.dmx import DmxReceiver
 from engine.control.foreign.midi_bridges import PORT_FORM
+from engine.control.link.follower import LinkFollower
 from engine.control.midi.grids import grid_of
 from engine.control.midi.ports import MidiPorts
 from engine.control.midi.system import LibremidiSystem
 from engine.control.query import service_name
-from engine.link.follower import LinkFollower
 from engine.osc import Message
 from engine.params.mapping.built_in_maps import read_fixture
 

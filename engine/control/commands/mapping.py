@@ -40,7 +40,7 @@ from engine.params.mapping.routes import BRIDGE, OneClock, TwoWays, device_of
 from engine.system.file_names import clean_name
 from engine.system.kept_file import KeptFile
 from engine.system.plain_text import some_of
-from engine.telemetry import report_problems
+from engine.system.telemetry import report_problems
 from osc_schema.mapping import KEYS
 
 FILE_NAME = "mapping.toml"

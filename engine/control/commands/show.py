@@ -22,9 +22,9 @@ from engine.control.commands.timecode import TimecodeStatus
 from engine.control.commands.window import WindowControl
 from engine.control.dmx import DmxStatus
 from engine.control.latency import LatencyMs
+from engine.control.link import LinkStatus
 from engine.control.midi.ports import MidiStatus
 from engine.errors import ConfigError, MultiverseError, SinkError
-from engine.link import LinkStatus
 from engine.params import Autosave, Slew, Snapshot
 from engine.params.crossfade import BY as FADE
 from engine.params.fade_time import FadeTime
@@ -37,7 +37,7 @@ from engine.sinks.window_messages import DisplayAnswer
 from engine.sources import SourceStatus
 from engine.system.daemon_worker import call_on_thread
 from engine.system.file_names import clean_name
-from engine.telemetry import FrameFaults, FrameMs
+from engine.system.telemetry import FrameFaults, FrameMs
 from osc_schema.declare import NAME_CHARACTERS
 from osc_schema.fixture import CHANNELS
 

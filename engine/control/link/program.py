@@ -3,7 +3,7 @@
 Ableton Link's library is under the GNU General Public License 2 or later (or a licence from Ableton). It is loaded in
 this process only, which talks to the engine in lines of text and is useful alone:
 
-    python -c "from engine.link.program import main; main(120.0)"
+    python -c "from engine.control.link.program import main; main(120.0)"
 
 It ends when stdin closes, so it never outlives the engine.
 
@@ -22,7 +22,7 @@ import time
 from collections import deque
 from typing import Any, Final
 
-from engine.link.messages import MAX_LINE_BYTES, MISSING, Order, SessionReport, line_of, message_of
+from engine.control.link.messages import MAX_LINE_BYTES, MISSING, Order, SessionReport, line_of, message_of
 
 REPORT_INTERVAL_S: Final = 0.04  # a report stays true until somebody changes the tempo
 CLOCK_READINGS: Final = 5

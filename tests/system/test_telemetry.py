@@ -6,7 +6,7 @@ import pytest
 
 from engine.system.backoff import next_delay_s
 from engine.system.clock import SteppedClock
-from engine.telemetry import KEPT_WARNINGS, MAX_LINES, FrameFaults, FrameTimes, Warnings
+from engine.system.telemetry import KEPT_WARNINGS, MAX_LINES, FrameFaults, FrameTimes, Warnings
 
 
 def add_frames(times: FrameTimes, work_ms: list[float], period_s: float = 0.1) -> None:

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from engine.link.follower import LinkFollower
-from engine.link.messages import LinkStatus, Order, SessionReport, line_of, message_of
+from engine.control.link.follower import LinkFollower
+from engine.control.link.messages import LinkStatus, Order, SessionReport, line_of, message_of
 from engine.params import ParamStore
 from engine.system.clock import SystemClock
 from engine.system.installing import install_line
 from tests.support.long_form import ONLY_SOAK
 
 CEILING_S = 120.0
-FAKE = Path(__file__).parents[1] / "support" / "fake_link"
+FAKE = Path(__file__).parents[2] / "support" / "fake_link"
 SHIFT_MICROS = 12_345_678
 
 
@@ -187,7 +187,7 @@ def test_another_source_ends_the_process(stage: Stage) -> None:
 def test_the_process_ends_with_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "session.txt").write_text("peers 0", encoding="utf-8")
     monkeypatch.setenv("FAKE_LINK", str(tmp_path / "session.txt"))
-    call = f"import sys; sys.path.insert(0, {str(FAKE)!r}); from engine.link.program import main; main(120.0)"
+    call = f"import sys; sys.path.insert(0, {str(FAKE)!r}); from engine.control.link.program import main; main(120.0)"
     with subprocess.Popen([sys.executable, "-c", call], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stdin is not None
         assert message_of(process.stdout.readline(), SessionReport) is not None

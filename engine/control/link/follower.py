@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
+from engine.control.link.messages import MISSING, LinkState, LinkStatus, Order, SessionReport, line_of, message_of
 from engine.errors import ChildError
-from engine.link.messages import MISSING, LinkState, LinkStatus, Order, SessionReport, line_of, message_of
 from engine.params import ParamStore
 from engine.params.store import Change, Snapshot
 from engine.system.backoff import next_delay_s
@@ -139,7 +139,7 @@ class LinkFollower:
         values = self._store.snapshot()
         first = tuple(values[address] for address in ORDERED)
         try:
-            process = WorkerProcess("engine.link.program", f"main{first!r}")
+            process = WorkerProcess("engine.control.link.program", f"main{first!r}")
         except (ChildError, OSError) as error:
             return f"its process cannot be started ({error})"
         try:

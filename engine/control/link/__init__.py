@@ -3,6 +3,6 @@
 Start with `follower.py` (the engine's end). `program.py` is the process: it alone imports the library.
 """
 
-from engine.link.messages import LinkStatus
+from engine.control.link.messages import LinkStatus
 
 __all__ = ["LinkStatus"]
