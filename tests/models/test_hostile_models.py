@@ -14,11 +14,11 @@ from pathlib import Path
 from engine.errors import ModelError
 from engine.models.pickle_file import read_pickle
 from engine.models.rvc.index_file import count_vectors
-from engine.models.weight_files import read_header, read_metadata
+from engine.models.weight_files import read_described, read_header
 from engine.models.sd.plan.tensor_file import read_checkpoint_header
 
 READERS = {
-    ".safetensors": (read_header, read_metadata, read_checkpoint_header),
+    ".safetensors": (read_header, read_described, read_checkpoint_header),
     ".pth": (read_pickle, read_checkpoint_header),
     ".index": (lambda path: count_vectors(path, 768),),
 }

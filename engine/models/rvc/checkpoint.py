@@ -15,9 +15,15 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.models.pickle_file import read_pickle
 from engine.models.pretrained import one_line, require_finite
-from engine.models.rvc.check import metadata_of, require_plain_values, require_voice, require_voice_file, shape_of
+from engine.models.rvc.check import (
+    read_safetensors_voice,
+    require_plain_values,
+    require_voice,
+    require_voice_file,
+    shape_of,
+)
 from engine.models.rvc.synthesizer import Synthesizer
-from engine.models.weight_files import read_header, shown_shape
+from engine.models.weight_files import shown_shape
 
 NORMED: Final = (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0"))
 """Name suffixes of the direction and the length of a weight, which training stores separately (weight norm)."""
@@ -65,8 +71,7 @@ def _from_pickle(path: Path) -> Mapping[Any, Any]:
 def _from_safetensors(path: Path) -> Mapping[Any, Any]:
     from safetensors.torch import load_file
 
-    read_header(path)  # reports truncated files
-    metadata = metadata_of(path)
+    metadata, _ = read_safetensors_voice(path)  # reports truncated files
     with one_line(str(path)):
         return metadata | {"weight": load_file(path)}
 

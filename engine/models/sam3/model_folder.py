@@ -71,7 +71,7 @@ class Sam3Folder:
             raise ModelError(f"{self.name}: {what}, config.json is missing; SAM3 is facebook/sam3")
         self.config = self._json("config.json")
         require_no_adapter(self.name, path)
-        self.notes = notes_on(self.name, path)
+        self.notes = notes_on(self.name, self.config)
         if known := MODEL_TYPES.get(self.kind):
             raise ModelError(f"{self.name}: is {known} (config.json says model_type {self.kind}){instead()}")
         if self.kind not in KINDS and (what := checkpoint_in(path)):

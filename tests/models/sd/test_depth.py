@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.models.pretrained import pretrained
 from engine.models.sd.depth import DepthMaps, normalised
-from tests.support.tiny_detectors import BrightnessAsDepth, build_tiny_depth
+from tests.support.tiny_detectors import BrightnessAsDepth, build_tiny_depth, network_of
 
 
 @pytest.mark.parametrize("is_metric", [False, True])
@@ -37,7 +36,7 @@ def test_a_map_is_that_of_transformers_processor(tmp_path: Path) -> None:
     from transformers import DPTImageProcessorPil
 
     folder = build_tiny_depth(tmp_path)
-    network = pretrained("DepthAnythingForDepthEstimation", folder, "", torch.float32, "depth").eval()
+    network = network_of("DepthAnythingForDepthEstimation", folder)
     rows = torch.rand(64, 96, 3, generator=torch.manual_seed(1)).mul(255).byte().numpy()
     processor = DPTImageProcessorPil(
         size={"height": 70, "width": 98}, ensure_multiple_of=14, image_mean=[0.485, 0.456, 0.406],

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.models.pretrained import pretrained
 from engine.models.sd.pose import COLOURS, LIMB_LIGHT, OPENPOSE, Skeletons, peaks
-from tests.support.tiny_detectors import KnownPose, build_tiny_pose
+from tests.support.tiny_detectors import KnownPose, build_tiny_pose, network_of
 
 STANDING = torch.tensor(
     [(24, 8), (26, 6), (22, 6), (28, 8), (20, 8), (31, 16), (17, 16), (35, 26), (13, 26), (37, 36), (11, 36), (28, 36),
@@ -106,6 +105,6 @@ def test_a_peak_between_pixels_and_at_the_border_is_found() -> None:
 @pytest.mark.parametrize("experts", [1, 3])
 def test_a_vitpose_and_a_vitpose_plus_are_drawn(tmp_path: Path, experts: int) -> None:
     folder = build_tiny_pose(tmp_path, experts=experts)
-    network = pretrained("VitPoseForPoseEstimation", folder, "", torch.float32, "pose", labels=17).eval()
+    network = network_of("VitPoseForPoseEstimation", folder, num_labels=17)
     drawn = Skeletons(network).draw(torch.rand(1, 3, 64, 96, generator=torch.manual_seed(1)))
     assert drawn.shape == (1, 3, 64, 96) and drawn.min() >= 0.0 and drawn.max() <= 1.0

@@ -74,7 +74,6 @@ def _lora(path: str) -> Headline:
 
 def _controlnet(path: str) -> Headline:
     files = examine_controlnet(path, None)
-    headers_of(files.weights)  # a damaged file is told here, not in the middle of a show
     return Headline(family=FAMILIES[family_of(files.config)])
 
 
