@@ -25,6 +25,29 @@ from tests.models.rvc.small_hubert import small_hubert
 from tests.support.tiny_detectors import network_of
 
 KERNEL = "owner/kernel"
+PRIVATE = {"_attn_implementation": KERNEL}
+CLASSES = {"auto_map": {"AutoModel": f"{KERNEL}--stranger.Model"}}
+ALL_AT_ONCE = {
+    **PRIVATE,
+    **CLASSES,
+    "attn_implementation": KERNEL,
+    "_attn_implementation_internal": KERNEL,
+    "_experts_implementation": KERNEL,
+    "fusion_config": {"stranger": True},
+    "per_layer_config": {"0": {"attn_implementation": KERNEL}},
+    "transformers_weights": "stranger.safetensors",
+    "configuration_files": ["config.5.0.0.json"],
+}
+SAM3_PLACES = [
+    (),
+    ("detector_config",),
+    ("detector_config", "text_config"),
+    ("detector_config", "vision_config"),
+    ("detector_config", "vision_config", "backbone_config"),
+    ("detector_config", "detr_decoder_config"),
+    ("tracker_config",),
+    ("tracker_config", "vision_config", "backbone_config"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -62,21 +85,6 @@ def change(file: Path, *place: str, **keys: Any) -> None:
         inner = inner.setdefault(key, {})
     inner |= keys
     file.write_text(json.dumps(told))
-
-
-PRIVATE = {"_attn_implementation": KERNEL}
-CLASSES = {"auto_map": {"AutoModel": f"{KERNEL}--stranger.Model"}}
-ALL_AT_ONCE = {
-    **PRIVATE,
-    **CLASSES,
-    "attn_implementation": KERNEL,
-    "_attn_implementation_internal": KERNEL,
-    "_experts_implementation": KERNEL,
-    "fusion_config": {"stranger": True},
-    "per_layer_config": {"0": {"attn_implementation": KERNEL}},
-    "transformers_weights": "stranger.safetensors",
-    "configuration_files": ["config.5.0.0.json"],
-}
 
 
 @pytest.mark.parametrize(
@@ -135,18 +143,6 @@ def test_a_tokenizer_that_its_library_cannot_read_is_one_line(tiny_sd: Path, tmp
     with pytest.raises(ModelError, match=r"^fox/tokenizer: cannot be loaded") as caught:
         tokenizer("fox/tokenizer", read_tokenizer_files("", folder))
     assert "\n" not in str(caught.value)
-
-
-SAM3_PLACES = [
-    (),
-    ("detector_config",),
-    ("detector_config", "text_config"),
-    ("detector_config", "vision_config"),
-    ("detector_config", "vision_config", "backbone_config"),
-    ("detector_config", "detr_decoder_config"),
-    ("tracker_config",),
-    ("tracker_config", "vision_config", "backbone_config"),
-]
 
 
 def test_sam3_is_built_only_from_its_shape(tiny_sam3: Path, tmp_path: Path) -> None:

@@ -27,6 +27,11 @@ from engine.system.graphics_card import GraphicsCard
 from tests.support.sham_card.card import ShamCard
 
 CPU = torch.device("cpu")
+OLD_DRIVER = (
+    "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver by downloading "
+    "and installing a new version from the URL: http://www.nvidia.com/Download/index.aspx"
+)
+NO_CARD = "No CUDA GPUs are available"
 
 
 def test_auto_is_the_best_device_in_its_fastest_precision() -> None:
@@ -43,13 +48,6 @@ def test_a_missing_device_is_named_with_the_available_ones() -> None:
         ModelError, match=r"device cuda:1: not available \(found: .*cpu\); `multiverse doctor` shows the reason"
     ):
         chosen_device("cuda:1")
-
-
-OLD_DRIVER = (
-    "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver by downloading "
-    "and installing a new version from the URL: http://www.nvidia.com/Download/index.aspx"
-)
-NO_CARD = "No CUDA GPUs are available"
 
 
 @pytest.mark.parametrize(

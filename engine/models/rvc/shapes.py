@@ -33,6 +33,15 @@ DOWN_KERNEL: Final = 7  # RefineGAN's convolutions on the way down
 GRAIN_FRAMES: Final = 8  # RefineGAN's noise is delayed by up to this: over a sample for each of 6 x 256 channels
 SINC_ZEROS: Final = 64  # of RefineGAN's filters, on both sides
 SINC_ROLLOFF: Final = 0.9475937167399596
+_PUBLISHED: Final[list[tuple[Version, int, tuple[int, ...], tuple[int, ...]]]] = [
+    ("v2", 48_000, (12, 10, 2, 2), (24, 20, 4, 4)),
+    ("v2", 40_000, (10, 10, 2, 2), (16, 16, 4, 4)),
+    ("v2", 32_000, (10, 8, 2, 2), (20, 16, 4, 4)),
+    ("v1", 48_000, (10, 6, 2, 2, 2), (16, 16, 4, 4, 4)),
+    ("v1", 40_000, (10, 10, 2, 2), (16, 16, 4, 4)),
+    ("v1", 32_000, (10, 4, 2, 2, 2), (16, 16, 4, 4, 4)),
+]
+"""Version, rate, and the steps and kernels of the upsampling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,15 +150,6 @@ def sinc_reach(rate: int) -> int:
     return math.ceil(SINC_ZEROS * rate / SINC_ROLLOFF)
 
 
-_PUBLISHED: Final[list[tuple[Version, int, tuple[int, ...], tuple[int, ...]]]] = [
-    ("v2", 48_000, (12, 10, 2, 2), (24, 20, 4, 4)),
-    ("v2", 40_000, (10, 10, 2, 2), (16, 16, 4, 4)),
-    ("v2", 32_000, (10, 8, 2, 2), (20, 16, 4, 4)),
-    ("v1", 48_000, (10, 6, 2, 2, 2), (16, 16, 4, 4, 4)),
-    ("v1", 40_000, (10, 10, 2, 2), (16, 16, 4, 4)),
-    ("v1", 32_000, (10, 4, 2, 2, 2), (16, 16, 4, 4, 4)),
-]
-"""Version, rate, and the steps and kernels of the upsampling."""
 SHAPES: Final[dict[str, SynthesizerShape]] = {
     f"{version}-{rate_hz // 1000}k": SynthesizerShape(
         version=version, rate_hz=rate_hz, upsample_rates=rates, upsample_kernels=kernels

@@ -20,6 +20,8 @@ from engine.models.sd.t2i_adapter import Adapter
 
 CACHE_INTERVAL = 3  # from the example of the package DeepCache
 OUTERMOST = 0
+UnetPart = Callable[[Any, State], State]
+DOWN, UP = (slice(0, 1), slice(1, 2), slice(2, None)), (slice(0, -2), slice(-2, -1), slice(-1, None))
 
 
 class TextKeys(NamedTuple):
@@ -27,9 +29,6 @@ class TextKeys(NamedTuple):
 
     values: torch.Tensor
     """(B, 77, K): the keys and values of each layer in turn."""
-
-
-UnetPart = Callable[[Any, State], State]
 
 
 def with_regions(parts: tuple[Part, ...], regions: Any) -> tuple[Part, ...]:
@@ -283,7 +282,6 @@ def end(unet: Any, state: State) -> State:
     return {"output": unet.conv_out(sample)}
 
 
-DOWN, UP = (slice(0, 1), slice(1, 2), slice(2, None)), (slice(0, -2), slice(-2, -1), slice(-1, None))
 PIECES: tuple[UnetPart, ...] = (*map(down, DOWN), mid, *map(up, UP))
 
 

@@ -28,6 +28,7 @@ from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import pipeline_of
 
 WIDTH, HEIGHT = 104, 72  # latents of 13 x 9: neither side can be halved
+NAN, FOR_EVER = float("nan"), 10**9
 
 
 def pictures(count: int, seed: int = 0) -> np.ndarray:
@@ -186,9 +187,6 @@ class Fault:
 
     def end(self) -> None:
         self._hook.remove()
-
-
-NAN, FOR_EVER = float("nan"), 10**9
 
 
 @pytest.fixture

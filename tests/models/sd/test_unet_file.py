@@ -18,6 +18,12 @@ from tests.models.sd.plain_stream import loaded
 from tests.support.tiny_single_file import original_unet_name, original_unet_tensors, save_tensors, with_prefix
 
 Tensors = dict[str, torch.Tensor]
+LAYOUTS: dict[str, Callable[[Tensors, int], Tensors]] = {
+    "diffusers": lambda tensors, layers: tensors,
+    "the original code, without its prefix": original_unet_tensors,
+    "ComfyUI": lambda tensors, layers: with_prefix("diffusion_model.", original_unet_tensors(tensors, layers)),
+    "a checkpoint": lambda tensors, layers: with_prefix(UNET, original_unet_tensors(tensors, layers)),
+}
 
 
 def unet_of(sd: Path) -> tuple[Tensors, int]:
@@ -37,14 +43,6 @@ def other(base: Path) -> tuple[Tensors, int]:
     """Another UNet of the same shape."""
     tensors, layers = unet_of(base)
     return {name: tensor.flip(0).clone() for name, tensor in tensors.items()}, layers
-
-
-LAYOUTS: dict[str, Callable[[Tensors, int], Tensors]] = {
-    "diffusers": lambda tensors, layers: tensors,
-    "the original code, without its prefix": original_unet_tensors,
-    "ComfyUI": lambda tensors, layers: with_prefix("diffusion_model.", original_unet_tensors(tensors, layers)),
-    "a checkpoint": lambda tensors, layers: with_prefix(UNET, original_unet_tensors(tensors, layers)),
-}
 
 
 @pytest.mark.parametrize(
