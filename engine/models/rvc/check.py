@@ -228,10 +228,8 @@ def _trained(tensors: Any) -> str:
 
 
 def vocoder_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> Vocoder:
-    """The decoder that the voice was trained with; ModelError if it is not implemented here.
-
-    Checked before the tensors are counted, because "155 tensors are missing" would not help.
-    """
+    """The decoder that the voice was trained with; ModelError if it is not implemented here. Checked before the tensors
+    are counted, because "155 tensors are missing" would not help."""
     said = metadata.get("vocoder")
     seen = next(
         (vocoder for start, vocoder in _VOCODER_TENSORS.items() if any(k.startswith(start) for k in tensors)),

@@ -31,11 +31,8 @@ NORMED: Final = (("weight_v", "weight_g"), ("parametrizations.weight.original1",
 
 def read_checkpoint(path: Path) -> tuple[Synthesizer, dict[str, Any]]:
     """The synthesizer of the voice in a `.pth` or `.safetensors` file, float32 on the CPU with weight norm folded, and
-    the file's metadata.
-
-    ModelError in one line if it is not a voice, is truncated, would run code, or its tensors do not fit its
-    configuration.
-    """
+    the file's metadata. ModelError in one line if it is not a voice, is truncated, would run code, or its tensors do
+    not fit its configuration."""
     name = str(path)
     require_voice_file(path)
     stored = _from_safetensors(path) if path.suffix == ".safetensors" else _from_pickle(path)
@@ -77,10 +74,8 @@ def _from_safetensors(path: Path) -> Mapping[Any, Any]:
 
 
 def _weights(name: str, tensors: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """The wanted weights in float32. Extra tensors (`enc_q.*`, for training) are ignored.
-
-    Everything is checked before anything is computed: a broken file can declare a tensor of any size in a few bytes.
-    """
+    """The wanted weights in float32. Extra tensors (`enc_q.*`, for training) are ignored. Everything is checked before
+    anything is computed: a broken file can declare a tensor of any size in a few bytes."""
     found = {key: _stored(key, tensors) for key in wanted}
     if missing := [key for key, parts in found.items() if not parts]:
         raise ModelError(f"{name}: {len(missing)} tensors are missing, the first is {missing[0]}")

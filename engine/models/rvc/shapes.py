@@ -79,18 +79,14 @@ class SynthesizerShape:
         return math.prod(self.upsample_rates)
 
     def stretched_hop(self, formant: float) -> int:
-        """Samples that the decoder makes per frame and that are then played in 10 ms; `formant` in semitones.
-
-        A formant above 0 means more samples, which sounds like a smaller vocal tract.
-        """
+        """Samples that the decoder makes per frame and that are then played in 10 ms; `formant` in semitones. A formant
+        above 0 means more samples, which sounds like a smaller vocal tract."""
         return round(self.hop * float(2.0 ** (formant / 12.0)))
 
     @property
     def lead_in_frames(self) -> int:
         """Frames of the latent before and after a frame that its samples depend on: 10 to 13 for the published shapes.
-
-        It is the decoder's receptive field, computed backwards from the last convolution.
-        """
+        It is the decoder's receptive field, computed backwards from the last convolution."""
         samples = OUTER_KERNEL // 2  # conv_post
         widest = max(
             sum((kernel - 1) // 2 * (dilation + 1) for dilation in dilations)

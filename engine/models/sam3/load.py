@@ -29,10 +29,8 @@ NOTHING_TO_OFFLOAD = "offload: has no effect, because the weights are already in
 
 def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
     """Load the model onto `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name for `dtype_named`).
-
     Downloads nothing; reads weights from safetensors files. ModelError in one line names what is missing and how to get
-    it. Does not catch `torch.OutOfMemoryError`.
-    """
+    it. Does not catch `torch.OutOfMemoryError`."""
     wanted = dtype_named(dtype)
     if spec.is_compiled and spec.is_offloaded:
         raise ModelError("compile and offload cannot be combined; choose one of them")

@@ -42,11 +42,9 @@ def build(
     has_tracker: bool = True,
     objects: int = OBJECTS,
 ) -> SegmentationModel:
-    """A model of this shape that finds `objects` objects per prompt. ModelError for an unknown shape.
-
-    The same arguments give the same weights on the same kind of device. On the device `meta` it has only shapes, for
-    counting. Without a tracker it is only a detector; the tiny one then has a quarter of the width, 32 channels.
-    """
+    """A model of this shape that finds `objects` objects per prompt. ModelError for an unknown shape. The same
+    arguments give the same weights on the same kind of device. On the device `meta` it has only shapes, for counting.
+    Without a tracker it is only a detector; the tiny one then has a quarter of the width, 32 channels."""
     from transformers import Sam3Model, Sam3VideoModel
 
     quieten_libraries("transformers")
@@ -246,10 +244,8 @@ def _tiny_config(width: int) -> Any:
 
 
 def _scatter(model: Any) -> None:
-    """Redraw matrices so that they preserve the signal level. With the default initialisation the signal fades out.
-
-    The DETR parts are not changed: they must tell queries apart by their initial embeddings.
-    """
+    """Redraw matrices so that they preserve the signal level. With the default initialisation the signal fades out. The
+    DETR parts are not changed: they must tell queries apart by their initial embeddings."""
     for name, module in model.named_modules():
         if "detr_" in name or "text_encoder" in name:
             continue

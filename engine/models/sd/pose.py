@@ -107,11 +107,9 @@ class Skeletons:
 
 
 def peaks(heat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The highest point of each heatmap (F, J, h, w): places (F, J, 2), x and y, and heights (F, J).
-
-    Between the pixels by the parabola through the logarithms of the highest and its neighbours, which is exact for a
-    Gaussian (as in DARK, Zhang et al. 2020, without its blurring).
-    """
+    """The highest point of each heatmap (F, J, h, w): places (F, J, 2), x and y, and heights (F, J). Between the pixels
+    by the parabola through the logarithms of the highest and its neighbours, which is exact for a Gaussian (as in DARK,
+    Zhang et al. 2020, without its blurring)."""
     height, width = heat.shape[2:]
     flat = heat.flatten(2)
     top, at = flat.max(dim=2)

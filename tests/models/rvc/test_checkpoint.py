@@ -40,9 +40,7 @@ def stored(voice: Synthesizer) -> dict[str, Any]:
 @pytest.fixture
 def refusal(tmp_path: Path) -> Callable[..., str]:
     """`refusal(what)` returns the error for a file with this content, without the file's name: a line of at most 150.
-
-    Checking says the same, unless `only_loaded`: it compares no tensors.
-    """
+    Checking says the same, unless `only_loaded`: it compares no tensors."""
 
     def ask(what: Any, name: str = "voice.pth", *, only_loaded: bool = False) -> str:
         file = tmp_path / name
