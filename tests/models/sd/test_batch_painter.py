@@ -12,7 +12,6 @@ from PIL import Image
 
 from engine.errors import DeviceFullError, ModelError
 from engine.models.device_work import DeviceCopies
-from engine.models.graphs import GraphCalls
 from engine.models.sd import ModelSpec
 from engine.models.sd.batch_painter import BatchPainter, load_painter
 from engine.models.sd.batch_stages import BatchStages
@@ -24,7 +23,6 @@ from engine.models.sd.pixels import soft_picture
 from engine.models.sd.single import paint
 from engine.sources.still import read_still
 from tests.conftest import TinyModels
-from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import pipeline_of
 
 WIDTH, HEIGHT = 104, 72  # latents of 13 x 9: neither side can be halved
@@ -246,26 +244,6 @@ def test_constant_latents_count_as_black(tiny_sd: Path) -> None:
     painter = BatchPainter(model, painting_of(tiny_sd, cfg=1.0, sampler="turbo"), WIDTH, HEIGHT)
     _, fates = painter.paint(pictures(2))
     assert fates.tolist() == [BLACK, BLACK]
-
-
-def test_streamed_batches_equal_single_batches_although_graphs_overwrite_buffers(
-    tiny_sd: Path, usual: BatchPainter
-) -> None:
-    painting = painting_of(tiny_sd, sampler="dpm")
-    usual.change(painting)
-    batches = [pictures(2, seed) for seed in range(3)]
-    expected = [usual.paint(batch)[0] for batch in batches]
-    captures = Recording()
-    graphed = BatchPainter(usual.model, painting, WIDTH, HEIGHT, calls=lambda device: GraphCalls(captures))
-    graphed.warm_up(2)
-    assert len(captures.captured) == 3, "encode, UNet and decode"
-    assert graphed.stage_s == {"encode": 0.0, "process": 0.0, "decode": 0.0}
-    streamed = list(graphed.paint_stream(iter(batches)))
-    assert len(captures.captured) == 3, "nothing is left to be done once"
-    for (painted, fates), alone in zip(streamed, expected, strict=True):
-        assert np.array_equal(painted, alone)
-        assert fates.tolist() == [GOOD, GOOD]
-    assert all(seconds > 0.0 for seconds in graphed.stage_s.values())
 
 
 def test_out_of_memory_is_reported_with_size_and_batch(usual: BatchPainter, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,28 +190,6 @@ def test_with_graph_buffers_everything_but_the_shape_may_change(
     assert len(capture.captured) == 1
 
 
-def test_another_shape_is_captured_separately(full_models: Callable[[str], DiffusionModel]) -> None:
-    capture = Recording()
-    model = full_models("sd15")
-    direct, graphed = Denoiser(model), Denoiser(model, calls=GraphCalls(capture, kept=9))
-    cond, z, large = cond_of(model), random_latents(3, seed=1), random_latents(3, seed=1, size=(8, 16))
-    shown, first = controls(1), controls(1)[:1]
-    requests: list[tuple[tuple[Any, ...], float]] = [
-        ((z, T, cond), 1.0),
-        ((z, T, cond), 2.0),
-        ((z[:2], T[:2], cond), 1.0),
-        ((large, T, cond), 1.0),
-        ((z, T, cond, shown), 1.0),
-        ((z, T, cond, first), 1.0),
-        ((z, T, Conditioner(model).encode("the cat", None)), 1.0),
-    ]
-    expected = [direct.predict(*asked, guidance=guidance) for asked, guidance in requests]
-    for _ in range(2):
-        for (asked, guidance), picture in zip(requests, expected, strict=True):
-            assert torch.equal(graphed.predict(*asked, guidance=guidance), picture)
-    assert len(capture.captured) == len(requests)
-
-
 def test_lora_and_ip_adapter_strengths_affect_an_existing_graph(tiny_models: Any) -> None:
     """Both change the weights in place, so that neither needs a new capture."""
     sd = tiny_models.sd(kind="sd15")

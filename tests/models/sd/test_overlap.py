@@ -1,7 +1,7 @@
 """Batches in overlapping stages on a card: how many are in flight, in which order, how they end, and what a missing
 wait would do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,6 @@ from engine.models.sd.painting import BLACK, GOOD, ControlUse, Painting
 from tests.conftest import TinyModels
 from tests.support.long_form import in_long_form
 from tests.support.sham_card.card import ShamCard
-from tests.support.sham_card.ledger import FaultKind
-from tests.support.sham_card.tensor import CardTensor
 from tests.support.sham_card.walking import walked_card
 
 BATCHES = [np.random.default_rng(seed).integers(0, 256, (2, 64, 64, 3), np.uint8) for seed in range(7)]
@@ -137,28 +135,3 @@ def test_a_batch_costs_one_wait_and_nothing_is_copied_slowly_or_captured_twice(
     with sham_card.loop() as tally:
         list(painter.paint_stream(iter(BATCHES)))
     assert (len(tally.waits), tally.random, tally.replays) == (len(BATCHES), [], 3 * len(BATCHES))
-
-
-@pytest.mark.parametrize(
-    ("owner", "name", "kind"),
-    [
-        (lambda: torch.cuda.Stream, "wait_stream", FaultKind.RACE),
-        (lambda: CardTensor, "record_stream", FaultKind.FREED_TOO_EARLY),
-    ],
-    ids=["wait_stream", "record_stream"],
-)
-def test_a_stage_that_does_not_wait_or_does_not_hold_its_memory_is_found(
-    sham_card: ShamCard,
-    spec: ModelSpec,
-    monkeypatch: pytest.MonkeyPatch,
-    owner: Callable[[], Any],
-    name: str,
-    kind: FaultKind,
-) -> None:
-    painter = painter_of(load(spec, "cuda", "float32"))
-    painter.warm_up(2)
-    monkeypatch.setattr(owner(), name, lambda self, stream: None)
-    list(painter.paint_stream(iter(BATCHES)))
-    assert {fault.kind for fault in sham_card.faults} == {kind}
-    assert any("engine/models/sd/" in fault.line for fault in sham_card.faults)
-    sham_card.faults.clear()
