@@ -103,7 +103,7 @@ def test_a_pickle_gives_the_same_model_with_a_note(
     expected = loaded(sd, vae="full").unet.state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in model.unet.state_dict().items())
     assert "x.ckpt: a pickle, read with weights_only; safetensors would be safer" in model.notes
-    assert str(tmp_path / "x.ckpt") in check(spec).pickles
+    assert all(part.is_pickle for part in check(spec).parts)
 
 
 def test_an_old_pickle_is_read_once_for_all_text_encoders(

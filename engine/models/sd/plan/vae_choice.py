@@ -214,21 +214,24 @@ def vae_kind(name: str) -> tuple[str, str]:
     config = _examined(name, path)[1] if path.is_file() else read_config(name, path)
     if config.get("_class_name") not in KINDS:
         raise ModelError(f"{name}: not a VAE of Stable Diffusion")
+    return config["_class_name"], _families_shown(path)
+
+
+def _families_shown(path: Path) -> str:
+    """The families that the name of a VAE shows, "" if none."""
     known_as = published_name(path)
     is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
-    return config["_class_name"], "" if is_xl == is_first else FAMILIES["sdxl"] if is_xl else _FIRST_FAMILIES
+    return "" if is_xl == is_first else FAMILIES["sdxl"] if is_xl else _FIRST_FAMILIES
 
 
 def _family_note(name: str, path: Path, folder: DiffusersFolder) -> str:
     """A note if the name does not show the family; ModelError if it shows another family."""
-    known_as = published_name(path)
-    is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
-    shown = FAMILIES[folder.family]
-    if is_xl == is_first:
-        return f"VAE {name}: its family is unknown; assuming {shown}"
-    if is_xl != (folder.family == "sdxl"):
-        theirs, why = FAMILIES["sdxl"] if is_xl else _FIRST_FAMILIES, "all colours would be wrong"
-        raise made_for_another(f"{name}: a VAE", theirs, folder.name, shown, _that_fits(folder.family), why=why)
+    theirs, ours = _families_shown(path), FAMILIES[folder.family]
+    if not theirs:
+        return f"VAE {name}: its family is unknown; assuming {ours}"
+    if (theirs == FAMILIES["sdxl"]) != (folder.family == "sdxl"):
+        why = "all colours would be wrong"
+        raise made_for_another(f"{name}: a VAE", theirs, folder.name, ours, _that_fits(folder.family), why=why)
     return ""
 
 
