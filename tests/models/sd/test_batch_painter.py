@@ -23,7 +23,7 @@ from engine.models.sd.pixels import soft_picture
 from engine.models.sd.single import paint
 from engine.sources.still import read_still
 from tests.conftest import TinyModels
-from tests.models.sd.oracle import pipeline_of
+from tests.models.sd.oracle import painted_by, pipeline_of
 
 WIDTH, HEIGHT = 104, 72  # latents of 13 x 9: neither side can be halved
 NAN, FOR_EVER = float("nan"), 10**9
@@ -57,17 +57,8 @@ def test_a_picture_whose_latents_cannot_be_halved_is_that_of_diffusers(tiny_sd: 
     shown = pictures(2)
     painted, fates = usual.paint(shown)
     for ours, picture in zip(painted, shown, strict=True):
-        theirs = pipeline(
-            "the cat",
-            image=Image.fromarray(picture),
-            negative_prompt="grey",
-            num_inference_steps=4,
-            strength=0.5,
-            guidance_scale=2.0,
-            generator=torch.Generator().manual_seed(7),
-            output_type="np",
-        ).images[0]
-        assert np.abs(ours - theirs * 255.0).max() <= 0.51
+        asked = {"steps": 4, "strength": 0.5, "seed": 7, "negative_prompt": "grey", "guidance_scale": 2.0}
+        assert np.abs(ours - painted_by(pipeline, "the cat", picture, **asked)[0] * 255.0).max() <= 0.51
     assert fates.tolist() == [GOOD, GOOD]
     assert usual.real_steps == 2
 

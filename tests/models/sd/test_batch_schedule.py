@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 
 from engine.errors import ModelError
 from engine.models.graphs import DirectCalls, GraphCalls
@@ -17,7 +16,7 @@ from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels
 from tests.models.recorded_graphs import Recording
-from tests.models.sd.oracle import pipeline_of, source_picture
+from tests.models.sd.oracle import painted_by, pipeline_of, source_picture
 from tests.models.sd.plain_stream import loaded, random_latents
 from tests.support.long_form import in_long_form
 from tests.support.sham_card.card import ShamCard
@@ -95,16 +94,8 @@ def test_a_requested_sampler_equals_that_of_diffusers(
     pipeline = pipeline_of(folder)
     name, differences = OF_DIFFUSERS[sampler]
     pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config, **differences)
-    theirs = pipeline(
-        "the cat",
-        image=Image.fromarray(source_picture()),
-        negative_prompt="grey",
-        num_inference_steps=6,
-        strength=0.67,
-        guidance_scale=2.0,
-        generator=torch.Generator().manual_seed(5),
-        output_type="latent",
-    ).images
+    asked = {"negative_prompt": "grey", "guidance_scale": 2.0, "output_type": "latent"}
+    theirs = painted_by(pipeline, "the cat", steps=6, strength=0.67, seed=5, **asked)
     model = models(**built)
     z = Pixels(model, 64, 64).encode(source_picture()[None]).repeat(2, 1, 1, 1)
     ours = batch(model, steps=6, strength=0.67, sampler=sampler).run(z, cond_of(model))
