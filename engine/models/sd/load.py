@@ -157,8 +157,7 @@ class _Loading:
                 self._placed(load_controlnet(files, self.dtype)) for files in self.plan.controlnets
             )
         for each in self.plan.detectors:
-            from engine.models.sd.depth import DepthMaps
-            from engine.models.sd.pose import JOINTS, Skeletons
+            from engine.models.sd.control_images import JOINTS, DepthMaps, Skeletons
 
             weights = weights_for(each.weights.files[0].parent, self.dtype)
             changes = {"num_labels": JOINTS}

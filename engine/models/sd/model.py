@@ -14,10 +14,9 @@ from engine.models.sd.unet_parts import PLAIN, DeepCache, UnetParts
 
 if TYPE_CHECKING:
     from engine.models.sd.attention import FrameBank, RegionMasks
-    from engine.models.sd.depth import DepthMaps
+    from engine.models.sd.control_images import DepthMaps, Skeletons
     from engine.models.sd.ip_adapter import IpAdapter
     from engine.models.sd.lora import LoraSet
-    from engine.models.sd.pose import Skeletons
     from engine.models.sd.textual_inversion import Embedding
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.models.sd.depth import DepthMaps, normalised
+from engine.models.sd.control_images import DepthMaps, normalised
 from tests.support.tiny_detectors import BrightnessAsDepth, build_tiny_depth, network_of
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.models.sd.pose import COLOURS, LIMB_LIGHT, OPENPOSE, Skeletons, peaks
+from engine.models.sd.control_images import COLOURS, LIMB_LIGHT, OPENPOSE, Skeletons, peaks
 from tests.support.tiny_detectors import KnownPose, build_tiny_pose, network_of
 
 STANDING = torch.tensor(
