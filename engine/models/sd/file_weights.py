@@ -17,6 +17,7 @@ from engine.models.gguf_file import gguf_numbers, read_gguf
 from engine.models.pickle_file import STATE_DICT
 from engine.models.plain_config import CONFIG
 from engine.models.pretrained import HARMLESS, architecture, one_line, require_all_used
+from engine.models.sd.control_nets import Adapter
 from engine.models.sd.plan.controlnet_file import (
     ADAPTER,
     ControlNetFiles,
@@ -29,7 +30,6 @@ from engine.models.sd.plan.original_names import UNET, diffusers_name
 from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
 from engine.models.sd.plan.tensor_file import read_tensors
 from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, joined_halves, vae_names
-from engine.models.sd.t2i_adapter import Adapter
 from engine.models.weight_files import Weights, weights_in
 
 Tensors = dict[str, torch.Tensor]

@@ -13,6 +13,7 @@ from engine.models.device_work import dtype_named, in_fastest_layout
 from engine.models.pretrained import one_line, pretrained, quieten_libraries, tokenizer
 from engine.models.sd.accelerators import accelerate, require_accelerator
 from engine.models.sd.coefficients import noise_table
+from engine.models.sd.control_nets import Adapter, with_views
 from engine.models.sd.file_weights import (
     load_controlnet,
     load_vae,
@@ -28,9 +29,7 @@ from engine.models.sd.plan.single_file import TEXT_CLASSES
 from engine.models.sd.plan.vae_choice import FULL, VaeChoice
 from engine.models.sd.shapes import build
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.t2i_adapter import Adapter
 from engine.models.sd.tiny_vae import fused
-from engine.models.sd.union import with_views
 
 log = logging.getLogger(__name__)
 

@@ -57,7 +57,7 @@ class DiffusionModel:
     controlnets: tuple[Any, ...] = ()
     """Those of the spec, then further views of the unions among them."""
     union_views: dict[tuple[int, str], int] = field(default_factory=dict)
-    """The index in `controlnets` of each view, by the index of its union and its kind (`union.KINDS`)."""
+    """The index in `controlnets` of each view, by the index of its union and its kind (`control_nets.KINDS`)."""
     detectors: "dict[str, DepthMaps | Skeletons]" = field(default_factory=dict)
     """Networks that draw control images, by `ControlSetting.sees`: `depth`, `pose`."""
     upscaler: Any = None

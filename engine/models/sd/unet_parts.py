@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 
 from engine.models.graphs import Part, State
-from engine.models.sd.t2i_adapter import Adapter
+from engine.models.sd.control_nets import Adapter
 
 CACHE_INTERVAL = 3  # from the example of the package DeepCache
 OUTERMOST = 0

@@ -13,11 +13,10 @@ from engine.live.sd.settings import read_settings
 from engine.models.graphs import DirectCalls
 from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
+from engine.models.sd.control_nets import KINDS, Adapter
 from engine.models.sd.load import load
 from engine.models.sd.single import paint
-from engine.models.sd.t2i_adapter import Adapter
 from engine.models.sd.unet_parts import chain
-from engine.models.sd.union import KINDS
 from engine.models.seeded import seeded
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
