@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError
-from engine.models.compiling import compiled
-from engine.models.sam3 import SegmentationSpec, backbone
+from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.segmenter import Segmenter, segmentation
 from tests.models.sam3.small_sam3 import RED, picture
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import only_soak
 
 
 def shown(left: int = 200, top: int = 100, width: int = 160, height: int = 120, channels: int = 3) -> np.ndarray:
@@ -243,13 +242,10 @@ def test_pictures_that_take_other_pieces_of_work_are_of_another_kind(seeing: Seg
     assert [len(found) for found in counts.values()] == [1] * 6 and len(set.union(*counts.values())) == 6
 
 
-@pytest.mark.soak
+@only_soak  # a compiled layer is captured in the short form by test_backbone
 def test_a_compiled_model_finds_the_same_and_compiles_once_for_a_size_of_batch(
-    small_sam3: Path, model: SegmentationModel, monkeypatch: pytest.MonkeyPatch
+    small_sam3: Path, model: SegmentationModel
 ) -> None:
-    """The short form traces the layers and runs them unchanged; the long form compiles with inductor, half a minute."""
-    if not IS_SOAK:
-        monkeypatch.setattr(backbone, "compiled", lambda part: compiled(part, "eager"))
     slow: list[str] = []
     told: list[int] = []
     compiled_model = load(SegmentationSpec(model=str(small_sam3), resolution=112, is_compiled=True), "cpu", "float32")

@@ -13,8 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from engine.models.graphs import DirectCalls
-from engine.models.sam3 import propagation
-from engine.models.sam3.association import LOST_AFTER
+from engine.models.sam3 import propagation, tracker
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector
@@ -37,6 +36,8 @@ from tests.models.sam3.small_sam3 import (
 RED_DISC: Disc = (0.3, 0.3, 0.13, RED)
 GREEN_DISC: Disc = (0.7, 0.3, 0.12, GREEN)
 BLUE_DISC: Disc = (0.3, 0.7, 0.11, BLUE)
+
+LOST_SOON = 6  # results, instead of LOST_AFTER
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +69,17 @@ class Stream:
 
 
 @pytest.fixture
-def stream(model: SegmentationModel, prompts: dict[str, EncodedPrompt]) -> Stream:
+def stream(model: SegmentationModel, prompts: dict[str, EncodedPrompt], monkeypatch: pytest.MonkeyPatch) -> Stream:
+    monkeypatch.setattr(tracker, "LOST_AFTER", LOST_SOON)
     return Stream(model, [prompts["face"]])
 
 
-def test_an_object_hidden_for_thirty_results_is_lost_and_frees_its_place(stream: Stream) -> None:
+def test_an_object_hidden_for_too_many_results_is_lost_and_frees_its_place(stream: Stream) -> None:
     assert stream.ids(RED_DISC, max_objects=1) == [1]
-    for _ in range(LOST_AFTER - 1):
+    for _ in range(LOST_SOON - 1):
         assert stream.ids(GREEN_DISC, max_objects=1) == []
     assert stream.ids(RED_DISC, max_objects=1) == [1]
-    for _ in range(LOST_AFTER):
+    for _ in range(LOST_SOON):
         assert stream.ids(GREEN_DISC, max_objects=1) == []  # red's place is not free yet
     assert stream.ids(GREEN_DISC, max_objects=1) == [2]
 
@@ -85,7 +87,7 @@ def test_an_object_hidden_for_thirty_results_is_lost_and_frees_its_place(stream:
 def test_a_tracked_object_that_is_no_longer_detected_is_lost_too(stream: Stream) -> None:
     small: Disc = (0.3, 0.3, 5 / SIDE, RED)  # it scores less than 0.95
     assert stream.ids(RED_DISC, threshold=0.95) == [1]
-    for _ in range(LOST_AFTER):
+    for _ in range(LOST_SOON):
         assert stream.ids(small, threshold=0.95) == [1]
     assert stream.ids(small, threshold=0.95) == []
 
@@ -225,7 +227,7 @@ def test_an_object_with_nan_in_memory_is_found_again_and_harms_no_others(
         assert stream.ids(RED_DISC) == [1]
     finally:
         bias.copy_(sound)
-    for _ in range(LOST_AFTER + 1):
+    for _ in range(LOST_SOON + 1):
         assert stream.ids(RED_DISC, GREEN_DISC) == [2, 3]
 
 

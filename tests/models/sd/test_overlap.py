@@ -1,8 +1,9 @@
 """Batches in overlapping stages on a card: how many are in flight, in which order, how they end, and what a missing
 wait would do."""
 
+import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -55,24 +56,28 @@ def on_card(spec: ModelSpec, **changes: Any) -> Iterator[tuple[BatchPainter, lis
 
 
 @pytest.mark.parametrize(("sampler", "cfg"), [("lcm", 1.0), *in_long_form(("euler", 3.0))])
-def test_each_batch_comes_out_once_in_order_while_the_next_are_in_flight(
+def test_each_batch_comes_out_once_in_order_while_the_next_are_in_flight_and_before_an_error_of_the_source(
     spec: ModelSpec, sampler: str, cfg: float
 ) -> None:
+    given: list[int] = []
+
+    def source(count: int, fails: bool) -> Iterator[np.ndarray]:
+        for number in range(count):
+            given.append(number)
+            yield BATCHES[number]
+        if fails:
+            raise OSError("the disc is gone")
+
     with on_card(spec, sampler=sampler, cfg=cfg) as (painter, expected):
-        for count in (0, 1, IN_FLIGHT, IN_FLIGHT + 1, len(BATCHES)):
-            given: list[int] = []
-
-            def source(count: int = count, given: list[int] = given) -> Iterator[np.ndarray]:
-                for number in range(count):
-                    given.append(number)
-                    yield BATCHES[number]
-
+        for count, fails in itertools.product((0, 1, IN_FLIGHT, IN_FLIGHT + 1), (False, True)):
+            given.clear()
             finished = 0
-            for pixels, fates in painter.paint_stream(source()):
-                assert np.array_equal(pixels, expected[finished])
-                assert fates.tolist() == [GOOD, GOOD]
-                finished += 1
-                assert len(given) == min(count, finished + IN_FLIGHT)
+            with pytest.raises(OSError, match="the disc is gone") if fails else nullcontext():
+                for pixels, fates in painter.paint_stream(source(count, fails)):
+                    assert np.array_equal(pixels, expected[finished])
+                    assert fates.tolist() == [GOOD, GOOD]
+                    finished += 1
+                    assert len(given) == min(count, finished + IN_FLIGHT)
             assert finished == count
 
 
@@ -90,21 +95,6 @@ def test_a_full_vae_and_controlnets_paint_the_same_when_stages_overlap(tiny_mode
         expected = [painter.paint(batch)[0] for batch in BATCHES]
         painted = [pixels.copy() for pixels, _ in painter.paint_stream(iter(BATCHES))]
     assert all(np.array_equal(*each) for each in zip(painted, expected, strict=True))
-
-
-def test_batches_before_an_error_of_the_source_are_painted_first(spec: ModelSpec) -> None:
-    with on_card(spec) as (painter, expected):
-        for count in (0, 1, IN_FLIGHT, IN_FLIGHT + 1):
-
-            def source(count: int = count) -> Iterator[np.ndarray]:
-                yield from BATCHES[:count]
-                raise OSError("the disc is gone")
-
-            painted: list[np.ndarray] = []
-            with pytest.raises(OSError, match="the disc is gone"):
-                painted.extend(pixels for pixels, _ in painter.paint_stream(source()))
-            assert len(painted) == count
-            assert all(np.array_equal(*each) for each in zip(painted, expected, strict=False))
 
 
 def test_a_bad_picture_is_painted_again_from_its_own_batch_when_the_later_ones_are_done(
