@@ -99,6 +99,7 @@ def sd(
     from engine.models.sd.load import load
     from engine.models.sd.model import dropped_negative, unguided
     from engine.models.sd.pixels import soft_picture
+    from engine.models.sd.plan.model_plan import plan_model
     from engine.models.sd.single import paint
     from engine.sinks.picture_file import save_picture
     from engine.sinks.whole_file import WholeFile, one_line
@@ -126,7 +127,8 @@ def sd(
     elif spec.controlnets and asked.control != "input":
         control = read_still(Path(asked.control)).copy()
     reference = read_still(asked.ip_image) if asked.ip_image is not None else None
-    steps, guidance = asked.steps_and_guidance(spec)
+    plan = None if spec.random_shape else plan_model(spec)
+    steps, guidance = asked.steps_and_guidance(spec, plan)
     seed = asked.seed if asked.seed >= 0 else int.from_bytes(os.urandom(4), "little") & MAX_SEED
     look: dict[str, Any] = {"prompt": prompt, "negative": asked.negative, "strength": asked.strength}
     look |= {"steps": steps, "guidance": guidance, "seed": seed}
@@ -138,7 +140,7 @@ def sd(
             device = chosen_device(asked.device or configured.device)
             dtype = chosen_dtype(asked.dtype or configured.dtype, device)
             with full_told(spec.model, device, dtype):
-                model = load(spec, device, dtype)
+                model = load(spec, device, dtype, plan=plan)
             if model.ip_adapter is not None:
                 model.ip_adapter.set_scale(asked.ip_scale)
             dtype_name = str(model.dtype).removeprefix("torch.")

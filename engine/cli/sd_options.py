@@ -16,6 +16,7 @@ from osc_schema.sd import declared, default_of
 
 if TYPE_CHECKING:
     from engine.models.sd import ModelSpec
+    from engine.models.sd.plan.model_plan import ModelPlan
 
 USUAL = "(default: what the model's authors recommend)"
 # Texts of options that each command has with its own range or default.
@@ -110,11 +111,11 @@ class ModelOptions:
         check_number("--strength", self.strength, _STRENGTH.low, _STRENGTH.high)
         check_number("--guidance", 1.0 if self.guidance is None else self.guidance, 0.0, MAX_GUIDANCE)
 
-    def steps_and_guidance(self, spec: "ModelSpec") -> tuple[int, float]:
-        """As given, else those of the model's authors."""
+    def steps_and_guidance(self, spec: "ModelSpec", plan: "ModelPlan | None" = None) -> tuple[int, float]:
+        """As given, else those of the model's authors. `plan`: that of the model, if there is one already."""
         from engine.models.sd.plan.model_plan import usual_settings_of
 
-        usual = usual_settings_of(spec)
+        usual = usual_settings_of(spec, plan)
         steps = usual.steps if self.steps is None else self.steps
         return steps, usual.guidance if self.guidance is None else self.guidance
 

@@ -93,13 +93,11 @@ def keep_cache() -> None:
 
 
 class CompilingThread:
-    """Makes the first call of compiled parts in a thread, one shape at a time, while the plain parts run.
-
-    Called on the model's thread, in a process that ends with `os._exit`, as children do: Python's own end would abort
-    in the compiler. On CUDA the call has a stream of its own. There nothing may be captured meanwhile: inductor times
-    its kernels and waits for the whole device (torch/_inductor/runtime/benchmarking.py), which is illegal during a
-    capture and breaks it.
-    """
+    """Makes the first call of compiled parts in a thread, one shape at a time, while the plain parts run. Called on the
+    model's thread, in a process that ends with `os._exit`, as children do: Python's own end would abort in the
+    compiler. On CUDA the call has a stream of its own. There nothing may be captured meanwhile: inductor times its
+    kernels and waits for the whole device (torch/_inductor/runtime/benchmarking.py), which is illegal during a capture
+    and breaks it."""
 
     def __init__(self, device: torch.device, tell: Callable[[str], None]) -> None:
         """`tell(line)` is called when a shape begins to compile and when it is ready or has failed."""

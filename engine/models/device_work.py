@@ -80,11 +80,9 @@ class _MissingDeviceError(ModelError):
 
 def chosen_device(wanted: str) -> str:
     """Resolve `auto` to the fastest kind of device on this machine. Puts one number on the device, which opens it.
-
     ModelError in one line: the device is not here, or needs another driver or another build of torch first.
-    DeviceFullError, DeviceLostError: it may work later. `auto` is the CPU only where there is no other device, or
-    torch is a build for the CPU; a device that cannot be used is an error, because a CPU is a hundred times slower.
-    """
+    DeviceFullError, DeviceLostError: it may work later. `auto` is the CPU only where there is no other device, or torch
+    is a build for the CPU; a device that cannot be used is an error, because a CPU is a hundred times slower."""
     if wanted != "auto":
         _require_usable(wanted)
         return wanted
@@ -239,11 +237,9 @@ def device_wait(device: torch.device) -> Callable[[], None]:
 @cache
 def _metal_wait(device: torch.device) -> Callable[[], None]:
     """A function that blocks until an MPS device has finished all its work, without holding the GIL.
-
     torch.mps.synchronize holds the GIL (torch/csrc/mps/Module.cpp), so the heartbeat thread would stop while the device
     works, and a child counts as hung after 10 s. A copy to the host waits for all earlier work too, but releases the
-    GIL.
-    """
+    GIL."""
     last = torch.zeros(1, device=device)
 
     def wait() -> None:

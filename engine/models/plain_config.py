@@ -6,7 +6,7 @@ these are refused or reported here, and all numbers are range-checked, before a 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,7 +90,7 @@ def read_config(name: str, folder: Path, file: str = CONFIG) -> dict[str, Any]:
     return config
 
 
-def require_plain(what: str, config: dict[str, Any]) -> None:
+def require_plain(what: str, config: Mapping[str, Any]) -> None:
     """ModelError for a quantized model, and for a value of the wrong type or larger than in any model."""
     for key, value in _entries(config):
         if key in _QUANTIZED and value:
@@ -112,9 +112,9 @@ def require_plain(what: str, config: dict[str, Any]) -> None:
                 raise ModelError(f"{what}: {key} is {_shown(number)}, more than {most}")
 
 
-def notes_on(name: str, folder: Path, file: str = CONFIG) -> tuple[str, ...]:
+def notes_on(name: str, config: Mapping[str, Any], file: str = CONFIG) -> tuple[str, ...]:
     """A note for each key of a configuration that asks for custom code, which is not run."""
-    asked = {key: value for key, value in _entries(read_config(name, folder, file)) if key in _CODE}
+    asked = {key: value for key, value in _entries(config) if key in _CODE}
     return tuple(
         f"{name}: {file} asks for custom code ({key}: {_shown(value)}), which is not used"
         for key, value in asked.items()
@@ -138,7 +138,7 @@ def class_named(entry: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _entries(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _entries(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Every key with its value, nested ones included, except inside keys that select code, which are not read."""
     waiting: list[Any] = [config]
     while waiting:

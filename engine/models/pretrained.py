@@ -6,11 +6,10 @@ shape, diffusers classes accept no others, attention is PyTorch's own, and a tok
 
 import importlib
 import inspect
-import json
 import re
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
@@ -23,29 +22,14 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from engine.errors import ModelError
 from engine.models.device_work import is_device_lost, is_out_of_memory
-from engine.models.plain_config import CONFIG, read_config, require_no_adapter
-from engine.models.weight_files import Weights, weights_in
-from engine.system.small_file import MAX_JSON_BYTES, parse_json, read_small
+from engine.models.plain_config import CONFIG, require_no_adapter
+from engine.models.weight_files import Weights
 
-VOCABULARY: Final = ("tokenizer.json", "vocab.json", "merges.txt")
-SETTINGS: Final = {
-    "tokenizer_config.json": (
-        "model_max_length", "bos_token", "eos_token", "unk_token", "pad_token", "add_prefix_space", "do_lower_case",
-        "errors", "clean_up_tokenization_spaces", "added_tokens_decoder", "additional_special_tokens",
-        "extra_special_tokens", "padding_side", "truncation_side", "split_special_tokens",
-    ),
-    "special_tokens_map.json": (
-        "bos_token", "eos_token", "unk_token", "pad_token", "additional_special_tokens", "extra_special_tokens",
-    ),
-}  # fmt: skip
-"""The keys that define the tokens. Others select code (auto_map, trust_remote_code), other files (gguf_file,
-fast_tokenizer_files, init_inputs) or templates that are programs (chat_template)."""
-ADDED: Final = "added_tokens.json"
-"""File with a plain map from text to token number."""
 ATTENTION: Final = "sdpa"
 """torch.nn.functional.scaled_dot_product_attention, even if a file asks for another."""
+BACKBONES: Final = ("DepthAnything", "VitPose")
+"""Beginnings of the classes that refuse ATTENTION, because all their attention is in the network inside them."""
 BACKBONES_ATTENTION: Final = {"": "eager", "backbone_config": ATTENTION}
-"""For classes that refuse ATTENTION, because all their attention is in the network inside them."""
 MIN_COUNTED: Final = 1 << 26
 """Networks with fewer weights than this are built without a check: 256 MiB in float32."""
 HARMLESS: Final = re.compile(
@@ -54,8 +38,6 @@ HARMLESS: Final = re.compile(
 """Tensors in published files that are not weights of the network and are ignored."""
 OTHER_HALF: Final = {"CLIPText": "vision_model.", "CLIPVision": "text_model."}
 """Tensors of a whole CLIP that a class for one half ignores, by the prefix of the class name."""
-OF_TRANSFORMERS: Final = ("CLIP", "DepthAnything", "VitPose")
-"""Beginnings of the classes that are transformers'; others are diffusers'."""
 ADVICE: Final = " If you want to instead overwrite"
 """Start of diffusers' advice for programmers after a shape error, which is cut off."""
 _TROUBLES = (
@@ -91,56 +73,58 @@ def one_line(what: str) -> Iterator[None]:
         raise ModelError(f"{what}: cannot be loaded ({reason})") from error
 
 
-def pretrained(kind: str, path: Path, subfolder: str, dtype: torch.dtype, what: str, *, labels: int = 0) -> Any:
-    """Load a network of `kind`, a class of diffusers or transformers. ModelError for missing or unexpected tensors.
-    `labels`: number of the network's outputs, for a class that has as many as labels."""
-    folder = path / subfolder
-    weights, config_json = weights_in(folder, wants_half=dtype != torch.float32), read_config(what, folder)
-    options: dict[str, Any] = {}
+def pretrained(
+    kind: str,
+    weights: Weights,
+    config_json: Mapping[str, Any],
+    dtype: torch.dtype,
+    what: str,
+    *,
+    changes: Mapping[str, int] | None = None,
+    may_ignore: Callable[[str], object] = HARMLESS.search,
+) -> Any:
+    """Load a network of `kind`, a class of transformers. ModelError for missing tensors, and for others that
+    `may_ignore` does not allow by their names. `changes`: entries of the configuration in place of those in
+    `config_json`."""
+    import transformers
+
+    folder = weights.files[0].parent
+    require_no_adapter(what, folder)
     with one_line(what):
-        if kind.startswith(OF_TRANSFORMERS):
-            import transformers
-
-            require_no_adapter(what, path, folder)
-            loader = getattr(transformers, kind)
-            config = architecture(loader.config_class, config_json, what)
-            if labels:
-                config.num_labels = labels
-            build = partial(loader, config)
-            attention = BACKBONES_ATTENTION if kind.startswith(OF_TRANSFORMERS[1:]) else ATTENTION
-            config._attn_implementation = attention
-            options = {"config": config, "attn_implementation": attention}
-        else:
-            import diffusers
-
-            loader = getattr(diffusers, kind)
-            build = partial(loader.from_config, config_json)
-        with require_fitting(what, build, weights):
+        loader: Any = getattr(transformers, kind)
+        config = architecture(loader.config_class, config_json, what)
+        for key, value in (changes or {}).items():
+            setattr(config, key, value)
+        attention = BACKBONES_ATTENTION if kind.startswith(BACKBONES) else ATTENTION
+        config._attn_implementation = attention
+        with require_fitting(what, partial(loader, config), weights):
             module, found = loader.from_pretrained(
-                path,
-                subfolder=subfolder,
+                folder,
+                config=config,
+                attn_implementation=attention,
                 dtype=dtype,
-                variant=weights.variant if weights else None,
-                use_safetensors=not (weights and weights.is_pickle),
+                variant=weights.variant,
+                use_safetensors=not weights.is_pickle,
                 local_files_only=True,
                 output_loading_info=True,
-                **options,
+                ignore_mismatched_sizes=True,  # otherwise it refuses them without naming them
             )
-    absent = sorted(map(str, found["missing_keys"])) + sorted(map(str, found["mismatched_keys"]))
+    absent = sorted(found["missing_keys"]) + sorted(name for name, *_ in found["mismatched_keys"])
+    other_half = next((begin for half, begin in OTHER_HALF.items() if kind.startswith(half)), None)
+    surplus = [name for name in found["unexpected_keys"] if not (other_half and name.startswith(other_half))]
+    require_all_used(what, kind, absent, [name for name in surplus if not may_ignore(name)])
+    return module
+
+
+def require_all_used(what: str, kind: str, absent: Sequence[str], surplus: Sequence[str]) -> None:
+    """Raise ModelError, in one line, for tensors that a file lacks, and for those without a place in the network."""
     if absent:
         raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
-    other_half = next((begin for half, begin in OTHER_HALF.items() if kind.startswith(half)), None)
-    left_over = [
-        name
-        for name in sorted(map(str, found["unexpected_keys"]))
-        if not HARMLESS.search(name) and not (other_half and name.startswith(other_half))
-    ]
-    if left_over:
+    if surplus:
         raise ModelError(
-            f"{what}: {len(left_over)} of its tensors have no place in a {kind}, the first is {left_over[0]}; it is "
+            f"{what}: {len(surplus)} of its tensors have no place in a {kind}, the first is {min(surplus)}; it is "
             f"another kind of model, or {CONFIG} belongs to another one"
         )
-    return module
 
 
 def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
@@ -178,17 +162,12 @@ def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
 
 
 @contextmanager
-def require_fitting(what: str, build: Callable[[], torch.nn.Module], weights: Weights | None) -> Iterator[None]:
-    """Raise ModelError if a network built in the `with` block has more weights than its files have bytes.
-
-    Problem: the library builds whatever size config.json asks for, even more than fits into memory, and fills it with
-    random numbers. Building a second network with `build` on the meta device to count its weights would double the
-    loading time. So the weights are counted while the library builds its network: torch calls a hook for each
-    parameter. Only if that count is too large, or loading fails, `build` is called for the exact number.
-    """
-    if weights is None:
-        yield
-        return
+def require_fitting(what: str, build: Callable[[], torch.nn.Module], weights: Weights) -> Iterator[None]:
+    """Raise ModelError if a network built in the `with` block has more weights than its files have bytes. Problem: the
+    library builds whatever size config.json asks for, even more than fits into memory, and fills it with random
+    numbers. Building a second network with `build` on the meta device to count its weights would double the loading
+    time. So the weights are counted while the library builds its network: torch calls a hook for each parameter. Only
+    if that count is too large, or loading fails, `build` is called for the exact number."""
     held = sum(file.stat().st_size for file in weights.files)
     most = max(held, MIN_COUNTED)
     counted, is_checked, thread = 0, False, threading.get_ident()
@@ -237,33 +216,12 @@ def quieten_libraries(*names: str) -> None:
         library.disable_progress_bar()
 
 
-def read_tokenizer(name: str, folder: Path) -> Any:
-    """The CLIPTokenizer of the files in `folder`. ModelError in one line that begins with `name`."""
+def tokenizer(name: str, files: Mapping[str, bytes]) -> Any:
+    """The CLIPTokenizer of these files (`read_tokenizer_files`). ModelError in one line that begins with `name`."""
     from transformers import CLIPTokenizer
 
     with tempfile.TemporaryDirectory(prefix="multiverse-tokenizer-", ignore_cleanup_errors=True) as place:
-        copied = Path(place)
-        for file in (*VOCABULARY, *SETTINGS, ADDED):
-            if (folder / file).exists():
-                _copy(name, folder / file, copied / file)
+        for file, content in files.items():
+            Path(place, file).write_bytes(content)
         with one_line(name):
-            tokenizer = CLIPTokenizer.from_pretrained(copied, local_files_only=True)
-    tokenizer.name_or_path = str(folder)
-    return tokenizer
-
-
-def _copy(name: str, source: Path, target: Path) -> None:
-    try:
-        raw = read_small(source, max_bytes=MAX_JSON_BYTES)
-        if source.suffix == ".json":
-            content = parse_json(raw)
-            if not isinstance(content, dict):
-                raise ValueError("is not a JSON object")
-            if source.name in SETTINGS:
-                content = {key: value for key, value in content.items() if key in SETTINGS[source.name]}
-                raw = json.dumps(content).encode()
-    except OSError as error:
-        raise ModelError(f"{name}: {source.name} cannot be read ({error.strerror or error})") from None
-    except ValueError as error:
-        raise ModelError(f"{name}: {source.name} cannot be read ({error})") from None
-    target.write_bytes(raw)
+            return CLIPTokenizer.from_pretrained(place, local_files_only=True)

@@ -35,8 +35,6 @@ class Weights:
     files: tuple[Path, ...]
     variant: str | None
     is_pickle: bool
-    has_config: bool = True
-    """True if a config.json in the same folder describes them; False for single files."""
 
 
 def weights_in(folder: Path, *, wants_half: bool = False) -> Weights | None:
@@ -88,7 +86,13 @@ class Tensor:
 def read_header(file: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file by name, in the order of the file, without their weights. ModelError if it is
     damaged or truncated."""
+    return read_described(file)[0]
+
+
+def read_described(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of `read_header`, and the file's metadata strings."""
     with _opened(file) as held:
+        metadata = dict(held.metadata() or {})
         slices = {name: held.get_slice(name) for name in held.offset_keys()}
         tensors = {
             name: Tensor(DTYPES.get(each.get_dtype(), each.get_dtype()), tuple(each.get_shape()))
@@ -97,13 +101,7 @@ def read_header(file: Path) -> dict[str, Tensor]:
     # Where one side is 0, the library takes any number of others, of any size.
     if any(len(each.shape) > MAX_SIDES or max(each.shape, default=0) > MAX_SIDE for each in tensors.values()):
         raise ModelError(f"{file}: damaged: an invalid shape; {AGAIN}")
-    return tensors
-
-
-def read_metadata(file: Path) -> dict[str, str]:
-    """The metadata strings of a safetensors file; errors as in `read_header`."""
-    with _opened(file) as held:
-        return dict(held.metadata() or {})
+    return tensors, metadata
 
 
 def read_stored(file: Path, name: str) -> tuple[str, bytes]:

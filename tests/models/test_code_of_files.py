@@ -14,15 +14,40 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.plain_config import notes_on
-from engine.models.pretrained import architecture
+from engine.models.pretrained import architecture, tokenizer
 from engine.models.rvc.content import load_content
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load as load_sam3
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load as load_sd
+from engine.models.tokenizer_files import read_tokenizer_files
 from tests.models.rvc.small_hubert import small_hubert
+from tests.support.tiny_detectors import network_of
 
 KERNEL = "owner/kernel"
+PRIVATE = {"_attn_implementation": KERNEL}
+CLASSES = {"auto_map": {"AutoModel": f"{KERNEL}--stranger.Model"}}
+ALL_AT_ONCE = {
+    **PRIVATE,
+    **CLASSES,
+    "attn_implementation": KERNEL,
+    "_attn_implementation_internal": KERNEL,
+    "_experts_implementation": KERNEL,
+    "fusion_config": {"stranger": True},
+    "per_layer_config": {"0": {"attn_implementation": KERNEL}},
+    "transformers_weights": "stranger.safetensors",
+    "configuration_files": ["config.5.0.0.json"],
+}
+SAM3_PLACES = [
+    (),
+    ("detector_config",),
+    ("detector_config", "text_config"),
+    ("detector_config", "vision_config"),
+    ("detector_config", "vision_config", "backbone_config"),
+    ("detector_config", "detr_decoder_config"),
+    ("tracker_config",),
+    ("tracker_config", "vision_config", "backbone_config"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -62,21 +87,6 @@ def change(file: Path, *place: str, **keys: Any) -> None:
     file.write_text(json.dumps(told))
 
 
-PRIVATE = {"_attn_implementation": KERNEL}
-CLASSES = {"auto_map": {"AutoModel": f"{KERNEL}--stranger.Model"}}
-ALL_AT_ONCE = {
-    **PRIVATE,
-    **CLASSES,
-    "attn_implementation": KERNEL,
-    "_attn_implementation_internal": KERNEL,
-    "_experts_implementation": KERNEL,
-    "fusion_config": {"stranger": True},
-    "per_layer_config": {"0": {"attn_implementation": KERNEL}},
-    "transformers_weights": "stranger.safetensors",
-    "configuration_files": ["config.5.0.0.json"],
-}
-
-
 @pytest.mark.parametrize(
     "keys",
     [
@@ -98,11 +108,9 @@ def test_a_text_encoder_is_built_only_from_its_shape(tiny_sd: Path, tmp_path: Pa
 
 
 def test_an_image_encoder_is_built_only_from_its_shape(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
-    from engine.models.pretrained import pretrained
-
     folder = shutil.copytree(tiny_models.ip_adapter(tiny_sd).parent, tmp_path / "ip") / "image_encoder"
     change(folder / "config.json", **PRIVATE)
-    encoder = pretrained("CLIPVisionModelWithProjection", folder, "", torch.float32, "encoder")
+    encoder = network_of("CLIPVisionModelWithProjection", folder)
     assert encoder.config._attn_implementation == "sdpa"
 
 
@@ -120,37 +128,21 @@ def test_an_image_encoder_is_built_only_from_its_shape(tiny_models: Any, tiny_sd
 def test_a_tokenizer_is_built_only_from_its_vocabulary(
     tiny_sd: Path, tmp_path: Path, file: str, keys: dict[str, Any]
 ) -> None:
-    from engine.models.pretrained import read_tokenizer
-
     folder = shutil.copytree(tiny_sd / "tokenizer", tmp_path / "tokenizer")
-    plain = read_tokenizer("plain", folder)
+    plain = tokenizer("plain", read_tokenizer_files("", folder))
     change(folder / file, **keys)
-    tokenizer = read_tokenizer("changed", folder)
-    assert tokenizer("a red fox").input_ids == plain("a red fox").input_ids
-    assert tokenizer.model_max_length == plain.model_max_length == 77
+    changed = tokenizer("changed", read_tokenizer_files("", folder))
+    assert changed("a red fox").input_ids == plain("a red fox").input_ids
+    assert changed.model_max_length == plain.model_max_length == 77
 
 
 def test_a_tokenizer_that_its_library_cannot_read_is_one_line(tiny_sd: Path, tmp_path: Path) -> None:
     """The library raises a bare Exception."""
-    from engine.models.pretrained import read_tokenizer
-
     folder = shutil.copytree(tiny_sd / "tokenizer", tmp_path / "tokenizer")
     change(folder / "tokenizer.json", normalizer={"type": "stranger"})
     with pytest.raises(ModelError, match=r"^fox/tokenizer: cannot be loaded") as caught:
-        read_tokenizer("fox/tokenizer", folder)
+        tokenizer("fox/tokenizer", read_tokenizer_files("", folder))
     assert "\n" not in str(caught.value)
-
-
-SAM3_PLACES = [
-    (),
-    ("detector_config",),
-    ("detector_config", "text_config"),
-    ("detector_config", "vision_config"),
-    ("detector_config", "vision_config", "backbone_config"),
-    ("detector_config", "detr_decoder_config"),
-    ("tracker_config",),
-    ("tracker_config", "vision_config", "backbone_config"),
-]
 
 
 def test_sam3_is_built_only_from_its_shape(tiny_sam3: Path, tmp_path: Path) -> None:
@@ -169,7 +161,8 @@ def test_custom_code_is_noted_wherever_sam3_asks_for_it(
 ) -> None:
     file = Path(shutil.copy(tiny_sam3 / "config.json", tmp_path))
     change(file, *place, **PRIVATE, **CLASSES)
-    assert [note for note in notes_on("sam3", tmp_path) if "_attn_implementation: 'owner/kernel'" in note]
+    notes = notes_on("sam3", json.loads(file.read_text()))
+    assert any("_attn_implementation: 'owner/kernel'" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +242,8 @@ def test_the_index_next_to_a_single_file_selects_no_classes(tiny_models: Any, tm
         ("text_encoder", {"hidden_act": "xielu"}, "hidden_act is 'xielu'; supported:"),
         ("text_encoder", {"hidden_size": 65_536, "intermediate_size": 262_144}, "its text_encoder makes 65536"),
         ("unet", {"block_out_channels": [16_384, 32_768]}, "another shape|its files have"),
-        ("unet", {"time_embedding_dim": 20_000_000}, "asks for .* weights, its files have"),
+        ("unet", {"time_embedding_dim": 20_000_000}, "another shape, the first is"),
+        ("text_encoder", {"intermediate_size": 2_000_000}, "asks for .* weights, its files have"),
         ("scheduler", {"trained_betas": "all"}, "scheduler: cannot be loaded"),
         ("scheduler", {"_class_name": "CosineDPMSolverMultistepScheduler"}, "its scheduler Cosine.* noise as EDM"),
     ],

@@ -12,14 +12,13 @@ READ = """
 import sys
 from pathlib import Path
 from engine.errors import ModelError
-from engine.models.pickle_file import read_pickle
 from engine.models.rvc.index_file import count_vectors
-from engine.models.weight_files import read_header, read_metadata
+from engine.models.weight_files import read_header
 from engine.models.sd.plan.tensor_file import read_checkpoint_header
 
 READERS = {
-    ".safetensors": (read_header, read_metadata, read_checkpoint_header),
-    ".pth": (read_pickle, read_checkpoint_header),
+    ".safetensors": (read_header, read_checkpoint_header),
+    ".pth": (read_checkpoint_header,),
     ".index": (lambda path: count_vectors(path, 768),),
 }
 for name in sys.argv[1:]:
@@ -30,7 +29,7 @@ for name in sys.argv[1:]:
         except ModelError as error:
             print(error)
 """
-COUNTS = {".safetensors": 3, ".pth": 2, ".index": 1}
+COUNTS = {".safetensors": 2, ".pth": 1, ".index": 1}
 
 
 def saved(path: Path, pickled: bytes, parts: dict[str, int] | None = None, packing: int = zipfile.ZIP_STORED) -> Path:

@@ -27,6 +27,24 @@ from engine.models.weight_files import weights_in
 NET, TEXT = "diffusion_pytorch_model", "model"
 TOKENIZER = {f"tokenizer/{file}": 0.5 for file in ("merges.txt", "tokenizer_config.json", "vocab.json")}
 JSON = TOKENIZER | {"model_index.json": 0.1, "scheduler/scheduler_config.json": 0.1}
+LCM = {
+    **JSON,
+    "unet/config.json": 0.1,
+    f"unet/{NET}.safetensors": 3440,
+    f"vae/{NET}.safetensors": 335,
+    "text_encoder/model.safetensors": 492,
+    "safety_checker/model.safetensors": 1216,
+    "LCM_Dreamshaper_v7_4k.safetensors": 3440,
+}
+CANNY = {
+    "config.json": 0.1,
+    f"{NET}.bin": 1445,
+    f"{NET}.fp16.bin": 723,
+    f"{NET}.fp16.safetensors": 723,
+    f"{NET}.safetensors": 1445,
+}
+TAESD = {"config.json": 0.1, f"{NET}.safetensors": 10, f"{NET}.bin": 10, "taesd_decoder.safetensors": 5}
+INDEX = '{"unet": ["diffusers", "U"], "vae": ["diffusers", "V"], "text_encoder": ["transformers", "T"]}'
 
 
 def both(part: str, stem: str, half_mb: float) -> dict[str, float]:
@@ -68,29 +86,12 @@ SDXL_BASE = {
     **dict.fromkeys(("text_encoder/model.onnx", "text_encoder/flax_model.msgpack", "vae_decoder/model.onnx"), 493),
     **dict.fromkeys(("unet/model.onnx_data", "unet/openvino_model.bin"), 10270),
 }
-LCM = {
-    **JSON,
-    "unet/config.json": 0.1,
-    f"unet/{NET}.safetensors": 3440,
-    f"vae/{NET}.safetensors": 335,
-    "text_encoder/model.safetensors": 492,
-    "safety_checker/model.safetensors": 1216,
-    "LCM_Dreamshaper_v7_4k.safetensors": 3440,
-}
 OLD = {
     **JSON,
     **pickles("unet", NET, 3438),
     **pickles("vae", NET, 335),
     **pickles("text_encoder", "pytorch_model", 492),
 }
-CANNY = {
-    "config.json": 0.1,
-    f"{NET}.bin": 1445,
-    f"{NET}.fp16.bin": 723,
-    f"{NET}.fp16.safetensors": 723,
-    f"{NET}.safetensors": 1445,
-}
-TAESD = {"config.json": 0.1, f"{NET}.safetensors": 10, f"{NET}.bin": 10, "taesd_decoder.safetensors": 5}
 
 
 class Hub:
@@ -135,9 +136,6 @@ class Hub:
         _, _, hub_id, *rest = shlex.split(command)
         assert rest[::2] == ["--include"] * (len(rest) // 2)
         return self.fetch(hub_id, files, *rest[1::2], **options)
-
-
-INDEX = '{"unet": ["diffusers", "U"], "vae": ["diffusers", "V"], "text_encoder": ["transformers", "T"]}'
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from engine.models.graphs import DirectCalls
 from engine.models.sd.check import ModelReport, check, report_on
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
-from engine.models.sd.load import load, load_planned
+from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels
 from engine.models.sd.plan.model_plan import plan_model
@@ -62,7 +62,7 @@ def test_its_headers_identify_it_and_it_paints_in_jobs_and_live(
     is_new = IS_SOAK or kind not in painted
     if plan.loras and not is_new:
         return
-    model = load_planned(plan, "cpu", "float32")
+    model = load(spec, "cpu", "float32", plan=plan)
     assert told == (model.family, model.prediction_type, model.sampler)
     if is_new:
         assert_paints(model)

@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 
+from engine.models.plain_config import read_config
 from engine.models.seeded import seeded
+from engine.models.weight_files import weights_in
 
 DEPTH = {
     "backbone_config": {
@@ -59,6 +61,15 @@ def build_tiny_pose(folder: Path, *, experts: int = 1) -> Path:
         network = VitPoseForPoseEstimation(VitPoseConfig(**POSE | {"backbone_config": backbone}))
         _spread(network).save_pretrained(folder)
     return folder
+
+
+def network_of(kind: str, folder: Path, **changes: int) -> Any:
+    """The network in `folder`, a class of transformers, as a model loads it."""
+    from engine.models.pretrained import pretrained
+
+    weights = weights_in(folder)
+    assert weights is not None
+    return pretrained(kind, weights, read_config("x", folder), torch.float32, "x", changes=changes).eval()
 
 
 def _spread(network: Any) -> Any:

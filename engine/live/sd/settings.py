@@ -103,7 +103,7 @@ class ControlSetting:
     of: str
     """The picture that it is made of: `source`, `second` or `last`; not for MASKS_SOURCE."""
     mode: str = "auto"
-    """How a ControlNet Union sees it (`union.KINDS`), or auto."""
+    """How a ControlNet Union sees it (`control_nets.KINDS`), or auto."""
 
     @property
     def image(self) -> str:

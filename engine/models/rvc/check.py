@@ -32,7 +32,7 @@ from engine.models.rvc.shapes import (
     Vocoder,
 )
 from engine.models.rvc.spec import VoiceSpec
-from engine.models.weight_files import Tensor, read_header, read_metadata
+from engine.models.weight_files import Tensor, read_described, read_header
 from engine.system.installing import install_line
 from engine.system.small_file import open_regular, parse_json
 
@@ -148,8 +148,7 @@ def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
     """The file's metadata (`config`, `version`, `f0`), and its tensors."""
     require_voice_file(path)
     if path.suffix == ".safetensors":
-        tensors = read_header(path)
-        return metadata_of(path), tensors
+        return read_safetensors_voice(path)
     file = read_pickle(path)
     require_plain_values(path, file)
     return require_voice(str(path), file.value), file.tensors("weight")
@@ -187,16 +186,17 @@ def _inside(names: list[str]) -> str:
     return f" (in it: {shown(names[:3])[1:-1]})" if names else ""
 
 
-def metadata_of(path: Path) -> dict[str, Any]:
-    """The metadata of a `.safetensors` file, with `config` as a list; ModelError if there is none."""
-    metadata: dict[str, Any] = dict(read_metadata(path))
+def read_safetensors_voice(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The metadata of a `.safetensors` file, with `config` as a list, and its tensors; ModelError if there is none."""
+    tensors, strings = read_described(path)
+    metadata: dict[str, Any] = dict(strings)
     if "config" not in metadata:
         raise ModelError(f"{path}: not an RVC voice: its metadata must have `config` (a JSON list), `version` and `f0`")
     try:
         metadata["config"] = parse_json(metadata["config"])
     except ValueError:
         raise ModelError(f"{path}: the `config` in its metadata is not a JSON list") from None
-    return metadata
+    return metadata, tensors
 
 
 def require_plain_values(path: Path, file: PickledFile) -> None:
@@ -228,10 +228,8 @@ def _trained(tensors: Any) -> str:
 
 
 def vocoder_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> Vocoder:
-    """The decoder that the voice was trained with; ModelError if it is not implemented here.
-
-    Checked before the tensors are counted, because "155 tensors are missing" would not help.
-    """
+    """The decoder that the voice was trained with; ModelError if it is not implemented here. Checked before the tensors
+    are counted, because "155 tensors are missing" would not help."""
     said = metadata.get("vocoder")
     seen = next(
         (vocoder for start, vocoder in _VOCODER_TENSORS.items() if any(k.startswith(start) for k in tensors)),

@@ -15,9 +15,15 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.models.pickle_file import read_pickle
 from engine.models.pretrained import one_line, require_finite
-from engine.models.rvc.check import metadata_of, require_plain_values, require_voice, require_voice_file, shape_of
+from engine.models.rvc.check import (
+    read_safetensors_voice,
+    require_plain_values,
+    require_voice,
+    require_voice_file,
+    shape_of,
+)
 from engine.models.rvc.synthesizer import Synthesizer
-from engine.models.weight_files import read_header, shown_shape
+from engine.models.weight_files import shown_shape
 
 NORMED: Final = (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0"))
 """Name suffixes of the direction and the length of a weight, which training stores separately (weight norm)."""
@@ -25,11 +31,8 @@ NORMED: Final = (("weight_v", "weight_g"), ("parametrizations.weight.original1",
 
 def read_checkpoint(path: Path) -> tuple[Synthesizer, dict[str, Any]]:
     """The synthesizer of the voice in a `.pth` or `.safetensors` file, float32 on the CPU with weight norm folded, and
-    the file's metadata.
-
-    ModelError in one line if it is not a voice, is truncated, would run code, or its tensors do not fit its
-    configuration.
-    """
+    the file's metadata. ModelError in one line if it is not a voice, is truncated, would run code, or its tensors do
+    not fit its configuration."""
     name = str(path)
     require_voice_file(path)
     stored = _from_safetensors(path) if path.suffix == ".safetensors" else _from_pickle(path)
@@ -65,17 +68,14 @@ def _from_pickle(path: Path) -> Mapping[Any, Any]:
 def _from_safetensors(path: Path) -> Mapping[Any, Any]:
     from safetensors.torch import load_file
 
-    read_header(path)  # reports truncated files
-    metadata = metadata_of(path)
+    metadata, _ = read_safetensors_voice(path)  # reports truncated files
     with one_line(str(path)):
         return metadata | {"weight": load_file(path)}
 
 
 def _weights(name: str, tensors: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """The wanted weights in float32. Extra tensors (`enc_q.*`, for training) are ignored.
-
-    Everything is checked before anything is computed: a broken file can declare a tensor of any size in a few bytes.
-    """
+    """The wanted weights in float32. Extra tensors (`enc_q.*`, for training) are ignored. Everything is checked before
+    anything is computed: a broken file can declare a tensor of any size in a few bytes."""
     found = {key: _stored(key, tensors) for key in wanted}
     if missing := [key for key, parts in found.items() if not parts]:
         raise ModelError(f"{name}: {len(missing)} tensors are missing, the first is {missing[0]}")

@@ -76,12 +76,10 @@ class ContentEncoder:
         return self
 
     def __call__(self, sound: Tensor, *, version: Literal["v1", "v2"]) -> Tensor:
-        """(B, n) at 16 kHz, n >= 400 -> (B, (n - 80) // 320, channels) in the encoder's dtype.
-
-        v1: hidden layer 9 through the final projection (256 channels); v2: hidden layer 12 (768). If there are fewer
-        layers, the last one. Vector k depends on samples 320 k to 320 k + 400. Higher layers are not run. All sounds of
-        a batch must have the same length, because there is no mask. Can be captured in a CUDA graph.
-        """
+        """(B, n) at 16 kHz, n >= 400 -> (B, (n - 80) // 320, channels) in the encoder's dtype. v1: hidden layer 9
+        through the final projection (256 channels); v2: hidden layer 12 (768). If there are fewer layers, the last one.
+        Vector k depends on samples 320 k to 320 k + 400. Higher layers are not run. All sounds of a batch must have the
+        same length, because there is no mask. Can be captured in a CUDA graph."""
         hubert = self._hubert
         features = hubert.feature_extractor(sound.to(self.dtype)).transpose(1, 2)  # (B, T, 512)
         hidden: Tensor = hubert.feature_projection(features)  # (B, T, 768)
@@ -110,11 +108,9 @@ class ContentEncoder:
 
 
 def load_content(name: str, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
-    """Load the encoder in a folder, a Hugging Face id or a file (.pt, .bin, .safetensors) onto its device.
-
-    ModelError in one line if it is missing (with how to get it), not a HuBERT, truncated, lacks a tensor or holds NaN,
-    or is a pickle that would run code. A file without `config.json` is described by its tensors' shapes.
-    """
+    """Load the encoder in a folder, a Hugging Face id or a file (.pt, .bin, .safetensors) onto its device. ModelError
+    in one line if it is missing (with how to get it), not a HuBERT, truncated, lacks a tensor or holds NaN, or is a
+    pickle that would run code. A file without `config.json` is described by its tensors' shapes."""
     found = find_content(name)
     weights = {_current(key): tensor.float() for file in found.weights for key, tensor in _file_tensors(file).items()}
     projection = {key.removeprefix(PROJECTION): weights.pop(key) for key in list(weights) if key.startswith(PROJECTION)}
@@ -170,11 +166,8 @@ def _current(key: str) -> str:
 
 
 def _config_of(weights: Mapping[str, Tensor]) -> HubertConfig:
-    """The architecture for tensors of these shapes.
-
-    Large models normalise each layer of the feature extractor, and use pre-norm in the encoder. Attention heads are 64
-    wide in small and large ones.
-    """
+    """The architecture for tensors of these shapes. Large models normalise each layer of the feature extractor, and use
+    pre-norm in the encoder. Attention heads are 64 wide in small and large ones."""
     convolutions = sorted({int(key.split(".")[2]) for key in weights if key.startswith(_FIRST)})
     kernels = [weights[f"{_FIRST}{number}.conv.weight"] for number in convolutions]
     is_large = f"{_FIRST}1.layer_norm.weight" in weights

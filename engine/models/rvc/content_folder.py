@@ -49,11 +49,8 @@ class ContentFolder:
 
 
 def find_content(name: str) -> ContentFolder:
-    """Find a folder, a Hugging Face id or a single file (.pt, .bin, .safetensors).
-
-    ModelError in one line if it is not on this machine (with how to get it), has no weights, or is another kind of
-    model.
-    """
+    """Find a folder, a Hugging Face id or a single file (.pt, .bin, .safetensors). ModelError in one line if it is not
+    on this machine (with how to get it), has no weights, or is another kind of model."""
     try:
         path = locate.find(name, files=FILES)
     except ModelError as error:
@@ -80,12 +77,9 @@ class ContentChoice:
 
 
 def content_for(name: str, metadata: Mapping[str, Any], asked: str) -> ContentChoice:
-    """The HuBERT for the voice `name` with the metadata `metadata`.
-
-    That is `asked` unless it is "", else the one that the voice was trained with, or ContentVec if it names none.
-    ModelError in one line, with the command that fetches it, if the voice needs another one that is not on this
-    machine.
-    """
+    """The HuBERT for the voice `name` with the metadata `metadata`. That is `asked` unless it is "", else the one that
+    the voice was trained with, or ContentVec if it names none. ModelError in one line, with the command that fetches
+    it, if the voice needs another one that is not on this machine."""
     said = metadata.get(KEY, metadata.get(OTHER_KEY))
     own = _plain(said) if isinstance(said, str) else ""
     is_short = isinstance(said, str) and said.isprintable() and len(said) <= locate.MAX_NAME

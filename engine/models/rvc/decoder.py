@@ -62,9 +62,7 @@ class Decoder(nn.Module):
 
     def forward(self, z: Tensor, g: Tensor, source: Tensor | None, before: int = 0) -> Tensor:
         """Latent (B, latent, T), speaker (B, gin, 1) and source (B, 1, T hop), None without pitch -> (B, 1, T hop).
-
-        `before` is that of RefineDecoder, here 0.
-        """
+        `before` is that of RefineDecoder, here 0."""
         x = self.conv_pre(as_image(z))
         x += self.cond(g)[..., None]
         source_image = None if source is None else as_image(source)

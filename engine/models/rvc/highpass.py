@@ -22,11 +22,9 @@ REACH = 2 * MEMORY
 
 
 def high_pass(sound: torch.Tensor) -> torch.Tensor:
-    """(B, n) at 16 kHz without frequencies below 48 Hz, same shape and dtype; nothing waits for the device.
-
-    Equals `scipy.signal.filtfilt(*butter(5, 48, "high", fs=16000))` to 1e-5 of full scale in float32. Both ends are
-    extended by 18 samples by odd reflection; a sound shorter than 19, which filtfilt refuses, by all its samples.
-    """
+    """(B, n) at 16 kHz without frequencies below 48 Hz, same shape and dtype; nothing waits for the device. Equals
+    `scipy.signal.filtfilt(*butter(5, 48, "high", fs=16000))` to 1e-5 of full scale in float32. Both ends are extended
+    by 18 samples by odd reflection; a sound shorter than 19, which filtfilt refuses, by all its samples."""
     count = sound.shape[-1]
     if not count:
         return sound
@@ -59,11 +57,8 @@ def _one_way(sound: torch.Tensor) -> torch.Tensor:
 
 @cache  # never evicted, because captured graphs contain its address
 def _response(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    """Frequency response (ROW // 2 + 1,), complex.
-
-    Butterworth's polynomial (1930) in u = w_c / s. The bilinear transform maps s = j tan(w / 2), and the cutoff
-    w_c = tan(pi 48 / 16000).
-    """
+    """Frequency response (ROW // 2 + 1,), complex. Butterworth's polynomial (1930) in u = w_c / s. The bilinear
+    transform maps s = j tan(w / 2), and the cutoff w_c = tan(pi 48 / 16000)."""
     tangent = np.tan(np.linspace(0.0, np.pi / 2.0, ROW // 2 + 1)[1:-1])
     u = -1j * np.tan(np.pi * CUTOFF_HZ / RATE_HZ) / tangent
     golden = (1.0 + 5.0**0.5) / 2.0

@@ -45,12 +45,10 @@ def configured_for(model: str, voice: str | None, index: str) -> str:
 
 
 def index_for(model: str, index: str) -> IndexChoice:
-    """The index to use with `model`: `index` if it is a file, no index if it is `none`.
-
-    If `index` is empty, the first of these: the file with the voice's own name beside it; the `added_*.index` there
-    that is named after it; the only index there, unless it is named after another voice there; the one in the WebUI's
-    `logs` or `assets/indices`. Reads folders.
-    """
+    """The index to use with `model`: `index` if it is a file, no index if it is `none`. If `index` is empty, the first
+    of these: the file with the voice's own name beside it; the `added_*.index` there that is named after it; the only
+    index there, unless it is named after another voice there; the one in the WebUI's `logs` or `assets/indices`. Reads
+    folders."""
     if index:
         return IndexChoice("" if index == NONE else index)
     voice = Path(model).expanduser()

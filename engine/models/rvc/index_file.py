@@ -67,19 +67,15 @@ class _Block:
 
 
 def count_vectors(path: Path, channels: int) -> int:
-    """Number of vectors in the index, in milliseconds: reads everything except the vectors.
-
-    ModelError in one line for everything that `read_index` refuses, except NaN and infinity.
-    """
+    """Number of vectors in the index, in milliseconds: reads everything except the vectors. ModelError in one line for
+    everything that `read_index` refuses, except NaN and infinity."""
     with _opened(path) as stream:
         return sum(len(block.rows) for block in _Walk(path, stream, channels).blocks())
 
 
 def read_index(path: Path, channels: int) -> np.ndarray:
     """The vectors (n, channels) float32, in the order they were added. Needs the memory of the result plus 4 MiB.
-
-    ModelError in one line if it is not an index, is empty or broken, or belongs to features of another width.
-    """
+    ModelError in one line if it is not an index, is empty or broken, or belongs to features of another width."""
     with _opened(path) as stream:
         walk = _Walk(path, stream, channels)
         blocks = walk.blocks()

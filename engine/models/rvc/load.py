@@ -44,11 +44,9 @@ _RANDOM_INDEX = re.compile(rf"{RANDOM}(\d+)")
 
 def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
     """Load the voice onto `device` (cpu, cuda, cuda:1, mps), its networks in `dtype` (a name for `dtype_named`).
-
     `random:SHAPE` draws the synthesizer's weights, and HuBERT's too unless `spec.content` is set; `random:N` as the
     index means N vectors. Downloads nothing, and never executes code from a file. ModelError in one line names what is
-    missing and how to get it. Does not catch `torch.OutOfMemoryError`.
-    """
+    missing and how to get it. Does not catch `torch.OutOfMemoryError`."""
     wanted, place = dtype_named(dtype), torch.device(device)
     quieten_libraries("transformers")
 

@@ -23,10 +23,8 @@ HOP = 160  # 10 ms at 16 kHz
 
 
 def rms_points(sound: torch.Tensor, hop: int) -> torch.Tensor:
-    """The rms of (B, n) around the samples 0, hop, 2 hop ..., as (B, 1 + n // hop). `hop`: samples of 10 ms.
-
-    The window is four hops wide, with silence beyond both ends, as in librosa with center=True.
-    """
+    """The rms of (B, n) around the samples 0, hop, 2 hop ..., as (B, 1 + n // hop). `hop`: samples of 10 ms. The window
+    is four hops wide, with silence beyond both ends, as in librosa with center=True."""
     beyond = CELLS // 2 * hop
     squares = F.pad(sound.square(), (beyond, beyond))
     whole = squares.shape[-1] // hop
@@ -80,10 +78,8 @@ def open_points(source: torch.Tensor, below_db: float = SILENCE_DB) -> torch.Ten
 def gains(
     source: torch.Tensor, output: torch.Tensor, hop: int, share: float, length: int, first: int = 0
 ) -> torch.Tensor:
-    """Gains (B, length) for the output's samples from `first` on, 0 where the source is.
-
-    `source` and `output`: the points of both; `hop`: samples of the output between them.
-    """
+    """Gains (B, length) for the output's samples from `first` on, 0 where the source is. `source` and `output`: the
+    points of both; `hop`: samples of the output between them."""
     wanted, own = (spread(points, hop, length, first) for points in (source, output))
     is_open = spread((source > 0).to(source.dtype), hop, length, first)
     return is_open * (wanted / own.clamp(min=MIN_RMS)) ** (1.0 - share)
@@ -92,22 +88,17 @@ def gains(
 def mix_loudness(
     source: torch.Tensor, output: torch.Tensor, hop: int, share: float, below_db: float = SILENCE_DB
 ) -> torch.Tensor:
-    """`output` (B, n) with the loudness of `source` (B, m at 16 kHz) of the same time, silent where that is softer
-    than `below_db`. `hop`: 10 ms of output samples.
-
-    `share` 0: the loudness of `source`; 1: that of `output`. The window reaches beyond both ends by 20 ms, where it
-    counts silence, in both sounds alike.
-    """
+    """`output` (B, n) with the loudness of `source` (B, m at 16 kHz) of the same time, silent where that is softer than
+    `below_db`. `hop`: 10 ms of output samples. `share` 0: the loudness of `source`; 1: that of `output`. The window
+    reaches beyond both ends by 20 ms, where it counts silence, in both sounds alike."""
     points = open_points(rms_points(source, HOP), below_db)
     return output * gains(points, rms_points(output, hop), hop, share, output.shape[-1])
 
 
 def gate(sound: torch.Tensor, threshold_db: float, hop: int = HOP) -> torch.Tensor:
-    """A whole sound (B, n), silenced where its rms is below the threshold in dBFS; same shape and dtype.
-
-    `hop`: samples of 10 ms. A threshold of -60 or less lets everything through. Nothing waits for the device. A piece
-    of a sound gives the same as the whole if the CELLS hops before it are passed with it.
-    """
+    """A whole sound (B, n), silenced where its rms is below the threshold in dBFS; same shape and dtype. `hop`: samples
+    of 10 ms. A threshold of -60 or less lets everything through. Nothing waits for the device. A piece of a sound gives
+    the same as the whole if the CELLS hops before it are passed with it."""
     count = sound.shape[-1]
     return _gated(F.pad(sound, (CELLS * hop, -count % hop)), threshold_db, hop)[:, :count]
 

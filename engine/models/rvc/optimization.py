@@ -41,10 +41,8 @@ class OptimizationConfig:
 
     @classmethod
     def resolve(cls, device: str, environ: Mapping[str, str], **asked: bool | int | None) -> Self:
-        """Defaults for the device, overridden by the environment, and that by every argument that is not None.
-
-        An empty variable counts as not set. ConfigError names an invalid one.
-        """
+        """Defaults for the device, overridden by the environment, and that by every argument that is not None. An empty
+        variable counts as not set. ConfigError names an invalid one."""
         found: dict[str, Any] = {
             name: read(variable, environ[variable])
             for name, (variable, read) in VARIABLES.items()

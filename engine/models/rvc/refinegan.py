@@ -90,10 +90,8 @@ class RefineDecoder(nn.Module):
         self._filters: list[Tensor] = []
 
     def forward(self, z: Tensor, g: Tensor, source: Tensor, before: int = 0) -> Tensor:
-        """Latent (B, latent, T), speaker (B, gin, 1) and source (B, 2, N hop), N >= before + T -> (B, 1, T hop).
-
-        The latent's first frame is frame `before` of the source.
-        """
+        """Latent (B, latent, T), speaker (B, gin, 1) and source (B, 2, N hop), N >= before + T -> (B, 1, T hop). The
+        latent's first frame is frame `before` of the source."""
         frames = z.shape[2]
         x = self.pre_conv(as_image(source[:, :1]))
         levels = []

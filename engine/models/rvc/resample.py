@@ -24,9 +24,7 @@ KEPT = 32
 
 class Resampler:
     """Resamples from `from_hz` to `to_hz`, without delay; only the ratio matters. Stateless, and cheap to create again.
-
-    Within -75 dB of soxr up to 0.84 of half the lower rate. Static shapes; nothing waits for the device.
-    """
+    Within -75 dB of soxr up to 0.84 of half the lower rate. Static shapes; nothing waits for the device."""
 
     def __init__(self, from_hz: int, to_hz: int, device: torch.device) -> None:
         """ValueError if the common factor of the rates is so small that the weights would not fit into memory."""

@@ -34,18 +34,14 @@ class Retrieval:
         log.info("Loaded %d embeddings to %s for GPU-accelerated retrieval", len(embeddings), device)
 
     def search(self, queries: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
-        """The k nearest rows of (q, C): squared distances (q, k) float32, ascending, and rows (q, k) int64.
-
-        Fewer than k if there are fewer rows. Nothing waits for the device.
-        """
+        """The k nearest rows of (q, C): squared distances (q, k) float32, ascending, and rows (q, k) int64. Fewer than
+        k if there are fewer rows. Nothing waits for the device."""
         found = [self._search(part, k) for part in torch.split(queries.to(self.device, torch.float32), QUERIES)]
         return torch.cat([distances for distances, _ in found]), torch.cat([rows for _, rows in found])
 
     def blend(self, features: Tensor, rate: float, power: float) -> Tensor:
-        """Blend (B, T, C) with its nearest rows: `rate`, 0..1, of the weighted mean of the k nearest.
-
-        Weights are (1 / squared distance)^power. An exact hit gets all the weight.
-        """
+        """Blend (B, T, C) with its nearest rows: `rate`, 0..1, of the weighted mean of the k nearest. Weights are (1 /
+        squared distance)^power. An exact hit gets all the weight."""
         queries = features.flatten(0, 1).to(self.device, torch.float32)  # (B T, C)
         found = torch.cat([self._found(part, power) for part in torch.split(queries, QUERIES)])
         found = found.view_as(features).to(features.device)
@@ -82,10 +78,8 @@ class Retrieval:
 
 
 def protect(features: Tensor, original: Tensor, f0: Tensor, share: float) -> Tensor:
-    """In unvoiced frames, use only `share` of the retrieved features, and the original ones for the rest.
-
-    Features (B, T, C) and f0 (B, T) Hz, 0 where unvoiced. From a share of 0.5 on, everything is retrieved.
-    """
+    """In unvoiced frames, use only `share` of the retrieved features, and the original ones for the rest. Features (B,
+    T, C) and f0 (B, T) Hz, 0 where unvoiced. From a share of 0.5 on, everything is retrieved."""
     if share >= 0.5:
         return features
     kept = torch.where(f0 > 0.0, 1.0, share)[..., None]  # (B, T, 1)

@@ -33,6 +33,15 @@ DOWN_KERNEL: Final = 7  # RefineGAN's convolutions on the way down
 GRAIN_FRAMES: Final = 8  # RefineGAN's noise is delayed by up to this: over a sample for each of 6 x 256 channels
 SINC_ZEROS: Final = 64  # of RefineGAN's filters, on both sides
 SINC_ROLLOFF: Final = 0.9475937167399596
+_PUBLISHED: Final[list[tuple[Version, int, tuple[int, ...], tuple[int, ...]]]] = [
+    ("v2", 48_000, (12, 10, 2, 2), (24, 20, 4, 4)),
+    ("v2", 40_000, (10, 10, 2, 2), (16, 16, 4, 4)),
+    ("v2", 32_000, (10, 8, 2, 2), (20, 16, 4, 4)),
+    ("v1", 48_000, (10, 6, 2, 2, 2), (16, 16, 4, 4, 4)),
+    ("v1", 40_000, (10, 10, 2, 2), (16, 16, 4, 4)),
+    ("v1", 32_000, (10, 4, 2, 2, 2), (16, 16, 4, 4, 4)),
+]
+"""Version, rate, and the steps and kernels of the upsampling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,18 +79,14 @@ class SynthesizerShape:
         return math.prod(self.upsample_rates)
 
     def stretched_hop(self, formant: float) -> int:
-        """Samples that the decoder makes per frame and that are then played in 10 ms; `formant` in semitones.
-
-        A formant above 0 means more samples, which sounds like a smaller vocal tract.
-        """
+        """Samples that the decoder makes per frame and that are then played in 10 ms; `formant` in semitones. A formant
+        above 0 means more samples, which sounds like a smaller vocal tract."""
         return round(self.hop * float(2.0 ** (formant / 12.0)))
 
     @property
     def lead_in_frames(self) -> int:
         """Frames of the latent before and after a frame that its samples depend on: 10 to 13 for the published shapes.
-
-        It is the decoder's receptive field, computed backwards from the last convolution.
-        """
+        It is the decoder's receptive field, computed backwards from the last convolution."""
         samples = OUTER_KERNEL // 2  # conv_post
         widest = max(
             sum((kernel - 1) // 2 * (dilation + 1) for dilation in dilations)
@@ -141,15 +146,6 @@ def sinc_reach(rate: int) -> int:
     return math.ceil(SINC_ZEROS * rate / SINC_ROLLOFF)
 
 
-_PUBLISHED: Final[list[tuple[Version, int, tuple[int, ...], tuple[int, ...]]]] = [
-    ("v2", 48_000, (12, 10, 2, 2), (24, 20, 4, 4)),
-    ("v2", 40_000, (10, 10, 2, 2), (16, 16, 4, 4)),
-    ("v2", 32_000, (10, 8, 2, 2), (20, 16, 4, 4)),
-    ("v1", 48_000, (10, 6, 2, 2, 2), (16, 16, 4, 4, 4)),
-    ("v1", 40_000, (10, 10, 2, 2), (16, 16, 4, 4)),
-    ("v1", 32_000, (10, 4, 2, 2, 2), (16, 16, 4, 4, 4)),
-]
-"""Version, rate, and the steps and kernels of the upsampling."""
 SHAPES: Final[dict[str, SynthesizerShape]] = {
     f"{version}-{rate_hz // 1000}k": SynthesizerShape(
         version=version, rate_hz=rate_hz, upsample_rates=rates, upsample_kernels=kernels

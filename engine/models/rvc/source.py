@@ -31,21 +31,18 @@ class SineSource(nn.Module):
 
     def phases(self, f0: Tensor, start: Tensor | None = None) -> Tensor:
         """Phase at the start of each frame of `f0` (B, T) Hz, and after the last one: (B, T + 1) float32, 0..1 turns.
-
-        `start` is the first phase (B,) in turns, None for 0. Sums in double precision, except on MPS, which has none.
-        """
+        `start` is the first phase (B,) in turns, None for 0. Sums in double precision, except on MPS, which has
+        none."""
         exact = torch.float32 if f0.device.type == "mps" else torch.float64
         turns = self.turns_a_frame(f0.to(exact))
         first = torch.zeros_like(turns[:, :1]) if start is None else start.to(exact)[:, None]
         return torch.cat((first, turns - turns.floor()), 1).cumsum(1).remainder(1.0).float()
 
     def forward(self, f0: Tensor, start: Tensor | None = None, noise: Tensor | None = None) -> Tensor:
-        """(B, T) Hz, 0 where unvoiced -> (B, 1, T n), in the dtype of the weights; n is hop.
-
-        `noise` (B, 1, T n) is standard normal; None draws it. With another n, a frame has n samples but the same number
-        of cycles, as needed for a sound that will be played faster or slower. As upstream, the first sample has the
-        phase after one step, not 0.
-        """
+        """(B, T) Hz, 0 where unvoiced -> (B, 1, T n), in the dtype of the weights; n is hop. `noise` (B, 1, T n) is
+        standard normal; None draws it. With another n, a frame has n samples but the same number of cycles, as needed
+        for a sound that will be played faster or slower. As upstream, the first sample has the phase after one step,
+        not 0."""
         batch, frames = f0.shape
         f0 = f0.float()
         if noise is None:
@@ -75,10 +72,7 @@ class SineSource(nn.Module):
 
 class RollingNoise:
     """Standard normal noise for a window that moves along a stream. Each column is drawn once and keeps its position in
-    the stream.
-
-    `values` is (1, channels, length) float32. Its address never changes, so captured graphs can read it.
-    """
+    the stream. `values` is (1, channels, length) float32. Its address never changes, so captured graphs can read it."""
 
     def __init__(
         self, channels: int, length: int, device: torch.device, generator: torch.Generator | None = None

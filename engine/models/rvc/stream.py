@@ -70,12 +70,9 @@ UNRELIABLE_FRAMES = 3
 
 
 class LiveVoice:
-    """Converts a stream block by block. Not thread-safe.
-
-    `between` is called between slices of the device's work. `before_capture` is called before work that takes seconds
-    and is done once per shape. `idle_s` returns the total seconds that `between` has waited on purpose; `clock` does
-    not count them to any stage.
-    """
+    """Converts a stream block by block. Not thread-safe. `between` is called between slices of the device's work.
+    `before_capture` is called before work that takes seconds and is done once per shape. `idle_s` returns the total
+    seconds that `between` has waited on purpose; `clock` does not count them to any stage."""
 
     def __init__(
         self,
@@ -125,11 +122,9 @@ class LiveVoice:
 
     @torch.no_grad()
     def convert(self, block: np.ndarray, *, first_sample: int) -> np.ndarray:
-        """Convert the next block, (grid.block,) float32 -> (grid.block,) float32, -1..1, with the current settings.
-
-        The result is the conversion of the samples from `first_sample - grid.lag` on. A block that does not directly
-        follow the last one restarts the stream. Any sample value is accepted.
-        """
+        """Convert the next block, (grid.block,) float32 -> (grid.block,) float32, -1..1, with the current settings. The
+        result is the conversion of the samples from `first_sample - grid.lag` on. A block that does not directly follow
+        the last one restarts the stream. Any sample value is accepted."""
         self._hear(block, first_sample)
         features = self._content(self.grid.end_hop(first_sample))
         self._mark("content")
@@ -280,11 +275,9 @@ class LiveVoice:
 
 class InputWindow:
     """The newest seconds of the input at 16 kHz. Resamples only the new block, and one grain before it a second time.
-
     Interpolation needs 2 ms on both sides, but the sound after a block is not known yet: its last samples are computed
     as if silence followed, and corrected with the next block. A streaming resampler would wait, and add delay. The
-    model output that they affect is in the part that is faded out.
-    """
+    model output that they affect is in the part that is faded out."""
 
     def __init__(self, grid: BlockGrid, samples: int, device: torch.device) -> None:
         """`samples`: length of the window at 16 kHz, a whole number of hops."""
@@ -315,11 +308,8 @@ class InputWindow:
 
 class PitchCache:
     """Pitch of the window in Hz, of which only the newest part is tracked for each block; before shifting and tuning,
-    so that changed settings also apply to cached frames.
-
-    The last frames are computed from only the first half of their window, and again with the next block, before they
-    become audible: they are in the crossfade.
-    """
+    so that changed settings also apply to cached frames. The last frames are computed from only the first half of their
+    window, and again with the next block, before they become audible: they are in the crossfade."""
 
     def __init__(self, tracker: F0Tracker, block_hops: int, window_hops: int, device: torch.device) -> None:
         self._tracker = tracker

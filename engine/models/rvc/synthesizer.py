@@ -32,11 +32,9 @@ MAX_FRAMES = 6000  # frames decoded at once on a GPU, over all sounds of a batch
 
 
 class TextEncoder(nn.Module):
-    """Turns content and pitch of each frame into the mean and spread of a latent (VITS, section 2.1).
-
-    It is a transformer whose attention knows relative positions up to ten frames away (Shaw et al. 2018): a learned
-    embedding of the distance between two frames is added to the key and to the value.
-    """
+    """Turns content and pitch of each frame into the mean and spread of a latent (VITS, section 2.1). It is a
+    transformer whose attention knows relative positions up to ten frames away (Shaw et al. 2018): a learned embedding
+    of the distance between two frames is added to the key and to the value."""
 
     def __init__(self, shape: SynthesizerShape) -> None:
         super().__init__()
@@ -127,12 +125,10 @@ class Attention(nn.Module):
 
 
 def by_key(of_distance: Tensor) -> Tensor:
-    """Scores by distance [t, d] as scores by key [t, key], (..., T, T); 0 for keys outside the window.
-
-    Distance d means the key d - ATTENTION_WINDOW frames after t. Each row is padded to T + 2 ATTENTION_WINDOW + 1
-    numbers, and the same memory is read in rows that are one number shorter. That moves each row by one place more
-    than the row above, so columns become diagonals.
-    """
+    """Scores by distance [t, d] as scores by key [t, key], (..., T, T); 0 for keys outside the window. Distance d means
+    the key d - ATTENTION_WINDOW frames after t. Each row is padded to T + 2 ATTENTION_WINDOW + 1 numbers, and the same
+    memory is read in rows that are one number shorter. That moves each row by one place more than the row above, so
+    columns become diagonals."""
     frames = of_distance.shape[-2]
     width = frames + 2 * ATTENTION_WINDOW
     rows = F.pad(of_distance, (0, frames)).flatten(-2)[..., : frames * width]
@@ -148,11 +144,9 @@ def by_distance(of_key: Tensor) -> Tensor:
 
 
 class Flow(nn.Module):
-    """Normalising flow between the latent of any speaker and that of one speaker. Only its inverse is implemented.
-
-    Four affine couplings that only shift (RealNVP), each with a small WaveNet conditioned on the speaker. The order of
-    the channels is reversed between them.
-    """
+    """Normalising flow between the latent of any speaker and that of one speaker. Only its inverse is implemented. Four
+    affine couplings that only shift (RealNVP), each with a small WaveNet conditioned on the speaker. The order of the
+    channels is reversed between them."""
 
     def __init__(self, shape: SynthesizerShape) -> None:
         super().__init__()
@@ -160,10 +154,8 @@ class Flow(nn.Module):
         self.flows = nn.ModuleList(steps)
 
     def forward(self, z: Tensor, g: Tensor) -> Tensor:
-        """The inverse: latent (B, latent, T) of any speaker and the speaker (B, gin, 1) -> the speaker's latent.
-
-        A frame depends on FLOW_LEAD_IN_FRAMES = 24 frames before and after it.
-        """
+        """The inverse: latent (B, latent, T) of any speaker and the speaker (B, gin, 1) -> the speaker's latent. A
+        frame depends on FLOW_LEAD_IN_FRAMES = 24 frames before and after it."""
         for step in reversed(self.flows):
             z = step(z, g)
         return z
@@ -262,9 +254,7 @@ class Synthesizer(nn.Module):
 
     def encode(self, phone: Tensor, pitch: Tensor | None) -> tuple[Tensor, Tensor]:
         """Content (B, T, C) and coarse pitch (B, T) int64 in 1..255 -> mean and log of the spread, each (B, latent, T).
-
-        `pitch` is None for models without pitch.
-        """
+        `pitch` is None for models without pitch."""
         result: tuple[Tensor, Tensor] = self.enc_p(phone, pitch)
         return result
 
@@ -277,11 +267,9 @@ class Synthesizer(nn.Module):
         self, z: Tensor, g: Tensor, source: Tensor | None, frames: range | None = None, *, before: int = 0
     ) -> Tensor:
         """(B, latent, T) and source (B, 1, T hop), None without pitch -> (B, 1, n hop): all T frames, or only `frames`.
-
         A part decoded alone equals that part of the whole sound, because `shape.lead_in_frames` on both sides are
-        decoded with it. RefineGAN also sees `shape.source_lead_frames` of the source around that: its source is
-        (B, 2, N hop), and begins `before` frames before the latent.
-        """
+        decoded with it. RefineGAN also sees `shape.source_lead_frames` of the source around that: its source is (B, 2,
+        N hop), and begins `before` frames before the latent."""
         batch, _, whole = z.shape
         wanted = range(whole) if frames is None else frames
         # On a CPU the working set should stay in the caches, and below the 32 MB above which malloc returns memory
@@ -323,10 +311,8 @@ class Synthesizer(nn.Module):
         noise: Tensor | None = None,
         noise_scale: float = NOISE_SCALE,
     ) -> Tensor:
-        """Convert a whole sound: (B, T, C), (B, T) int64, (B, T) Hz and (B,) int64 -> (B, 1, T hop), -1..1.
-
-        `noise` (B, latent, T) is standard normal; None draws it.
-        """
+        """Convert a whole sound: (B, T, C), (B, T) int64, (B, T) Hz and (B,) int64 -> (B, 1, T hop), -1..1. `noise` (B,
+        latent, T) is standard normal; None draws it."""
         g = self.speaker(speaker)
         mean, log_sd = self.encode(phone, pitch)
         noise = torch.randn_like(mean) if noise is None else noise.to(mean.dtype)

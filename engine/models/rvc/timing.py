@@ -59,12 +59,9 @@ def time_filters(sound: np.ndarray, device: torch.device) -> dict[str, Any]:
 
 def time_retrieval(count: int, channels: int, queries: int, device: torch.device, threads: int) -> dict[str, Any]:
     """Time the search for the eight nearest of `count` embeddings for each of `queries` vectors, with the index as RVC
-    trains it.
-
-    The embeddings form clusters, as sounds do; without clusters an IVF index would find almost nothing. `recall_at_8`
-    is the share of the true nearest that were found, according to FAISS' flat index. Without FAISS only ours is timed,
-    and a line says why.
-    """
+    trains it. The embeddings form clusters, as sounds do; without clusters an IVF index would find almost nothing.
+    `recall_at_8` is the share of the true nearest that were found, according to FAISS' flat index. Without FAISS only
+    ours is timed, and a line says why."""
     random = np.random.default_rng(0)
     middles = random.standard_normal((max(1, count // CLUSTER_SIZE), channels), np.float32)
 
@@ -112,11 +109,9 @@ def time_retrieval(count: int, channels: int, queries: int, device: torch.device
 
 
 def time_synthesizer(synthesizer: Synthesizer, frames: int) -> dict[str, Any]:
-    """Time `infer` of one sound against the package infer-rvc-python on the same weights.
-
-    If that is not installed, a line says how to install it. `latent_differs` is the largest difference of the decoder's
-    input, with the same noise.
-    """
+    """Time `infer` of one sound against the package infer-rvc-python on the same weights. If that is not installed, a
+    line says how to install it. `latent_differs` is the largest difference of the decoder's input, with the same
+    noise."""
     their_network = _their_synthesizer(synthesizer)
     if their_network is None:
         return {PEER: f"not installed: {install_line('--no-deps infer-rvc-python')}"}
@@ -173,10 +168,8 @@ def _recall(rows: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _their_synthesizer(synthesizer: Synthesizer) -> Any | None:
-    """Their network with our weights, or None if it is not installed.
-
-    The package's own `__init__` imports libraries that the synthesizer does not need, so an empty module replaces it.
-    """
+    """Their network with our weights, or None if it is not installed. The package's own `__init__` imports libraries
+    that the synthesizer does not need, so an empty module replaces it."""
     found = importlib.util.find_spec(PEER)
     if found is None or found.submodule_search_locations is None:
         return None

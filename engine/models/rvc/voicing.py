@@ -19,10 +19,8 @@ SEED = 0
 
 
 class Voicing:
-    """Synthesizes windows, and keeps the noise of each hop and the phase of the source.
-
-    Nothing waits for the device.
-    """
+    """Synthesizes windows, and keeps the noise of each hop and the phase of the source. Nothing waits for the
+    device."""
 
     def __init__(self, model: VoiceModel, grid: BlockGrid, calls: Calls) -> None:
         self._synthesizer = model.synthesizer
@@ -62,11 +60,8 @@ class Voicing:
         between: Callable[[], None],
         mark: Callable[[str], None],
     ) -> Tensor:
-        """Move on by one block. Returns (1, hops * stretched hop) float32, which may hold NaN.
-
-        Content (1, window_hops, C) and pitch (1, window_hops) in Hz as tracked. Marks the stages encode, flow and
-        decode.
-        """
+        """Move on by one block. Returns (1, hops * stretched hop) float32, which may hold NaN. Content (1, window_hops,
+        C) and pitch (1, window_hops) in Hz as tracked. Marks the stages encode, flow and decode."""
         self.noise.advance(self._grid.block_hops)
         self.source_noise.advance(self._grid.block_hops)
         stretched = self._synthesizer.shape.stretched_hop(settings.formant)
@@ -99,10 +94,8 @@ class Voicing:
         return result
 
     def shift_phase(self, seconds: Tensor) -> None:
-        """Adjust the phase after the last sound was joined as if it began `seconds` later, () up to a hop.
-
-        The next one begins at the phase that is then audible, so that it fits at offset 0.
-        """
+        """Adjust the phase after the last sound was joined as if it began `seconds` later, () up to a hop. The next one
+        begins at the phase that is then audible, so that it fits at offset 0."""
         self._phase = self._phase + self._following_hz * seconds
 
     def reset(self) -> None:

@@ -126,9 +126,7 @@ def detections_in(
     facts: MaskFacts, prompts: Sequence[int], threshold: float, same_iou: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The candidates with a score above `threshold`, without duplicates of one prompt; prompt by prompt, best first.
-
-    Their masks' rows in `facts.shared` and the numbers of their prompts, (n,) int64, and their scores, (n,) float32.
-    """
+    Their masks' rows in `facts.shared` and the numbers of their prompts, (n,) int64, and their scores, (n,) float32."""
     rows, numbers = [], []
     k = facts.scores.shape[1]
     for place, number in enumerate(prompts):
@@ -145,13 +143,10 @@ def detections_in(
 def associate(
     scores: np.ndarray, iou: np.ndarray, is_visible: np.ndarray, rules: Any, *, score_for_new: float, free: int
 ) -> tuple[list[int], set[int], dict[int, int]]:
-    """Match n detections with m tracked objects, both given by their index.
-
-    `scores` (n,); `iou` (n, m) float32, 0 for different prompts; `is_visible` (m,) bool. Returns the detections of new
-    objects, in the order of their ids; the visible objects that no detection confirms; and the detection that may
-    recondition an object, by object. At most `free` detections are new, the best ones. While nothing is tracked, all of
-    them may be new, whatever their score.
-    """
+    """Match n detections with m tracked objects, both given by their index. `scores` (n,); `iou` (n, m) float32, 0 for
+    different prompts; `is_visible` (m,) bool. Returns the detections of new objects, in the order of their ids; the
+    visible objects that no detection confirms; and the detection that may recondition an object, by object. At most
+    `free` detections are new, the best ones. While nothing is tracked, all of them may be new, whatever their score."""
     if not iou.shape[1]:
         return best_candidates(range(len(scores)), scores.tolist(), free), set(), {}
     is_new = (scores >= score_for_new) & ~(iou >= rules.assoc_iou_thresh).any(axis=1)
@@ -166,9 +161,7 @@ def associate(
 
 def hidden_by_others(iou: np.ndarray, last_hidden_frames: np.ndarray, hidden_iou: float) -> np.ndarray:
     """The objects to hide, (m,) bool: of two that overlap, the one that was hidden last, if the other was once hidden.
-
-    `iou` (m, m) float32, 0 for different prompts; `last_hidden_frames` (m,) int64, NEVER for none.
-    """
+    `iou` (m, m) float32, 0 for different prompts; `last_hidden_frames` (m,) int64, NEVER for none."""
     if hidden_iou <= 0.0:
         return np.zeros(len(iou), bool)
     first, second = last_hidden_frames[:, None], last_hidden_frames[None]
@@ -181,17 +174,13 @@ def hidden_by_others(iou: np.ndarray, last_hidden_frames: np.ndarray, hidden_iou
 
 def missed_after(missed: Mapping[int, int], is_seen: Mapping[int, bool]) -> dict[int, int]:
     """Number of consecutive results in which each object was missing, by id, with one more result than `missed`.
-
-    `is_seen` has all tracked objects: True if this result shows the object and the detector confirms it.
-    """
+    `is_seen` has all tracked objects: True if this result shows the object and the detector confirms it."""
     return {each: 0 if seen else missed.get(each, 0) + 1 for each, seen in is_seen.items()}
 
 
 def surplus_ids(scores: Mapping[int, float], threshold: float, max_objects: int) -> list[int]:
-    """Ids to drop so that only the best `max_objects` with a score of at least `threshold` stay.
-
-    Of equal scores the older object, with the smaller id, stays.
-    """
+    """Ids to drop so that only the best `max_objects` with a score of at least `threshold` stay. Of equal scores the
+    older object, with the smaller id, stays."""
     ranked = sorted(scores, key=lambda object_id: (-scores[object_id], object_id))
     return [
         object_id for place, object_id in enumerate(ranked) if place >= max_objects or scores[object_id] < threshold
@@ -206,9 +195,7 @@ def best_candidates(candidates: Sequence[int], scores: Sequence[float], free: in
 
 
 def threshold_for_new(threshold: float, own_threshold: float, own_for_new: float) -> float:
-    """Minimum score for a detection to become a new object while others are tracked.
-
-    The model's own thresholds are 0.5 for detections and 0.7 for new objects, so 0.6 of the range from 0.5 to 1 lies
-    above 0.7. The same proportion is used for every threshold: 0.43 for 0.05, 0.7 for 0.5 and 0.97 for 0.95.
-    """
+    """Minimum score for a detection to become a new object while others are tracked. The model's own thresholds are 0.5
+    for detections and 0.7 for new objects, so 0.6 of the range from 0.5 to 1 lies above 0.7. The same proportion is
+    used for every threshold: 0.43 for 0.05, 0.7 for 0.5 and 0.97 for 0.95."""
     return 1.0 - (1.0 - threshold) * (1.0 - own_for_new) / (1.0 - own_threshold)

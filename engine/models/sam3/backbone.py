@@ -199,12 +199,10 @@ def rotation(config: Any, window: int, grid: int, device: torch.device) -> torch
 
 def preprocess(pixels: torch.Tensor, resolution: int, dtype: torch.dtype) -> torch.Tensor:
     """Pictures (B, H, W, 3 or 4) uint8 -> (B, 3, resolution, resolution) in -1..1, channels last. Alpha is ignored.
-
     Like transformers' Sam3ImageProcessor: scaled to a square (not keeping the aspect ratio), bilinear with
     antialiasing, rounded to uint8, then (x - 127.5) / 127.5. On a CPU it uses torch's uint8 kernel like torchvision:
     the same numbers, without a float picture of the full size. On other devices it uses float32 and rounds, as
-    torchvision does on a GPU; the two differ by one level of 255 in a fifth of the pixels.
-    """
+    torchvision does on a GPU; the two differ by one level of 255 in a fifth of the pixels."""
     if len(pixels) == 1:
         # An axis added by NumPy has stride 0, so torch does not recognise the layout and uses the slow kernel.
         pixels = pixels[0][None]

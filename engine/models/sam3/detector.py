@@ -31,10 +31,8 @@ def ignore(stage: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
-    """The k best queries of one prompt in B pictures, on the device, highest score first.
-
-    The tensors may be views of buffers that the next prompt overwrites.
-    """
+    """The k best queries of one prompt in B pictures, on the device, highest score first. The tensors may be views of
+    buffers that the next prompt overwrites."""
 
     scores: torch.Tensor
     """(B, k) float32."""
@@ -47,13 +45,11 @@ class Best:
 
 
 class Detector:
-    """Runs the detector. Stateless except for the caches of `calls`. Single thread, single device.
-
-    Prompts run one by one: batched prompts of different lengths would need padding and masks, they share little work
-    (the first of six self-attentions), and other processes may use the device in between. Masks are computed for the
-    best queries only, not for all 200, in shapes that do not depend on the picture. One copy brings the result to the
-    host, where the threshold is applied.
-    """
+    """Runs the detector. Stateless except for the caches of `calls`. Single thread, single device. Prompts run one by
+    one: batched prompts of different lengths would need padding and masks, they share little work (the first of six
+    self-attentions), and other processes may use the device in between. Masks are computed for the best queries only,
+    not for all 200, in shapes that do not depend on the picture. One copy brings the result to the host, where the
+    threshold is applied."""
 
     def __init__(self, model: SegmentationModel, calls: Calls) -> None:
         self._model = model
@@ -178,11 +174,9 @@ class Detector:
 
 
 def with_boxes(encoder: Any, embeds: torch.Tensor, features: Features, boxes: Sequence[Box]) -> torch.Tensor:
-    """The prompt's `embeds` (1, tokens, C) followed by the encoded boxes: (B, tokens + boxes + 1, C).
-
-    Equal to transformers' Sam3GeometryEncoder, which `encoder` is, without a mask, because all boxes are valid.
-    ModelError without torchvision.
-    """
+    """The prompt's `embeds` (1, tokens, C) followed by the encoded boxes: (B, tokens + boxes + 1, C). Equal to
+    transformers' Sam3GeometryEncoder, which `encoder` is, without a mask, because all boxes are valid. ModelError
+    without torchvision."""
     roi_align = require_roi_align()
     vision = features.fpn_hidden_states[-1]  # (B, C, g, g)
     batch, width, side = vision.shape[:3]

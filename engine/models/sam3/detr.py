@@ -20,9 +20,7 @@ LOG_SCALE = 8.0  # scale: deltas of 1/8 become 1 after the logarithm (Sam3DetrDe
 
 def decoder_chain(detector: Any, texels: torch.Tensor, position: torch.Tensor, max_queries: int) -> tuple[Part, ...]:
     """Encoder and decoder as parts. In: vision (B, C, g, g), prompt (1 or B, tokens, C). Out: the state of `decode`.
-
-    `texels`: positions of the rows and of the columns of the coarsest level, (g,) float32 in 0..1.
-    """
+    `texels`: positions of the rows and of the columns of the coarsest level, (g,) float32 in 0..1."""
     flat = position.flatten(2).transpose(1, 2)  # (1, g * g, C)
     layers = list(detector.detr_encoder.layers)
     slices = [layers[first : first + LAYERS_A_SLICE] for first in range(0, len(layers), LAYERS_A_SLICE)]
@@ -51,12 +49,9 @@ def encode(layers: list[Any], state: State, position: torch.Tensor) -> State:
 
 
 def decode(detector: Any, state: State, position: torch.Tensor, texels: torch.Tensor, max_queries: int) -> State:
-    """Run the decoder, from vision and prompt to scored boxes.
-
-    Out: seen (B, g * g, C); scores (B, k) float32, descending; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C);
-    is_finite (B,): True if the numbers of all queries are finite. k is `max_queries`, or the number of queries if that
-    is smaller.
-    """
+    """Run the decoder, from vision and prompt to scored boxes. Out: seen (B, g * g, C); scores (B, k) float32,
+    descending; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C); is_finite (B,): True if the numbers of all queries
+    are finite. k is `max_queries`, or the number of queries if that is smaller."""
     from transformers.models.sam3.modeling_sam3 import box_cxcywh_to_xyxy, inverse_sigmoid
 
     decoder, seen, prompt = detector.detr_decoder, state["seen"], state["prompt"]

@@ -10,21 +10,14 @@ from engine.errors import ModelError
 from engine.models.card_memory import reserved
 from engine.models.compiling import require_compiler
 from engine.models.device_work import bytes_of, dtype_named, weights_of
-from engine.models.pretrained import (
-    ATTENTION,
-    architecture,
-    one_line,
-    quieten_libraries,
-    read_tokenizer,
-    require_finite,
-    require_fitting,
-)
+from engine.models.pretrained import ATTENTION, one_line, pretrained, quieten_libraries, require_finite, tokenizer
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import join_projections
 from engine.models.sam3.check import NO_TRACKER
 from engine.models.sam3.meta_file import Sam3File, opened
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.model_folder import Sam3Folder, find
+from engine.models.tokenizer_files import read_tokenizer_files
 from engine.models.weight_files import weights_in
 
 log = logging.getLogger(__name__)
@@ -36,10 +29,8 @@ NOTHING_TO_OFFLOAD = "offload: has no effect, because the weights are already in
 
 def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
     """Load the model onto `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name for `dtype_named`).
-
     Downloads nothing; reads weights from safetensors files. ModelError in one line names what is missing and how to get
-    it. Does not catch `torch.OutOfMemoryError`.
-    """
+    it. Does not catch `torch.OutOfMemoryError`."""
     wanted = dtype_named(dtype)
     if spec.is_compiled and spec.is_offloaded:
         raise ModelError("compile and offload cannot be combined; choose one of them")
@@ -72,55 +63,37 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
     folder.require_resolution(spec.resolution)
     folder.require_tokenizer()
     folder.weights()  # detects truncated files, and names the file
-    network = _network(folder, spec.resolution, dtype)
     is_video = folder.kind == "sam3_video"
+    network = _network(folder, spec.resolution, dtype, is_video=is_video)
     network.requires_grad_(False).eval()
     require_finite(folder.name, dict(network.named_parameters()))
     if not (spec.is_offloaded and device.type != "cpu"):
         with reserved(device, lambda: bytes_of(weights_of((network,))), spec.model):
             network.to(device)
+    what = f"{folder.name}/tokenizer"
     return SegmentationModel(
         spec=spec,
         device=device,
         dtype=dtype,
         detector=network.detector_model if is_video else network,
         video=network if is_video else None,
-        tokenizer=read_tokenizer(f"{folder.name}/tokenizer", folder.path),
+        tokenizer=tokenizer(what, read_tokenizer_files(f"{what}: ", folder.path)),
         mask_side=4 * spec.resolution // 14,
         notes=folder.notes if is_video else (*folder.notes, NO_TRACKER),
     )
 
 
-def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype) -> Any:
+def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype, *, is_video: bool) -> Any:
     """The transformers model of the folder's kind for pictures of this size, on the CPU."""
-    import transformers
-
     if isinstance(folder, Sam3File):
         with one_line(folder.name):
             return folder.detector(resolution, dtype, attn_implementation=ATTENTION)
-    kind: Any = getattr(transformers, CLASSES[folder.kind])
-    with one_line(folder.name):
-        config = architecture(kind.config_class, folder.config, folder.name)
-        config.image_size = resolution
-        if folder.kind == "sam3_video":
-            config.low_res_mask_size = 4 * resolution // 14  # image_size is not passed on to it
-        with require_fitting(folder.name, lambda: kind(config), weights_in(folder.path)):
-            loaded: Any = kind.from_pretrained(
-                folder.path,
-                config=config,
-                attn_implementation=ATTENTION,
-                dtype=dtype,
-                local_files_only=True,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # otherwise it refuses them without naming them
-            )
-    network, report = loaded
-    absent = sorted(report["missing_keys"]) + sorted(name for name, *_ in report["mismatched_keys"])
-    if absent:
-        raise ModelError(
-            f"{folder.name}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}"
-        )
-    return network
+    weights = weights_in(folder.path)
+    assert weights is not None  # `folder.files` has found them
+    # image_size is not passed on to the tracker's masks
+    changes = {"image_size": resolution} | ({"low_res_mask_size": 4 * resolution // 14} if is_video else {})
+    kind, allowed = CLASSES[folder.kind], lambda name: True
+    return pretrained(kind, weights, folder.config, dtype, folder.name, changes=changes, may_ignore=allowed)
 
 
 def offload(model: SegmentationModel) -> None:

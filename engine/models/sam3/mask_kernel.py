@@ -41,20 +41,16 @@ class MaskKernel:
     def generic_nms(
         self, ious: torch.Tensor, scores: torch.Tensor, iou_threshold: float, use_iou_matrix: bool = True
     ) -> torch.Tensor:
-        """Indices of the kept masks, best first, int64 on the scores' device, from IoUs (n, n) and scores (n,).
-
-        Needs one copy to the host, which selects greedily among at most a few dozen masks.
-        """
+        """Indices of the kept masks, best first, int64 on the scores' device, from IoUs (n, n) and scores (n,). Needs
+        one copy to the host, which selects greedily among at most a few dozen masks."""
         both = torch.cat((ious.float(), scores.float()[None])).cpu().numpy()
         kept = greedy_nms(both[:-1], both[-1], iou_threshold)
         return torch.tensor(kept, dtype=torch.int64, device=scores.device)
 
     def cc_2d(self, masks: torch.Tensor, get_counts: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
-        """Label and area in pixels of each pixel's component, both (n, 1, h, w) int32, 0 outside the masks.
-
-        `masks` has the same shape, uint8. On devices other than the CPU the area of a component larger than
-        `largest_area` may be reported as h * w.
-        """
+        """Label and area in pixels of each pixel's component, both (n, 1, h, w) int32, 0 outside the masks. `masks` has
+        the same shape, uint8. On devices other than the CPU the area of a component larger than `largest_area` may be
+        reported as h * w."""
         if masks.device.type == "cpu":
             return host_components(masks)
         return device_components(masks, self.largest_area)
@@ -73,12 +69,10 @@ def host_components(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def device_components(masks: torch.Tensor, largest_area: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """cc_2d by max pooling, on any device, without waiting for it.
-
-    Each pixel takes the largest neighbouring label, `largest_area` times. A label crosses a component of n pixels in at
-    most n - 1 steps, so a small one ends with a single label. In a larger one, the area of a label that still touches a
-    larger label is set to h * w; any other label has spread `largest_area` steps, so it covers more pixels than that.
-    """
+    """cc_2d by max pooling, on any device, without waiting for it. Each pixel takes the largest neighbouring label,
+    `largest_area` times. A label crosses a component of n pixels in at most n - 1 steps, so a small one ends with a
+    single label. In a larger one, the area of a label that still touches a larger label is set to h * w; any other
+    label has spread `largest_area` steps, so it covers more pixels than that."""
     count, _, height, width = masks.shape
     inside = masks != 0
     pixels = height * width  # exact in float32 up to 4096 x 4096

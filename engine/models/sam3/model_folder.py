@@ -69,9 +69,9 @@ class Sam3Folder:
             if what_is_there := checkpoint_in(path):
                 raise ModelError(f"{self.name}: {what_is_there}{instead()}")
             raise ModelError(f"{self.name}: {what}, config.json is missing; SAM3 is facebook/sam3")
-        self.config = self._json("config.json")
+        self.config = read_config(self.name, path)
         require_no_adapter(self.name, path)
-        self.notes = notes_on(self.name, path)
+        self.notes = notes_on(self.name, self.config)
         if known := MODEL_TYPES.get(self.kind):
             raise ModelError(f"{self.name}: is {known} (config.json says model_type {self.kind}){instead()}")
         if self.kind not in KINDS and (what := checkpoint_in(path)):
@@ -132,15 +132,7 @@ class Sam3Folder:
             raise ModelError(
                 f"{self.name}: has no weights (model.safetensors){how_to_get(self.name) or '; copy it there'}"
             )
-        if (self.path / "model.safetensors.index.json").is_file():
-            named = set(self._json("model.safetensors.index.json").get("weight_map", {}).values())
-            absent = sorted(file for file in named if not (self.path / file).is_file())
-            if absent:
-                raise ModelError(f"{self.name}: {absent[0]} is missing{how_to_get(self.name) or '; copy it there'}")
         return weights.files
-
-    def _json(self, file: str) -> dict[str, Any]:
-        return read_config(self.name, self.path, file)
 
 
 def find(name: str) -> Path:

@@ -26,13 +26,10 @@ class EncodedPrompt:
 
 
 class PromptEncoder:
-    """Encodes texts, with a cache of the most recent ones. Single thread.
-
-    transformers pads every prompt to 32 tokens and masks the padding. SAM3's text encoder is causal, so no token
-    attends to the padding after it. Without padding the result is the same, and no mask is needed. That of
-    SAM3-LiteText has convolutions over the tokens, and its position embeddings depend on their number: it gets the
-    padding, whose embeddings are then cut off.
-    """
+    """Encodes texts, with a cache of the most recent ones. Single thread. transformers pads every prompt to 32 tokens
+    and masks the padding. SAM3's text encoder is causal, so no token attends to the padding after it. Without padding
+    the result is the same, and no mask is needed. That of SAM3-LiteText has convolutions over the tokens, and its
+    position embeddings depend on their number: it gets the padding, whose embeddings are then cut off."""
 
     def __init__(self, model: SegmentationModel) -> None:
         self._model = model

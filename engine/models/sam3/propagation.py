@@ -161,11 +161,9 @@ class Propagation:
         lengths: Sequence[tuple[int, int]],
         between: Callable[[], None],
     ) -> torch.Tensor:
-        """The picture's features (n, C, g, g) in the light of what each of n objects remembers.
-
-        `hidden` (1, g * g, C): they after the first self-attention; `query`: made of them. `lengths`: the pictures and
-        pointers in the memory of each.
-        """
+        """The picture's features (n, C, g, g) in the light of what each of n objects remembers. `hidden` (1, g * g, C):
+        they after the first self-attention; `query`: made of them. `lengths`: the pictures and pointers in the memory
+        of each."""
         attention = self._tracker.memory_attention
         runs = [(length, len(list(each))) for length, each in groupby(lengths)]
         for place, layer in enumerate(attention.layers):
@@ -273,11 +271,9 @@ class Remembering:
         new: Sequence[torch.Tensor],
         between: Callable[[], None],
     ) -> list[Memory]:
-        """The memories of the known objects, then of the new ones.
-
-        `masks`: logits (side, side) of the known ones as they are shown; `prompts`: their prompts' numbers;
-        `reconditioned`: their places among them; `new`: masks (side, side) of 0 and 1.
-        """
+        """The memories of the known objects, then of the new ones. `masks`: logits (side, side) of the known ones as
+        they are shown; `prompts`: their prompts' numbers; `reconditioned`: their places among them; `new`: masks (side,
+        side) of 0 and 1."""
         pointers = list(torch.split(known.pointers, 1)) if known else []
         shown = list(reconditioned) if new else list(range(len(masks)))
         memories: dict[int, torch.Tensor] = {}

@@ -26,11 +26,9 @@ MODES = ("image", "track")
 
 class Segmenter:
     """Segments pictures. Single thread, single device. Only copying the result to the host waits for the device.
-
     `between` is called between slices of the device's work. `before_capture` is called before work that takes seconds
     and is done once per shape (a CUDA graph, a compilation). `idle_s` returns the total seconds that `between` has
-    waited on purpose; `clock` does not count them to any stage.
-    """
+    waited on purpose; `clock` does not count them to any stage."""
 
     def __init__(
         self,
@@ -105,12 +103,9 @@ class Segmenter:
 
     def launch(self, pictures: np.ndarray, *, index: int = 0, time_s: float = 0.0) -> Callable[[], list[Segmentation]]:
         """Queue the work; the returned function waits for it and cleans up its results, and may be called once the next
-        is queued. In image mode on CUDA nothing else waits.
-
-        One result per picture of (H, W, 3 or 4) or (B, H, W, 3 or 4) uint8, with the given `index` and `time_s`. In
-        track mode pass one picture at a time, in order. ModelError for an empty picture, for boxes without
-        torchvision, and for boxes in track mode.
-        """
+        is queued. In image mode on CUDA nothing else waits. One result per picture of (H, W, 3 or 4) or (B, H, W, 3 or
+        4) uint8, with the given `index` and `time_s`. In track mode pass one picture at a time, in order. ModelError
+        for an empty picture, for boxes without torchvision, and for boxes in track mode."""
         batch = pictures if pictures.ndim == 4 else pictures[None]
         height, width = batch.shape[1:3]
         if not batch.size:

@@ -1,8 +1,7 @@
 """Models of the published size with random weights, built in memory. They run as fast as real ones.
 
-The configuration is that of the published model. Nothing is downloaded; the tokenizer knows single letters. Purely
-random weights would detect nothing or everything. These are adjusted so that every prompt finds OBJECTS objects in
-every picture.
+The configuration is that of the published model. Purely random weights would detect nothing or everything. These are
+adjusted so that every prompt finds OBJECTS objects in every picture.
 """
 
 from typing import Any
@@ -13,6 +12,7 @@ from engine.errors import ModelError
 from engine.models.card_memory import reserved
 from engine.models.device_work import weights_of
 from engine.models.flop_count import count_gflop
+from engine.models.letters import WORDS, letter_tokenizer
 from engine.models.pretrained import quieten_libraries
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.model import SegmentationModel
@@ -25,7 +25,6 @@ PROMPT_TOKENS = 32
 COUNTED_TOKENS = 4  # for a prompt of two words, including start and end
 PATCH_PX = 14
 WINDOW_PX = 24 * PATCH_PX
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 TINY_VIT_WIDTH = 32
 MASK_GAIN = 30.0
 MASK_BIAS = -7.0
@@ -42,11 +41,9 @@ def build(
     has_tracker: bool = True,
     objects: int = OBJECTS,
 ) -> SegmentationModel:
-    """A model of this shape that finds `objects` objects per prompt. ModelError for an unknown shape.
-
-    The same arguments give the same weights on the same kind of device. On the device `meta` it has only shapes, for
-    counting. Without a tracker it is only a detector; the tiny one then has a quarter of the width, 32 channels.
-    """
+    """A model of this shape that finds `objects` objects per prompt. ModelError for an unknown shape. The same
+    arguments give the same weights on the same kind of device. On the device `meta` it has only shapes, for counting.
+    Without a tracker it is only a detector; the tiny one then has a quarter of the width, 32 channels."""
     from transformers import Sam3Model, Sam3VideoModel
 
     quieten_libraries("transformers")
@@ -56,12 +53,10 @@ def build(
         hollow = build(name, resolution, "meta", dtype, has_tracker=has_tracker)
         return sum(each.nbytes for each in weights_of(hollow.networks))
 
+    kinds: tuple[Any, Any] = (Sam3VideoModel, Sam3Model)  # their `_from_config` has no types
     with reserved(device, weigh, f"random:{name}"), seeded(seed), torch.device(device):
-        if has_tracker:
-            video = _from_config(Sam3VideoModel, config, dtype)
-            detector = video.detector_model
-        else:
-            video, detector = None, _from_config(Sam3Model, config.detector_config, dtype)
+        video = kinds[0]._from_config(config, dtype=dtype) if has_tracker else None
+        detector = video.detector_model if video else kinds[1]._from_config(config.detector_config, dtype=dtype)
         whole = video or detector
         _scatter(whole)
         _find_objects(detector, objects)
@@ -74,7 +69,7 @@ def build(
         dtype=dtype,
         detector=detector,
         video=video,
-        tokenizer=_tokenizer(),
+        tokenizer=letter_tokenizer(PROMPT_TOKENS),
         mask_side=4 * resolution // PATCH_PX,
         notes=(),
     )
@@ -166,11 +161,6 @@ def following_gflop(name: str, resolution: int) -> dict[str, float]:
     return {"picture": 2 * one - two, "object": two - one}
 
 
-def _from_config(kind: Any, config: Any, dtype: torch.dtype) -> Any:
-    """A transformers model of this kind; its `_from_config` has no types."""
-    return kind._from_config(config, dtype=dtype)
-
-
 def _config(name: str, resolution: int, has_tracker: bool) -> Any:
     from transformers import Sam3VideoConfig
 
@@ -201,7 +191,7 @@ def _tiny_config(width: int) -> Any:
     }
     text = {
         "model_type": "clip_text_model",
-        "vocab_size": len(_words()),
+        "vocab_size": len(WORDS),
         "bos_token_id": 0,
         "eos_token_id": 1,
         "pad_token_id": 1,
@@ -246,10 +236,8 @@ def _tiny_config(width: int) -> Any:
 
 
 def _scatter(model: Any) -> None:
-    """Redraw matrices so that they preserve the signal level. With the default initialisation the signal fades out.
-
-    The DETR parts are not changed: they must tell queries apart by their initial embeddings.
-    """
+    """Redraw matrices so that they preserve the signal level. With the default initialisation the signal fades out. The
+    DETR parts are not changed: they must tell queries apart by their initial embeddings."""
     for name, module in model.named_modules():
         if "detr_" in name or "text_encoder" in name:
             continue
@@ -290,14 +278,3 @@ def _find_objects(detector: Any, count: int) -> None:
     masks.instance_projection.bias[0] = 1.0
     last.weight[0] = 0.0
     last.bias[0] = MASK_BIAS
-
-
-def _words() -> dict[str, int]:
-    words = ["<|startoftext|>", "<|endoftext|>", *LETTERS, *(f"{letter}</w>" for letter in LETTERS)]
-    return {word: number for number, word in enumerate(words)}
-
-
-def _tokenizer() -> Any:
-    from transformers import CLIPTokenizer
-
-    return CLIPTokenizer(vocab=_words(), merges=[], model_max_length=PROMPT_TOKENS)

@@ -22,13 +22,11 @@ MIDDLE = 127.5
 
 
 class ReferenceSegmenter:
-    """transformers' pipeline for single pictures. Single thread.
-
-    The picture is scaled on the CPU, in uint8 with antialiasing, converted to float there and then copied to the device
-    (Sam3ImageProcessor). The backbone runs once per picture, the decoder once per prompt, padded to 32 tokens, with
-    masks of all queries (Sam3Model). Masks above the threshold are scaled to the full size on the device and stay there
-    (post_process_instance_segmentation with target_sizes).
-    """
+    """transformers' pipeline for single pictures. Single thread. The picture is scaled on the CPU, in uint8 with
+    antialiasing, converted to float there and then copied to the device (Sam3ImageProcessor). The backbone runs once
+    per picture, the decoder once per prompt, padded to 32 tokens, with masks of all queries (Sam3Model). Masks above
+    the threshold are scaled to the full size on the device and stay there (post_process_instance_segmentation with
+    target_sizes)."""
 
     def __init__(self, model: SegmentationModel, texts: Sequence[str]) -> None:
         self._model = model
@@ -41,10 +39,8 @@ class ReferenceSegmenter:
 
     @torch.inference_mode()
     def call(self, picture: np.ndarray, threshold: float) -> list[dict[str, torch.Tensor]]:
-        """Run it as users do, from texts and a picture (H, W, 3) uint8.
-
-        Returns for each prompt scores (n,), boxes (n, 4) in px, and masks (n, H, W) uint8 or bool.
-        """
+        """Run it as users do, from texts and a picture (H, W, 3) uint8. Returns for each prompt scores (n,), boxes (n,
+        4) in px, and masks (n, H, W) uint8 or bool."""
         return self._found(picture, [self._tokens(text) for text in self._texts], threshold)
 
     @torch.inference_mode()
@@ -74,11 +70,9 @@ class ReferenceSegmenter:
 
 
 class ReferenceTracker:
-    """transformers' pipeline for streams: a Sam3VideoModel with an unbounded session. Single thread.
-
-    Masks are scaled to the full size on the device and stay there. The processor's other work is omitted (boxes of the
-    masks, and which object is in front).
-    """
+    """transformers' pipeline for streams: a Sam3VideoModel with an unbounded session. Single thread. Masks are scaled
+    to the full size on the device and stay there. The processor's other work is omitted (boxes of the masks, and which
+    object is in front)."""
 
     def __init__(self, model: SegmentationModel, texts: Sequence[str]) -> None:
         from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
@@ -113,10 +107,8 @@ def processed(picture: np.ndarray, model: SegmentationModel) -> torch.Tensor:
 
 
 def own_post_processing() -> Callable[..., list[dict[str, torch.Tensor]]]:
-    """Sam3ImageProcessor.post_process_instance_segmentation as installed here, called with None for `self`.
-
-    Extracted from its file, because the file as a whole needs torchvision and these lines do not.
-    """
+    """Sam3ImageProcessor.post_process_instance_segmentation as installed here, called with None for `self`. Extracted
+    from its file, because the file as a whole needs torchvision and these lines do not."""
     import transformers
 
     file = Path(transformers.__file__).parent / "models" / "sam3" / "image_processing_sam3.py"
@@ -135,12 +127,10 @@ def own_post_processing() -> Callable[..., list[dict[str, torch.Tensor]]]:
 def difference(
     model: SegmentationModel, texts: Sequence[str], picture: np.ndarray, threshold: float, max_objects: int
 ) -> dict[str, float]:
-    """Differences between our results and transformers' in one picture, before NMS and hole filling.
-
-    `masks_differ`: share of differing pixels in full-size masks, ours scaled and cut at one half as a shader does; each
-    of ours against the nearest of theirs. `scores_differ`, `boxes_differ_px`: the largest difference.
-    `transformers_objects`: the number of objects that transformers finds.
-    """
+    """Differences between our results and transformers' in one picture, before NMS and hole filling. `masks_differ`:
+    share of differing pixels in full-size masks, ours scaled and cut at one half as a shader does; each of ours against
+    the nearest of theirs. `scores_differ`, `boxes_differ_px`: the largest difference. `transformers_objects`: the
+    number of objects that transformers finds."""
     ours = found(model, texts, picture, threshold, max_objects)
     theirs = ReferenceSegmenter(model, texts).prepared(picture, threshold)
     sides = torch.tensor(picture.shape[1::-1] * 2)  # width, height, width, height
@@ -175,10 +165,8 @@ def found(
 
 
 def tensors_mb(device: torch.device) -> float:
-    """MiB of all tensors in use, to find leaks.
-
-    The process's memory does not show leaks, because it keeps freed memory.
-    """
+    """MiB of all tensors in use, to find leaks. The process's memory does not show leaks, because it keeps freed
+    memory."""
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device) / 2**20
     held = (each.untyped_storage() for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter))

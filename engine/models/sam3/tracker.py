@@ -52,12 +52,10 @@ class Candidates:
 
 
 class Tracker:
-    """Tracks the prompted objects through the pictures of one source. Single thread, single device.
-
-    An object keeps its id, from 1, as long as it is tracked; ids are never reused. Memory is bounded
-    (`tracked_object.py`). The rules for dropping objects are in `association.py`. Pictures of any size are scaled to
-    the same square before, so a change of size has no effect here.
-    """
+    """Tracks the prompted objects through the pictures of one source. Single thread, single device. An object keeps its
+    id, from 1, as long as it is tracked; ids are never reused. Memory is bounded (`tracked_object.py`). The rules for
+    dropping objects are in `association.py`. Pictures of any size are scaled to the same square before, so a change of
+    size has no effect here."""
 
     def __init__(self, model: SegmentationModel, detector: Detector) -> None:
         """`model` must have a tracker. From now on all of transformers' SAM3 video models in this process use our NMS
@@ -278,10 +276,8 @@ class Tracker:
 
 
 def boxes_around(masks: np.ndarray) -> np.ndarray:
-    """Bounding boxes (left, top, right, bottom), 0..1, of values above 127.5 in masks (n, side, side) uint8.
-
-    (n, 4) float32; zeros for an empty mask.
-    """
+    """Bounding boxes (left, top, right, bottom), 0..1, of values above 127.5 in masks (n, side, side) uint8. (n, 4)
+    float32; zeros for an empty mask."""
     inside = masks > 127
     boxes = np.zeros((len(masks), 4), np.float32)
     for axis in (0, 1):

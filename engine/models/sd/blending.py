@@ -10,11 +10,9 @@ ALMOST_PARALLEL = 0.9995  # above it sin(angle) is too small a divisor; linear i
 
 
 def blended(parts: Sequence[torch.Tensor], weights: Sequence[float], blend: Blend) -> torch.Tensor:
-    """The weighted mean of tensors (..., D) along the last axis. `weights`: above 0; only their ratios count.
-
-    With slerp the parts are added in order: each turns the mean so far towards it by its share of the weights until
-    then. For two parts that is the usual spherical interpolation.
-    """
+    """The weighted mean of tensors (..., D) along the last axis. `weights`: above 0; only their ratios count. With
+    slerp the parts are added in order: each turns the mean so far towards it by its share of the weights until then.
+    For two parts that is the usual spherical interpolation."""
     mean, sum_so_far = parts[0], weights[0]
     for part, weight in zip(parts[1:], weights[1:], strict=True):
         sum_so_far += weight

@@ -24,10 +24,6 @@ class ModelReport(Report):
     vae: str
     """AutoencoderTiny (TAESD) or AutoencoderKL."""
 
-    @property
-    def pickles(self) -> tuple[str, ...]:
-        return tuple(file for part in self.parts if part.is_pickle for file in part.files)
-
 
 def check(spec: ModelSpec) -> ModelReport:
     """Check a model. ModelError if `spec.model` is not found or not a supported kind; other problems are in the

@@ -117,12 +117,10 @@ def trailing_timesteps(count: int, steps: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCoefficients:
-    """The steps of one picture, noisiest first: `timesteps` (S,) int64, the weights (S,) float64, all on the CPU.
-
-    A step begins with x = signal clean + noise (kept guess + fresh drawn), from which the model predicts x0. It ends
-    with clean = c_out x0 + c_skip x and guess = (x - signal x0) / noise, the noise estimated in x. In the next step the
-    kept part of the guess and the newly drawn noise together have unit power.
-    """
+    """The steps of one picture, noisiest first: `timesteps` (S,) int64, the weights (S,) float64, all on the CPU. A
+    step begins with x = signal clean + noise (kept guess + fresh drawn), from which the model predicts x0. It ends with
+    clean = c_out x0 + c_skip x and guess = (x - signal x0) / noise, the noise estimated in x. In the next step the kept
+    part of the guess and the newly drawn noise together have unit power."""
 
     timesteps: torch.Tensor
     signal: torch.Tensor
@@ -163,12 +161,10 @@ def step_coefficients(
     eta: float = TCD_ETA,
 ) -> StepCoefficients:
     """The steps of a sampler in FEW_STEPS. `t_index`, indices into the 50-step table, overrides steps and strength.
-
     lcm: LCMScheduler's table and boundary condition. tcd: the same table, `eta` as TCDScheduler's (Zheng et al. 2024).
     The others have trailing timesteps. turbo: the prediction is the result (c_skip 0, c_out 1). lightning: Euler's
     steps, all noise kept. hyper: DDIM's, the same except for the end, which its configuration may put at the first
-    entry of the table instead of before it. ModelError for other samplers, and for a t_index outside the table.
-    """
+    entry of the table instead of before it. ModelError for other samplers, and for a t_index outside the table."""
     if sampler not in FEW_STEPS:
         raise ModelError(
             f"sampler {sampler}: {', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]} models only; set /sd/mode single for "

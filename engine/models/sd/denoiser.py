@@ -84,11 +84,9 @@ class Denoiser:
         between: Callable[[], None] = nothing,
     ) -> torch.Tensor:
         """x0 (B, 4, h, w) float32 of the noisy latents `z` (B, 4, h, w) at timesteps `t` (B,) int64, on the device.
-
         Above 1, `guidance` is classifier-free guidance against `cond.negative_text`, with twice the rows; for a model
         with a guidance embedding it is an input. `between` is called between two parts. ModelError if the negative
-        prompt is missing.
-        """
+        prompt is missing."""
         return self.x0(z, t, self.guided_output(z, t, cond, control, guidance=guidance, between=between))
 
     def guided_output(

@@ -1,9 +1,12 @@
-"""Loads networks from single files with diffusers' name conversion, strictly. Never executes code from a file."""
+"""Loads diffusers' networks, of folders and of single files, strictly: every tensor is used.
+
+Single files have other names, which diffusers converts. Never executes code from a file.
+"""
 
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,10 @@ from engine.errors import ModelError
 from engine.models.gguf_file import gguf_numbers, read_gguf
 from engine.models.pickle_file import STATE_DICT
 from engine.models.plain_config import CONFIG
-from engine.models.pretrained import architecture, one_line, pretrained
+from engine.models.pretrained import HARMLESS, architecture, one_line, require_all_used
+from engine.models.sd.control_nets import Adapter
 from engine.models.sd.plan.controlnet_file import (
     ADAPTER,
-    KIND,
     ControlNetFiles,
     as_diffusers,
     controlnet_names,
@@ -27,7 +30,7 @@ from engine.models.sd.plan.original_names import UNET, diffusers_name
 from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
 from engine.models.sd.plan.tensor_file import read_tensors
 from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, joined_halves, vae_names
-from engine.models.sd.t2i_adapter import Adapter
+from engine.models.weight_files import Weights, weights_in
 
 Tensors = dict[str, torch.Tensor]
 _OLD_VAE_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
@@ -42,8 +45,11 @@ def read_vae(single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype) ->
     return _vae(CLASSES["vae"], tensors, folder.config("vae/config.json"), dtype, f"{single.path}: vae")
 
 
-def read_unet(single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype) -> Any:
-    """Load the UNet of a file on the CPU, with the configuration in `folder`, strictly: every tensor has a place."""
+def read_unet(single: SingleFile | None, folder: DiffusersFolder, dtype: torch.dtype) -> Any:
+    """Load the UNet of a file, or of `folder`, on the CPU, with the configuration in `folder`."""
+    if single is None:
+        tensors = read_tensors(*weights_for(folder.path / "unet", dtype).files)
+        return _filled(CLASSES["unet"], folder.unet, tensors, dtype, f"{folder.name}/unet")
     layers = folder.unet.get("layers_per_block", 2)
     tensors = {}
     for name, tensor in _tensors(single, (UNET,)):
@@ -82,7 +88,15 @@ def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch
     return tuple(encoders)
 
 
-def _filled(kind: str, config: dict[str, Any], tensors: Tensors, dtype: torch.dtype, what: str) -> Any:
+def weights_for(folder: Path, dtype: torch.dtype) -> Weights:
+    """The weights of a folder to load in `dtype`: half precision if that is enough. ModelError if there are none."""
+    weights = weights_in(folder, wants_half=dtype != torch.float32)
+    if weights is None:
+        raise ModelError(f"{folder}: has no weights")
+    return weights
+
+
+def _filled(kind: str, config: Mapping[str, Any], tensors: Tensors, dtype: torch.dtype, what: str) -> Any:
     """A network of diffusers' class `kind`, in `dtype`. ModelError in one line if a tensor is missing, unexpected, or
     has another shape."""
     import diffusers
@@ -90,13 +104,11 @@ def _filled(kind: str, config: dict[str, Any], tensors: Tensors, dtype: torch.dt
     with torch.device("meta"):
         module = getattr(diffusers, kind).from_config(config)
     wanted = module.state_dict()
-    absent, surplus = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
-    absent += [name for name in wanted.keys() & tensors.keys() if wanted[name].shape != tensors[name].shape]
-    if absent:
-        raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
-    if surplus:
-        raise ModelError(f"{what}: {len(surplus)} tensors do not belong to it, the first is {surplus[0]}")
-    module.load_state_dict(tensors, assign=True)
+    absent = sorted(wanted.keys() - tensors.keys())
+    absent += sorted(name for name in wanted.keys() & tensors.keys() if wanted[name].shape != tensors[name].shape)
+    surplus = [name for name in tensors.keys() - wanted.keys() if not HARMLESS.search(name)]
+    require_all_used(what, kind, absent, surplus)
+    module.load_state_dict({name: tensors[name] for name in wanted}, assign=True)
     return module.to(dtype)
 
 
@@ -127,21 +139,24 @@ def _scaled(weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     return weight.float() * scale.float().reshape(-1, *[1] * (weight.ndim - 1))
 
 
-def load_vae_file(choice: VaeChoice, dtype: torch.dtype) -> Any:
-    """Load the AutoencoderKL or AutoencoderTiny of a choice that is a file, on the CPU. ModelError in one line."""
+def load_vae(choice: VaeChoice, dtype: torch.dtype) -> Any:
+    """Load an AutoencoderKL or AutoencoderTiny that is not in the model's file, on the CPU. ModelError in one line."""
     if choice.weights is None:
         raise ModelError("the VAE is not in a separate file")
     files = choice.weights.files
-    with one_line(str(files[0])):
-        if len(files) > 1:  # a TAESD's two halves
+    what = str(choice.folder or files[0])
+    with one_line(what):
+        if choice.folder is not None:
+            tensors = read_tensors(*weights_for(choice.folder, dtype).files)
+        elif len(files) > 1:  # a TAESD's two halves
             tensors = joined_halves(*map(read_tensors, files))
         else:
             read = read_tensors(files[0])
             tensors = {ours: read[theirs] for ours, theirs in vae_names(read).items()}
-        return _vae(choice.kind, tensors, choice.config, dtype, str(files[0]))
+        return _vae(choice.kind, tensors, choice.config, dtype, what)
 
 
-def _vae(kind: str, tensors: Tensors, config: dict[str, Any], dtype: torch.dtype, what: str) -> Any:
+def _vae(kind: str, tensors: Tensors, config: Mapping[str, Any], dtype: torch.dtype, what: str) -> Any:
     """`tensors`: by their names without a prefix, of the original code or of diffusers."""
     from diffusers.loaders import single_file_utils
 
@@ -159,12 +174,11 @@ def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> Any:
     """A diffusers ControlNetModel (Zhang et al. 2023), ControlNetUnionModel or T2IAdapter on the CPU; every tensor must
     be used. ModelError in one line."""
     kind = files.config["_class_name"]
-    if files.path.is_dir() and kind in (KIND, ADAPTER):
-        network = pretrained(kind, files.path, "", dtype, files.name)
-        return Adapter(network) if kind == ADAPTER else network
+    weights = weights_for(files.path, dtype) if files.path.is_dir() else files.weights
     with one_line(files.name):
-        read = {name: tensor for file in files.weights.files for name, tensor in read_tensors(file).items()}
+        read = read_tensors(*weights.files)
         tensors = {ours: read[theirs] for ours, theirs in controlnet_names(read).items()}
         if is_original_controlnet(tensors):
             tensors = as_diffusers(tensors)
-        return _filled(kind, files.config, tensors, dtype, files.name)
+        network = _filled(kind, files.config, tensors, dtype, files.name)
+        return Adapter(network) if kind == ADAPTER else network

@@ -17,6 +17,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from engine.models.pretrained import one_line, pretrained
+from engine.models.sd.file_weights import weights_for
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles
 
 Tokens = tuple[torch.Tensor, ...]
@@ -38,8 +39,8 @@ class IpAdapter:
         from transformers import CLIPImageProcessor
 
         self._device, self._dtype = device, dtype
-        encoder_folder = files.encoder
-        self._encoder = pretrained("CLIPVisionModelWithProjection", encoder_folder, "", dtype, str(encoder_folder))
+        weights, what = weights_for(files.encoder, dtype), str(files.encoder)
+        self._encoder = pretrained("CLIPVisionModelWithProjection", weights, files.encoder_config, dtype, what)
         self._encoder.requires_grad_(False).eval().to(device)
         side = self._encoder.config.image_size
         self._processor = CLIPImageProcessor(size=side, crop_size=side)

@@ -10,13 +10,13 @@ import torch
 from engine.errors import ModelError
 from engine.models.sd.batch_schedule import BatchSchedule
 from engine.models.sd.conditioner import Cond, Conditioner
+from engine.models.sd.control_images import soft_edges
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.edges import edges
 from engine.models.sd.model import dropped_negative, unguided
 from engine.models.sd.painting import Painting
 from engine.models.sd.pixels import fitted
 from engine.models.sd.prompt_syntax import Note, tagged_weights, with_tags
-from engine.models.sd.soft_edges import soft_edges
 
 if TYPE_CHECKING:
     from engine.models.device_work import DeviceCopies

@@ -10,27 +10,36 @@ from engine.errors import ModelError
 from engine.models import device_work
 from engine.models.card_memory import reserved
 from engine.models.device_work import dtype_named, in_fastest_layout
-from engine.models.pretrained import one_line, pretrained, quieten_libraries, read_tokenizer
+from engine.models.pretrained import one_line, pretrained, quieten_libraries, tokenizer
 from engine.models.sd.accelerators import accelerate, require_accelerator
 from engine.models.sd.coefficients import noise_table
-from engine.models.sd.file_weights import load_controlnet, load_vae_file, read_text_encoders, read_unet, read_vae
+from engine.models.sd.control_nets import Adapter, with_views
+from engine.models.sd.file_weights import (
+    load_controlnet,
+    load_vae,
+    read_text_encoders,
+    read_unet,
+    read_vae,
+    weights_for,
+)
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
-from engine.models.sd.plan.single_file import CLASSES, TEXT_CLASSES
+from engine.models.sd.plan.single_file import TEXT_CLASSES
 from engine.models.sd.plan.vae_choice import FULL, VaeChoice
 from engine.models.sd.shapes import build
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.t2i_adapter import Adapter
 from engine.models.sd.tiny_vae import fused
-from engine.models.sd.union import with_views
 
 log = logging.getLogger(__name__)
 
 
-def load(spec: ModelSpec, device: str, dtype: str, *, is_job: bool = False) -> DiffusionModel:
+def load(
+    spec: ModelSpec, device: str, dtype: str, *, plan: ModelPlan | None = None, is_job: bool = False
+) -> DiffusionModel:
     """Load the model onto `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name for `dtype_named`).
 
+    `plan`: that of `plan_model(spec)`, if the caller has one. Of the model's folder only the weights are then opened.
     `is_job`: all steps of a picture run before those of the next.
 
     Nothing is downloaded. Weights are read from safetensors files. If a folder has only pickles, they are read with
@@ -39,22 +48,19 @@ def load(spec: ModelSpec, device: str, dtype: str, *, is_job: bool = False) -> D
     """
     wanted = dtype_named(dtype)
     require_accelerator(spec, torch.device(device), is_job=is_job)  # before anything slow
-    if not spec.random_shape:
-        return load_planned(plan_model(spec), device, dtype)
-    model = _random(spec, device, wanted)
+    if spec.random_shape:
+        model = _random(spec, device, wanted)
+    else:
+        model = _planned(plan or plan_model(spec), device, wanted)
     accelerate(model)
     return model
 
 
-def load_planned(plan: ModelPlan, device: str, dtype: str) -> DiffusionModel:
-    """Load a model from the plan of `plan_model`; arguments and errors as in `load`."""
-    wanted = dtype_named(dtype)
+def _planned(plan: ModelPlan, device: str, dtype: torch.dtype) -> DiffusionModel:
     quieten_libraries("diffusers", "transformers")
     plan.require_complete()
-    with reserved(device, lambda: weight_bytes(plan, wanted), plan.spec.model):
-        model = _Loading(plan, torch.device(device), wanted).model()
-    accelerate(model)
-    return model
+    with reserved(device, lambda: weight_bytes(plan, dtype), plan.spec.model):
+        return _Loading(plan, torch.device(device), dtype).model()
 
 
 def weight_bytes(plan: ModelPlan, dtype: torch.dtype) -> int:
@@ -111,7 +117,7 @@ class _Loading:
             vae=fused(self._placed(vae, vae.dtype), self.device),
             is_tiny_vae=isinstance(vae, diffusers.AutoencoderTiny),
             text_encoders=tuple(self._placed(encoder) for encoder in encoders),
-            tokenizers=tuple(read_tokenizer(f"{folder.name}/{part}", folder.path / part) for part in texts),
+            tokenizers=tuple(tokenizer(f"{folder.name}/{part}", folder.tokenizer(part)) for part in texts),
             scheduler_config=schedule,
             prediction_type=plan.prediction.value,
             prediction_reason=plan.prediction.reason,
@@ -150,10 +156,11 @@ class _Loading:
                 self._placed(load_controlnet(files, self.dtype)) for files in self.plan.controlnets
             )
         for each in self.plan.detectors:
-            from engine.models.sd.depth import DepthMaps
-            from engine.models.sd.pose import JOINTS, Skeletons
+            from engine.models.sd.control_images import JOINTS, DepthMaps, Skeletons
 
-            network = self._placed(pretrained(each.kind, each.path, "", self.dtype, each.name, labels=JOINTS))
+            weights = weights_for(each.weights.files[0].parent, self.dtype)
+            changes = {"num_labels": JOINTS}
+            network = self._placed(pretrained(each.kind, weights, each.config, self.dtype, each.name, changes=changes))
             model.detectors[each.part] = (DepthMaps if each.part == "depth" else Skeletons)(network)
         if self.plan.upscaler:
             from engine.models.sd.upscaler import load_upscaler
@@ -173,15 +180,19 @@ class _Loading:
 
     def _unet(self, folder: DiffusersFolder) -> Any:
         file = self.plan.unet or self.plan.single
-        if file is None:
-            return pretrained(CLASSES["unet"], folder.path, "unet", self.dtype, f"{folder.name}/unet")
-        with one_line(str(file.path)):
+        with one_line(f"{folder.name}/unet" if file is None else str(file.path)):
             return read_unet(file, folder, self.dtype)
 
     def _text_encoders(self, folder: DiffusersFolder) -> tuple[Any, ...]:
         if self.plan.single is None:
             return tuple(
-                pretrained(TEXT_CLASSES[part], folder.path, part, self.dtype, f"{folder.name}/{part}")
+                pretrained(
+                    TEXT_CLASSES[part],
+                    weights_for(folder.path / part, self.dtype),
+                    folder.config(f"{part}/config.json"),
+                    self.dtype,
+                    f"{folder.name}/{part}",
+                )
                 for part in folder.parts
                 if part in TEXT_CLASSES
             )
@@ -193,10 +204,8 @@ class _Loading:
         overflows = folder.family == "sdxl" and choice.wants_float32
         overflows |= choice.kind == FULL and self.device.type in device_work.HALF_PRODUCTS
         dtype = torch.float32 if overflows and self.dtype == torch.float16 else self.dtype
-        if choice.folder is not None:
-            return pretrained(choice.kind, choice.folder, "", dtype, str(choice.folder))
         if choice.weights is not None or self.plan.single is None:
-            return load_vae_file(choice, dtype)
+            return load_vae(choice, dtype)
         with one_line(str(self.plan.single.path)):
             return read_vae(self.plan.single, folder, dtype)
 

@@ -14,10 +14,9 @@ from engine.models.sd.unet_parts import PLAIN, DeepCache, UnetParts
 
 if TYPE_CHECKING:
     from engine.models.sd.attention import FrameBank, RegionMasks
-    from engine.models.sd.depth import DepthMaps
+    from engine.models.sd.control_images import DepthMaps, Skeletons
     from engine.models.sd.ip_adapter import IpAdapter
     from engine.models.sd.lora import LoraSet
-    from engine.models.sd.pose import Skeletons
     from engine.models.sd.textual_inversion import Embedding
 
 
@@ -58,7 +57,7 @@ class DiffusionModel:
     controlnets: tuple[Any, ...] = ()
     """Those of the spec, then further views of the unions among them."""
     union_views: dict[tuple[int, str], int] = field(default_factory=dict)
-    """The index in `controlnets` of each view, by the index of its union and its kind (`union.KINDS`)."""
+    """The index in `controlnets` of each view, by the index of its union and its kind (`control_nets.KINDS`)."""
     detectors: "dict[str, DepthMaps | Skeletons]" = field(default_factory=dict)
     """Networks that draw control images, by `ControlSetting.sees`: `depth`, `pose`."""
     upscaler: Any = None

@@ -9,8 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from engine.errors import ModelError
-from engine.models.sd import device_edges, edges
-from engine.models.sd.soft_edges import soft_edges
+from engine.models.sd import edges
+from engine.models.sd.control_images import hard_edges, soft_edges
 
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
@@ -76,7 +76,7 @@ class Pixels:
     def prepare_edges(self, rgb: torch.Tensor) -> torch.Tensor:
         """The same with the edges of the pictures, white on black; computed where the pictures are."""
         if not self._is_cpu:
-            return device_edges.edges(self.fitted(rgb)).to(self._model.dtype)
+            return hard_edges(self.fitted(rgb)).to(self._model.dtype)
         drawn = [edges.edges(picture.numpy(), (self.width, self.height)) for picture in rgb]
         return self.prepare_control(np.stack(drawn))
 

@@ -1,7 +1,6 @@
 """Models of the published sizes with random weights, built in memory, for measuring speed.
 
-Their speed does not depend on the weights. The configurations are those of the published models. Nothing is
-downloaded; the tokenizer knows only single letters.
+Their speed does not depend on the weights. The configurations are those of the published models.
 """
 
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from engine.errors import ModelError
 from engine.models.card_memory import reserved
 from engine.models.device_work import in_fastest_layout, weights_of
 from engine.models.flop_count import count_gflop
+from engine.models.letters import letter_tokenizer
 from engine.models.pretrained import quieten_libraries
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.model import DiffusionModel
@@ -21,7 +21,6 @@ from engine.models.sd.tiny_vae import fused
 from engine.models.seeded import seeded
 
 CONTEXT_TOKENS = 77
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NOISE_TABLE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
 TINY_BLOCKS = {
     "block_out_channels": (32, 64),
@@ -125,7 +124,7 @@ def build(name: str, device: str, dtype: torch.dtype) -> DiffusionModel:
         vae=fused(vae, torch.device(device)),
         is_tiny_vae=True,
         text_encoders=encoders,
-        tokenizers=tuple(_tokenizer() for _ in encoders),
+        tokenizers=tuple(letter_tokenizer(CONTEXT_TOKENS) for _ in encoders),
         scheduler_config=dict(scheduler.config) | {"_class_name": type(scheduler).__name__},
         prediction_type="epsilon",
         scaling_factor=vae.config.scaling_factor,
@@ -228,11 +227,3 @@ def _text_encoder(config: dict[str, Any], has_projection: bool) -> Any:
         pad_token_id=1,
     )
     return (CLIPTextModelWithProjection if has_projection else CLIPTextModel)(full)
-
-
-def _tokenizer() -> Any:
-    from transformers import CLIPTokenizer
-
-    words = ["<|startoftext|>", "<|endoftext|>", *LETTERS, *(f"{letter}</w>" for letter in LETTERS)]
-    vocabulary = {word: number for number, word in enumerate(words)}
-    return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=CONTEXT_TOKENS)

@@ -39,12 +39,10 @@ def paint(
     progress: Progress = ignore,
     note: Callable[[str], None] | None = None,
 ) -> np.ndarray:
-    """Repaint `image` (H, W, 3) uint8 of any size: (height, width, 3) uint8. Deterministic.
-
-    `controls`: for each ControlNet of the model its input (H, W, 3) uint8 of any size, and its scale. `ip_image` (H, W,
-    3) uint8. `note(line)` is called for unsupported prompt syntax; by default a log warning. ModelError for sizes and
-    settings that the model does not support, and if the result contains NaN (float16).
-    """
+    """Repaint `image` (H, W, 3) uint8 of any size: (height, width, 3) uint8. Deterministic. `controls`: for each
+    ControlNet of the model its input (H, W, 3) uint8 of any size, and its scale. `ip_image` (H, W, 3) uint8.
+    `note(line)` is called for unsupported prompt syntax; by default a log warning. ModelError for sizes and settings
+    that the model does not support, and if the result contains NaN (float16)."""
     if len(controls) > model.controlnet_count:
         raise ModelError(f"{len(controls)} control pictures, but {model.spec.model} has {model.controlnet_count} nets")
     tell = (lambda key, line: log.warning("%s: %s", key, line)) if note is None else (lambda key, line: note(line))

@@ -74,8 +74,7 @@ class DiffusersBaseline:
         )
 
         from engine.models.sd.attention import share_weights
-        from engine.models.sd.depth import DepthMaps
-        from engine.models.sd.pose import Skeletons
+        from engine.models.sd.control_images import DepthMaps, Skeletons
 
         model = self.model
         is_small = model.device.type == "cpu"

@@ -16,10 +16,12 @@ from typing import Any, NamedTuple
 import torch
 
 from engine.models.graphs import Part, State
-from engine.models.sd.t2i_adapter import Adapter
+from engine.models.sd.control_nets import Adapter
 
 CACHE_INTERVAL = 3  # from the example of the package DeepCache
 OUTERMOST = 0
+UnetPart = Callable[[Any, State], State]
+DOWN, UP = (slice(0, 1), slice(1, 2), slice(2, None)), (slice(0, -2), slice(-2, -1), slice(-1, None))
 
 
 class TextKeys(NamedTuple):
@@ -27,9 +29,6 @@ class TextKeys(NamedTuple):
 
     values: torch.Tensor
     """(B, 77, K): the keys and values of each layer in turn."""
-
-
-UnetPart = Callable[[Any, State], State]
 
 
 def with_regions(parts: tuple[Part, ...], regions: Any) -> tuple[Part, ...]:
@@ -89,11 +88,9 @@ def chain(
 
 def lay_rows(state: State, negatives: int) -> State:
     """Lay out the rows: first the `negatives` rows with the negative prompt, then all rows of `sample` (B, 4, h, w).
-
     Input: sample, timesteps (B,), text (1, 77, D) or keys (1, 77, K; see `TextKeys`) or both, and optionally
     negative_text, negative_keys, pooled (1, P), negative_pooled, time_ids (1, 6), ip (tuple of (1, ...)), negative_ip,
-    guidance (1, G), controls (tuple of ((B, 3, H, W), scale ())).
-    """
+    guidance (1, G), controls (tuple of ((B, 3, H, W), scale ()))."""
     count = state["sample"].shape[0]
 
     def repeat(value: torch.Tensor) -> torch.Tensor:
@@ -283,7 +280,6 @@ def end(unet: Any, state: State) -> State:
     return {"output": unet.conv_out(sample)}
 
 
-DOWN, UP = (slice(0, 1), slice(1, 2), slice(2, None)), (slice(0, -2), slice(-2, -1), slice(-1, None))
 PIECES: tuple[UnetPart, ...] = (*map(down, DOWN), mid, *map(up, UP))
 
 
@@ -311,12 +307,10 @@ PLAIN = UnetParts()
 
 class DeepCache:
     """Reuses the output of the UNet's deep blocks from one step of a batch in the next steps (arXiv 2312.00858).
-
     Through its authors' PyPI package, which replaces the `forward` of the UNet's blocks: in every third step, starting
     with the first, all blocks run; in between only the outermost down and up layer. It waits for the device in each
     step to look up the step's index. The constructor installs it into `unet`. One batch at a time, with all rows in the
-    same step.
-    """
+    same step."""
 
     def __init__(self, unet: Any) -> None:
         from DeepCache import DeepCacheSDHelper

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from engine.errors import ModelError
 from engine.models.pretrained import one_line
 from engine.models.sd.pixels import as_rgb
-from engine.models.sd.plan.tensor_file import SAFETENSORS
+from engine.models.sd.plan.tensor_file import read_tensors
 from engine.models.sd.plan.upscaler_file import COLOURS, UpscalerFile
 
 SCALE = 2
@@ -45,13 +45,7 @@ class Upscaler(nn.Module):
 def load_upscaler(file: UpscalerFile) -> Upscaler:
     """The network, on the CPU. ModelError in one line if its file cannot be read."""
     with one_line(str(file.file)):
-        if file.file.suffix.lower() == SAFETENSORS:
-            from safetensors.torch import load_file
-
-            tensors = load_file(file.file)
-        else:
-            read = torch.load(file.file, map_location="cpu", weights_only=True)
-            tensors = read[file.key] if file.key else read
+        tensors = read_tensors(file.file, of=file.key)
         network = Upscaler(file.layers, file.width, file.factor)
         network.load_state_dict({name: tensors[name] for name in file.tensors})
     if not all(torch.isfinite(each).all() for each in network.parameters()):

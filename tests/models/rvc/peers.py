@@ -36,10 +36,8 @@ def synthesizer(shape: SynthesizerShape) -> Any:
 
 
 def infer(theirs: Any, phone: torch.Tensor, pitch: torch.Tensor, f0: torch.Tensor, speaker: torch.Tensor) -> Any:
-    """Its sound, (B, 1, T hop).
-
-    It draws random numbers: the latent's noise, a phase that it does not use, (B, 1) uniform, and the source's noise.
-    """
+    """Its sound, (B, 1, T hop). It draws random numbers: the latent's noise, a phase that it does not use, (B, 1)
+    uniform, and the source's noise."""
     lengths = torch.full((phone.shape[0],), phone.shape[1])
     given = (phone, lengths, pitch, f0, speaker) if hasattr(theirs.dec, "m_source") else (phone, lengths, speaker)
     return theirs.infer(*given)[0]

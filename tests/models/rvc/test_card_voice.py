@@ -32,9 +32,8 @@ SHOW: list[dict[str, Any]] = [
     {"threshold_db": -40.0},
 ]
 WAYS: list[Any] = [
-    ("tiny", "yin", SHOW),
-    ("tiny", "fcpe", SHOW[:2]),
-    ("tiny-refinegan", "yin", SHOW[:3]),
+    ("tiny", "yin", SHOW[1:]),
+    ("tiny-refinegan", "fcpe", SHOW[1:3]),
     *in_long_form(("tiny", "fcpe", SHOW), ("tiny-refinegan", "yin", SHOW)),
 ]
 

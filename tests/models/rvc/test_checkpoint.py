@@ -22,6 +22,9 @@ from engine.models.rvc.shapes import MAX_SIZE
 from engine.models.rvc.synthesizer import Synthesizer
 from tests.support.tiny_voice import published, tiny_shape, with_weight_norm
 
+NEEDS = "(needs `weight` and `config`; holds "
+NO_SENSE, NO_WHOLE = "its config makes no sense: ", f" is not a whole number in 1..{MAX_SIZE}"
+
 
 @pytest.fixture(scope="module")
 def voice() -> Synthesizer:
@@ -37,9 +40,7 @@ def stored(voice: Synthesizer) -> dict[str, Any]:
 @pytest.fixture
 def refusal(tmp_path: Path) -> Callable[..., str]:
     """`refusal(what)` returns the error for a file with this content, without the file's name: a line of at most 150.
-
-    Checking says the same, unless `only_loaded`: it compares no tensors.
-    """
+    Checking says the same, unless `only_loaded`: it compares no tensors."""
 
     def ask(what: Any, name: str = "voice.pth", *, only_loaded: bool = False) -> str:
         file = tmp_path / name
@@ -165,9 +166,6 @@ def without_end() -> list[Any]:
     return nested
 
 
-NEEDS = "(needs `weight` and `config`; holds "
-
-
 @pytest.mark.parametrize(
     ("what", "said"),
     [
@@ -184,9 +182,6 @@ NEEDS = "(needs `weight` and `config`; holds "
 def test_files_that_are_not_voices_are_named(what: Any, said: str, refusal: Callable[..., str]) -> None:
     only_loaded = what is None or isinstance(what, torch.Tensor)  # checking finds no file, and sees no class
     assert refusal(what, only_loaded=only_loaded).startswith(said)
-
-
-NO_SENSE, NO_WHOLE = "its config makes no sense: ", f" is not a whole number in 1..{MAX_SIZE}"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,13 @@ from tests.models.rvc.small_hubert import PROJECTED, WIDTH, SmallHubert, fairseq
 
 SOUND = torch.randn(1, 6_000, generator=torch.Generator().manual_seed(2)) * 0.2
 LAST = "encoder.layers.7.feed_forward.output_dense.bias"
+LAYOUTS = [
+    "folder",
+    "folder with a pickle and older names",
+    "folder with a head",
+    "fairseq",
+    "fairseq before torch 1.6",
+]
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +87,6 @@ def whole(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
-LAYOUTS = [
-    "folder",
-    "folder with a pickle and older names",
-    "folder with a head",
-    "fairseq",
-    "fairseq before torch 1.6",
-]
 LAYOUTS += ["fairseq beside another model's config", "pickle beside its config"]
 LAYOUTS += [
     f"{names} names in content.{suffix}" for names in ("its", "fairseq's") for suffix in ("pt", "bin", "safetensors")

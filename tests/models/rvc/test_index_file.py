@@ -48,11 +48,9 @@ def assert_read_as_by_faiss(file: Path, width: int) -> None:
 @pytest.mark.parametrize(("lists", "count"), [(4, 200), (256, 9_984), (2_000, 600)], ids=["few", "usual", "sparse"])
 @pytest.mark.parametrize("width", [256, 768])
 def test_an_index_trained_by_rvc_is_read_as_by_faiss(tmp_path: Path, width: int, lists: int, count: int) -> None:
-    """As in infer/modules/train in RVC WebUI and rvc/train/process/extract_index.py in Applio.
-
-    `IVF{lists},Flat`, nprobe 1, trained on all, added 8192 at a time. There are more lists than vectors, so most are
-    empty and sizes are stored sparsely. The lists are not trained here but given, which makes no difference to reading.
-    """
+    """As in infer/modules/train in RVC WebUI and rvc/train/process/extract_index.py in Applio. `IVF{lists},Flat`,
+    nprobe 1, trained on all, added 8192 at a time. There are more lists than vectors, so most are empty and sizes are
+    stored sparsely. The lists are not trained here but given, which makes no difference to reading."""
     random = np.random.default_rng(lists)
     vectors = random.standard_normal((count, width), np.float32)
     centres = faiss.IndexFlatL2(width)

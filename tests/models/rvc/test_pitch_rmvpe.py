@@ -54,10 +54,8 @@ def noise(samples: int, batch: int = 1) -> Tensor:
 
 
 def published_weights(likely_bin: int) -> dict[str, Tensor]:
-    """A checkpoint in half precision with the published names and shapes: all zero, but one bin is likely.
-
-    Each tensor stores a single number on disk.
-    """
+    """A checkpoint in half precision with the published names and shapes: all zero, but one bin is likely. Each tensor
+    stores a single number on disk."""
     with torch.device("meta"):
         shapes = Rmvpe().state_dict()
     weights: dict[str, Any] = {

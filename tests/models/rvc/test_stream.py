@@ -80,10 +80,8 @@ def without_sine(sound: np.ndarray, hz: float, rate_hz: int) -> np.ndarray:
 
 
 def test_a_steady_voice_sounds_live_as_in_one_piece(random: VoiceModel) -> None:
-    """Log-mel correlation over 0.98, averaged over 4 frames (43 ms), because each conversion draws its own noise.
-
-    Two conversions in one piece correlate as much.
-    """
+    """Log-mel correlation over 0.98, averaged over 4 frames (43 ms), because each conversion draws its own noise. Two
+    conversions in one piece correlate as much."""
     rate_hz, given = 48_000, spoken(48_000, 2.5)
     live = live_voice(random, rate_hz=rate_hz, block_ms=500, extra_ms=700)
     joined = streamed(live, given)[live.grid.lag :]
@@ -156,10 +154,8 @@ def test_a_moved_join_keeps_the_next_ones_in_time(singing: VoiceModel) -> None:
 
 
 def test_no_join_clicks(singing: VoiceModel) -> None:
-    """No 5 ms, at a join or not, exceed the median of all by more than -50 dBFS.
-
-    Measured above 2 kHz without the tone, with all blocks overlaid.
-    """
+    """No 5 ms, at a join or not, exceed the median of all by more than -50 dBFS. Measured above 2 kHz without the tone,
+    with all blocks overlaid."""
     rate_hz = 48_000
     live = live_voice(singing, rate_hz=rate_hz, settings=VoiceSettings(pitch=3.3))
     sung = streamed(live, tone(210.0, rate_hz, 2.2))[5 * live.grid.block :]

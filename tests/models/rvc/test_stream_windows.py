@@ -12,6 +12,7 @@ from engine.models.rvc.stream import RATE_HZ, InputWindow, PitchCache
 from tests.models.rvc.streaming import level_db, spoken, tone
 
 CPU = torch.device("cpu")
+HOP = 160
 
 
 def heard_after(blocks: int, grid: BlockGrid, sound: np.ndarray, threshold_db: float = -60.0) -> np.ndarray:
@@ -50,9 +51,6 @@ def test_a_reset_leaves_silence() -> None:
     heard.reset()
     heard.follow(torch.zeros(1, grid.block), -60.0, lambda stage: None)
     assert not heard.sound.any()
-
-
-HOP = 160
 
 
 class Written:

@@ -133,10 +133,8 @@ def test_a_score_equal_to_the_threshold_is_not_kept(model: SegmentationModel, pi
 def test_bfloat16_boxes_stay_float32_and_within_a_hundredth(
     small_sam3: Path, model: SegmentationModel, pixels: torch.Tensor
 ) -> None:
-    """At most 1 % of the picture's side, and a fifth of that on average.
-
-    The tiny model's random weights amplify errors more than trained ones.
-    """
+    """At most 1 % of the picture's side, and a fifth of that on average. The tiny model's random weights amplify errors
+    more than trained ones."""
     half = load(SegmentationSpec(model=str(small_sam3), resolution=SIDE), "cpu", "bfloat16")
     plain, rounded = (best_of(each, pixels) for each in (model, half))
     assert rounded.boxes.dtype == rounded.scores.dtype == torch.float32

@@ -7,16 +7,13 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError
-from engine.models.compiling import compiled
-from engine.models.graphs import GraphCalls
-from engine.models.sam3 import SegmentationSpec, backbone
+from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.segmenter import Segmenter, segmentation
-from tests.models.recorded_graphs import Recording
 from tests.models.sam3.small_sam3 import RED, picture
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import only_soak
 
 
 def shown(left: int = 200, top: int = 100, width: int = 160, height: int = 120, channels: int = 3) -> np.ndarray:
@@ -245,29 +242,10 @@ def test_pictures_that_take_other_pieces_of_work_are_of_another_kind(seeing: Seg
     assert [len(found) for found in counts.values()] == [1] * 6 and len(set.union(*counts.values())) == 6
 
 
-def test_captured_graphs_find_what_direct_calls_find(model: SegmentationModel) -> None:
-    recording = Recording()
-    graphs = Segmenter(model, calls=GraphCalls(recording, 12))
-    graphs.set_prompts(["face", "a person in red"])
-    plain = asked(model, "face", "a person in red")
-    for seen in (noise(), shown(), noise()):
-        (ours,), (expected,) = graphs.segment(seen), plain.segment(seen)
-        assert [(each.id, each.prompt) for each in ours.objects] == [(e.id, e.prompt) for e in expected.objects]
-        assert np.abs(ours.masks.astype(int) - expected.masks).max(initial=0) <= 1
-    assert len(recording.captured) == 5
-    graphs.free_memory()
-    graphs.segment(noise())
-    assert len(recording.captured) == 10
-    assert graphs.memory_mb is None
-
-
-@pytest.mark.soak
+@only_soak  # a compiled layer is captured in the short form by test_backbone
 def test_a_compiled_model_finds_the_same_and_compiles_once_for_a_size_of_batch(
-    small_sam3: Path, model: SegmentationModel, monkeypatch: pytest.MonkeyPatch
+    small_sam3: Path, model: SegmentationModel
 ) -> None:
-    """The short form traces the layers and runs them unchanged; the long form compiles with inductor, half a minute."""
-    if not IS_SOAK:
-        monkeypatch.setattr(backbone, "compiled", lambda part: compiled(part, "eager"))
     slow: list[str] = []
     told: list[int] = []
     compiled_model = load(SegmentationSpec(model=str(small_sam3), resolution=112, is_compiled=True), "cpu", "float32")

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.single import paint
@@ -35,21 +36,30 @@ def pipeline_of(folder: Path, **parts: Any) -> Any:
     return pipeline
 
 
-def diffusers_picture(pipeline: Any, prompt: str = "a cat", guidance: float = 1.0, **options: Any) -> np.ndarray:
-    """(64, 64, 3) float, 0..255: two of four steps on the source picture."""
-    from PIL import Image
-
-    result = pipeline(
+def painted_by(
+    pipeline: Any,
+    prompt: str,
+    picture: np.ndarray | None = None,
+    *,
+    steps: int,
+    strength: float,
+    seed: int,
+    **more: Any,
+) -> Any:
+    """What a pipeline of diffusers makes of a picture, by default the source picture: (1, H, W, 3) float, 0..1."""
+    return pipeline(
         prompt,
-        image=Image.fromarray(source_picture()),
-        num_inference_steps=4,
-        strength=0.5,
-        guidance_scale=guidance,
-        generator=torch.Generator().manual_seed(SEED),
-        output_type="np",
-        **options,
-    )
-    return result.images[0] * 255.0
+        image=Image.fromarray(source_picture() if picture is None else picture),
+        num_inference_steps=steps,
+        strength=strength,
+        generator=torch.Generator().manual_seed(seed),
+        **{"output_type": "np"} | more,
+    ).images
+
+
+def diffusers_picture(pipeline: Any, guidance: float = 1.0) -> np.ndarray:
+    """(64, 64, 3) float, 0..255: two of four steps on the source picture."""
+    return painted_by(pipeline, "a cat", steps=4, strength=0.5, seed=SEED, guidance_scale=guidance)[0] * 255.0
 
 
 def our_picture(model: DiffusionModel, **more: Any) -> np.ndarray:

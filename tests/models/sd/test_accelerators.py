@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DEISMultistepScheduler
-from PIL import Image
 
 from engine.errors import ModelError, in_one_line
 from engine.live.sd.painter import Painter
@@ -25,7 +24,7 @@ from engine.system.installing import install_line
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
 from tests.models.recorded_graphs import Recording
-from tests.models.sd.oracle import pipeline_of
+from tests.models.sd.oracle import painted_by, pipeline_of
 from tests.models.sd.plain_stream import loaded
 from tests.support.long_form import only_soak
 
@@ -243,16 +242,8 @@ def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(ti
     helper = DeepCacheSDHelper(pipe=pipeline)
     helper.set_params(cache_interval=3, cache_branch_id=0)
     helper.enable()
-    theirs = pipeline(
-        "the cat",
-        image=Image.fromarray(shown[1]),
-        num_inference_steps=5,
-        strength=1.0,
-        guidance_scale=2.0,
-        generator=torch.Generator().manual_seed(7),
-        output_type="np",
-    ).images[0]
-    assert np.abs(painted[1] - theirs * 255.0).max() <= 0.6
+    theirs = painted_by(pipeline, "the cat", shown[1], steps=5, strength=1.0, seed=7, guidance_scale=2.0)
+    assert np.abs(painted[1] - theirs[0] * 255.0).max() <= 0.6
     again, _ = cached.paint(shown[::-1].copy())
     assert np.array_equal(again[::-1], painted), "nothing is left of the batch before"
     cached.change(job_painting(tiny_sd, "deepcache", sampler="deis", strength=0.8))

@@ -1,20 +1,31 @@
-"""Fewer products with the same results: compared with diffusers' own attention on the same weights."""
+"""Attention with joined products, and with a text for each region of the picture."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.live.sd.painter import Painter, region_shares
+from engine.live.sd.settings import read_settings
+from engine.models.sd.attention import RegionMasks
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.model import DiffusionModel
+from engine.render.region_maps import quadrant_regions
+from tests.live.sd.studio import source_picture
 from tests.models.sd.plain_stream import loaded, random_latents
 
 T = torch.tensor([999, 459])
+SIDE = 128
+QUARTERS = np.zeros((90, 160), np.uint8)
+QUARTERS[:45, 80:], QUARTERS[45:, :80], QUARTERS[45:, 80:] = 1, 2, 3
+BASE: dict[str, Any] = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/regions": True}
+FOUR = {f"/sd/prompts/{n}/text": text for n, text in enumerate(("ice", "fire", "fog", "rain"), start=1)}
 
 
 class Products(TorchDispatchMode):
@@ -82,3 +93,87 @@ def test_shared_weights_need_no_memory(tiny_models: Any) -> None:
     stored = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in model.unet.parameters()}
     assert sum(stored.values()) == sum(each.nbytes for each in plain(model.unet).parameters())
     assert model.text_weight is not None and model.text_weight.untyped_storage().data_ptr() in stored
+
+
+FOUR |= {f"/sd/prompts/{n}/weight": 1.0 for n in range(1, 5)}
+
+
+@pytest.fixture(scope="module")
+def model(tiny_models: Any) -> DiffusionModel:
+    return loaded(tiny_models.sd(vae="kl"))
+
+
+def painted(model: DiffusionModel, regions: np.ndarray | None = QUARTERS, **values: Any) -> np.ndarray:
+    """The second picture of a stream of two steps, as int16."""
+    notes: list[str] = []
+    painter = Painter(model, note=lambda key, line: notes.append(line))
+    painter.take(read_settings(settings := BASE | {"/sd/steps": 4} | values))
+    has_none = settings["/sd/regions"] and not any(settings.get(f"/sd/prompts/{n}/weight") for n in range(1, 5))
+    assert notes == ["/sd/regions: none of the prompts 1 to 4 has a text and a weight"] * has_none
+    for _ in range(3):
+        picture = painter.paint(source_picture(0), regions=regions)
+    assert picture is not None
+    return picture.pixels.astype(np.int16)
+
+
+def test_shares_follow_map_and_weights_and_add_up_to_one() -> None:
+    shares = region_shares(QUARTERS, (1.0, 0.25, 0.0, 0.5), (64, 64), (8, 8))
+    assert shares.shape == (5, 8, 8) and np.allclose(shares.sum(axis=0), 1.0)
+    expected = np.zeros((8, 8))
+    expected[:4, 4:], expected[4:, :4], expected[4:, 4:] = 0.75, 1.0, 0.5
+    assert np.allclose(shares[0], expected), "what the regions leave is the plain prompt's"
+    assert np.allclose(shares[2, :4, 4:], 0.25)
+    assert np.array_equal(region_shares(None, (1.0, 1.0, 1.0, 1.0), (64, 64), (8, 8))[0], np.ones((8, 8)))
+
+
+@pytest.mark.parametrize("size", [(768, 512), (512, 768), (1024, 576), (128, 512)])
+def test_the_quadrants_of_a_picture_of_any_shape_are_its_quarters(size: tuple[int, int]) -> None:
+    latents = size[0] // 8, size[1] // 8
+    shares = region_shares(quadrant_regions(), (1.0,) * 4, size, latents)
+    for place, (row, column) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1)), start=1):
+        quarter = np.zeros(latents[::-1])
+        high, wide = latents[1] // 2, latents[0] // 2
+        quarter[row * high : (row + 1) * high, column * wide : (column + 1) * wide] = 1.0
+        assert np.abs(shares[place] - quarter).mean() < 0.01, place
+
+
+def test_masks_are_averaged_to_each_level_of_the_unet() -> None:
+    masks = torch.zeros(1, 2, 6, 4)
+    masks[:, 1, :3] = 1.0
+    masks[:, 0] = 1.0 - masks[:, 1]
+    regions = RegionMasks()
+    regions.begin(masks)
+    assert [tuple(level.shape) for level in regions._levels.values()] == [(1, 2, n, 1) for n in (24, 6, 2, 1)]
+    assert regions._levels[1].flatten().tolist() == pytest.approx([0.5, 0.5], abs=0.2)
+    assert all(torch.allclose(level.sum(1), torch.ones(())) for level in regions._levels.values())
+
+
+def test_a_region_everywhere_paints_what_its_prompt_paints_alone(model: DiffusionModel) -> None:
+    everywhere = painted(model, np.full_like(QUARTERS, 1), **FOUR)
+    alone = painted(model, None, **{"/sd/regions": False, "/sd/prompt": "fire"})
+    assert np.abs(everywhere - alone).max() <= 1
+    for plain in ({}, FOUR | {f"/sd/prompts/{n}/weight": 0.0 for n in range(1, 5)}):
+        same = painted(model, **plain)
+        assert np.abs(same - painted(model, None, **{"/sd/regions": False})).max() <= 1
+    assert np.abs(painted(model, None, **FOUR) - painted(model, None)).max() <= 1, "no map yet: the plain prompt"
+
+
+def test_a_prompt_changes_its_own_region_and_hardly_what_is_outside(model: DiffusionModel) -> None:
+    change = np.abs(painted(model, **FOUR) - painted(model, **FOUR | {"/sd/prompts/1/text": "a dog in the sun"}))
+    upper, left = slice(0, SIDE // 2), slice(0, SIDE // 2)
+    inside, beside, below = change[upper, left].mean(), change[upper, SIDE // 2 :].mean(), change[SIDE // 2 :].mean()
+    assert max(beside, below) < 1.0 and inside > 1.5 * max(beside, below), (inside, beside, below)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_four_regions_are_one_unet_call(model: DiffusionModel, guidance: float) -> None:
+    rows: list[int] = []
+    values = {"/sd/guidance": guidance, "/sd/cfg_type": "full", "/sd/mode": "single"}
+    with model.unet.conv_in.register_forward_pre_hook(lambda layer, inputs: rows.append(len(inputs[0]))):
+        painted(model, **FOUR | values)
+    assert rows == [2 if guidance > 1.0 else 1] * len(rows)
+
+
+def test_texts_of_other_lengths_and_the_frame_before_go_with_regions(model: DiffusionModel) -> None:
+    long = painted(model, **FOUR | {"/sd/prompts/3/text": "fog " * 80, "/sd/consistency": 0.5})
+    assert long.shape == (SIDE, SIDE, 3) and np.ptp(long) > 10

@@ -12,7 +12,6 @@ from PIL import Image
 
 from engine.errors import DeviceFullError, ModelError
 from engine.models.device_work import DeviceCopies
-from engine.models.graphs import GraphCalls
 from engine.models.sd import ModelSpec
 from engine.models.sd.batch_painter import BatchPainter, load_painter
 from engine.models.sd.batch_stages import BatchStages
@@ -24,10 +23,10 @@ from engine.models.sd.pixels import soft_picture
 from engine.models.sd.single import paint
 from engine.sources.still import read_still
 from tests.conftest import TinyModels
-from tests.models.recorded_graphs import Recording
-from tests.models.sd.oracle import pipeline_of
+from tests.models.sd.oracle import painted_by, pipeline_of
 
 WIDTH, HEIGHT = 104, 72  # latents of 13 x 9: neither side can be halved
+NAN, FOR_EVER = float("nan"), 10**9
 
 
 def pictures(count: int, seed: int = 0) -> np.ndarray:
@@ -58,17 +57,8 @@ def test_a_picture_whose_latents_cannot_be_halved_is_that_of_diffusers(tiny_sd: 
     shown = pictures(2)
     painted, fates = usual.paint(shown)
     for ours, picture in zip(painted, shown, strict=True):
-        theirs = pipeline(
-            "the cat",
-            image=Image.fromarray(picture),
-            negative_prompt="grey",
-            num_inference_steps=4,
-            strength=0.5,
-            guidance_scale=2.0,
-            generator=torch.Generator().manual_seed(7),
-            output_type="np",
-        ).images[0]
-        assert np.abs(ours - theirs * 255.0).max() <= 0.51
+        asked = {"steps": 4, "strength": 0.5, "seed": 7, "negative_prompt": "grey", "guidance_scale": 2.0}
+        assert np.abs(ours - painted_by(pipeline, "the cat", picture, **asked)[0] * 255.0).max() <= 0.51
     assert fates.tolist() == [GOOD, GOOD]
     assert usual.real_steps == 2
 
@@ -188,9 +178,6 @@ class Fault:
         self._hook.remove()
 
 
-NAN, FOR_EVER = float("nan"), 10**9
-
-
 @pytest.fixture
 def faulty(tiny_sd: Path, usual: BatchPainter) -> Iterator[Any]:
     """`faulty(part, rows, value, calls)`: corrupt the next `calls` outputs of the UNet or the VAE's decoder."""
@@ -248,26 +235,6 @@ def test_constant_latents_count_as_black(tiny_sd: Path) -> None:
     painter = BatchPainter(model, painting_of(tiny_sd, cfg=1.0, sampler="turbo"), WIDTH, HEIGHT)
     _, fates = painter.paint(pictures(2))
     assert fates.tolist() == [BLACK, BLACK]
-
-
-def test_streamed_batches_equal_single_batches_although_graphs_overwrite_buffers(
-    tiny_sd: Path, usual: BatchPainter
-) -> None:
-    painting = painting_of(tiny_sd, sampler="dpm")
-    usual.change(painting)
-    batches = [pictures(2, seed) for seed in range(3)]
-    expected = [usual.paint(batch)[0] for batch in batches]
-    captures = Recording()
-    graphed = BatchPainter(usual.model, painting, WIDTH, HEIGHT, calls=lambda device: GraphCalls(captures))
-    graphed.warm_up(2)
-    assert len(captures.captured) == 3, "encode, UNet and decode"
-    assert graphed.stage_s == {"encode": 0.0, "process": 0.0, "decode": 0.0}
-    streamed = list(graphed.paint_stream(iter(batches)))
-    assert len(captures.captured) == 3, "nothing is left to be done once"
-    for (painted, fates), alone in zip(streamed, expected, strict=True):
-        assert np.array_equal(painted, alone)
-        assert fates.tolist() == [GOOD, GOOD]
-    assert all(seconds > 0.0 for seconds in graphed.stage_s.values())
 
 
 def test_out_of_memory_is_reported_with_size_and_batch(usual: BatchPainter, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 
 from engine.errors import ModelError
 from engine.models.graphs import DirectCalls, GraphCalls
@@ -17,7 +16,7 @@ from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels
 from tests.models.recorded_graphs import Recording
-from tests.models.sd.oracle import pipeline_of, source_picture
+from tests.models.sd.oracle import painted_by, pipeline_of, source_picture
 from tests.models.sd.plain_stream import loaded, random_latents
 from tests.support.long_form import in_long_form
 from tests.support.sham_card.card import ShamCard
@@ -38,6 +37,15 @@ TELLING = [SAMPLERS[number] for number in (0, 5, 6, 8)]
 OTHERS = [each for each in SAMPLERS if each not in TELLING]
 OF_DIFFUSERS = NAMED | {"lcm": ("LCMScheduler", {})}
 PNDM, V_PREDICTION, LCM = {"sampler": "pndm"}, {"kind": "sd21"}, {}
+PUBLISHED = "DDIM EulerDiscrete LCM PNDM UniPCMultistep sde-dpmsolver++ dpmsolver karras logrho".split()
+OWN = {
+    "own DDIM": {"_class_name": "DDIMScheduler"},
+    "own PNDM": {"_class_name": "PNDMScheduler", "skip_prk_steps": True},
+    "own LCM": {"_class_name": "LCMScheduler"},
+    "own Euler": {"_class_name": "EulerDiscreteScheduler"},
+    "own Euler ancestral": {"_class_name": "EulerAncestralDiscreteScheduler"},
+    "own DPM": {"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -86,16 +94,8 @@ def test_a_requested_sampler_equals_that_of_diffusers(
     pipeline = pipeline_of(folder)
     name, differences = OF_DIFFUSERS[sampler]
     pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config, **differences)
-    theirs = pipeline(
-        "the cat",
-        image=Image.fromarray(source_picture()),
-        negative_prompt="grey",
-        num_inference_steps=6,
-        strength=0.67,
-        guidance_scale=2.0,
-        generator=torch.Generator().manual_seed(5),
-        output_type="latent",
-    ).images
+    asked = {"negative_prompt": "grey", "guidance_scale": 2.0, "output_type": "latent"}
+    theirs = painted_by(pipeline, "the cat", steps=6, strength=0.67, seed=5, **asked)
     model = models(**built)
     z = Pixels(model, 64, 64).encode(source_picture()[None]).repeat(2, 1, 1, 1)
     ours = batch(model, steps=6, strength=0.67, sampler=sampler).run(z, cond_of(model))
@@ -176,9 +176,6 @@ def test_a_scheduler_missing_in_this_version_of_diffusers_is_named(tiny_models: 
         batch(model, sampler="scheduler").run(random_latents(1, seed=1), cond_of(model))
 
 
-PUBLISHED = "DDIM EulerDiscrete LCM PNDM UniPCMultistep sde-dpmsolver++ dpmsolver karras logrho".split()
-
-
 @pytest.mark.parametrize("sampler", ["dpm", *in_long_form(*(name for name in OF_DIFFUSERS if name != "dpm"))])
 @pytest.mark.parametrize("published", PUBLISHED)
 def test_a_requested_sampler_works_with_any_scheduler_of_the_model(
@@ -214,16 +211,6 @@ def test_a_scheduler_that_cannot_run_so_few_steps_suggests_alternatives(tiny_mod
     with pytest.raises(ModelError, match=reason) as told:
         _ = batch(model, steps=steps, strength=1.0, sampler="scheduler").steps
     assert "\n" not in str(told.value)
-
-
-OWN = {
-    "own DDIM": {"_class_name": "DDIMScheduler"},
-    "own PNDM": {"_class_name": "PNDMScheduler", "skip_prk_steps": True},
-    "own LCM": {"_class_name": "LCMScheduler"},
-    "own Euler": {"_class_name": "EulerDiscreteScheduler"},
-    "own Euler ancestral": {"_class_name": "EulerAncestralDiscreteScheduler"},
-    "own DPM": {"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++"},
-}
 
 
 @pytest.mark.parametrize(

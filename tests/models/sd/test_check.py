@@ -11,17 +11,16 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.check import ModelReport, check
 from engine.models.sd.load import load
 
-
-def checked(folder: Path | str, **options: Any) -> ModelReport:
-    return check(ModelSpec(model=str(folder), **options))
-
-
 KINDS = {
     "sd15": ("sd15", "lcm", "epsilon"),
     "turbo": ("sd21", "turbo", "epsilon"),
     "sdxl": ("sdxl", "turbo", "epsilon"),
     "sd21": ("sd21", "scheduler", "v_prediction"),
 }
+
+
+def checked(folder: Path | str, **options: Any) -> ModelReport:
+    return check(ModelSpec(model=str(folder), **options))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -42,7 +41,7 @@ def test_the_report_from_headers_equals_the_loaded_model(tiny_models: Any, kind:
     assert counted == {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items()}
     assert report.memory_bytes("float32") == 4 * sum(counted.values()) == 2 * report.memory_bytes("float16")
     assert {part.dtype for part in report.parts} == {"float32"}
-    assert report.is_complete and report.pickles == () and report.missing == ()
+    assert report.is_complete and report.missing == () and not any(part.is_pickle for part in report.parts)
 
 
 def test_a_single_file_is_split_into_its_parts(tiny_models: Any) -> None:
@@ -121,7 +120,8 @@ def test_a_pickle_is_named_and_counted_without_running_it(tiny_models: Any, tmp_
     torch.save(load_file(file), file.with_suffix(".bin"))
     file.unlink()
     report, plain = checked(folder), checked(tiny_models.sd())
-    assert report.pickles == (str(file.with_suffix(".bin")),) and report.is_complete
+    pickles = [part.files for part in report.parts if part.is_pickle]
+    assert pickles == [(str(file.with_suffix(".bin")),)] and report.is_complete
     assert (report.parts[0].parameters, report.parts[0].dtype) == (plain.parts[0].parameters, "float32")
     file.with_suffix(".bin").write_bytes(b"\x80\x04no pickle")
     (line,) = checked(folder).missing

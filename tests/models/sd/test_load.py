@@ -1,19 +1,27 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
+from engine.models.sd.plan.model_plan import plan_model
 from tests.support.replicas.replica import Shelf
 from tests.support.tiny_single_file import copy_configuration
+
+_opened: list[Path] = []
+"""What this process has opened since a test began to count."""
+_is_counting = [False]
+INDEX, UNET = "model_index.json", "unet/diffusion_pytorch_model.safetensors"
 
 
 @pytest.fixture
@@ -50,6 +58,45 @@ def test_the_full_vae_of_an_xl_model_stays_in_float32(tiny_models: Any) -> None:
     assert load_tiny(folder, "fp16").vae.dtype == torch.float32
     assert load_tiny(folder, "bf16").vae.dtype == torch.bfloat16
     assert load_tiny(tiny_models.sd(vae="kl"), "fp16").vae.dtype == torch.float16
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
+    """The files that are opened meanwhile, by Python and by safetensors, each as often as it is."""
+
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        # With a mode: an opener's own call has none.
+        if _is_counting[0] and event == "open" and arguments[1] and isinstance(arguments[0], str | Path):
+            _opened.append(Path(arguments[0]))
+
+    def counted(file: Any, *arguments: Any, **options: Any) -> Any:
+        _opened.append(Path(f"{file} by safetensors"))
+        return safe_open(file, *arguments, **options)
+
+    for module in ("safetensors", "safetensors.torch", "transformers.modeling_utils"):
+        monkeypatch.setattr(f"{module}.safe_open", counted)
+    sys.addaudithook(count)  # for good: it cannot be taken away
+    _is_counting[0] = True
+    yield _opened
+    _is_counting[0] = False
+
+
+def test_a_folder_is_opened_once_to_plan_a_model_and_only_its_weights_to_load_it(
+    tiny_sd: Path, opened: list[Path]
+) -> None:
+    spec, everything = ModelSpec(model=str(tiny_sd)), [file for file in tiny_sd.rglob("*") if file.is_file()]
+    weights = sorted(Path(f"{file} by safetensors") for file in everything if file.suffix == ".safetensors")
+    assert len(weights) == 3
+
+    def of_the_folder() -> list[Path]:
+        found = sorted(file for file in opened if tiny_sd in file.parents)
+        opened.clear()
+        return found
+
+    plan = plan_model(spec)
+    assert of_the_folder() == sorted([*everything, *weights]), "weights for their size, then for their header"
+    load(spec, "cpu", "fp32", plan=plan)
+    assert of_the_folder() == weights
 
 
 class Evil:
@@ -145,16 +192,13 @@ def without(file: str, part_of_name: str) -> Callable[[Path], None]:
     return take
 
 
-INDEX, UNET = "model_index.json", "unet/diffusion_pytorch_model.safetensors"
-
-
 @pytest.mark.parametrize(
     ("harm", "line"),
     [
         (lambda folder: (folder / INDEX).write_text("{"), "model_index.json cannot be read"),
         (edited(INDEX, text_encoder=[None, None]), "has no text_encoder; supported: Stable Diffusion .* hf download"),
         (lambda folder: os.truncate(folder / UNET, 100_000), "unet/.* damaged or truncated .* download it again"),
-        (edited("unet/config.json", layers_per_block=2), "unet: cannot be loaded"),
+        (edited("unet/config.json", layers_per_block=2), "unet: 100 tensors are missing or have another shape"),
         (without(UNET, "conv_in.bias"), "unet: 1 tensors are missing or have another shape, the first is conv_in.bias"),
         (
             without("text_encoder/model.safetensors", "final_layer_norm.bias"),

@@ -38,6 +38,7 @@ KINDS = {
     "lokr_tucker": LoKrConfig(r=2, alpha=3, target_modules=CONVOLUTIONS, use_effective_conv2d=True),
     "lokr_whole": LoKrConfig(r=64, alpha=3, target_modules=CONVOLUTIONS),
 }  # fmt: skip
+Adapters = Callable[[str], tuple[Path, torch.Tensor]]
 
 
 def unet_of(sd: Path) -> Any:
@@ -62,9 +63,6 @@ def adapted(sd: Path, config: Any, folder: Path) -> Any:
                 parameter.normal_(0.0, 0.3)
     unet.save_pretrained(folder)
     return unet
-
-
-Adapters = Callable[[str], tuple[Path, torch.Tensor]]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from engine.models.graphs import DirectCalls
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
-from engine.models.sd.file_weights import _OLD_VAE_NAMES, load_controlnet, load_vae_file
+from engine.models.sd.file_weights import _OLD_VAE_NAMES, load_controlnet, load_vae
 from engine.models.sd.load import latent_scale, load
 from engine.models.sd.pixels import Pixels
 from engine.models.sd.plan.controlnet_file import examine_controlnet, require_fit
@@ -137,7 +137,7 @@ def test_a_unet_without_a_middle_block_supports_no_controlnet() -> None:
 
 
 def vae_of(spec: ModelSpec) -> Any:
-    return load_vae_file(choose_vae(DiffusersFolder(Path(spec.model)), spec.vae), torch.float32)
+    return load_vae(choose_vae(DiffusersFolder(Path(spec.model)), spec.vae), torch.float32)
 
 
 @pytest.mark.parametrize("name", ["sdxl_vae.safetensors", "sdxl_vae.pt"])

@@ -1,8 +1,9 @@
 """Batches in overlapping stages on a card: how many are in flight, in which order, how they end, and what a missing
 wait would do."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,6 @@ from engine.models.sd.painting import BLACK, GOOD, ControlUse, Painting
 from tests.conftest import TinyModels
 from tests.support.long_form import in_long_form
 from tests.support.sham_card.card import ShamCard
-from tests.support.sham_card.ledger import FaultKind
-from tests.support.sham_card.tensor import CardTensor
 from tests.support.sham_card.walking import walked_card
 
 BATCHES = [np.random.default_rng(seed).integers(0, 256, (2, 64, 64, 3), np.uint8) for seed in range(7)]
@@ -57,24 +56,28 @@ def on_card(spec: ModelSpec, **changes: Any) -> Iterator[tuple[BatchPainter, lis
 
 
 @pytest.mark.parametrize(("sampler", "cfg"), [("lcm", 1.0), *in_long_form(("euler", 3.0))])
-def test_each_batch_comes_out_once_in_order_while_the_next_are_in_flight(
+def test_each_batch_comes_out_once_in_order_while_the_next_are_in_flight_and_before_an_error_of_the_source(
     spec: ModelSpec, sampler: str, cfg: float
 ) -> None:
+    given: list[int] = []
+
+    def source(count: int, fails: bool) -> Iterator[np.ndarray]:
+        for number in range(count):
+            given.append(number)
+            yield BATCHES[number]
+        if fails:
+            raise OSError("the disc is gone")
+
     with on_card(spec, sampler=sampler, cfg=cfg) as (painter, expected):
-        for count in (0, 1, IN_FLIGHT, IN_FLIGHT + 1, len(BATCHES)):
-            given: list[int] = []
-
-            def source(count: int = count, given: list[int] = given) -> Iterator[np.ndarray]:
-                for number in range(count):
-                    given.append(number)
-                    yield BATCHES[number]
-
+        for count, fails in itertools.product((0, 1, IN_FLIGHT, IN_FLIGHT + 1), (False, True)):
+            given.clear()
             finished = 0
-            for pixels, fates in painter.paint_stream(source()):
-                assert np.array_equal(pixels, expected[finished])
-                assert fates.tolist() == [GOOD, GOOD]
-                finished += 1
-                assert len(given) == min(count, finished + IN_FLIGHT)
+            with pytest.raises(OSError, match="the disc is gone") if fails else nullcontext():
+                for pixels, fates in painter.paint_stream(source(count, fails)):
+                    assert np.array_equal(pixels, expected[finished])
+                    assert fates.tolist() == [GOOD, GOOD]
+                    finished += 1
+                    assert len(given) == min(count, finished + IN_FLIGHT)
             assert finished == count
 
 
@@ -87,26 +90,12 @@ def test_a_full_vae_and_controlnets_paint_the_same_when_stages_overlap(tiny_mode
     controls = ControlUse(sees="edges"), ControlUse(sees="input")
     asked = Painting(spec=spec, prompt="a cat", steps=2, cfg=1.0, sampler="lcm", controls=controls)
     load(spec, "cpu", "float32")
+    batches = BATCHES[: IN_FLIGHT + 1]
     with walked_card():
         painter = BatchPainter(load(spec, "cuda", "float32"), asked, 64, 64)
-        expected = [painter.paint(batch)[0] for batch in BATCHES]
-        painted = [pixels.copy() for pixels, _ in painter.paint_stream(iter(BATCHES))]
+        expected = [painter.paint(batch)[0] for batch in batches]
+        painted = [pixels.copy() for pixels, _ in painter.paint_stream(iter(batches))]
     assert all(np.array_equal(*each) for each in zip(painted, expected, strict=True))
-
-
-def test_batches_before_an_error_of_the_source_are_painted_first(spec: ModelSpec) -> None:
-    with on_card(spec) as (painter, expected):
-        for count in (0, 1, IN_FLIGHT, IN_FLIGHT + 1):
-
-            def source(count: int = count) -> Iterator[np.ndarray]:
-                yield from BATCHES[:count]
-                raise OSError("the disc is gone")
-
-            painted: list[np.ndarray] = []
-            with pytest.raises(OSError, match="the disc is gone"):
-                painted.extend(pixels for pixels, _ in painter.paint_stream(source()))
-            assert len(painted) == count
-            assert all(np.array_equal(*each) for each in zip(painted, expected, strict=False))
 
 
 def test_a_bad_picture_is_painted_again_from_its_own_batch_when_the_later_ones_are_done(
@@ -137,28 +126,3 @@ def test_a_batch_costs_one_wait_and_nothing_is_copied_slowly_or_captured_twice(
     with sham_card.loop() as tally:
         list(painter.paint_stream(iter(BATCHES)))
     assert (len(tally.waits), tally.random, tally.replays) == (len(BATCHES), [], 3 * len(BATCHES))
-
-
-@pytest.mark.parametrize(
-    ("owner", "name", "kind"),
-    [
-        (lambda: torch.cuda.Stream, "wait_stream", FaultKind.RACE),
-        (lambda: CardTensor, "record_stream", FaultKind.FREED_TOO_EARLY),
-    ],
-    ids=["wait_stream", "record_stream"],
-)
-def test_a_stage_that_does_not_wait_or_does_not_hold_its_memory_is_found(
-    sham_card: ShamCard,
-    spec: ModelSpec,
-    monkeypatch: pytest.MonkeyPatch,
-    owner: Callable[[], Any],
-    name: str,
-    kind: FaultKind,
-) -> None:
-    painter = painter_of(load(spec, "cuda", "float32"))
-    painter.warm_up(2)
-    monkeypatch.setattr(owner(), name, lambda self, stream: None)
-    list(painter.paint_stream(iter(BATCHES)))
-    assert {fault.kind for fault in sham_card.faults} == {kind}
-    assert any("engine/models/sd/" in fault.line for fault in sham_card.faults)
-    sham_card.faults.clear()

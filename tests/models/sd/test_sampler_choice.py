@@ -40,6 +40,11 @@ LORAS = {
         "hyper_realism_lora hyperdetailed_v2 lightning_bolt_xl porsche_911_turbo turbo_lover hyper_3d detail-lighting-4"
     ),
 }
+EULER = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing", "prediction_type": "epsilon"}
+XL = {"addition_embed_type": "text_time", "use_linear_projection": True, "sample_size": 128}
+XL_512 = XL | {"sample_size": 64}
+SD21 = {"use_linear_projection": True, "sample_size": 64}
+CLIP = ["transformers", "CLIPTextModel"]
 
 
 def test_a_name_shows_the_distillation_unless_its_words_have_another_meaning() -> None:
@@ -108,13 +113,6 @@ def test_a_prediction_follows_from_that_name_unless_another_is_requested(tmp_pat
     assert choose_prediction("epsilon", folder, file).value == "epsilon"
     two = file_of(tmp_path / "sdxl_lightning_2step.safetensors")
     assert choose_prediction("auto", folder, two).value == "epsilon"
-
-
-EULER = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing", "prediction_type": "epsilon"}
-XL = {"addition_embed_type": "text_time", "use_linear_projection": True, "sample_size": 128}
-XL_512 = XL | {"sample_size": 64}
-SD21 = {"use_linear_projection": True, "sample_size": 64}
-CLIP = ["transformers", "CLIPTextModel"]
 
 
 def folder_of(path: Path, scheduler: dict[str, Any], unet: dict[str, Any]) -> DiffusersFolder:

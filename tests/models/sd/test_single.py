@@ -14,7 +14,7 @@ from engine.errors import ModelError
 from engine.models.sd.load import load
 from engine.models.sd.single import paint
 from engine.models.sd.spec import ModelSpec
-from tests.models.sd.oracle import pipeline_of, source_picture
+from tests.models.sd.oracle import painted_by, pipeline_of, source_picture
 from tests.support.long_form import in_long_form
 
 SEED = 7
@@ -83,22 +83,14 @@ def assert_same(
 ) -> np.ndarray:
     """Their picture, (64, 64, 3) float in 0..1. Compares the latents too, which are not rounded."""
     with decoded_by(pipeline.vae) as latents:
-        result = pipeline(
-            PROMPT,
-            image=Image.fromarray(source_picture()),
-            negative_prompt=NEGATIVE,
-            num_inference_steps=asked["steps"],
-            strength=asked["strength"],
-            guidance_scale=asked.get("guidance", 1.0),
-            generator=torch.Generator().manual_seed(SEED),
-            output_type="np",
-            **more,
-        )
+        steps, strength, guidance = asked["steps"], asked["strength"], asked.get("guidance", 1.0)
+        more |= {"negative_prompt": NEGATIVE, "guidance_scale": guidance}
+        (theirs,) = painted_by(pipeline, PROMPT, steps=steps, strength=strength, seed=SEED, **more)
     with decoded_by(model.vae) as our_latents:
         painted = our_picture(model, asked, **ours)
     torch.testing.assert_close(our_latents, latents, rtol=TOLERANCE, atol=TOLERANCE)
-    assert np.abs(painted - result.images[0]).max() <= ROUNDING + TOLERANCE
-    return result.images[0]
+    assert np.abs(painted - theirs).max() <= ROUNDING + TOLERANCE
+    return theirs
 
 
 @pytest.mark.parametrize("case", [*(case for case in CASES if case not in LIKE_OTHERS), *in_long_form(*LIKE_OTHERS)])

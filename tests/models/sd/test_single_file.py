@@ -36,6 +36,7 @@ SDXL = SSD_1B | {
     "transformer_layers_per_block": [1, 2, 10],
     "reverse_transformer_layers_per_block": None,
 }
+V_PRED = {"v_pred": torch.tensor([])}
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +103,7 @@ def test_a_pickle_gives_the_same_model_with_a_note(
     expected = loaded(sd, vae="full").unet.state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in model.unet.state_dict().items())
     assert "x.ckpt: a pickle, read with weights_only; safetensors would be safer" in model.notes
-    assert str(tmp_path / "x.ckpt") in check(spec).pickles
+    assert all(part.is_pickle for part in check(spec).parts)
 
 
 def test_an_old_pickle_is_read_once_for_all_text_encoders(
@@ -211,9 +212,6 @@ def test_sd_2_is_found_under_its_old_name_and_fetched_from_the_mirror(shelf: She
         config_folder(single)
     shelf.put_on_hub("stabilityai/stable-diffusion-2-1-base", folder)
     assert "stabilityai" in str(config_folder(single))
-
-
-V_PRED = {"v_pred": torch.tensor([])}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,17 @@ from tests.models.sd.plain_stream import loaded, plain_picture, random_latents, 
 from tests.support.long_form import in_long_form
 
 THREE_STEPS = StreamSettings(width=64, height=64, t_index=(5, 25, 45), seed=3)
+CFG = [
+    {},
+    {"guidance": 2.0, "cfg_type": "full"},
+    {"guidance": 2.0, "cfg_type": "self"},
+    {"guidance": 2.0, "cfg_type": "self", "delta": 0.6},
+    {"guidance": 2.0, "cfg_type": "initialise"},
+    {"guidance": 2.0, "cfg_type": "initialise", "delta": 0.6},
+    {"guidance": 2.0, "cfg_type": "self", "guidance_begin": 0.4},
+    {"guidance": 2.0, "cfg_type": "full", "guidance_begin": 0.3, "guidance_end": 0.7},
+]
+TCD = {"sampler": "tcd", "eta": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +61,6 @@ def control(index: int, calls: int, frames: int, scale: float = 1.0) -> list[Con
     generator = torch.Generator().manual_seed(100 + index)
     pictures = torch.rand((calls, frames, 3, 64, 64), generator=generator)
     return [ControlInput(index=index, picture=picture, scale=scale) for picture in pictures]
-
-
-CFG = [
-    {},
-    {"guidance": 2.0, "cfg_type": "full"},
-    {"guidance": 2.0, "cfg_type": "self"},
-    {"guidance": 2.0, "cfg_type": "self", "delta": 0.6},
-    {"guidance": 2.0, "cfg_type": "initialise"},
-    {"guidance": 2.0, "cfg_type": "initialise", "delta": 0.6},
-    {"guidance": 2.0, "cfg_type": "self", "guidance_begin": 0.4},
-    {"guidance": 2.0, "cfg_type": "full", "guidance_begin": 0.3, "guidance_end": 0.7},
-]
-TCD = {"sampler": "tcd", "eta": 1.0}
 
 
 @pytest.mark.parametrize(

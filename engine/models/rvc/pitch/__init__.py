@@ -33,10 +33,8 @@ class F0Tracker(Protocol):
     """Samples. The length of a live window is a multiple of it, so nothing is padded."""
 
     def track(self, sound: "torch.Tensor") -> "torch.Tensor":
-        """(B, n) float32 at 16 kHz -> (B, n // 160) float32 in Hz, 0 where unvoiced.
-
-        Frame k is centred at sample 160 k. Nothing waits for the device, so a CUDA graph can capture it.
-        """
+        """(B, n) float32 at 16 kHz -> (B, n // 160) float32 in Hz, 0 where unvoiced. Frame k is centred at sample 160
+        k. Nothing waits for the device, so a CUDA graph can capture it."""
         ...
 
 

@@ -41,10 +41,8 @@ def mirrored(length: int, before: int, count: int, device: torch.device) -> Tens
 
 
 def mel_filters(lowest_hz: float, highest_hz: float) -> Tensor:
-    """Mel filters (BANDS, FRAME // 2 + 1) float32, equal to librosa.filters.mel(htk=True).
-
-    They are triangles evenly spaced on the mel scale 2595 log10(1 + f / 700), each of area 1 in Hz.
-    """
+    """Mel filters (BANDS, FRAME // 2 + 1) float32, equal to librosa.filters.mel(htk=True). They are triangles evenly
+    spaced on the mel scale 2595 log10(1 + f / 700), each of area 1 in Hz."""
     lowest, highest = (2595.0 * math.log10(1.0 + hz / 700.0) for hz in (lowest_hz, highest_hz))
     corners = 700.0 * (10.0 ** (torch.linspace(lowest, highest, BANDS + 2, dtype=torch.float64) / 2595.0) - 1.0)
     bins = torch.arange(FRAME // 2 + 1, dtype=torch.float64) * (RATE_HZ / FRAME)
@@ -54,11 +52,9 @@ def mel_filters(lowest_hz: float, highest_hz: float) -> Tensor:
 
 
 def likeliest(salience: Tensor, cents: Tensor, threshold: float) -> Tensor:
-    """Salience (B, T, bins) in 0..1 and the bins' cents above 10 Hz -> pitch (B, T) float32 in Hz.
-
-    It is the mean of the cents around the likeliest bin, weighted by salience. 0 if no bin is above `threshold`, or the
-    pitch is outside 50..1100 Hz.
-    """
+    """Salience (B, T, bins) in 0..1 and the bins' cents above 10 Hz -> pitch (B, T) float32 in Hz. It is the mean of
+    the cents around the likeliest bin, weighted by salience. 0 if no bin is above `threshold`, or the pitch is outside
+    50..1100 Hz."""
     salience = salience.float()
     highest, place = salience.max(-1, keepdim=True)
     # Clamped to the first and last bin, 32 Hz and 2 kHz, which are outside the valid range anyway.

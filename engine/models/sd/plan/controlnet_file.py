@@ -80,6 +80,8 @@ class ControlNetFiles:
     path: Path
     """A diffusers folder, or one file."""
     weights: Weights
+    tensors: dict[str, Tensor]
+    """Those of its header, by their names in the file."""
     config: dict[str, Any]
     """config.json of the folder; for a file, derived from its shapes and the model's UNet."""
     notes: tuple[str, ...] = ()
@@ -115,13 +117,12 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name} has no weights{locate.how_to_get(name)}")
-    if kind == ADAPTER:
-        return ControlNetFiles(name=name, path=path, weights=weights, config=config)
     tensors = headers_of(weights)
-    _require_known(name, tensors)
-    is_union = kind == UNION or bool(config.get("num_control_type"))
-    config |= _union_config(name, tensors, is_union=is_union)
-    return ControlNetFiles(name=name, path=path, weights=weights, config=config)
+    if kind != ADAPTER:
+        _require_known(name, tensors)
+        is_union = kind == UNION or bool(config.get("num_control_type"))
+        config |= _union_config(name, tensors, is_union=is_union)
+    return ControlNetFiles(name=name, path=path, weights=weights, tensors=tensors, config=config)
 
 
 def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNetFiles:
@@ -138,7 +139,7 @@ def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNe
     if _SHUFFLE.search(path.stem):
         config["global_pool_conditions"] = True
         notes = (f"ControlNet {name}: named a shuffle one, so its output is averaged over the picture",)
-    return ControlNetFiles(name=name, path=path, weights=weights, config=config, notes=notes)
+    return ControlNetFiles(name=name, path=path, weights=weights, tensors=held, config=config, notes=notes)
 
 
 def _union_config(name: str, tensors: Mapping[str, Tensor], *, is_union: bool = False) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """Examines the models that draw control images, depth and pose, by their JSON and headers. Does not load torch."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
@@ -23,7 +22,8 @@ class DetectorFiles:
     """A key of KINDS."""
     name: str
     """The name as the user gave it."""
-    path: Path
+    config: dict[str, Any]
+    """Its config.json."""
     weights: Weights
 
     @property
@@ -40,10 +40,11 @@ def examine_detector(part: str, name: str) -> DetectorFiles:
     fetch = f"for example {example} ({locate.fetch_command(example, files=locate.PART_FILES)})"
     if path.is_file():
         raise ModelError(f"{name}: {part} is a folder in transformers' layout, not a file; {fetch}")
-    found = str(read_config(name, path).get("model_type", "unknown"))
+    config = read_config(name, path)
+    found = str(config.get("model_type", "unknown"))
     if found != model_type:
         raise ModelError(f"{name}: is a model of type {found[:40]}; {part} needs {kind}, {fetch}")
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name}: {part} has no weights, model.safetensors is missing; {fetch}")
-    return DetectorFiles(part=part, name=name, path=path, weights=weights)
+    return DetectorFiles(part=part, name=name, config=config, weights=weights)

@@ -29,6 +29,9 @@ CONTROLNETS: Final = {
     "sdxl": "diffusers/controlnet-canny-sdxl-1.0",
 }
 """An edge ControlNet for each family."""
+OWN_CLIP_SKIP = {"sd15": 1, "sd21": 2, "sdxl": 2}
+"""The model's own clip skip, by family."""
+MAX_CLIP_SKIP = 12
 
 
 def made_for_another(what: str, theirs: str, model: str, ours: str, take: str, *, why: str = "") -> ModelError:
@@ -36,11 +39,6 @@ def made_for_another(what: str, theirs: str, model: str, ours: str, take: str, *
     `take`: what to use instead; `why`: how it was recognized."""
     because = f" ({why})" if why else ""
     return ModelError(f"{what} made for {theirs}, {model} is {ours}{because}; {take}")
-
-
-OWN_CLIP_SKIP = {"sd15": 1, "sd21": 2, "sdxl": 2}
-"""The model's own clip skip, by family."""
-MAX_CLIP_SKIP = 12
 
 
 def layers_skipped(family: str, clip_skip: int) -> int:

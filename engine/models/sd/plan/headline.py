@@ -23,6 +23,8 @@ from engine.models.sd.plan.vae_choice import TINY, vae_kind
 from engine.models.sd.spec import ModelSpec
 from engine.models.weight_files import Tensor, weights_in
 
+_CLASS = "vision_model.embeddings.class_embedding"
+
 
 class Headline(msgspec.Struct, frozen=True, kw_only=True):
     family: str = ""
@@ -74,7 +76,6 @@ def _lora(path: str) -> Headline:
 
 def _controlnet(path: str) -> Headline:
     files = examine_controlnet(path, None)
-    headers_of(files.weights)  # a damaged file is told here, not in the middle of a show
     return Headline(family=FAMILIES[family_of(files.config)])
 
 
@@ -95,9 +96,6 @@ def _vae(path: str) -> Headline:
 def _upscaler(path: str) -> Headline:
     file = examine_upscaler(path)
     return Headline(what=f"by {file.factor}, {file.layers} layers of {file.width}")
-
-
-_CLASS = "vision_model.embeddings.class_embedding"
 
 
 def _image_encoder(path: str) -> Headline:

@@ -65,6 +65,8 @@ class IpAdapterFiles:
     tensors: dict[str, Tensor]
     encoder: Path
     """The folder of the CLIP vision model."""
+    encoder_config: dict[str, Any]
+    """Its config.json."""
     encoder_weights: Weights
     notes: tuple[str, ...] = ()
 
@@ -81,13 +83,19 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
     need = _need(name, file, tensors)
     if outline is not None:
         _require_fit(name, tensors, outline)
-    folder = _encoder(name, file, encoder, need)
+    folder, config = _encoder(name, file, encoder, need)
     encoder_weights = weights_in(folder)
     if encoder_weights is None:
         raise ModelError(f"{folder} has no weights{locate.how_to_get(encoder)}")
     notes = (pickle_note(f"ip_adapter {file.name}"),) if weights.is_pickle else ()
     return IpAdapterFiles(
-        name=name, file=file, tensors=tensors, encoder=folder, encoder_weights=encoder_weights, notes=notes
+        name=name,
+        file=file,
+        tensors=tensors,
+        encoder=folder,
+        encoder_config=config,
+        encoder_weights=encoder_weights,
+        notes=notes,
     )
 
 
@@ -150,25 +158,21 @@ def _require_fit(name: str, tensors: Mapping[str, Tensor], outline: NetworkOutli
         )
 
 
-def _encoder(name: str, file: Path, named: str, need: Need) -> Path:
-    """The folder of the CLIP vision model that meets `need`: `named` (a folder or id), or an `image_encoder` folder
-    near the file, as in published repositories. ModelError with the next step if there is none."""
-    near = [
-        folder
-        for place in (
-            file.parent,
-            file.parent.parent,
-            *(file.parent.parent / each for each in ("models", "sdxl_models")),
-        )
-        for folder in [place / ENCODER]
-        if (folder / CONFIG).is_file()
-    ]
-    fitting = [folder for folder in near if need.is_met_by(read_config(str(folder), folder))]
+def _encoder(name: str, file: Path, named: str, need: Need) -> tuple[Path, dict[str, Any]]:
+    """The folder and config.json of the CLIP vision model that meets `need`: `named` (a folder or id), or an
+    `image_encoder` folder near the file, as in published repositories. ModelError with the next step if there is
+    none."""
+    above = file.parent.parent
+    places = (place / ENCODER for place in (file.parent, above, above / "models", above / "sdxl_models"))
+    near = {folder: read_config(str(folder), folder) for folder in places if (folder / CONFIG).is_file()}
+    fitting = [(folder, config) for folder, config in near.items() if need.is_met_by(config)]
     if named:
         folder = locate.find(named, files=locate.PART_FILES)
-        if need.is_met_by(read_config(named, folder)):
-            return folder
-        raise ModelError(f"{name}: needs {_described(need)}, {named} is another; {_where(need, fitting)}")
+        config = near.get(folder) or read_config(named, folder)
+        if need.is_met_by(config):
+            return folder, config
+        fits = [folder for folder, _ in fitting]
+        raise ModelError(f"{name}: needs {_described(need)}, {named} is another; {_where(need, fits)}")
     if fitting:
         return fitting[0]
     lacking = "the one next to it is another" if near else "there is no image_encoder folder next to it"

@@ -1,8 +1,8 @@
 """Reads the JSON files of a diffusers folder. No weights are read, and torch is not loaded."""
 
 import copy
+import json
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import CONFIG, class_named, read_config
 from engine.models.sd.plan.other_models import known_models, other_folder, purpose_of, unet_of_another_kind
+from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.sd.plan.unet_config import SIZES, sizes_wanted, unsupported_input
-from engine.models.weight_files import Weights, weights_in
-from engine.system.small_file import read_json
+from engine.models.tokenizer_files import CONFIG as TOKENIZER_CONFIG
+from engine.models.tokenizer_files import read_tokenizer_files
+from engine.models.weight_files import Tensor, Weights, weights_in
 
 TEXT_PARTS = {
     "sd15": ("text_encoder", "tokenizer"),
@@ -25,11 +27,15 @@ TEXT_CLASSES = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
 class DiffusersFolder:
-    """A model in diffusers layout; `path` holds `model_index.json`. ModelError in one line, with the actual kind and a
-    model that works, if it is not a supported model."""
+    """A model in diffusers layout; `path` holds `model_index.json`. Each of its files is opened once and kept: its
+    configurations, tokenizers and the headers of its weights. ModelError in one line, with the actual kind and a model
+    that works, if it is not a supported model."""
 
     def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
+        self._configs: dict[str, dict[str, Any]] = {}
+        self._tensors: dict[str, dict[str, Tensor]] = {}
+        self._tokenizers: dict[str, dict[str, bytes]] = {}
         self.name = name or str(path)
         self.unet: dict[str, Any] = {}
         if not (path / "model_index.json").is_file():
@@ -91,8 +97,10 @@ class DiffusersFolder:
             raise self._refusal(f"its UNet wants {wanted} numbers about the picture (the refiner: 5), not {SIZES}")
 
     def config(self, file: str) -> dict[str, Any]:
-        """One JSON file of the folder."""
-        return read_config(self.name, self.path, file)
+        """One JSON file of the folder. Read-only."""
+        if file not in self._configs:
+            self._configs[file] = read_config(self.name, self.path, file)
+        return self._configs[file]
 
     @property
     def family(self) -> str:
@@ -101,7 +109,7 @@ class DiffusersFolder:
             return "sdxl"
         return "sd21" if self.unet.get("use_linear_projection") else "sd15"
 
-    @cached_property
+    @property
     def scheduler(self) -> dict[str, Any]:
         return self.config("scheduler/scheduler_config.json")
 
@@ -109,7 +117,7 @@ class DiffusersFolder:
     def is_taesd(self) -> bool:
         return self.vae.get("_class_name") == "AutoencoderTiny"
 
-    @cached_property
+    @property
     def vae(self) -> dict[str, Any]:
         return self.config("vae/config.json") if (self.path / "vae").is_dir() else {}
 
@@ -122,23 +130,23 @@ class DiffusersFolder:
     def parts(self) -> tuple[str, ...]:
         return ("unet", "vae", *TEXT_PARTS[self.family], "scheduler")
 
-    def require_tokenizer(self, part: str) -> None:
-        """Raise ModelError if the tokenizer is missing, broken, or has no maximum length. transformers would silently
-        create an empty tokenizer, or pad every text without limit."""
-        words = [file for file in ("tokenizer.json", "vocab.json") if (self.path / part / file).is_file()]
-        if not words:
-            raise ModelError(f"{self.name}: {part} is missing{locate.how_to_get(self.name)}")
-        for file in words:
-            try:
-                read_json(self.path / part / file)
-            except (OSError, ValueError) as error:
-                raise ModelError(f"{self.name}: {part}/{file} cannot be read ({error})") from None
-        length = self.config(f"{part}/tokenizer_config.json").get("model_max_length")
-        if not isinstance(length, int) or not 0 < length <= MAX_TOKENS:
-            raise ModelError(
-                f"{self.name}: {part}/tokenizer_config.json: model_max_length is {str(length)[:40]}, not 1 to "
-                f"{MAX_TOKENS} tokens (CLIP's: 77)"
-            )
+    def tokenizer(self, part: str) -> dict[str, bytes]:
+        """The files of a tokenizer, for `pretrained.tokenizer`. ModelError if it is missing, broken, or has no maximum
+        length: transformers would silently create an empty tokenizer, or pad every text without limit."""
+        if part not in self._tokenizers:
+            files = read_tokenizer_files(f"{self.name}: {part}/", self.path / part)
+            if not files.keys() & {"tokenizer.json", "vocab.json"}:
+                raise ModelError(f"{self.name}: {part} is missing{locate.how_to_get(self.name)}")
+            if TOKENIZER_CONFIG not in files:
+                raise ModelError(f"{self.name}: {part}/{TOKENIZER_CONFIG} is missing")
+            length = json.loads(files[TOKENIZER_CONFIG]).get("model_max_length")
+            if not isinstance(length, int) or not 0 < length <= MAX_TOKENS:
+                raise ModelError(
+                    f"{self.name}: {part}/{TOKENIZER_CONFIG}: model_max_length is {str(length)[:40]}, not 1 to "
+                    f"{MAX_TOKENS} tokens (CLIP's: 77)"
+                )
+            self._tokenizers[part] = files
+        return self._tokenizers[part]
 
     def require_text_width(self) -> None:
         """Raise ModelError if the text width of the UNet differs from that of the text encoders."""
@@ -156,3 +164,10 @@ class DiffusersFolder:
     def weights(self, part: str, *, wants_half: bool = False) -> Weights | None:
         """The weight files of `part`, or None. Prefers safetensors to pickles, and half precision if `wants_half`."""
         return weights_in(self.path / part, wants_half=wants_half)
+
+    def tensors(self, part: str) -> dict[str, Tensor]:
+        """The tensors of `weights`, from their headers; {} if there are none."""
+        if part not in self._tensors:
+            weights = self.weights(part)
+            self._tensors[part] = headers_of(weights) if weights else {}
+        return self._tensors[part]

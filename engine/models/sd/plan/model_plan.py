@@ -5,7 +5,7 @@ controlnet_file, detector_file, ip_adapter_file. Each problem becomes one line i
 first. Does not load torch.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from engine.models.sd.plan.unet_file import examine_unet, with_unet
 from engine.models.sd.plan.upscaler_file import UpscalerFile, examine_upscaler
 from engine.models.sd.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.sd.spec import ModelSpec
-from engine.models.weight_files import Weights
+from engine.models.weight_files import Tensor, Weights
 
 FILE_PARTS = {"unet": (UNET,), "vae": (single_file.VAE,), **ENCODERS}
 """Prefixes of each part's tensors in a single file, in the original layout."""
@@ -130,7 +130,7 @@ class _Planning:
             plan = ModelPlan(spec=self._spec, path=self._path, family=folder.family, folder=folder)
             self._add_folder_parts(folder)
         if plan.folder is not None:
-            self._notes += notes_on(plan.folder.name, plan.folder.path, locate.INDEX)
+            self._notes += notes_on(plan.folder.name, plan.folder.index, locate.INDEX)
         if self._spec.unet:
             with self._missing.listed():
                 unet, config = examine_unet(self._spec.unet)
@@ -177,10 +177,14 @@ class _Planning:
                 if part == "scheduler":
                     folder.config("scheduler/scheduler_config.json")
                 elif part.startswith("tokenizer"):
-                    folder.require_tokenizer(part)
+                    folder.tokenizer(part)
                 elif part != "vae" and not (part == "unet" and self._spec.unet):
                     require_no_adapter(folder.name, folder.path, folder.path / part)
-                    self._add(part, folder.weights(part), f"{folder.name}: {part}", self._spec.model)
+                    what, weights = f"{folder.name}: {part}", folder.weights(part)
+                    if weights is None:
+                        raise ModelError(f"{what} has no weights{locate.how_to_get(self._spec.model)}")
+                    config = folder.config(f"{part}/{CONFIG}")
+                    self._add(part, weights, what, config, folder.tensors(part))
         if not self._missing:
             with self._missing.listed():
                 folder.require_text_width()
@@ -194,7 +198,7 @@ class _Planning:
                 self._parts.append(counted_part(part, own, (str(self._path),), is_pickle=single.is_pickle))
                 if folder is not None and (folder.path / part / CONFIG).is_file():
                     with self._missing.listed():
-                        self._notes += notes_on(part, folder.path / part)
+                        self._notes += notes_on(part, folder.config(f"{part}/{CONFIG}"))
         self._missing += single_file.lacks(single)
         self._notes += single.notes
 
@@ -205,7 +209,7 @@ class _Planning:
         self._notes += [choice.note] if choice.note else []
         if choice.weights is not None:
             self._parts = [part for part in self._parts if part.name != "vae"]
-            self._add("vae", choice.weights, str(choice.folder or choice.weights.files[0]))
+            self._add("vae", choice.weights, str(choice.folder or choice.weights.files[0]), choice.config)
         return choice
 
     def _add_extras(self, plan: ModelPlan, outline: NetworkOutline | None) -> None:
@@ -218,14 +222,14 @@ class _Planning:
         for name in self._spec.controlnets:
             with self._missing.listed():
                 net = examine_controlnet(name, outline)
-                self._add(f"controlnet {net.path.name}", net.weights, name, name)
+                self._add(f"controlnet {net.path.name}", net.weights, name, net.config, net.tensors)
                 self._notes += net.notes
                 plan.controlnets += (net,)
         for part in KINDS:
             if name := getattr(self._spec, part):
                 with self._missing.listed():
                     detector = examine_detector(part, name)
-                    self._add(part, detector.weights, name, name)
+                    self._add(part, detector.weights, name, detector.config)
                     plan.detectors += (detector,)
         if self._spec.upscaler:
             with self._missing.listed():
@@ -237,7 +241,7 @@ class _Planning:
                 adapter = examine_ip_adapter(self._spec.ip_adapter, self._spec.image_encoder, outline)
                 self._parts.append(counted_part("ip_adapter", adapter.tensors, (str(adapter.file),)))
                 self._notes += adapter.notes
-                self._add("image_encoder", adapter.encoder_weights, str(adapter.encoder))
+                self._add("image_encoder", adapter.encoder_weights, str(adapter.encoder), adapter.encoder_config)
                 plan.ip_adapter = adapter
 
     def _add_words(self, plan: ModelPlan) -> None:
@@ -262,11 +266,18 @@ class _Planning:
                     self._notes.append(pickle_note(part))
                 plan.embeddings += (embedding,)
 
-    def _add(self, part: str, weights: Weights | None, what: str, hub_name: str = "") -> None:
-        if weights is None:
-            raise ModelError(f"{what} has no weights{locate.how_to_get(hub_name)}")
-        self._notes += notes_on(part, weights.files[0].parent) if weights.has_config else ()
-        files, tensors = tuple(str(file) for file in weights.files), headers_of(weights)
+    def _add(
+        self,
+        part: str,
+        weights: Weights,
+        what: str,
+        config: Mapping[str, Any],
+        tensors: dict[str, Tensor] | None = None,
+    ) -> None:
+        """`tensors`: those of the weights, if their headers were read already."""
+        self._notes += notes_on(part, config)
+        files = tuple(str(file) for file in weights.files)
+        tensors = headers_of(weights) if tensors is None else tensors
         require_plain(what, tensors)
         self._parts.append(counted_part(part, tensors, files, is_pickle=weights.is_pickle))
         if weights.is_pickle:
@@ -288,11 +299,11 @@ def usual_settings(plan: ModelPlan) -> UsualSettings:
     return _usual(sampler.value, sampler.steps, sampler.guidance)
 
 
-def usual_settings_of(spec: ModelSpec) -> UsualSettings:
+def usual_settings_of(spec: ModelSpec, plan: ModelPlan | None = None) -> UsualSettings:
     """The same for a model that may be on other machines (a cluster's): then by the names alone."""
     try:
         if spec.model and not spec.random_shape:
-            return usual_settings(plan_model(spec))
+            return usual_settings(plan or plan_model(spec))
     except ModelError:  # told in full on loading
         names: Iterable[tuple[str, bool]] = [(name, True) for name, _ in spec.loras]
         for name, is_lora in (*names, (spec.unet, False), (spec.model, False)):

@@ -9,7 +9,6 @@ from typing import Any
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import ENCODERS, by_diffusers_names, text_weights
 from engine.models.sd.plan.single_file import SingleFile
-from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.weight_files import Tensor
 
 
@@ -40,8 +39,7 @@ def outline_of(
 
     def tensors_of(part: str) -> dict[str, Tensor]:
         if single is None:
-            weights = folder.weights(part)
-            return headers_of(weights) if weights else {}
+            return folder.tensors(part)
         depth = folder.config(f"{part}/config.json").get("num_hidden_layers")
         return text_weights(single.tensors, ENCODERS[part], depth if isinstance(depth, int) else None)
 

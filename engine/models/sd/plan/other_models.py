@@ -73,31 +73,6 @@ PART_CLASSES: Final = {
     "AutoencoderKLWan": "Wan's video VAE",
 }
 """ControlNets and VAEs that are not supported, by their class in diffusers."""
-
-
-def purpose_of(pipeline: str) -> str:
-    """The purpose of a pipeline, to follow "which" (`makes videos`); "" for an unknown class."""
-    return _first(_PIPELINES, pipeline)
-
-
-def _first(table: tuple[tuple[str, str], ...], name: str) -> str:
-    return next((what for pattern, what in table if re.search(pattern, name)), "")
-
-
-def unet_of_another_kind(config: dict[str, Any], pipeline: str) -> str:
-    """Text for an error: the kind of an unsupported UNet; "" for a supported one."""
-    unet = config.get("_class_name", UNET)
-    if unet == UNET:
-        return ""
-    what = "" if purpose_of(pipeline) else _first(_UNETS, unet)  # mention it only once
-    return f"its UNet is a {unet}{f', which {what}' if what else ''}"
-
-
-def known_models(family: str) -> str:
-    """`supported: ...`, with the command that downloads a model that works."""
-    return f"supported: {SUPPORTED}; for example {locate.fetch_command(BASES[family])}"
-
-
 CONTROLNET = (
     r"controlnet_cond_embedding|^control_model\.|(^|\.)input_hint_block\.|^controlnet_",
     f"a ControlNet; {BESIDE} --controlnet",
@@ -149,22 +124,6 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"^(label_embs_concat|(feature_extractor|encoder\.layers)\..*)$",
      "a HuBERT, which extracts speech content; name it as --rvc-content"),
 )  # fmt: skip
-
-
-def kind_of(names: Collection[str]) -> str:
-    """Text for an error: the kind of file that has these tensor names, and what to do instead."""
-    for pattern, kind in _KINDS:
-        if any(re.search(pattern, name) for name in names):
-            return f"is {kind}" if not kind.startswith("its ") else kind
-    return f"does not contain the UNet of a complete checkpoint ({len(names)} tensors); {_KNOWN}"
-
-
-def unet_alone(stem: str) -> str:
-    """File name of the complete checkpoint published with a file that has only a UNet (ByteDance's names), or ""."""
-    whole = re.sub(r"_unet$", "", stem)
-    return f"{whole}.safetensors" if whole != stem else ""
-
-
 _TRANSFORMERS = {
     "HunyuanVideo": r"double_blocks\.\d+\.img_attn_qkv|double_blocks_\d+_img_attn_qkv.*token_refiner",
     "Flux": r"(double_blocks[._]\d+[._](img|txt)_(attn|mlp|mod))|(single_(transformer_)?blocks[._]\d)",
@@ -217,6 +176,53 @@ _LORA_KINDS = {
 }
 _EMBEDDED = ((768,), (1024,), (1280,))  # widths of the text encoders
 MAX_EMBEDDED = 256  # tokens of an embedding
+_FOLDER_CLASSES: Final = (
+    ("ControlNet", f"a ControlNet; {BESIDE} --controlnet"),
+    ("Autoencoder", f"a VAE; {BESIDE} --vae"),
+    ("UNet", f"the UNet of a model; {BESIDE} --unet"),
+)
+_FOLDER_TYPES: Final = {
+    "hubert": "a HuBERT, which extracts speech content; name the voice (.pth) as the model, this with --content",
+    "clip_text_model": "a text encoder; give the folder of the whole model, where model_index.json lies",
+    "clip_vision_model": "an image encoder of IP-Adapters; give it with image_encoder under [sd]",
+}
+
+
+def purpose_of(pipeline: str) -> str:
+    """The purpose of a pipeline, to follow "which" (`makes videos`); "" for an unknown class."""
+    return _first(_PIPELINES, pipeline)
+
+
+def _first(table: tuple[tuple[str, str], ...], name: str) -> str:
+    return next((what for pattern, what in table if re.search(pattern, name)), "")
+
+
+def unet_of_another_kind(config: dict[str, Any], pipeline: str) -> str:
+    """Text for an error: the kind of an unsupported UNet; "" for a supported one."""
+    unet = config.get("_class_name", UNET)
+    if unet == UNET:
+        return ""
+    what = "" if purpose_of(pipeline) else _first(_UNETS, unet)  # mention it only once
+    return f"its UNet is a {unet}{f', which {what}' if what else ''}"
+
+
+def known_models(family: str) -> str:
+    """`supported: ...`, with the command that downloads a model that works."""
+    return f"supported: {SUPPORTED}; for example {locate.fetch_command(BASES[family])}"
+
+
+def kind_of(names: Collection[str]) -> str:
+    """Text for an error: the kind of file that has these tensor names, and what to do instead."""
+    for pattern, kind in _KINDS:
+        if any(re.search(pattern, name) for name in names):
+            return f"is {kind}" if not kind.startswith("its ") else kind
+    return f"does not contain the UNet of a complete checkpoint ({len(names)} tensors); {_KNOWN}"
+
+
+def unet_alone(stem: str) -> str:
+    """File name of the complete checkpoint published with a file that has only a UNet (ByteDance's names), or ""."""
+    whole = re.sub(r"_unet$", "", stem)
+    return f"{whole}.safetensors" if whole != stem else ""
 
 
 def other_kind(tensors: Mapping[str, Tensor], rest: list[str]) -> str | None:
@@ -254,18 +260,6 @@ def base_in_metadata(metadata: Mapping[str, str]) -> str | None:
             if said.startswith(start):
                 return _TOLD_BASES[start]
     return None
-
-
-_FOLDER_CLASSES: Final = (
-    ("ControlNet", f"a ControlNet; {BESIDE} --controlnet"),
-    ("Autoencoder", f"a VAE; {BESIDE} --vae"),
-    ("UNet", f"the UNet of a model; {BESIDE} --unet"),
-)
-_FOLDER_TYPES: Final = {
-    "hubert": "a HuBERT, which extracts speech content; name the voice (.pth) as the model, this with --content",
-    "clip_text_model": "a text encoder; give the folder of the whole model, where model_index.json lies",
-    "clip_vision_model": "an image encoder of IP-Adapters; give it with image_encoder under [sd]",
-}
 
 
 def other_folder(folder: Path) -> str:

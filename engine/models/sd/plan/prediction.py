@@ -14,17 +14,7 @@ from engine.models.sd.plan.original_names import UNET
 from engine.models.sd.plan.tensor_file import CheckpointHeader, read_numbers
 from engine.system.small_file import read_small
 
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    value: str
-    reason: str
-    """Where the value comes from, in a few words: `asked for`, `the empty tensor v_pred in the file`."""
-
-
 ASKED = "asked for"
-
-
 V_PRED = "v_pred"
 ZERO_SNR = "ztsnr"
 FLOW = "flow_prediction"
@@ -43,6 +33,13 @@ _FLOW_STEM = re.compile(
 )
 _V_STEM = re.compile(r"v[-_ ]?pred", re.IGNORECASE)
 _ZERO_SNR_STEM = re.compile(r"zt?snr", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    value: str
+    reason: str
+    """Where the value comes from, in a few words: `asked for`, `the empty tensor v_pred in the file`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

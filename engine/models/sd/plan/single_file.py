@@ -220,7 +220,7 @@ def require_described(single: SingleFile, folder: DiffusersFolder) -> None:
             )
     for part in folder.parts:
         if part.startswith("tokenizer"):
-            folder.require_tokenizer(part)
+            folder.tokenizer(part)
 
 
 def config_folder(single: SingleFile) -> Path:

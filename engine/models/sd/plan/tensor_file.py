@@ -15,7 +15,7 @@ from engine.errors import ModelError
 from engine.models.gguf_file import MAGIC, gguf_numbers, read_gguf
 from engine.models.not_a_model import not_a_model
 from engine.models.pickle_file import PICKLES, STATE_DICT, StandIn, Storage, pickled_tensors, read_pickle
-from engine.models.weight_files import NUMPY, Tensor, Weights, numbers_of, read_header, read_metadata, read_stored
+from engine.models.weight_files import NUMPY, Tensor, Weights, numbers_of, read_described, read_header, read_stored
 from engine.system.small_file import open_regular
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def read_checkpoint_header(file: Path) -> CheckpointHeader:
     if is_gguf:
         return CheckpointHeader(tensors={name: tensor for name, (tensor, _) in read_gguf(file).items()}, is_gguf=True)
     if suffix == SAFETENSORS:
-        return CheckpointHeader(tensors=read_header(file), metadata=read_metadata(file))
+        tensors, metadata = read_described(file)
+        return CheckpointHeader(tensors=tensors, metadata=metadata)
     if suffix not in PICKLES:
         what = not_a_model(file)
         raise ModelError(f"{file}: is {what}" if what else f"{file}: single files must be .safetensors or .ckpt")
@@ -83,7 +84,7 @@ def weights_of(name: str, file: Path) -> Weights:
     if file.suffix not in (SAFETENSORS, *PICKLES):
         known = ", ".join((SAFETENSORS, *PICKLES))
         raise ModelError(f"{name}: a {file.suffix or 'file without suffix'}; of single files {known} are read")
-    return Weights(files=(file,), variant=None, is_pickle=file.suffix != SAFETENSORS, has_config=False)
+    return Weights(files=(file,), variant=None, is_pickle=file.suffix != SAFETENSORS)
 
 
 def headers_of(weights: Weights) -> dict[str, Tensor]:
@@ -95,9 +96,13 @@ def headers_of(weights: Weights) -> dict[str, Tensor]:
     return tensors
 
 
-def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
-    """All tensors by name, on the CPU, except those in inner dicts of a pickle, which is read with weights_only.
-    Library errors are not translated."""
+def read_tensors(*files: Path, of: str = STATE_DICT) -> "dict[str, torch.Tensor]":
+    """All tensors of these files by name, on the CPU. Of a pickle, which is read with weights_only, those in its inner
+    dict `of`, if it has one. Library errors are not translated."""
+    return {name: tensor for file in files for name, tensor in _read(file, of).items()}
+
+
+def _read(file: Path, of: str) -> "dict[str, torch.Tensor]":
     import torch
 
     if file.suffix == SAFETENSORS:
@@ -105,5 +110,5 @@ def read_tensors(file: Path) -> "dict[str, torch.Tensor]":
 
         return load_file(file)
     read: Any = torch.load(file, map_location="cpu", weights_only=True)
-    read = read[STATE_DICT] if isinstance(read.get(STATE_DICT), dict) else read
+    read = read[of] if isinstance(read.get(of), dict) else read
     return {str(name): tensor for name, tensor in read.items() if isinstance(tensor, torch.Tensor)}

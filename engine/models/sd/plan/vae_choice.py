@@ -68,11 +68,14 @@ class VaeChoice:
     """Folder with `config.json` and the weights; None for a single file."""
     weights: Weights | None = None
     """None if the VAE is inside the model's single file."""
-    config: dict[str, Any] = field(default_factory=dict)
-    """config.json of a VAE in a separate single file, derived from its tensors."""
-    wants_float32: bool = False
-    """True if it overflows in float16, according to its configuration."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Its config.json; for a separate single file, derived from its tensors."""
     note: str = ""
+
+    @property
+    def wants_float32(self) -> bool:
+        """True if it overflows in float16, according to its configuration."""
+        return self.kind != TINY and bool(self.config.get("force_upcast", True))
 
 
 def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False) -> VaeChoice:
@@ -82,7 +85,7 @@ def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False
     own = folder.path / "vae"
     if wanted in ("auto", "taesd") and folder.is_taesd and (weights := weights_in(own)):
         _require_channels(f"{folder.name}/vae", folder.vae, folder)
-        return VaeChoice(kind=TINY, folder=own, weights=weights)
+        return VaeChoice(kind=TINY, folder=own, weights=weights, config=folder.vae)
     tiny = TAESD[folder.family]
     usual = {"scaling_factor": SCALING_FACTORS[folder.family]}
     other = next((f"{key} is {value}" for key, value in _span_of(folder).items() if value != usual.get(key)), "")
@@ -101,13 +104,12 @@ def choose_vae(folder: DiffusersFolder, wanted: str, *, is_in_file: bool = False
     if wanted == "auto" and not other:
         command = locate.download_command(tiny, locate.PART_FILES)
         note = f"TAESD is not on this machine, so the much slower full VAE is used; download it once: {command}"
-    wants_float32 = _wants_float32(folder.vae)
     if is_in_file:
-        return VaeChoice(kind=FULL, wants_float32=wants_float32, note=note)
+        return VaeChoice(kind=FULL, config=folder.vae, note=note)
     found = weights_in(own)
     if found is None:
         raise ModelError(f"{folder.name}: vae has no weights{locate.how_to_get(folder.name)}")
-    return VaeChoice(kind=FULL, folder=own, weights=found, wants_float32=wants_float32, note=note)
+    return VaeChoice(kind=FULL, folder=own, weights=found, config=folder.vae, note=note)
 
 
 def _elsewhere(name: str, folder: DiffusersFolder) -> VaeChoice:
@@ -132,7 +134,7 @@ def _elsewhere(name: str, folder: DiffusersFolder) -> VaeChoice:
     weights = weights_in(path)
     if weights is None:
         raise ModelError(f"{name}: has no weights{locate.how_to_get(name)}")
-    return VaeChoice(kind=kind, folder=path, weights=weights, wants_float32=_wants_float32(config), note=note)
+    return VaeChoice(kind=kind, folder=path, weights=weights, config=config, note=note)
 
 
 def _of_file(name: str, path: Path, folder: DiffusersFolder) -> VaeChoice:
@@ -146,16 +148,12 @@ def _of_file(name: str, path: Path, folder: DiffusersFolder) -> VaeChoice:
         slow = f"VAE {name}: computed in float32, as SDXL's overflows in half precision; half as slow: "
         note = "; ".join(filter(None, (note, f"{slow}{FULL_VAES['sdxl']}")))
     config |= _span_of(folder) | {"force_upcast": wants_float32}
-    return VaeChoice(kind=FULL, weights=weights, config=config, wants_float32=wants_float32, note=note)
+    return VaeChoice(kind=FULL, weights=weights, config=config, note=note)
 
 
 def _is_here(hub_id: str) -> bool:
     folder = locate.cached(hub_id)
     return folder is not None and weights_in(folder) is not None
-
-
-def _wants_float32(config: Mapping[str, Any]) -> bool:
-    return config.get("_class_name") != TINY and config.get("force_upcast", True)
 
 
 # -- fitting the model
@@ -216,21 +214,24 @@ def vae_kind(name: str) -> tuple[str, str]:
     config = _examined(name, path)[1] if path.is_file() else read_config(name, path)
     if config.get("_class_name") not in KINDS:
         raise ModelError(f"{name}: not a VAE of Stable Diffusion")
+    return config["_class_name"], _families_shown(path)
+
+
+def _families_shown(path: Path) -> str:
+    """The families that the name of a VAE shows, "" if none."""
     known_as = published_name(path)
     is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
-    return config["_class_name"], "" if is_xl == is_first else FAMILIES["sdxl"] if is_xl else _FIRST_FAMILIES
+    return "" if is_xl == is_first else FAMILIES["sdxl"] if is_xl else _FIRST_FAMILIES
 
 
 def _family_note(name: str, path: Path, folder: DiffusersFolder) -> str:
     """A note if the name does not show the family; ModelError if it shows another family."""
-    known_as = published_name(path)
-    is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
-    shown = FAMILIES[folder.family]
-    if is_xl == is_first:
-        return f"VAE {name}: its family is unknown; assuming {shown}"
-    if is_xl != (folder.family == "sdxl"):
-        theirs, why = FAMILIES["sdxl"] if is_xl else _FIRST_FAMILIES, "all colours would be wrong"
-        raise made_for_another(f"{name}: a VAE", theirs, folder.name, shown, _that_fits(folder.family), why=why)
+    theirs, ours = _families_shown(path), FAMILIES[folder.family]
+    if not theirs:
+        return f"VAE {name}: its family is unknown; assuming {ours}"
+    if (theirs == FAMILIES["sdxl"]) != (folder.family == "sdxl"):
+        why = "all colours would be wrong"
+        raise made_for_another(f"{name}: a VAE", theirs, folder.name, ours, _that_fits(folder.family), why=why)
     return ""
 
 
@@ -297,7 +298,7 @@ def _tiny_pair(name: str, file: Path) -> tuple[Weights, dict[str, Any]]:
     files = (file, beside) if half == "encoder" else (beside, file)
     config = _tiny_config(name, joined_halves(*(headers_of(weights_of(name, path)) for path in files)))
     is_pickle = any(path.suffix != ".safetensors" for path in files)
-    return Weights(files=files, variant=None, is_pickle=is_pickle, has_config=False), config
+    return Weights(files=files, variant=None, is_pickle=is_pickle), config
 
 
 def _tiny_config(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""The weight files that an index names, and the headers of safetensors files."""
+"""Configurations and headers from strangers: what is read of them, and what is refused in one line."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,93 @@ import torch
 from safetensors.torch import save_file
 
 from engine.errors import ModelError
+from engine.models import locate
+from engine.models.plain_config import notes_on, read_config, require_no_adapter
 from engine.models.weight_files import Tensor, read_header, read_stored, weights_in
+
+
+def written(folder: Path, told: Any) -> Path:
+    text = told if isinstance(told, str) else json.dumps(told)
+    (folder / "config.json").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ("{", "cannot be read"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000, "nested too deeply"),
+        ('{"x": ' + "9" * 5000 + "}", "Exceeds the limit"),
+        (" " * (17 << 20), "larger than 16 MiB"),
+        ([1], "is not a JSON object"),
+        ({"detector_config": 5}, "detector_config is 5, not an object"),
+        ({"detector_config": {"vision_config": []}}, r"vision_config is \[\], not an object"),
+        ({"_class_name": ["x"]}, r"_class_name is \['x'\], not a text"),
+        ({"in_channels": "4"}, "in_channels is '4', not a whole number"),
+        ({"layers_per_block": 10**6}, "layers_per_block is 1000000, more than 256"),
+        ({"layers_per_block": [2, 10**6]}, "layers_per_block is 1000000, more than 256"),
+        ({"transformer_layers_per_block": [[1, 10**30]]}, "more than 256"),
+        ({"down_block_types": ["DownBlock2D"] * 1000}, "down_block_types has 1000 items, more than 256"),
+        ({"text_config": {"num_hidden_layers": 10**6}}, "num_hidden_layers is 1000000, more than 256"),
+        ({"conv_dim": [512] * 1000}, "conv_dim has 1000 items, more than 256"),
+        ({"hidden_size": 10**30}, "hidden_size is 1000.*, more than 2147483648"),
+        ({"num_train_timesteps": 10**9}, "num_train_timesteps is 1000000000, more than 100000"),
+        ({"quantization_config": {"quant_method": "bitsandbytes"}}, r"quantized \('bitsandbytes'\)"),
+        ({"text_config": {"quantization_config": "x" * 1000}}, r"quantized \('quantization_config'\)"),
+    ],
+)
+def test_an_implausible_configuration_is_refused_in_one_line_with_the_file(
+    tmp_path: Path, told: Any, reason: str
+) -> None:
+    with pytest.raises(ModelError, match=reason) as caught:
+        read_config("fox", written(tmp_path, told))
+    line = str(caught.value)
+    assert line.startswith("fox: config.json") and "\n" not in line and len(line) < 300
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_a_fifo_instead_of_a_model_or_configuration_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(ModelError, match=r"config\.json cannot be read \(a FIFO, where a file is needed\)"):
+        read_config("fox", tmp_path)
+    with pytest.raises(ModelError, match="is a FIFO, not a file or a folder"):
+        locate.find(str(tmp_path / "config.json"))
+
+
+@pytest.mark.parametrize("name", ["x" * 100_000, "a\0b", "~nobody-of-this-name/model"])
+def test_an_impossible_file_name_is_refused_in_one_line(name: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        locate.find(name)
+    assert len(str(caught.value)) < 400
+
+
+def test_published_configurations_are_accepted(tmp_path: Path) -> None:
+    told = {
+        "model_type": "clip_text_model", "num_hidden_layers": 24, "eos_token_id": 49407, "conv_dim": [512] * 7,
+        "_attn_implementation": "sdpa", "quantization_config": None, "auto_map": {}, "torch_dtype": "float16",
+        "block_out_channels": [320, 640, 1280, 1280], "scaling_factor": 0.18215, "force_upcast": True,
+    }  # fmt: skip
+    assert read_config("fox", written(tmp_path, told)) == told
+    assert notes_on("fox", told) == ()
+
+
+@pytest.mark.parametrize(
+    "key", ["_attn_implementation", "attn_implementation", "_attn_implementation_internal", "auto_map", "fusion_config"]
+)
+@pytest.mark.parametrize("place", ["", "text_config", "detector_config"])
+def test_a_configuration_that_asks_for_code_is_noted_and_ignored(key: str, place: str) -> None:
+    asked = {key: "owner/name"}
+    assert notes_on("fox", {place: asked} if place else asked) == (
+        f"fox: config.json asks for custom code ({key}: 'owner/name'), which is not used",
+    )
+
+
+def test_an_adapter_next_to_a_model_is_refused(tmp_path: Path) -> None:
+    require_no_adapter("fox", tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"adapter_config\.json belongs to an adapter"):
+        require_no_adapter("fox", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["COM1.safetensors", "nul", "sub/con.bin"])

@@ -1,0 +1,251 @@
+"""Draws the control images of ControlNets on the device: edges, soft edges, depth and poses.
+
+Nothing here waits for the device, so that it can be captured. Pictures are prepared by hand, because transformers'
+processors work on the CPU.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from engine.models.sd.edges import EDGE_HIGH, EDGE_LOW
+
+TAN_22_5, TAN_67_5 = 13573 / 32768, 13573 / 32768 + 2  # OpenCV's fixed-point tangents of 22.5 and 67.5 degrees
+GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV's RGB2GRAY
+GROWTH_PX = 32
+"""Weak edges count up to this far from a strong one. OpenCV follows them to their end, which would need a wait."""
+SCALES_PX = (1.0, 2.0, 4.0)  # standard deviations; HED has five scales, of which the finest matter at 512 px
+GAIN = 2.0
+"""A straight step of half the brightness, from 0.25 to 0.75, is drawn white."""
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+TRAINED_PX = 518  # shorter side at which Depth Anything was trained
+MIN_METRES = 1e-3
+MIN_SPAN = 1e-3  # of the nearest: differences below it are those of rounding
+JOINTS = 17
+"""COCO's: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, each left before right."""
+LEFT_SHOULDER, RIGHT_SHOULDER, NECK = 5, 6, JOINTS
+OPENPOSE = (0, NECK, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
+"""COCO's joint in each of OpenPose's places."""
+LIMBS = (
+    (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13), (1, 0),
+    (0, 14), (14, 16), (0, 15), (15, 17),
+)  # fmt: skip
+"""OpenPose's joints at both ends."""
+COLOURS = (
+    (255, 0, 0), (255, 85, 0), (255, 170, 0), (255, 255, 0), (170, 255, 0), (85, 255, 0), (0, 255, 0), (0, 255, 85),
+    (0, 255, 170), (0, 255, 255), (0, 170, 255), (0, 85, 255), (0, 0, 255), (85, 0, 255), (170, 0, 255), (255, 0, 255),
+    (255, 0, 170), (255, 0, 85),
+)  # fmt: skip
+"""The joints', and the first of them the limbs'."""
+LIMB_LIGHT = 0.6
+RADIUS = 4 / 512  # of a joint and half the width of a limb, as a share of the shorter side
+MIN_SCORE = 0.3  # below it a joint is not drawn, as in transformers' and MMPose's pictures
+
+
+def hard_edges(rgb: torch.Tensor) -> torch.Tensor:
+    """Edges of (F, 3, H, W) float32 in 0..1, white on black: (F, 3, H, W) float32, 0 or 1. Canny's detector (1986), as
+    OpenCV's `Canny` computes it without `L2gradient`."""
+    levels = (rgb * 255.0).round()
+    grey = sum(share * levels[:, channel : channel + 1] for channel, share in enumerate(GREY))
+    assert isinstance(grey, torch.Tensor)
+    across, down = _sobel(grey.round())
+    strength = across.abs() + down.abs()
+    weak = (_is_ridge(across, down, strength) & (strength > EDGE_LOW)).float()
+    found = weak * (strength > EDGE_HIGH)
+    for _ in range(GROWTH_PX):
+        found = F.max_pool2d(found, 3, 1, 1) * weak
+    return found.expand(-1, 3, -1, -1)
+
+
+def _sobel(grey: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Derivatives to the right and downwards; beyond its edges the picture goes on as at the edge."""
+    padded = F.pad(grey, (1, 1, 1, 1), mode="replicate")
+    smooth_down = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
+    smooth_across = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
+    return smooth_down[..., 2:] - smooth_down[..., :-2], smooth_across[:, :, 2:] - smooth_across[:, :, :-2]
+
+
+def _is_ridge(across: torch.Tensor, down: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+    """True where the gradient is stronger than at both neighbours in its direction, which has four steps."""
+    padded = F.pad(strength, (1, 1, 1, 1))
+    height, width = strength.shape[2:]
+
+    def at(row: int, column: int) -> torch.Tensor:
+        return padded[:, :, 1 + row : 1 + row + height, 1 + column : 1 + column + width]
+
+    is_across = down.abs() < across.abs() * TAN_22_5
+    is_down = down.abs() > across.abs() * TAN_67_5
+    is_falling = across * down < 0
+    beside = (strength > at(0, -1)) & (strength >= at(0, 1))
+    above = (strength > at(-1, 0)) & (strength >= at(1, 0))
+    rising = (strength > at(-1, -1)) & (strength > at(1, 1))
+    falling = (strength > at(-1, 1)) & (strength > at(1, -1))
+    return torch.where(is_across, beside, torch.where(is_down, above, torch.where(is_falling, falling, rising)))
+
+
+def soft_edges(rgb: torch.Tensor) -> torch.Tensor:
+    """Outlines of (F, 3, H, W) float32 in 0..1: (F, 3, H, W) float32 in 0..1, brighter for a higher step.
+
+    For softedge and HED ControlNets, which were trained on what a network finds (HED, PiDiNet). This is a classical
+    stand-in without weights: the gradient of the brightness at three scales, each multiplied by its scale, so that a
+    step counts the same at all of them (Lindeberg 1998, "Edge detection and ridge detection with automatic scale
+    selection"). Fine texture is outlined at the finest scale only, so it stays dark; a network would also leave out
+    what is not the border of an object.
+    """
+    grey = sum(share * rgb[:, channel : channel + 1] for channel, share in enumerate(GREY))
+    assert isinstance(grey, torch.Tensor)
+    total = sum(_steps(grey, scale_px) for scale_px in SCALES_PX)
+    assert isinstance(total, torch.Tensor)
+    return (total * (GAIN / len(SCALES_PX))).clamp(0.0, 1.0).expand(-1, 3, -1, -1)
+
+
+def _steps(grey: torch.Tensor, scale_px: float) -> torch.Tensor:
+    """Heights (F, 1, H, W) of the steps of `grey` (F, 1, H, W) at this scale: of a straight step its height."""
+    reach_px = math.ceil(3 * scale_px)
+    # Built on the device: copying a kernel there would wait for it.
+    x = torch.arange(-reach_px, reach_px + 1, device=grey.device, dtype=torch.float32)
+    smooth = torch.exp(-(x**2) / (2 * scale_px**2))
+    smooth = smooth / smooth.sum()
+    slope = x * smooth
+    slope = slope / slope.clamp(min=0.0).sum()  # of a step of 1 the largest answer is 1
+    kernels = torch.stack((smooth, slope))[:, None]  # (2, 1, K)
+    padded = F.pad(grey, (reach_px, reach_px, reach_px, reach_px), mode="replicate")
+    down = F.conv2d(padded, kernels[..., None])  # (F, 2, H, W + 2 r): blurred, and the slope downwards
+    across = F.conv2d(down, kernels.flip(0)[:, :, None], groups=2)  # (F, 2, H, W): the slopes across and downwards
+    return across.square().sum(dim=1, keepdim=True).sqrt()
+
+
+class DepthMaps:
+    """Makes depth maps with a `DepthAnythingForDepthEstimation` (Yang et al. 2024)."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+        self._patch_px: int = network.config.patch_size
+        self._is_metric = network.config.depth_estimation_type == "metric"
+
+    @torch.no_grad()
+    def draw(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Depth of (F, 3, H, W) float32 in 0..1: (F, 3, H, W) float32, the nearest point of each picture 1, the
+        farthest 0; a picture without depth is 0."""
+        height, width = rgb.shape[2:]
+        small = F.interpolate(rgb, self._seen_size(height, width), mode="bicubic", antialias=True).clamp(0.0, 1.0)
+        near = self.network(normalised(small).to(self.network.dtype)).predicted_depth.float()
+        if self._is_metric:  # metres; the others say how near a point is
+            near = 1.0 / near.clamp(min=MIN_METRES)
+        near = F.interpolate(near[:, None], (height, width), mode="bicubic")
+        farthest, nearest = near.amin((2, 3), keepdim=True), near.amax((2, 3), keepdim=True)
+        span = torch.maximum(nearest - farthest, nearest.abs() * MIN_SPAN + 1e-6)
+        return ((near - farthest) / span).expand(-1, 3, -1, -1)
+
+    def _seen_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width that the network sees: about the picture's, not larger than in training."""
+        scale = min(1.0, TRAINED_PX / min(height, width))
+        rows, columns = (max(1, round(side * scale / self._patch_px)) for side in (height, width))
+        return rows * self._patch_px, columns * self._patch_px
+
+
+def normalised(rgb: torch.Tensor) -> torch.Tensor:
+    """(F, 3, H, W) in 0..1 as networks trained on ImageNet see it."""
+    # Channel by channel: a tensor of the three would have to be copied to the device.
+    return torch.stack([(rgb[:, c] - MEAN[c]) / DEVIATION[c] for c in range(3)], dim=1)
+
+
+class Skeletons:
+    """Draws a person's skeleton with a `VitPoseForPoseEstimation` (Xu et al. 2022) on its device.
+
+    ViTPose looks for one person in a box; here the box is the whole picture, so of several people it finds one, or a
+    mix. The places of the joints stay on the device, and every pixel asks whether it lies in a limb.
+
+    COCO's 17 joints become OpenPose's 18, whose neck is the middle of the shoulders. Joints, limbs and colours as the
+    annotator of ControlNet draws them (lllyasviel/ControlNet, annotator/openpose/util.py, `draw_bodypose`): limbs are
+    ellipses at 0.6 of their colour, joints are discs on top.
+    """
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+        backbone, device = network.config.backbone_config, network.device
+        self._seen_px: tuple[int, int] = tuple(backbone.image_size)
+        # ViTPose+ has an expert for each data set; the first is COCO's.
+        is_mixed = backbone.num_experts > 1
+        self._options = {"dataset_index": torch.zeros(1, dtype=torch.int64, device=device)} if is_mixed else {}
+        # On the device from now on: copying them in a call would wait.
+        self._places = torch.tensor(OPENPOSE, device=device)
+        self._ends = torch.tensor(LIMBS, device=device).T.contiguous()  # (2, limbs)
+        self._level = torch.tensor([[1.0, 0.0]], device=device).expand(len(OPENPOSE), 2)
+        colours = torch.tensor(COLOURS, device=device) / 255.0
+        limbs = (colours[: len(LIMBS)] * 255.0 * LIMB_LIGHT).floor() / 255.0
+        self._colours = torch.cat((limbs, colours))[..., None, None]  # (limbs and joints, 3, 1, 1)
+
+    @torch.no_grad()
+    def draw(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Skeletons in (F, 3, H, W) float32 in 0..1, on black: (F, 3, H, W) float32 in 0..1."""
+        places, scores = self.joints(rgb)
+        height, width = rgb.shape[2:]
+        return torch.stack([self._drawn(*person, height, width) for person in zip(places, scores, strict=True)])
+
+    @torch.no_grad()
+    def joints(self, rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """COCO's joints in (F, 3, H, W): places (F, 17, 2), x and y in px, and scores (F, 17)."""
+        height, width = rgb.shape[2:]
+        rows, columns = self._seen_px
+        px = max(height / rows, width / columns)  # of the picture in one of the network's
+        inner = min(rows, round(height / px)), min(columns, round(width / px))
+        small = F.interpolate(rgb, inner, mode="bilinear", antialias=True)
+        above, left = (rows - inner[0]) // 2, (columns - inner[1]) // 2
+        below, right = rows - inner[0] - above, columns - inner[1] - left
+        seen = normalised(F.pad(small, (left, right, above, below))).to(self.network.dtype)
+        heat = self.network(seen, **self._options).heatmaps.float()
+        places, scores = peaks(heat)
+        # As in transformers' post-processing, the outermost points of the heatmap lie on the edge of the box.
+        x = places[..., 0] * (px * columns / (heat.shape[3] - 1)) + (width - px * columns) / 2
+        y = places[..., 1] * (px * rows / (heat.shape[2] - 1)) + (height - px * rows) / 2
+        return torch.stack((x, y), dim=-1), scores
+
+    def _drawn(self, places: torch.Tensor, scores: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """(3, height, width) of one person's joints: places (17, 2), scores (17,)."""
+        shoulders = slice(LEFT_SHOULDER, RIGHT_SHOULDER + 1)
+        places = torch.cat((places, places[shoulders].mean(dim=0, keepdim=True)))[self._places]
+        scores = torch.cat((scores, scores[shoulders].amin(dim=0, keepdim=True)))[self._places]
+        first, second = places[self._ends[0]], places[self._ends[1]]
+        is_joint = scores > MIN_SCORE
+        is_limb = is_joint[self._ends[0]] & is_joint[self._ends[1]]
+        radius = max(1.0, RADIUS * min(height, width))
+        length = (second - first).norm(dim=-1, keepdim=True).clamp(min=1e-3)
+        middles = torch.cat(((first + second) / 2, places))
+        ahead = torch.cat(((second - first) / length, self._level))
+        half = torch.cat((length[:, 0] / 2, torch.full_like(scores, radius)))
+        is_seen = torch.cat((is_limb, is_joint))
+        x = torch.arange(width, device=places.device, dtype=torch.float32)
+        y = torch.arange(height, device=places.device, dtype=torch.float32)[:, None]
+        drawn = torch.zeros((3, height, width), device=places.device)
+        for place in range(len(self._colours)):
+            dx, dy = x - middles[place, 0], y - middles[place, 1]
+            along = (dx * ahead[place, 0] + dy * ahead[place, 1]) / half[place]  # (height, width), 1 at both ends
+            across = (dy * ahead[place, 0] - dx * ahead[place, 1]) / radius
+            is_inside = (along.square() + across.square() <= 1.0) & is_seen[place]
+            drawn = torch.where(is_inside, self._colours[place], drawn)
+        return drawn
+
+
+def peaks(heat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The highest point of each heatmap (F, J, h, w): places (F, J, 2), x and y, and heights (F, J). Between the pixels
+    by the parabola through the logarithms of the highest and its neighbours, which is exact for a Gaussian (as in DARK,
+    Zhang et al. 2020, without its blurring)."""
+    height, width = heat.shape[2:]
+    flat = heat.flatten(2)
+    top, at = flat.max(dim=2)
+
+    def shift(place: torch.Tensor, step: int, most: int) -> torch.Tensor:
+        """Distance of the peak from `place` along an axis with pixels `step` apart."""
+        inner = (place > 0) & (place < most - 1)
+        before, after = (
+            flat.gather(2, (at + way).clamp(0, height * width - 1)[..., None])[..., 0] for way in (-step, step)
+        )
+        low, mid, high = (value.clamp(min=1e-6).log() for value in (before, top, after))
+        moved = (high - low) / (2.0 * (2.0 * mid - low - high)).clamp(min=1e-6)
+        return torch.where(inner, moved.clamp(-0.5, 0.5), 0.0)
+
+    x, y = at % width, torch.div(at, width, rounding_mode="floor")
+    return torch.stack((x + shift(x, 1, width), y + shift(y, width, height)), dim=-1), top

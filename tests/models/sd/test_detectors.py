@@ -1,0 +1,208 @@
+"""Depth maps and skeletons of known pictures, and the networks that draw them, as folders of the user."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.errors import ModelError
+from engine.models.sd import ModelSpec
+from engine.models.sd.check import check
+from engine.models.sd.control_images import COLOURS, LIMB_LIGHT, OPENPOSE, DepthMaps, Skeletons, normalised, peaks
+from engine.models.sd.load import load
+from tests.conftest import TinyModels
+from tests.support.tiny_detectors import BrightnessAsDepth, KnownPose, build_tiny_depth, build_tiny_pose, network_of
+
+STANDING = torch.tensor(
+    [(24, 8), (26, 6), (22, 6), (28, 8), (20, 8), (31, 16), (17, 16), (35, 26), (13, 26), (37, 36), (11, 36), (28, 36),
+     (20, 36), (28, 47), (20, 47), (28, 58), (20, 58)]
+).float() + torch.tensor([0.3, -0.2])  # fmt: skip
+"""COCO's joints in pixels of the heatmaps, 48 x 64: a person seen from the front, whose left is at the right."""
+NECK, LEFT_WRIST, RIGHT_WRIST = 1, 7, 4
+
+
+@pytest.mark.parametrize("is_metric", [False, True])
+def test_the_nearest_point_is_white_and_the_farthest_black(is_metric: bool) -> None:
+    """Also by a model that gives metres, which are small where others give large numbers."""
+    picture = torch.full((2, 3, 64, 96), 0.4)
+    picture[0, :, 8:24] = 0.5
+    picture[0, :, 40:56] = 0.45
+    drawn = DepthMaps(BrightnessAsDepth(is_metric=is_metric)).draw(picture)
+    assert drawn.shape == picture.shape and torch.equal(drawn[:, 0], drawn[:, 2])
+    near, middle, far = drawn[0, 0, 16, 48], drawn[0, 0, 48, 48], drawn[0, 0, 0, 48]
+    overshoot = 0.08  # of bicubic scaling
+    assert (near.item(), middle.item(), far.item()) == pytest.approx((1.0, 0.5, 0.0), abs=overshoot)
+    assert drawn[1].abs().max() < 1e-3, "a picture without depth is black"
+
+
+def test_the_network_sees_whole_patches_and_no_more_than_in_training() -> None:
+    network = BrightnessAsDepth()
+    for size, seen in {(64, 128): (70, 126), (512, 512): (518, 518), (576, 1024): (518, 924)}.items():
+        DepthMaps(network).draw(torch.zeros(1, 3, *size))
+        assert network.seen is not None and network.seen.shape[2:] == seen
+
+
+def test_a_map_is_that_of_transformers_processor(tmp_path: Path) -> None:
+    """The output of a random network is resized as its processor does; the rest is a division."""
+    from transformers import DPTImageProcessorPil
+
+    folder = build_tiny_depth(tmp_path)
+    network = network_of("DepthAnythingForDepthEstimation", folder)
+    rows = torch.rand(64, 96, 3, generator=torch.manual_seed(1)).mul(255).byte().numpy()
+    processor = DPTImageProcessorPil(
+        size={"height": 70, "width": 98}, ensure_multiple_of=14, image_mean=[0.485, 0.456, 0.406],
+        image_std=[0.229, 0.224, 0.225],
+    )  # fmt: skip
+    seen = processor(rows, return_tensors="pt")["pixel_values"]
+    rgb = torch.from_numpy(rows).permute(2, 0, 1)[None] / 255.0
+    small = torch.nn.functional.interpolate(rgb, (70, 98), mode="bicubic", antialias=True).clamp(0.0, 1.0)
+    assert (normalised(small) - seen).abs().mean() < 0.02, "the same picture, but for rounding to whole numbers"
+    with torch.no_grad():
+        output = network(normalised(small))
+    (theirs,) = processor.post_process_depth_estimation(output, target_sizes=[(64, 96)])
+    depth = np.asarray(theirs["predicted_depth"])
+    assert depth.max() - depth.min() > 0.01
+    expected = (depth - depth.min()) / (depth.max() - depth.min())
+    drawn = DepthMaps(network).draw(rgb)[0, 0].numpy()
+    assert np.abs(drawn - expected).max() < 1e-3
+
+
+def drawn_as(place: int, *, is_limb: bool = False) -> list[int]:
+    return [int(level * LIMB_LIGHT) if is_limb else level for level in COLOURS[place]]
+
+
+def place_of(joint: int) -> tuple[int, int]:
+    """(x, y) of a joint of OpenPose in a picture of 384 x 512, whose box is the whole of it."""
+    shoulders = STANDING[5:7].mean(dim=0)
+    x, y = shoulders if joint == NECK else STANDING[OPENPOSE[joint]]
+    return round(float(x) * 384 / 47), round(float(y) * 512 / 63)
+
+
+@pytest.fixture(scope="module")
+def picture() -> torch.Tensor:
+    """(512, 384, 3) uint8."""
+    drawn = Skeletons(KnownPose(STANDING, torch.ones(17))).draw(torch.zeros(1, 3, 512, 384))
+    assert drawn.shape == (1, 3, 512, 384)
+    return (drawn[0].permute(1, 2, 0) * 255).round().int()
+
+
+def test_every_joint_has_its_colour_at_its_place_on_black(picture: torch.Tensor) -> None:
+    for joint in range(18):
+        x, y = place_of(joint)
+        assert picture[y, x].tolist() == drawn_as(joint), joint
+    assert (picture.amax(dim=2) == 0).float().mean() > 0.9
+    radius = round(4 * 384 / 512)
+    x, y = place_of(LEFT_WRIST)
+    disc = picture[y - 8 : y + 9, x - 8 : x + 9]
+    count = int((disc == torch.tensor(drawn_as(LEFT_WRIST))).all(dim=2).sum())
+    assert 0.8 < count / (3.14159 * radius**2) < 1.3
+
+
+def test_limbs_are_darker_ellipses_between_their_joints(picture: torch.Tensor) -> None:
+    """The second limb is that from the neck to the left shoulder, the fourth the lower right arm."""
+    for limb, (first, second) in {1: (NECK, 5), 3: (3, RIGHT_WRIST)}.items():
+        (x, y), (to_x, to_y) = place_of(first), place_of(second)
+        middle = picture[(y + to_y) // 2, (x + to_x) // 2]
+        assert middle.tolist() == drawn_as(limb, is_limb=True)
+
+
+def test_a_joint_that_is_hardly_found_is_left_out_with_its_limbs() -> None:
+    scores = torch.ones(17)
+    scores[10] = 0.2  # the right wrist
+    drawn = Skeletons(KnownPose(STANDING, scores)).draw(torch.zeros(1, 3, 512, 384))[0].permute(1, 2, 0)
+    levels = (drawn * 255).round().int()
+    for colour in (drawn_as(RIGHT_WRIST), drawn_as(3, is_limb=True)):
+        assert not (levels == torch.tensor(colour)).all(dim=2).any()
+    x, y = place_of(LEFT_WRIST)
+    assert levels[y, x].tolist() == drawn_as(LEFT_WRIST)
+    nothing = Skeletons(KnownPose(STANDING, torch.zeros(17))).draw(torch.zeros(1, 3, 64, 64))
+    assert not nothing.any()
+
+
+@pytest.mark.parametrize(("height", "width"), [(512, 384), (512, 512), (576, 1024), (1024, 256)])
+def test_joints_are_those_of_transformers_post_processing(height: int, width: int) -> None:
+    """With the box that holds the whole picture: its processor adds a quarter around the one it gets."""
+    from transformers import VitPoseImageProcessorPil
+
+    network = KnownPose(STANDING, torch.linspace(0.5, 1.0, 17))
+    places, scores = Skeletons(network).joints(torch.rand(1, 3, height, width))
+    side = max(height / 256, width / 192)
+    box_w, box_h = side * 192 / 1.25, side * 256 / 1.25
+    box = [(width - box_w) / 2, (height - box_h) / 2, box_w, box_h]
+    outputs = network(torch.zeros(0))
+    ((theirs,),) = VitPoseImageProcessorPil().post_process_pose_estimation(outputs, boxes=[[box]])
+    assert (places[0] - torch.as_tensor(theirs["keypoints"])).abs().max() < 0.02 * side * 4
+    assert torch.allclose(scores[0], torch.as_tensor(theirs["scores"]), atol=0.05)
+
+
+def test_the_picture_is_seen_whole_in_the_middle_of_the_box() -> None:
+    network = KnownPose(STANDING, torch.ones(17))
+    Skeletons(network).draw(torch.ones(1, 3, 512, 512))
+    assert network.seen is not None and network.seen.shape == (1, 3, 256, 192)
+    is_bright = network.seen[0, 0] > 0
+    assert is_bright.any(dim=1).nonzero().flatten().tolist() == list(range(32, 224)) and is_bright[32:224].all()
+
+
+def test_a_peak_between_pixels_and_at_the_border_is_found() -> None:
+    x, y = torch.arange(12.0), torch.arange(16.0)[:, None]
+    heat = torch.stack(
+        [torch.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / 8) * 0.7 for at in ((5.4, 9.75), (0.0, 15.0))]
+    )[None]
+    places, heights = peaks(heat)
+    assert places[0].flatten().tolist() == pytest.approx([5.4, 9.75, 0.0, 15.0], abs=1e-3)
+    assert heights[0].tolist() == pytest.approx([0.66, 0.7], abs=0.05)
+
+
+@pytest.mark.parametrize("experts", [1, 3])
+def test_a_vitpose_and_a_vitpose_plus_are_drawn(tmp_path: Path, experts: int) -> None:
+    folder = build_tiny_pose(tmp_path, experts=experts)
+    network = network_of("VitPoseForPoseEstimation", folder, num_labels=17)
+    drawn = Skeletons(network).draw(torch.rand(1, 3, 64, 96, generator=torch.manual_seed(1)))
+    assert drawn.shape == (1, 3, 64, 96) and drawn.min() >= 0.0 and drawn.max() <= 1.0
+
+
+def test_both_are_counted_and_loaded_with_the_model(tiny_sd: Path, tiny_models: TinyModels) -> None:
+    spec = ModelSpec(model=str(tiny_sd), depth=str(tiny_models.depth()), pose=str(tiny_models.pose()))
+    report, model = check(spec), load(spec, "cpu", "float32")
+    assert report.is_complete and list(model.detectors) == ["depth", "pose"]
+    counted = {part.name: part.parameters for part in report.parts}
+    for part, detector in model.detectors.items():
+        network = detector.network
+        weights = sum(weight.numel() for weight in network.state_dict().values() if weight.is_floating_point())
+        assert counted[part] == weights and not network.training
+        assert not any(weight.requires_grad for weight in network.parameters())
+    plain = load(ModelSpec(model=str(tiny_sd)), "cpu", "float32")
+    assert model.memory_bytes() - plain.memory_bytes() == 4 * (counted["depth"] + counted["pose"])
+
+
+def test_another_model_or_a_folder_without_weights_is_told_in_one_line(
+    tiny_sd: Path, tiny_models: TinyModels, tmp_path: Path
+) -> None:
+    depth, pose = tiny_models.depth(), tiny_models.pose()
+    empty = shutil.copytree(depth, tmp_path / "empty", ignore=shutil.ignore_patterns("*.safetensors"))
+    for part, name, said in (
+        ("depth", pose, "is a model of type vitpose; depth needs DepthAnythingForDepthEstimation, for example depth-"),
+        ("pose", depth, "is a model of type depth_anything; pose needs VitPoseForPoseEstimation, for example usyd-"),
+        ("pose", tiny_models.controlnet(tiny_sd), "is a model of type unknown; pose needs"),
+        ("depth", depth / "model.safetensors", "depth is a folder in transformers' layout, not a file"),
+        ("depth", empty, "has no weights"),
+        ("depth", tmp_path, "config.json is missing"),
+        ("pose", "usyd-community/vitpose-base-simple", 'hf download usyd-community/vitpose-base-simple --include "co'),
+    ):
+        (line,) = check(ModelSpec(model=str(tiny_sd), **{part: str(name)})).missing
+        assert said in line and str(name) in line and "\n" not in line
+
+
+def test_weights_that_do_not_fit_the_configuration_are_told_in_one_line(
+    tiny_sd: Path, tiny_models: TinyModels, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_models.pose(), tmp_path / "pose")
+    weights = load_file(folder / "model.safetensors")
+    left_out = next(name for name in weights if name.startswith("head."))
+    kept = {name: weight for name, weight in weights.items() if name != left_out}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=f"1 tensors are missing or have another shape, the first is {left_out}"):
+        load(ModelSpec(model=str(tiny_sd), pose=str(folder)), "cpu", "float32")
