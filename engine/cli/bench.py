@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from engine.bench.options import BENCHES
+from engine.cli.benches.options import BENCHES
 from engine.cli.job_options import job_options
 from engine.cli.progress import parts_bar
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.options import JSON
 
 if TYPE_CHECKING:
-    from engine.bench.measuring import Progress
+    from engine.cli.benches.measuring import Progress
 
 MOVED: Final = ("beat", "control", "detector", "ipc", "isf", "threads", "video")
 
@@ -44,7 +44,7 @@ def _command(module: str, kind: type) -> Callable[..., None]:
 
 
 app = bench_commands(
-    {name: (f"engine.bench.{name}", kind) for name, kind in BENCHES.items()}, help="Measure this machine."
+    {name: (f"engine.cli.benches.{name}", kind) for name, kind in BENCHES.items()}, help="Measure this machine."
 )
 
 
@@ -60,7 +60,7 @@ for _name in MOVED:
 @contextmanager
 def _progress(is_json: bool) -> "Iterator[Progress]":
     """The progress bar. If a part fails, or at Ctrl-C, what was found before is printed, then the error is raised."""
-    from engine.bench.measuring import Progress
+    from engine.cli.benches.measuring import Progress
 
     with parts_bar(is_json) as show:
         progress = Progress(show)

@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks NAME`: measurements that prove something about the engine, not about a machine."""
 
-from engine.bench.options import RenderBench
 from engine.cli.bench import bench_commands
+from engine.cli.benches.options import RenderBench
 from engine.cli.main import main
 from tests.benchmarks.beat import BeatBench
 from tests.benchmarks.control import ControlBench

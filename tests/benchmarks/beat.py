@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.audio.analyser import Analyser
 from engine.audio.settings import AudioSettings
-from engine.bench.measuring import Progress
+from engine.cli.benches.measuring import Progress
 from engine.jobs.kit.options import option
 from tests.benchmarks import timecode
 from tests.benchmarks.beat_passages import Passage, keep

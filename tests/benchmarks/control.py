@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.app import Engine, open_engine
-from engine.bench.measuring import Progress, draw, percentiles, show_config
-from engine.bench.options import LoopBench
+from engine.cli.benches.measuring import Progress, draw, percentiles, show_config
+from engine.cli.benches.options import LoopBench
 from engine.errors import MultiverseError
 from engine.jobs.kit.options import option
 from engine.system.worker_process import WorkerProcess

@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 
-from engine.bench.measuring import Progress
-from engine.bench.options import one_of
+from engine.cli.benches.measuring import Progress
+from engine.cli.benches.options import one_of
 from engine.dataset import DatasetJob, RenderSettings, SceneOptions, make_dataset
 from engine.dataset.choosing import DrawingOptions, choose_drawing
 from engine.dataset.layout import Recipe2Options

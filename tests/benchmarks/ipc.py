@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.bench.measuring import Progress
+from engine.cli.benches.measuring import Progress
 from engine.ipc import FrameRing, RingFrame, RingOwner, RingReader
 from engine.jobs.kit.options import option
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from engine.bench.measuring import Progress
-from engine.bench.options import PICTURE_SIZE, Size, gpu, read_size
-from engine.bench.render import PITCHES_HZ, plain_values, tones
+from engine.cli.benches.measuring import Progress
+from engine.cli.benches.options import PICTURE_SIZE, Size, gpu, read_size
+from engine.cli.benches.render import PITCHES_HZ, plain_values, tones
 from engine.errors import NoGLError
 from engine.jobs.kit.options import option
 from engine.render import Look, PictureInput, Renderer, open_renderer

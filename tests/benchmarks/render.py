@@ -8,8 +8,8 @@ import math
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
-from engine.bench import render
-from engine.bench.render import PITCHES_HZ, UNGUARDED, WholeFrame, medians_ms, plain_values, tones
+from engine.cli.benches import render
+from engine.cli.benches.render import PITCHES_HZ, UNGUARDED, WholeFrame, medians_ms, plain_values, tones
 from engine.render import open_renderer
 from engine.render.blue_noise import thresholds
 from tests.benchmarks.render_reference import draw_reference

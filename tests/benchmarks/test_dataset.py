@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks dataset`, in its shortest form."""
 
-from engine.bench.measuring import Progress
+from engine.cli.benches.measuring import Progress
 from tests.benchmarks import dataset
 from tests.benchmarks.dataset import DatasetBench
 from tests.support.long_form import only_soak

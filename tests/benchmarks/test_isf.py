@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.bench.measuring import Progress
-from engine.bench.options import Size
+from engine.cli.benches.measuring import Progress
+from engine.cli.benches.options import Size
 from tests.benchmarks import isf
 from tests.benchmarks.__main__ import app as proofs
 from tests.benchmarks.isf import IsfBench

@@ -17,14 +17,14 @@ from typing import IO, Any
 import pytest
 import typer.main
 
-from engine.bench import isolation, render
-from engine.bench.measuring import Progress
 from engine.cli.bench import app
+from engine.cli.benches import isolation, render
+from engine.cli.benches.measuring import Progress
 from engine.ipc.process_identity import is_pid_alive
-from tests.bench.test_sd import assert_sd
 from tests.benchmarks import on_gpu
 from tests.benchmarks.__main__ import app as proofs
 from tests.benchmarks.on_gpu import PARTS, Day, Part, figures, run_python, see_only
+from tests.cli.benches.test_sd import assert_sd
 from tests.cli.conftest import Said
 from tests.support.long_form import IS_SOAK
 

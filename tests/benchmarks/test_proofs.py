@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.bench.measuring import Progress
-from engine.bench.options import RenderBench, Size
-from engine.bench.render import PITCHES_HZ, UNGUARDED, WholeFrame, plain_values, renderers, tones
+from engine.cli.benches.measuring import Progress
+from engine.cli.benches.options import RenderBench, Size
+from engine.cli.benches.render import PITCHES_HZ, UNGUARDED, WholeFrame, plain_values, renderers, tones
 from engine.errors import ModelError
 from engine.render import Renderer
 from tests.benchmarks import beat, render, threads, timecode

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from engine.bench.clip import moving_discs, write_clip
+from engine.cli.benches.clip import moving_discs, write_clip
 from tests.benchmarks.video import (
     MIN_BATCHES,
     MIN_FRAMES,

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.bench.measuring import FAILED, Progress, in_own_process
-from engine.bench.options import one_of
+from engine.cli.benches.measuring import FAILED, Progress, in_own_process
+from engine.cli.benches.options import one_of
 from engine.errors import ModelError
 from engine.jobs.kit.options import option
 from engine.system import openmp
@@ -142,7 +142,7 @@ def _find(threads: int) -> Work:
 
 def _convert(threads: int) -> Work:
     """Convert four seconds of speech with a tiny voice model."""
-    from engine.bench.rvc import spoken
+    from engine.cli.benches.rvc import spoken
     from engine.models.device_work import use_threads
     from engine.models.places import place_for
     from engine.models.rvc.load import load
@@ -162,7 +162,7 @@ def _draw(threads: int) -> Work:
     """Draw the Multiverse at 720p with Numba."""
     import numba
 
-    from engine.bench.render import WholeFrame
+    from engine.cli.benches.render import WholeFrame
     from engine.render import open_renderer
 
     renderer = open_renderer("numba", *DRAWN_PX)

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from engine.audio.ltc import LtcDecoder
-from engine.bench.measuring import Progress
+from engine.cli.benches.measuring import Progress
 from tests.benchmarks.beat_songs import RATE_HZ
 from tests.support.ltc_signal import Label, LtcSignal, ltc_signal
 

@@ -22,9 +22,9 @@ import av
 import numpy as np
 import psutil
 
-from engine.bench.clip import FPS, write_clip
-from engine.bench.measuring import Progress, device_facts, in_own_process
-from engine.bench.options import PICTURE_SIZE, SD_SHAPES, ModelBench, Size, number, read_size
+from engine.cli.benches.clip import FPS, write_clip
+from engine.cli.benches.measuring import Progress, device_facts, in_own_process
+from engine.cli.benches.options import PICTURE_SIZE, SD_SHAPES, ModelBench, Size, number, read_size
 from engine.jobs.kit.options import option
 from engine.jobs.video.report import busiest_of
 from engine.sinks.movie_file import FORMATS

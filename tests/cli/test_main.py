@@ -15,7 +15,7 @@ from tests.cli.conftest import Said
 @pytest.mark.parametrize(
     ("command", "module", "code"),
     [
-        ("bench osc", "engine.bench.osc", 1),
+        ("bench osc", "engine.cli.benches.osc", 1),
         ("devices", "engine.cli.device_list", 130),
         ("devices", "engine.cli.devices", 130),  # before the command is known
     ],

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.bench.measuring import Progress, in_own_process
+from engine.cli.benches.measuring import Progress, in_own_process
 from engine.dataset.cycles import install_command, locate_blender
 from tests.benchmarks.detector.network import FoundBoxes, build_network, count_weights, find
 from tests.benchmarks.detector.pictures import cut_views, draw_pictures, folder_name, read_pictures

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.bench.clip import moving_discs
+from engine.cli.benches.clip import moving_discs
 from engine.errors import ModelError
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load

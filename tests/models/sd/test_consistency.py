@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.bench.sd import copied, panorama
+from engine.cli.benches.sd import copied, panorama
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models.sd import ModelSpec

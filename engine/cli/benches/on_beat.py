@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from engine.app import Engine
-from engine.bench.measuring import percentiles
+from engine.cli.benches.measuring import percentiles
 from engine.control.outgoing.sender import Sender
 from engine.errors import ChildError
 from engine.osc import encode_message

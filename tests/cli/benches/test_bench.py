@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.bench import measuring
+from engine.cli.benches import measuring
 from tests.cli.conftest import Said
 
 BENCH = Path(measuring.__file__).parent

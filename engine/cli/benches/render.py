@@ -18,8 +18,8 @@ import psutil
 
 import osc_schema
 from engine.app import open_engine
-from engine.bench.measuring import Progress, alone_ms, show_config
-from engine.bench.options import RenderBench, Size
+from engine.cli.benches.measuring import Progress, alone_ms, show_config
+from engine.cli.benches.options import RenderBench, Size
 from engine.errors import MultiverseError, RenderError
 from engine.params.looks import PLAIN
 from engine.render import Look, PictureInput, Renderer, open_renderer

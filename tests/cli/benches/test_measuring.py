@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.bench.measuring import Progress, in_own_process
+from engine.cli.benches.measuring import Progress, in_own_process
 from engine.errors import ModelError
-from tests.bench.measured import Asked, measure
+from tests.cli.benches.measured import Asked, measure
 
 
 def measured(then: str, progress: Progress | None = None) -> dict[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.bench.rvc import spoken
+from engine.cli.benches.rvc import spoken
 from tests.cli.conftest import Said
 from tests.models.rvc.peers import FOLDER, MISSING, PACKAGE
 from tests.support.long_form import only_soak

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.bench import sam3
-from engine.bench.clip import PICTURES, LoopedClip, moving_discs, write_clip
+from engine.cli.benches import sam3
+from engine.cli.benches.clip import PICTURES, LoopedClip, moving_discs, write_clip
 from engine.models.sam3.propagation import Propagation
 from engine.models.sam3.shapes import build
 from tests.cli.conftest import Said

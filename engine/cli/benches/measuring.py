@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.bench.options import LoopBench
 from engine.children import stderr_file
 from engine.children.spec import child_environment
+from engine.cli.benches.options import LoopBench
 from engine.config import Config, build_config
 from engine.errors import ModelError, MultiverseError, in_one_line
 from engine.system import openmp

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from engine.bench.measuring import Progress, alone_ms, device_facts, in_own_process
-from engine.bench.options import SdBench
+from engine.cli.benches.measuring import Progress, alone_ms, device_facts, in_own_process
+from engine.cli.benches.options import SdBench
 from engine.errors import ModelError
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.bench.clip import LoopedClip, write_clip
-from engine.bench.measuring import Progress, alone_ms, device_facts, in_own_process, percentiles, stage_shares
-from engine.bench.options import Sam3Bench
+from engine.cli.benches.clip import LoopedClip, write_clip
+from engine.cli.benches.measuring import Progress, alone_ms, device_facts, in_own_process, percentiles, stage_shares
+from engine.cli.benches.options import Sam3Bench
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 
 if TYPE_CHECKING:

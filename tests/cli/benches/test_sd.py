@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.bench import sd
+from engine.cli.benches import sd
 from tests.cli.conftest import Said
 from tests.support.long_form import only_soak
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from engine.bench.measuring import Progress
+from engine.cli.benches.measuring import Progress
 from engine.errors import ModelError
 
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.bench.measuring import Progress, alone_ms, device_facts, in_own_process, percentiles, stage_shares
-from engine.bench.options import RvcBench
+from engine.cli.benches.measuring import Progress, alone_ms, device_facts, in_own_process, percentiles, stage_shares
+from engine.cli.benches.options import RvcBench
 from engine.models.rvc.shapes import shape_named
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The options of `multiverse bench NAME`: a dataclass for each, from which the command line is made.
 
-Each is run by `run(asked, progress)` of the module `engine.bench.NAME`.
+Each is run by `run(asked, progress)` of the module `engine.cli.benches.NAME`.
 """
 
 from collections.abc import Callable

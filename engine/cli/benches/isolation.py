@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.app import Engine, open_engine
-from engine.bench.measuring import Progress, percentiles, show_config
-from engine.bench.on_beat import measure_launches, still_picture
-from engine.bench.options import IsolationBench
 from engine.children.supervisor import Supervisor
+from engine.cli.benches.measuring import Progress, percentiles, show_config
+from engine.cli.benches.on_beat import measure_launches, still_picture
+from engine.cli.benches.options import IsolationBench
 from engine.errors import ChildError
 
 SETTLE_S = 0.5  # after a change, before anything is counted

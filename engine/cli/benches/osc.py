@@ -33,8 +33,8 @@ import psutil
 
 import osc_schema
 from engine.app import Engine, open_engine
-from engine.bench.measuring import Progress, draw, percentiles, show_config
-from engine.bench.options import OscBench
+from engine.cli.benches.measuring import Progress, draw, percentiles, show_config
+from engine.cli.benches.options import OscBench
 from engine.errors import MultiverseError
 from engine.osc import encode_reply
 from engine.system.worker_process import WorkerProcess
@@ -208,7 +208,7 @@ def _sender(engine: Engine, rate: float, seconds: float) -> WorkerProcess:
     ]
     last = [encode_reply(address, value).hex() for address, value in _last_values().items()]
     order = {"host": host, "port": port, "rate": rate, "seconds": seconds, "packets": packets, "last": last}
-    sender = WorkerProcess("engine.bench.osc_sender", "main()")
+    sender = WorkerProcess("engine.cli.benches.osc_sender", "main()")
     sender.send(json.dumps(order).encode() + b"\n")
     return sender
 

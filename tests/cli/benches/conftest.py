@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import pytest
 
-from engine.bench import measuring
+from engine.cli.benches import measuring
 from tests.benchmarks.__main__ import app as proofs
 from tests.cli.conftest import Said, say
 from tests.support.long_form import IS_SOAK
