@@ -35,6 +35,9 @@ _NOT_ON_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LISTS = (list, tuple)
 _SWITCH_WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
+SUBSCRIBING = frozenset({"subscribe", "register", "notify", "xremote", "addclient", "add_client"})
+"""Last words of the addresses by which clients subscribe to other engines: /subscribe, /sys/notify of monome."""
+
 
 def accept(address_or_param: str | Param, value: object) -> Accepted:
     """The canonical value, with a note if it was changed. Raises nothing but Rejected, for any input."""
@@ -47,10 +50,6 @@ def accept(address_or_param: str | Param, value: object) -> Accepted:
     if isinstance(value, _LISTS) and len(value) == 1:
         value = value[0]
     return _ACCEPT[param.type](param, value)
-
-
-SUBSCRIBING = frozenset({"subscribe", "register", "notify", "xremote", "addclient", "add_client"})
-"""Last words of the addresses by which clients subscribe to other engines: /subscribe, /sys/notify of monome."""
 
 
 def unknown_address(address: str) -> Rejected:

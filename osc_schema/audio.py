@@ -9,6 +9,25 @@ CHANNELS = (1, 2, 3, 4)
 # Settings of a venue and its wiring: a preset made elsewhere must not change them.
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 
+_LEVELS = {
+    "rms": "root mean square",
+    "peak": "peak",
+    "low": "low band",
+    "mid": "middle band",
+    "high": "high band",
+}
+_TRANSPORT = {
+    "play": "Plays on; after the end of the list, the last file again.",
+    "pause": "Pauses: silence, until `/audio/file/play`.",
+    "next": "Plays the next file of the list.",
+    "previous": "Plays the file from its beginning; within its first 3 s the file before.",
+}
+_FEATURES = {
+    **{name: f"Level of the channel, {what}; linear, 1 is full scale." for name, what in _LEVELS.items()},
+    "pitch": "Pitch of the channel in Hz.",
+    "onset": "1 in the first message after an onset in the channel, else 0.",
+}
+
 
 def _channel(n: int) -> tuple[Param, ...]:
     at = f"/audio/{n}"
@@ -87,31 +106,11 @@ def _chosen(kind: str, opens: str, lists: str, argument: str = "word:s") -> tupl
     )
 
 
-_LEVELS = {
-    "rms": "root mean square",
-    "peak": "peak",
-    "low": "low band",
-    "mid": "middle band",
-    "high": "high band",
-}
-_TRANSPORT = {
-    "play": "Plays on; after the end of the list, the last file again.",
-    "pause": "Pauses: silence, until `/audio/file/play`.",
-    "next": "Plays the next file of the list.",
-    "previous": "Plays the file from its beginning; within its first 3 s the file before.",
-}
-
-
 def _transport(name: str, what: str) -> Command:
     at = f"/audio/file/{name}"
     return Command(address=at, description=what, replies=(f"/done {at}", f"/fail {at} <reason>"))
 
 
-_FEATURES = {
-    **{name: f"Level of the channel, {what}; linear, 1 is full scale." for name, what in _LEVELS.items()},
-    "pitch": "Pitch of the channel in Hz.",
-    "onset": "1 in the first message after an onset in the channel, else 0.",
-}
 _BEATS = {
     **{name: f"Position in the {name}, 0..1." for name in ("beat", "bar")},
     **{name: f"1 in the first message after a hit of the {name}, else 0." for name in ("kick", "snare", "hat")},

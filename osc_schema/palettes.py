@@ -16,20 +16,6 @@ Oklch = tuple[float, float, float]
 RAMP_PLACES = (0.0, 0.3, 0.66, 1.0)
 """Brightness at which a ramp has black, its deep, its body and its highlight."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Palette:
-    name: str
-    colours: tuple[Oklch, ...]
-    ramp: tuple[Oklch, Oklch, Oklch]
-    """Deep, body, highlight; black comes before them."""
-
-    @property
-    def hexes(self) -> tuple[str, ...]:
-        """The colours as "#rrggbb"."""
-        return tuple(oklch_hex(colour) for colour in self.colours)
-
-
 _TABLE = """
 ember: 0.50 0.195 20, 0.62 0.235 28, 0.71 0.19 46, 0.83 0.151 76
     ramp: 0.27 0.1 16, 0.64 0.22 32, 0.96 0.05 90
@@ -77,6 +63,19 @@ moonlight: 0.97 0.01 240, 0.83 0.03 250, 0.67 0.05 258, 0.50 0.075 264
     ramp: 0.24 0.04 268, 0.66 0.045 256, 0.98 0.008 230
 """
 """The colours of each palette, then its ramp; a colour is its lightness, chroma and hue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Palette:
+    name: str
+    colours: tuple[Oklch, ...]
+    ramp: tuple[Oklch, Oklch, Oklch]
+    """Deep, body, highlight; black comes before them."""
+
+    @property
+    def hexes(self) -> tuple[str, ...]:
+        """The colours as "#rrggbb"."""
+        return tuple(oklch_hex(colour) for colour in self.colours)
 
 
 def _colours(text: str) -> tuple[Oklch, ...]:

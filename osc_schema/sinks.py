@@ -76,24 +76,6 @@ for _name, _kind in plugins.loaded("multiverse.sinks").items():
     if KINDS.setdefault(_name, _kind) is not _kind:
         plugins.leave_out(plugins.declared("multiverse.sinks")[_name], "the engine has a sink of this name")
 
-
-def _sink(kind: str, told: SinkKind) -> tuple[Param, ...]:
-    models = " and ".join(dict.fromkeys(picture.model for picture in PICTURES))
-    also = f" The {models} pictures are switched with it." if told.is_named else ""
-    enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {told.shown_as}.{also}", **_RUNNING)
-    if not told.is_named:
-        return (enable,)
-    name = text(
-        f"/sink/{kind}/name",
-        DEFAULT_NAME,
-        f"Name of {told.shown_as} for receivers; takes effect at its next start.",
-        fewest=1,
-        most=NAME_CHARACTERS,
-        **_RUNNING,
-    )
-    return enable, name
-
-
 _SETUP: dict[str, Any] = {"stored": False, "is_look": False}  # of this machine; --resume keeps it
 _DMX = (
     menu("/sink/dmx/protocol", "sacn artnet", "Protocol of light.", **_SETUP),
@@ -144,6 +126,23 @@ _DMX = (
 )
 DMX_SETTINGS = {param.address.rpartition("/")[2]: param for param in _DMX}
 """The settings of light, by the names that the argument of `--sink dmx=` gives them."""
+
+
+def _sink(kind: str, told: SinkKind) -> tuple[Param, ...]:
+    models = " and ".join(dict.fromkeys(picture.model for picture in PICTURES))
+    also = f" The {models} pictures are switched with it." if told.is_named else ""
+    enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {told.shown_as}.{also}", **_RUNNING)
+    if not told.is_named:
+        return (enable,)
+    name = text(
+        f"/sink/{kind}/name",
+        DEFAULT_NAME,
+        f"Name of {told.shown_as} for receivers; takes effect at its next start.",
+        fewest=1,
+        most=NAME_CHARACTERS,
+        **_RUNNING,
+    )
+    return enable, name
 
 
 def _prefixes(first: ExtraPicture, *others: ExtraPicture) -> str:

@@ -71,6 +71,12 @@ _DECLARED_AREAS = (
 DECLARED: tuple[Param, ...] = tuple(param for area in _DECLARED_AREAS for param in area.params)
 """All parameters with the defaults of their own lines: a plain picture, without movement."""
 
+EXTRA_PICTURES: tuple[ExtraPicture, ...] = live_models.PICTURES
+"""Pictures that the engine may publish in addition to the main one."""
+_NUMBER = re.compile(r"/([1-9][0-9]{0,2})(?=/|\Z)")
+MAX_GUESS_CHARACTERS = 80  # a longer text is not a mistyped address
+MIN_LIKENESS = 0.65  # 0..1: with less, /mode would be suggested for /nope
+
 
 def _with_first_look(area: Area) -> Area:
     params = (replace(param, default=FIRST_LOOK.get(param.address, param.default)) for param in area.params)
@@ -82,8 +88,6 @@ AREAS = tuple(map(_with_first_look, _DECLARED_AREAS))
 PARAMS: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
 COMMANDS: tuple[Command, ...] = tuple(command for area in AREAS for command in area.commands)
 TOLD: tuple[ToldMessage, ...] = tuple(told for area in AREAS for told in area.told)
-EXTRA_PICTURES: tuple[ExtraPicture, ...] = live_models.PICTURES
-"""Pictures that the engine may publish in addition to the main one."""
 FULLY_NAMED = frozenset(name for area in AREAS for name in area.fully_named)
 """First parts of addresses that a pattern must write out."""
 
@@ -91,10 +95,6 @@ _PARAM_AT = {param.address: param for param in PARAMS}
 _COMMAND_AT = {command.address: command for command in COMMANDS}
 _TOLD_AT = {each.address: each for told in TOLD for each in told.fixed()}
 _INDEX = PatternIndex(_PARAM_AT)
-
-_NUMBER = re.compile(r"/([1-9][0-9]{0,2})(?=/|\Z)")
-MAX_GUESS_CHARACTERS = 80  # a longer text is not a mistyped address
-MIN_LIKENESS = 0.65  # 0..1: with less, /mode would be suggested for /nope
 
 
 def lookup(address: str) -> Param | None:

@@ -7,10 +7,9 @@ same head, at the same offsets in every version, so that any engine can sweep an
 A table here is the layout: in each line the offset in bytes, NumPy's type, the field, and its meaning.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
+from engine.ipc.segment_kind import SegmentKind, dtype_of
 
 PAGE_BYTES: Final = 4096
 HEADER_BYTES: Final = PAGE_BYTES
@@ -20,31 +19,6 @@ SLOT_PIXELS: Final = 64  # offset of the pixels in a slot
 
 OPEN, CLOSED, MOVED = 1, 2, 3
 UINT8_DISPLAY: Final = 1
-MAGIC_START: Final = b"MV"
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentKind:
-    title: str
-    """Name in messages."""
-    magic: bytes
-    """Eight bytes that begin with MAGIC_START; without trailing zeros, as NumPy returns them."""
-    version: int
-    header: np.dtype
-    """The head and the fields of the kind."""
-
-    def word(self, field: str) -> int:
-        """Index of an 8-byte field in the header as an array of 8-byte words."""
-        return int(self.header.fields[field][1]) // 8  # type: ignore[index]  # `fields` is None only for dtypes without fields
-
-
-def _dtype(table: str, size: int = HEADER_BYTES) -> np.dtype:
-    """The structure that a table describes."""
-    rows = [line.split()[:3] for line in table.splitlines() if line]
-    offsets, formats, names = zip(
-        *sorted((int(offset), f"<{type_}", name) for offset, type_, name in rows), strict=True
-    )
-    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
 
 
 _HEAD: Final = """
@@ -57,7 +31,7 @@ _HEAD: Final = """
     104     u8    created_ns        ns since 1970; among segments with one name the newest counts
     128     S64   name              UTF-8, padded with zeros
 """
-HEAD: Final = _dtype(_HEAD)
+HEAD: Final = dtype_of(_HEAD, HEADER_BYTES)
 
 _FRAME_RING: Final = """
     12      u4    state             1 open, 2 closed (its maker ended), 3 moved to `successor`
@@ -75,7 +49,7 @@ _FRAME_RING: Final = """
     120     u8    generation_before generation of the first frame here, until its writer changes it
     192     S32   successor         segment name, ASCII, set before `state` becomes 3
 """
-FRAME_RING: Final = SegmentKind("frame ring", b"MVRING", 1, _dtype(_HEAD + _FRAME_RING))
+FRAME_RING: Final = SegmentKind("frame ring", b"MVRING", 1, dtype_of(_HEAD + _FRAME_RING, HEADER_BYTES))
 """The header, then three slots. Rows run from the top of the picture.
 
 Reading frame n: read `newest` = n, then `end` of slot n % 3, copy, then read `begin`. The copy is whole if both are n.
@@ -91,7 +65,7 @@ _SLOT: Final = """
     24      f8    time_s            FrameId.time_s
     32      u8    generation        which prompt, size or take it belongs to: readers may discard older ones
 """
-SLOT: Final = _dtype(_SLOT, SLOT_PIXELS)
+SLOT: Final = dtype_of(_SLOT, SLOT_PIXELS)
 """A slot of a frame ring, followed by its pixels: row_stride * height bytes."""
 
 _AUDIO_RING: Final = """
@@ -101,7 +75,7 @@ _AUDIO_RING: Final = """
     192     u8    announced         one past the last sample whose writing has begun: stored before the copy
     200     u8    end               one past the last whole sample: stored after it
 """
-AUDIO_RING: Final = SegmentKind("audio ring", b"MVAUDIO", 1, _dtype(_HEAD + _AUDIO_RING))
+AUDIO_RING: Final = SegmentKind("audio ring", b"MVAUDIO", 1, dtype_of(_HEAD + _AUDIO_RING, HEADER_BYTES))
 """The header, then `capacity` frames of `channels` float32 each, interleaved; sample s lies in frame s % capacity.
 
 Reading samples a to b: b must not exceed `end`; copy; the copy is whole if `announced` then does not exceed
@@ -117,7 +91,7 @@ _CHILD_WORDS: Final = """
     232     u8    wants_frame       1: the next picture will be read; 0: make none for it
     240     f8    expected_s        longest piece of work it expects, s; 0: unknown
 """
-CHILD_WORDS: Final = SegmentKind("child words", b"MVWORDS", 1, _dtype(_HEAD + _CHILD_WORDS))
+CHILD_WORDS: Final = SegmentKind("child words", b"MVWORDS", 1, dtype_of(_HEAD + _CHILD_WORDS, HEADER_BYTES))
 """Status of one child process. Each word is written by one thread of the child. Times are `time.perf_counter_ns` of the
 machine, not since 1970."""
 
@@ -133,7 +107,7 @@ _TURNS: Final = """
     {2}     u8    works_ns_{3}      time it began the slice under way; 0: none
 """
 _PLACES: Final = "".join(_TURNS.format(224 + 24 * n, 232 + 24 * n, 240 + 24 * n, n + 1) for n in range(TURN_PLACES))
-GATE: Final = SegmentKind("gate", b"MVGATE", 3, _dtype(_HEAD + _GATE + _PLACES))
+GATE: Final = SegmentKind("gate", b"MVGATE", 3, dtype_of(_HEAD + _GATE + _PLACES, HEADER_BYTES))
 """Which process is using the GPU; one for an engine and its children."""
 
 

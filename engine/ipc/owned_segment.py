@@ -15,6 +15,7 @@ from engine.ipc import layout
 from engine.ipc.process_identity import own_identity
 from engine.ipc.ring_folder import RingFolder, segment_name, system_folder
 from engine.ipc.segment import ForeignSegment, create_segment, map_segment
+from engine.ipc.segment_kind import SegmentKind
 
 MAX_NAME_BYTES = 64
 
@@ -32,7 +33,7 @@ class OwnedSegment:
 
     def __init__(
         self,
-        kind: layout.SegmentKind,
+        kind: SegmentKind,
         name: str,
         size: int,
         folder: RingFolder,
@@ -86,7 +87,7 @@ class OwnedSegment:
 MappedSegment = OwnedSegment | ForeignSegment
 
 
-def open_segment(kind: layout.SegmentKind, segment: str, *, is_writable: bool = False) -> ForeignSegment:
+def open_segment(kind: SegmentKind, segment: str, *, is_writable: bool = False) -> ForeignSegment:
     """Map an existing segment of this kind. SharedMemoryError if it is missing or of another kind or version."""
     try:
         memory = map_segment(segment, is_writable=is_writable)
@@ -131,7 +132,7 @@ class Fence:
 class WordSegment:
     """Base of `ChildWords` and `Gate`. Use it on any thread, at any time."""
 
-    _kind: layout.SegmentKind
+    _kind: SegmentKind
 
     def __init__(self, memory: MappedSegment) -> None:
         self._memory = memory
@@ -174,7 +175,7 @@ class WordSegment:
 class Word(Generic[Value]):
     """One of the 8-byte words of a WordSegment, as an attribute."""
 
-    def __init__(self, kind: layout.SegmentKind, field: str, type_: type[Value]) -> None:
+    def __init__(self, kind: SegmentKind, field: str, type_: type[Value]) -> None:
         self._index = kind.word(field)
         self._type = type_
 

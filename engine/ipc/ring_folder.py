@@ -20,6 +20,7 @@ import numpy as np
 from engine.ipc import layout
 from engine.ipc.process_identity import ProcessIdentity, is_alive, is_pid_alive, own_namespace
 from engine.ipc.segment import SHM_FOLDER, map_segment, unlink_segment
+from engine.ipc.segment_kind import MAGIC_START
 
 PREFIX = "multiverse-"
 MAX_SEGMENT_NAME = 30
@@ -169,7 +170,7 @@ def read_info(segment: str) -> SegmentInfo | None:
     finally:
         mapping.close()
     magic = bytes(header["magic"])
-    if not magic.startswith(layout.MAGIC_START):
+    if not magic.startswith(MAGIC_START):
         return None
     return SegmentInfo(
         segment=segment,

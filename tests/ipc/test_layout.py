@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from engine.ipc import layout
+from engine.ipc.segment_kind import MAGIC_START
 
 KINDS = [layout.FRAME_RING, layout.AUDIO_RING, layout.CHILD_WORDS, layout.GATE]
 TABLES = [layout.HEAD, layout.SLOT, *(kind.header for kind in KINDS)]
@@ -22,7 +23,7 @@ def test_every_number_lies_on_a_multiple_of_its_size_and_none_overlap(table: np.
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_begins_with_the_head_and_is_told_by_its_magic(kind: layout.SegmentKind) -> None:
-    assert kind.magic.startswith(layout.MAGIC_START) and len(kind.magic) <= 8
+    assert kind.magic.startswith(MAGIC_START) and len(kind.magic) <= 8
     assert kind.header.itemsize == layout.HEADER_BYTES == layout.HEAD.itemsize
     assert {field: kind.header.fields[field] for field in layout.HEAD.names} == dict(layout.HEAD.fields)
 

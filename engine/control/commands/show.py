@@ -43,6 +43,13 @@ from osc_schema.fixture import CHANNELS
 
 OscValue = int | float | str
 
+SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
+SIZE = ("/engine/width", "/engine/height")
+_FIXTURE = tuple(channel.address for channel in CHANNELS if channel.param is not None and channel.param.is_look)
+"""The parameters of the look that a lighting desk moves."""
+SINK_SWITCHES = tuple(param.address for param in osc_schema.match("/sink/*/enable"))
+_SWITCHES = tuple(param for param in osc_schema.PARAMS if param.type is osc_schema.ParamType.BOOL)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStatus:
@@ -168,15 +175,6 @@ def _child_lines(child: ChildStatus) -> list[tuple[str, tuple[OscValue, ...]]]:
         *((f"{at}/quarantined", (what,)) for what in child.quarantined),
         *((f"{at}/{name}", (value,)) for name, value in child.facts.items()),
     ]
-
-
-SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
-
-SIZE = ("/engine/width", "/engine/height")
-_FIXTURE = tuple(channel.address for channel in CHANNELS if channel.param is not None and channel.param.is_look)
-"""The parameters of the look that a lighting desk moves."""
-SINK_SWITCHES = tuple(param.address for param in osc_schema.match("/sink/*/enable"))
-_SWITCHES = tuple(param for param in osc_schema.PARAMS if param.type is osc_schema.ParamType.BOOL)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,6 +13,11 @@ from engine.sinks.movie_file import AAC_RATES_HZ
 MP3_RATES_HZ = (48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 OPUS_RATES_HZ = (48000, 24000, 16000, 12000, 8000)
 
+PCM = ("PCM_16", "PCM_24", "PCM_32", "FLOAT")
+# Read, also from folders, but written in another format.
+OTHER_SOUNDS = (".aac", ".ac3", ".amr", ".ape", ".dts", ".mp2", ".ra", ".snd", ".spx", ".tta", ".wma", ".wv", ".oga")
+OTHER_VIDEOS = (".3gp", ".asf", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".wmv")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
@@ -31,7 +36,6 @@ class Form:
     """FFmpeg's container for adding tags to a file that libsndfile wrote; "" if it has no tags."""
 
 
-PCM = ("PCM_16", "PCM_24", "PCM_32", "FLOAT")
 FORMS = {
     ".wav": Form(container="WAV", subtype="PCM_16", subtypes=PCM, tagger="wav"),
     ".w64": Form(container="W64", subtype="PCM_16", subtypes=PCM),
@@ -54,9 +58,6 @@ FORMS = {
     ".webm": Form(container="webm", codec="libopus", rates_hz=OPUS_RATES_HZ),
     ".avi": Form(container="avi", codec="pcm_s16le"),
 }
-# Read, also from folders, but written in another format.
-OTHER_SOUNDS = (".aac", ".ac3", ".amr", ".ape", ".dts", ".mp2", ".ra", ".snd", ".spx", ".tta", ".wma", ".wv", ".oga")
-OTHER_VIDEOS = (".3gp", ".asf", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".vob", ".wmv")
 READ = (*FORMS, *OTHER_SOUNDS, *OTHER_VIDEOS)
 """Suffixes of the files that are read from a folder."""
 

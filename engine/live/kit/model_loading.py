@@ -11,13 +11,14 @@ from engine.errors import DeviceFullError, DeviceLostError, ModelError, in_one_l
 from engine.ipc import Phase
 from engine.system import priority
 
+T = TypeVar("T")
+
 
 class _Loaded(Protocol):
     notes: tuple[str, ...]
 
 
 M = TypeVar("M", bound=_Loaded)
-T = TypeVar("T")
 
 
 def loader(function: str, spec: Any) -> Callable[[str, str], Any]:
