@@ -82,7 +82,7 @@ def test_every_listing_command_is_rate_limited() -> None:
         if command.address != "/get" and any("one message per" in reply for reply in command.replies)
     }
     with open_engine(quiet(offline=True, osc={"listen": "off"}, web="off")) as engine:
-        commands = engine._parts.desk.dispatcher._commands
+        commands = engine._parts.desk.commands
         assert {command.address for command in osc_schema.COMMANDS if commands.is_listing(command.address)} == lists | {
             "/window/open"  # it asks for the displays, too
         }

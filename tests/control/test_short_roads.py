@@ -16,8 +16,7 @@ from engine.control.commands.mapping_feedback import MapFeedback
 from engine.osc import encode_message
 from engine.params import ParamStore
 from engine.params.shader_inputs import inputs_of
-from engine.system.disk_store import DiskStore
-from tests.control.commands.show_rig import PresetRig
+from tests.control.commands.show_rig import PresetRig, make_tools
 from tests.control.dispatcher_desk import Desk
 from tests.params.test_shader_inputs import SPEED
 
@@ -30,15 +29,8 @@ def desk(reports: Any, make_peer: Callable[..., Any], tmp_path: Path) -> Iterato
     store = ParamStore()
     outgoing = Feedback(store, reports)
     feedback = MapFeedback(store, listener_of=outgoing.listener_of, is_behind=outgoing.outbox.is_behind, report=reports)
-    control = MapControl(
-        tmp_path / "mapping.toml",
-        store=store,
-        clock={},
-        feedback=feedback,
-        tell=outgoing.tell,
-        report=reports,
-        disk=DiskStore(reports),
-    )
+    tools = make_tools(reports, store, tell=outgoing.tell)
+    control = MapControl(tools, tmp_path / "mapping.toml", clock={}, feedback=feedback)
     desk = Desk(reports, make_peer(), control)
     control.add_commands(desk.commands)
     yield desk
