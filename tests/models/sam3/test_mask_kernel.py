@@ -82,16 +82,6 @@ def test_corners_join_and_areas_are_counted(components: Components) -> None:
     assert areas.shape == labels.shape == mask.shape
 
 
-@both_ways
-def test_a_line_of_the_maximum_small_area_is_measured(components: Components) -> None:
-    mask = torch.zeros(1, 1, 40, 40, dtype=torch.uint8)
-    mask[..., 3, 2 : 2 + SMALL] = 1
-    mask[..., 9, 2 : 3 + SMALL] = 1
-    _, areas = components(mask)
-    assert areas[0, 0, 3, 2] == SMALL
-    assert areas[0, 0, 9, 2] > SMALL
-
-
 def test_small_components_are_the_same_on_the_device_as_on_the_host() -> None:
     generator = torch.Generator().manual_seed(0)
     fields = torch.rand(12, 1, 64, 64, generator=generator)
