@@ -103,15 +103,6 @@ def test_parts_of_two_models_are_told_before_loading_in_the_words_of_loading(
     assert str(caught.value).endswith(line.removeprefix(f"{folder}: "))
 
 
-def test_position_tables_do_not_count_as_weights(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
-    folder = shutil.copytree(tiny_sd, tmp_path / "model")
-    file = folder / "text_encoder" / "model.safetensors"
-    save_file(load_file(file) | {"embeddings.position_ids": torch.arange(77)[None]}, file, {"format": "pt"})
-    assert [part.parameters for part in checked(folder).parts] == [part.parameters for part in checked(tiny_sd).parts]
-
-
 def test_a_pickle_is_named_and_counted_without_running_it(tiny_models: Any, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 

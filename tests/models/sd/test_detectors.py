@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.check import check
-from engine.models.sd.control_images import COLOURS, LIMB_LIGHT, OPENPOSE, DepthMaps, Skeletons, normalised, peaks
+from engine.models.sd.control_images import COLOURS, LIMB_LIGHT, OPENPOSE, DepthMaps, Skeletons, normalised
 from engine.models.sd.load import load
 from tests.conftest import TinyModels
 from tests.support.tiny_detectors import BrightnessAsDepth, KnownPose, build_tiny_depth, build_tiny_pose, network_of
@@ -36,13 +36,6 @@ def test_the_nearest_point_is_white_and_the_farthest_black(is_metric: bool) -> N
     overshoot = 0.08  # of bicubic scaling
     assert (near.item(), middle.item(), far.item()) == pytest.approx((1.0, 0.5, 0.0), abs=overshoot)
     assert drawn[1].abs().max() < 1e-3, "a picture without depth is black"
-
-
-def test_the_network_sees_whole_patches_and_no_more_than_in_training() -> None:
-    network = BrightnessAsDepth()
-    for size, seen in {(64, 128): (70, 126), (512, 512): (518, 518), (576, 1024): (518, 924)}.items():
-        DepthMaps(network).draw(torch.zeros(1, 3, *size))
-        assert network.seen is not None and network.seen.shape[2:] == seen
 
 
 def test_a_map_is_that_of_transformers_processor(tmp_path: Path) -> None:
@@ -136,24 +129,6 @@ def test_joints_are_those_of_transformers_post_processing(height: int, width: in
     ((theirs,),) = VitPoseImageProcessorPil().post_process_pose_estimation(outputs, boxes=[[box]])
     assert (places[0] - torch.as_tensor(theirs["keypoints"])).abs().max() < 0.02 * side * 4
     assert torch.allclose(scores[0], torch.as_tensor(theirs["scores"]), atol=0.05)
-
-
-def test_the_picture_is_seen_whole_in_the_middle_of_the_box() -> None:
-    network = KnownPose(STANDING, torch.ones(17))
-    Skeletons(network).draw(torch.ones(1, 3, 512, 512))
-    assert network.seen is not None and network.seen.shape == (1, 3, 256, 192)
-    is_bright = network.seen[0, 0] > 0
-    assert is_bright.any(dim=1).nonzero().flatten().tolist() == list(range(32, 224)) and is_bright[32:224].all()
-
-
-def test_a_peak_between_pixels_and_at_the_border_is_found() -> None:
-    x, y = torch.arange(12.0), torch.arange(16.0)[:, None]
-    heat = torch.stack(
-        [torch.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / 8) * 0.7 for at in ((5.4, 9.75), (0.0, 15.0))]
-    )[None]
-    places, heights = peaks(heat)
-    assert places[0].flatten().tolist() == pytest.approx([5.4, 9.75, 0.0, 15.0], abs=1e-3)
-    assert heights[0].tolist() == pytest.approx([0.66, 0.7], abs=0.05)
 
 
 @pytest.mark.parametrize("experts", [1, 3])

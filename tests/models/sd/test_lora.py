@@ -5,10 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.lora import LoraSet
-from engine.models.sd.plan.model_plan import plan_model
 from tests.models.sd.oracle import difference, diffusers_picture, our_picture, pipeline_of
 from tests.models.sd.plain_stream import loaded
 
@@ -45,21 +42,6 @@ def test_merged_loras_paint_the_same_as_in_diffusers(tiny_models: Any, tiny_sd: 
         assert model.notes == ()
         assert difference(before, theirs) > 5.0
         assert difference(theirs, our_picture(model)) < 0.5 + 0.255, made
-
-
-def test_weights_of_a_half_precision_file_are_kept_in_half_the_memory(tiny_models: Any, tiny_sd: Path) -> None:
-    """In float32 the copies of a UNet of SD 1.5 would be 3.4 GB; at strength 0 the weights are exactly the file's."""
-    model = loaded(tiny_sd)
-    with torch.no_grad():
-        for weight in weights_of(model):
-            weight.copy_(weight.half())
-    was = [weight.clone() for weight in weights_of(model)]
-    lora = plan_model(ModelSpec(model=str(tiny_sd), loras=((str(tiny_models.lora(tiny_sd)), 0.8),))).loras
-    loras = LoraSet(lora, model=str(tiny_sd), unet=model.unet, text_encoders=model.text_encoders)
-    assert {merged.original.dtype for merged in loras._merged.values()} == {torch.float16}
-    assert not all(map(torch.equal, weights_of(model), was))
-    loras.set_weights({lora[0].name: 0.0})
-    assert all(map(torch.equal, weights_of(model), was))
 
 
 def test_at_strength_zero_the_weights_equal_the_file_at_the_same_addresses(

@@ -16,7 +16,7 @@ from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.file_weights import _OLD_VAE_NAMES, load_controlnet, load_vae
 from engine.models.sd.load import latent_scale, load
 from engine.models.sd.pixels import Pixels
-from engine.models.sd.plan.controlnet_file import examine_controlnet, require_fit
+from engine.models.sd.plan.controlnet_file import examine_controlnet
 from engine.models.sd.plan.ip_adapter_file import examine_ip_adapter
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.network_outline import NetworkOutline
@@ -123,17 +123,6 @@ def test_a_controlnet_with_unsupported_inputs_is_refused(shelf: Shelf) -> None:
         nets.edit_config(folder, **values)
         with pytest.raises(ModelError, match=says):
             examine_controlnet(str(folder), outline)
-
-
-def test_a_unet_without_a_middle_block_supports_no_controlnet() -> None:
-    outline = NetworkOutline(
-        model="nota-ai/bk-sdm-small",
-        family="sd15",
-        unet={"mid_block_type": None, "cross_attention_dim": 768, "layers_per_block": 1},
-        unet_tensors={},
-    )
-    with pytest.raises(ModelError, match="adds to the middle block of a UNet, and that of nota-ai/bk-sdm-small has"):
-        require_fit("canny", {"cross_attention_dim": 768}, outline)
 
 
 def vae_of(spec: ModelSpec) -> Any:

@@ -188,10 +188,3 @@ def test_a_model_that_predicts_velocity_is_never_turbo(tmp_path: Path) -> None:
     assert chosen.value == "scheduler" and "says turbo, but it predicts v" in chosen.reason
     assert choice(folder, loras=("sdxl-turbo-lora",), prediction="v_prediction").value == "scheduler"
     assert choice(folder, single="vpred_turbo", prediction="v_prediction", wanted="turbo").reason == "asked for"
-
-
-def test_a_requested_sampler_still_uses_details_from_the_name(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path / "model", {"_class_name": "PNDMScheduler"}, XL)
-    assert choice(folder, loras=("Hyper-SDXL-1step-lora",), wanted="tcd").eta == 1.0
-    assert choice(folder, loras=("Hyper-SDXL-8steps-CFG-lora",), wanted="hyper").takes_guidance
-    assert choice(folder, wanted="tcd").eta == 0.3

@@ -14,7 +14,7 @@ from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.plan.model_plan import plan_model, usual_settings
-from engine.models.sd.plan.scheduler_config import CARRIER, PREDICTIONS, RUNNABLE, SCHEDULES, folder_schedule
+from engine.models.sd.plan.scheduler_config import CARRIER, RUNNABLE, folder_schedule
 from engine.models.sd.spec import ModelSpec
 from tests.models.sd.plain_stream import random_latents
 from tests.support.long_form import only_soak
@@ -91,22 +91,6 @@ def test_a_scheduler_that_needs_a_missing_package_names_it(monkeypatch: pytest.M
     for told in ({"_class_name": "LMSDiscreteScheduler"}, {"_class_name": "DDIMScheduler", "use_beta_sigmas": True}):
         with pytest.raises(ModelError, match=r"needs scipy, which is not installed: .* -m pip install .*scipy"):
             folder_schedule("x", TABLE | told, "auto")
-
-
-def test_a_table_of_betas_needs_no_name() -> None:
-    told = {"_class_name": "DDIMScheduler", "beta_schedule": "exp", "trained_betas": [0.1, 0.2]}
-    assert folder_schedule("x", told, "auto") == told
-
-
-def test_the_supported_schedules_are_those_that_can_be_computed() -> None:
-    from engine.models.sd.coefficients import noise_table, x0_weights
-
-    for prediction in PREDICTIONS:
-        assert len(x0_weights(noise_table(TABLE | {"beta_schedule": "linear"}), prediction)) == 2
-    for schedule in SCHEDULES:
-        assert noise_table(TABLE | {"beta_schedule": schedule}).shape == (1000,)
-    with pytest.raises(ModelError, match="UnCLIPScheduler has no beta_schedule"):
-        noise_table({"_class_name": "UnCLIPScheduler", "num_train_timesteps": 1000})
 
 
 def spec_of(sd: Path, place: Path, **told: Any) -> ModelSpec:
