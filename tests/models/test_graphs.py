@@ -1,6 +1,5 @@
 """Buffers, keys and the four cached graphs, with a fake capture that needs no device."""
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 import torch
 
 from engine.models import graphs
-from engine.models.graphs import Calls, DirectCalls, GraphCalls, Part, State, calls_for, capture_cuda
+from engine.models.graphs import Calls, DirectCalls, GraphCalls, State, calls_for, capture_cuda
 from tests.models.recorded_graphs import Recording
 from tests.support.sham_card.card import ShamCard
 
@@ -48,18 +47,6 @@ def test_the_same_key_is_captured_once_and_fed_through_memory_that_is_not_the_ca
         addresses.add(capture.captured[0]["value"].data_ptr())
     assert len(capture.captured) == len(addresses) == 1
     assert [inputs["value"].tolist() for inputs in given] == [[number] * 3 for number in (1.0, 2.0, 3.0)]
-
-
-def test_tensors_in_tuples_are_copied_too_and_none_stays_none() -> None:
-    def total(state: State) -> State:
-        assert state["missing"] is None
-        return {"value": sum(picture * scale for picture, scale in state["controls"])}
-
-    calls = GraphCalls(Recording())
-    for number in (1.0, 4.0):
-        pairs = tuple((torch.full((2,), number + n), torch.full((), 10.0)) for n in range(2))
-        result = calls.run("a", [total], {"controls": pairs, "missing": None})
-        assert result["value"].tolist() == [10.0 * (2 * number + 1)] * 2
 
 
 def test_the_four_most_recently_used_graphs_are_cached() -> None:
@@ -110,16 +97,6 @@ def test_while_nothing_may_be_captured_a_new_key_runs_directly_and_a_known_one_f
     assert len(interruptions) == 4
     may_capture = True
     assert runs("b") == 2
-
-
-def test_a_capture_that_fails_leaves_nothing_behind() -> None:
-    def fail(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
-        raise torch.OutOfMemoryError("full")
-
-    calls = GraphCalls(fail)
-    for _ in range(2):
-        with pytest.raises(torch.OutOfMemoryError):
-            calls.run("a", [double], value(1.0))
 
 
 def test_graphs_are_for_cuda_only() -> None:

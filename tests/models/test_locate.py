@@ -4,10 +4,8 @@ File lists are those of the repositories' pages in November 2026, sizes in MB.
 """
 
 import json
-import os
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -326,13 +324,6 @@ def test_main_is_used_if_complete_and_otherwise_a_complete_revision(hub: Hub) ->
     assert locate.find("artist/model").name == "0" * 40 and locate.revision_notes("artist/model") == ()
 
 
-def test_the_snapshot_with_the_file_is_used(hub: Hub) -> None:
-    hub.fetch("artist/loras", {"a.safetensors": 1.0}, commit="0" * 40)
-    hub.fetch("artist/loras", {"b.safetensors": 1.0}, ref="", commit="1" * 40)
-    assert locate.find("artist/loras/b.safetensors").parent.name == "1" * 40
-    assert '--include "c.safetensors"' in refusal("artist/loras/c.safetensors")
-
-
 def test_a_cache_without_links_is_read_and_links_to_deleted_files_count_as_missing(hub: Hub) -> None:
     """Without links as on Windows, where a right is needed to create them."""
     hub.fetch("artist/model", SD_15)
@@ -363,19 +354,6 @@ def test_without_a_list_of_files_or_with_a_broken_one_the_second_command_fetches
     shutil.rmtree(trees)
     hub.type(locate.how_to_get("artist/old"), OLD, has_list=False)
     assert_is_whole(locate.find("artist/old"), "sd15")
-
-
-def test_the_environment_sets_the_cache_folder(tmp_path: Path) -> None:
-    code = "from engine.models.locate import cache_folder; print(cache_folder())"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGINGFACE_"))}
-    for set_to, folder in (
-        ({"HF_HUB_CACHE": str(tmp_path), "HF_HOME": "elsewhere"}, tmp_path),
-        ({"HF_HOME": str(tmp_path)}, tmp_path / "hub"),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment | set_to, capture_output=True, text=True, check=True
-        )
-        assert Path(done.stdout.strip()) == folder
 
 
 def test_a_model_is_named_without_the_folders_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
