@@ -55,12 +55,6 @@ def test_the_report_equals_the_loaded_voice(tiny_models: TinyModels, options: di
     assert not any(network.training for network in model.networks)
 
 
-def test_the_networks_have_the_dtype_that_was_asked_for_and_the_vectors_are_float32(tiny_voice: Path) -> None:
-    model = load(spec_of(tiny_voice), "cpu", "bf16")
-    assert model.dtype == model.content.dtype == model.synthesizer.emb_g.weight.dtype == torch.bfloat16
-    assert model.retrieval is not None and model.retrieval.embeddings.dtype == torch.float32
-
-
 def test_random_weights_need_no_files_and_are_the_same_each_time() -> None:
     spec = VoiceSpec(model="random:tiny", index="random:500", pitch="yin")
     first, second = (load(spec, "cpu", "float32") for _ in range(2))

@@ -193,7 +193,6 @@ def test_a_pickle_that_would_run_something_is_refused_by_name_and_runs_nothing(
     ("name", "value", "said"),
     [
         (LAST, None, rf"1 tensors are missing .* {LAST}"),
-        (LAST, torch.nan, f"{LAST} contains NaN or infinity"),
         ("final_proj.weight", torch.nan, "final_proj.weight contains NaN or infinity"),
         ("final_proj.bias", None, "cannot be loaded"),
     ],
@@ -216,9 +215,7 @@ def test_a_missing_tensor_and_nan_are_one_line(
     ("wrong", "said"),
     [
         ({"hidden_size": "wide"}, "hidden_size"),
-        ({"num_attention_heads": 5}, "num_heads"),
         ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000, more than 256"),
-        ({"num_hidden_layers": 200}, "says 200 layers, but the weights have 12"),
         ({"hidden_size": 256}, "tensors are missing or have another shape"),
     ],
 )

@@ -14,7 +14,6 @@ from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.resample import Resampler
 from engine.models.rvc.spec import VoiceSettings
-from engine.models.rvc.stream import LiveVoice
 from tests.conftest import TinyModels
 from tests.models.rvc.streaming import level_db, live_voice, loaded, log_mel, loudest_hz, spoken, streamed, tone
 from tests.support.long_form import IS_SOAK, in_long_form
@@ -215,18 +214,6 @@ def test_a_model_without_pitch_works(tiny_models: TinyModels) -> None:
 
 
 # -- how it is run
-
-
-def test_the_device_is_free_between_the_measured_stages(random: VoiceModel) -> None:
-    pauses: list[None] = []
-    live = LiveVoice(
-        random, rate_hz=16_000, block_ms=100, crossfade_ms=50, extra_ms=200, between=lambda: pauses.append(None)
-    )
-    live.convert(spoken(16_000, 0.1), first_sample=0)
-    stages = ["gate", "resample", "content", "pitch", "retrieval", "encode", "flow", "decode", "sola", "copy"]
-    assert list(live.clock.read_ms()) == stages
-    assert len(pauses) == 7
-    assert live.memory_mb is None
 
 
 def test_skipped_blocks_are_in_the_window_as_if_they_had_been_converted(random: VoiceModel) -> None:

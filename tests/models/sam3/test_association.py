@@ -9,12 +9,10 @@ from engine.models.sam3.association import (
     LOST_AFTER,
     MaskFacts,
     associate,
-    decide,
     detections_in,
     missed_after,
     surplus_ids,
 )
-from engine.models.sam3.tracked_object import TrackedObject
 
 RULES = SimpleNamespace(
     det_nms_thresh=0.1,
@@ -60,20 +58,6 @@ def test_detections_are_matched_are_new_or_recondition() -> None:
     assert every == ([0, 3], set(), {})
     none = associate(scores[:0], iou[:0], np.array([True, True, False]), RULES, score_for_new=0.7, free=9)
     assert none == ([], {0, 1}, {})
-
-
-def test_a_hidden_object_is_noted_as_hidden_and_one_that_the_tracker_doubts_is_not_reconditioned() -> None:
-    facts = MaskFacts(
-        shared=table((0, 4), (6, 9), (0, 4), (0, 4), (6, 9), (9, 9)),
-        scores=np.array([[0.9, 0.9]], np.float32),
-        logits=np.array([4.0, 4.0, 0.7, 4.0], np.float32),
-    )
-    objects = [TrackedObject(id=each, prompt=1, score=0.9, last_hidden=5 - each) for each in range(1, 5)]
-    options = {"threshold": 0.5, "max_objects": 16, "first_id": 5}
-    decided = decide(facts, objects, [1], RULES, is_due=True, **options)
-    assert (decided.hidden, decided.empty) == ([0], [0, 3])
-    assert decided.reconditioned == {0: 0} and not decided.new and not decided.unmatched
-    assert decide(facts, objects, [1], RULES, is_due=False, **options).reconditioned == {}
 
 
 def test_missing_results_are_counted_until_an_object_is_seen_or_gone() -> None:

@@ -42,14 +42,6 @@ def test_the_report_from_headers_equals_the_loaded_model(tiny_sam3: Path) -> Non
     assert (report.kind, report.is_complete, report.missing, report.notes) == ("sam3_video", True, (), ())
 
 
-def test_a_detector_alone_is_complete_but_cannot_track(detector_alone: Path) -> None:
-    report = checked(detector_alone, resolution=336)
-    assert (report.kind, report.is_complete) == ("sam3", True)
-    assert [part.name for part in report.parts] == ["vision", "text", "detector"]
-    (note,) = report.notes
-    assert "no tracker" in note and "facebook/sam3" in note
-
-
 def test_everything_missing_is_listed_at_once(copied: Path) -> None:
     (copied / WEIGHTS).unlink()
     for file in ("tokenizer.json", "vocab.json"):

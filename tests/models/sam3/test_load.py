@@ -14,7 +14,6 @@ from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 from engine.models.sam3.load import load, offload
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.sam3.segmenter import Segmenter
 from engine.values import Segmentation
 
@@ -77,35 +76,6 @@ def face_in_noise(model: SegmentationModel) -> Segmentation:
 
 
 # -- what cannot
-
-
-def test_a_gated_model_that_is_not_here_says_how_to_get_access(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    line = refused(SegmentationSpec(model="facebook/sam3"), "not in the Hugging Face cache")
-    access, login, download = (
-        line.index(words)
-        for words in ("https://huggingface.co/facebook/sam3", "`hf auth login`", "`hf download facebook/sam3 ")
-    )
-    assert access < login < download
-    assert '--include "*.json" --include "*.txt" --include "*.safetensors"' in line
-    line = refused(SegmentationSpec(model="somebody/sam3"), "fetch it once: hf download somebody/sam3")
-    assert "auth login" not in line
-
-
-def test_a_model_in_the_hugging_face_cache_is_found_by_its_id(
-    tiny_sam3: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    commit = "0" * 40
-    repository = tmp_path / "models--facebook--sam3"
-    shutil.copytree(tiny_sam3, repository / "snapshots" / commit)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(commit)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert Sam3Folder(find("facebook/sam3"), "facebook/sam3").kind == "sam3_video"
-    file = repository / "snapshots" / commit / WEIGHTS
-    file.write_bytes(file.read_bytes()[:-1000])
-    line = refused(SegmentationSpec(model="facebook/sam3", resolution=336), "damaged or truncated")
-    assert "fetch it again: hf download facebook/sam3 " in line
 
 
 def test_other_folders_are_refused_by_what_they_are(tmp_path: Path, copied: Path) -> None:

@@ -108,28 +108,6 @@ def test_results_from_the_picture_differ_only_by_rounding(model: SegmentationMod
         assert_same_masks(ours, kept)
 
 
-def test_bfloat16_boxes_stay_float32_and_within_a_hundredth(
-    small_sam3: Path, model: SegmentationModel, pixels: torch.Tensor
-) -> None:
-    """At most 1 % of the picture's side, and a fifth of that on average. The tiny model's random weights amplify errors
-    more than trained ones."""
-    half = load(SegmentationSpec(model=str(small_sam3), resolution=SIDE), "cpu", "bfloat16")
-    plain, rounded = (best_of(each, pixels) for each in (model, half))
-    assert rounded.boxes.dtype == rounded.scores.dtype == torch.float32
-    assert rounded.logits.dtype == torch.bfloat16
-    apart = (plain.boxes[:, :, None] - rounded.boxes[:, None]).abs().amax(dim=-1)  # (B, k, k): each beside each
-    nearest, places = apart.min(dim=2)
-    assert nearest.max() < 0.01 and nearest.mean() < 0.002
-    assert (plain.scores - rounded.scores.gather(1, places)).abs().max() < 0.02
-    steps = (rounded.boxes * 256.0).frac().abs()
-    assert (steps > 0.01).float().mean() > 0.9, "boxes that were rounded to bfloat16 lie on its grid"
-
-
-def best_of(model: SegmentationModel, pixels: torch.Tensor) -> Any:
-    features = Backbone(model, DirectCalls()).run(pixels.to(model.dtype))
-    return Detector(model, DirectCalls()).best(features, PromptEncoder(model).encode("face"), max_queries=MAX_OBJECTS)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_lite_text(tmp_path_factory.mktemp("lite") / "sam3-litetext-s0", side_px=SIDE_PX)

@@ -12,11 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.live.sd.painter import Painter, region_shares
 from engine.live.sd.settings import read_settings
-from engine.models.sd.attention import RegionMasks
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.model import DiffusionModel
-from engine.render.region_maps import quadrant_regions
 from tests.live.sd.studio import source_picture
 from tests.models.sd.plain_stream import loaded, random_latents
 
@@ -88,13 +86,6 @@ def test_pictures_are_those_of_separate_products_and_a_text_costs_one(tiny_model
         torch.testing.assert_close(ours.predict(z, T, cat), moved, rtol=1e-4, atol=1e-4)
 
 
-def test_shared_weights_need_no_memory(tiny_models: Any) -> None:
-    model: DiffusionModel = loaded(tiny_models.sd())
-    stored = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in model.unet.parameters()}
-    assert sum(stored.values()) == sum(each.nbytes for each in plain(model.unet).parameters())
-    assert model.text_weight is not None and model.text_weight.untyped_storage().data_ptr() in stored
-
-
 FOUR |= {f"/sd/prompts/{n}/weight": 1.0 for n in range(1, 5)}
 
 
@@ -124,28 +115,6 @@ def test_shares_follow_map_and_weights_and_add_up_to_one() -> None:
     assert np.allclose(shares[0], expected), "what the regions leave is the plain prompt's"
     assert np.allclose(shares[2, :4, 4:], 0.25)
     assert np.array_equal(region_shares(None, (1.0, 1.0, 1.0, 1.0), (64, 64), (8, 8))[0], np.ones((8, 8)))
-
-
-@pytest.mark.parametrize("size", [(768, 512), (512, 768), (1024, 576), (128, 512)])
-def test_the_quadrants_of_a_picture_of_any_shape_are_its_quarters(size: tuple[int, int]) -> None:
-    latents = size[0] // 8, size[1] // 8
-    shares = region_shares(quadrant_regions(), (1.0,) * 4, size, latents)
-    for place, (row, column) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1)), start=1):
-        quarter = np.zeros(latents[::-1])
-        high, wide = latents[1] // 2, latents[0] // 2
-        quarter[row * high : (row + 1) * high, column * wide : (column + 1) * wide] = 1.0
-        assert np.abs(shares[place] - quarter).mean() < 0.01, place
-
-
-def test_masks_are_averaged_to_each_level_of_the_unet() -> None:
-    masks = torch.zeros(1, 2, 6, 4)
-    masks[:, 1, :3] = 1.0
-    masks[:, 0] = 1.0 - masks[:, 1]
-    regions = RegionMasks()
-    regions.begin(masks)
-    assert [tuple(level.shape) for level in regions._levels.values()] == [(1, 2, n, 1) for n in (24, 6, 2, 1)]
-    assert regions._levels[1].flatten().tolist() == pytest.approx([0.5, 0.5], abs=0.2)
-    assert all(torch.allclose(level.sum(1), torch.ones(())) for level in regions._levels.values())
 
 
 def test_a_region_everywhere_paints_what_its_prompt_paints_alone(model: DiffusionModel) -> None:

@@ -121,19 +121,6 @@ def test_a_prompt_that_was_prepared_is_blended_in_without_the_text_encoder(
     assert len(encoder_calls) == asked == 2
 
 
-def test_new_conditions_are_copied_into_the_old_tensors_only(xl: DiffusionModel) -> None:
-    conditioner = Conditioner(xl)
-    buffers = conditioner.encode("a cat", "", size=(64, 64))
-    addresses = [buffers.text.data_ptr(), buffers.pooled.data_ptr(), buffers.time_ids.data_ptr()]
-    other = conditioner.encode("the dog", "x", size=(128, 64))
-    other.into(buffers)
-    assert [buffers.text.data_ptr(), buffers.pooled.data_ptr(), buffers.time_ids.data_ptr()] == addresses
-    for name in ("text", "negative_text", "pooled", "negative_pooled", "time_ids"):
-        assert torch.equal(getattr(buffers, name), getattr(other, name))
-    fresh = Conditioner(xl).encode("a cat", "", size=(64, 64))
-    assert torch.equal(conditioner.encode("a cat", "", size=(64, 64)).text, fresh.text)
-
-
 def test_the_spherical_mix_has_constant_speed() -> None:
     x, y = torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 3.0]])
     for mix in (0.25, 0.5, 0.9):

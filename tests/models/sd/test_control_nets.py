@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -12,10 +11,8 @@ from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models.graphs import DirectCalls
 from engine.models.sd import ModelSpec
-from engine.models.sd.check import check
 from engine.models.sd.control_nets import KINDS, Adapter
 from engine.models.sd.load import load
-from engine.models.sd.single import paint
 from engine.models.sd.unet_parts import chain
 from engine.models.seeded import seeded
 from tests.conftest import TinyModels
@@ -128,26 +125,6 @@ def test_its_features_are_added_where_diffusers_adds_them(is_xl: bool, is_split:
         ours = DirectCalls().run("call", parts, state)["output"]
     assert torch.allclose(ours, expected, atol=1e-5)
     assert not torch.allclose(expected, without, atol=1e-4), "the last feature has an effect, too"
-
-
-def test_it_is_one_of_the_controlnets_of_a_model(tiny_models: TinyModels) -> None:
-    sd = tiny_models.sd(kind="sdxl")
-    nets = (tiny_models.t2i_adapter(channels=1), tiny_models.controlnet(sd))
-    spec = ModelSpec(model=str(sd), controlnets=tuple(map(str, nets)))
-    assert check(spec).is_complete
-    model = load(spec, "cpu", "float32")
-
-    def painted(*scales: float, seed: int = 1, guidance: float = 2.0) -> np.ndarray:
-        controls = [(source_picture(seed), scale) for scale in scales]
-        return paint(
-            model, source_picture(0), prompt="sea", guidance=guidance, width=128, height=128, controls=controls
-        )
-
-    plain = painted()
-    assert np.array_equal(painted(0.0), plain) and not np.array_equal(painted(1.0), plain)
-    assert not np.array_equal(painted(1.0, seed=2), painted(1.0))
-    assert not np.array_equal(painted(1.0, 1.0), painted(0.0, 1.0))
-    assert not np.array_equal(painted(1.0, 1.0), painted(1.0))
 
 
 def test_one_for_another_model_is_told_before_loading(tiny_models: TinyModels, tiny_sd: Path, tmp_path: Path) -> None:

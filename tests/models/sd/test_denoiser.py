@@ -49,8 +49,6 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     },
     "simple middle": {"mid_block_type": "UNetMidBlock2DSimpleCrossAttn"},
     "uneven": {"layers_per_block": (1, 3), "only_cross_attention": (True, False)},
-    "centred": {"center_input_sample": True, "time_embedding_act_fn": "silu", "conv_in_kernel": 5},
-    "fourier": {"time_embedding_type": "fourier"},
 }
 
 

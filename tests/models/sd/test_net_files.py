@@ -111,13 +111,10 @@ def test_a_controlnet_with_unsupported_inputs_is_refused(shelf: Shelf) -> None:
     folder = nets.controlnet_folder(shelf, "sd15")
     outline, published = outline_of(nets.sd_of(shelf, "sd15")), (folder / "config.json").read_text(encoding="utf-8")
     for values, says in (
-        ({"conditioning_channels": 6}, "takes pictures of 6 channels"),
         ({"encoder_hid_dim": 4096, "encoder_hid_dim_type": "text_proj"}, "texts of another encoder"),
         ({"num_control_type": 6}, "incomplete ControlNet Union, task_embedding"),
-        ({"class_embed_type": "timestep"}, "takes classes"),
         ({"controlnet_conditioning_channel_order": "hsv"}, "supported: rgb, bgr"),
         ({"block_out_channels": [32, 128]}, r"block_out_channels \[32, 128\]"),
-        ({"layers_per_block": 2}, "layers_per_block 2"),
     ):
         (folder / "config.json").write_text(published, encoding="utf-8")
         nets.edit_config(folder, **values)
