@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-import torch
 
-from engine.models import call_times, places
+from engine.models import call_times
 from engine.models.call_times import MAX_CALLS, in_turn_s
 
 
@@ -44,12 +43,3 @@ def test_rounds_go_on_for_the_time_given_and_runs_have_the_least_length_and_end(
     in_turn_s({"w": work}, device.wait, rounds=1, min_calls=8, now_s=lambda: device.now_s)
     assert device.done == "w" * (2 + 8)
     assert call_times.calls_a_run(nothing, lambda: None, now_s=lambda: 0.0) == MAX_CALLS
-
-
-def test_a_matrix_product_is_timed_in_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits, products, multiply = [], [], torch.matmul
-    monkeypatch.setitem(places.MATMUL_SIDE, "cpu", 16)  # microseconds
-    monkeypatch.setattr(places, "device_wait", lambda device: lambda: waits.append(device))
-    monkeypatch.setattr(torch, "matmul", lambda a, b: products.append(a) or multiply(a, b))
-    assert places.matmul_tflops(places.place_for("cpu")) > 0
-    assert len(products) > 2 * len(waits), "a wait takes longer than the product"

@@ -155,32 +155,23 @@ def test_out_of_memory_is_distinguished_from_a_lost_device_and_from_other_errors
         torch.OutOfMemoryError("CUDA out of memory."),
         too_much.value,
         torch.AcceleratorError("CUDA error: out of memory"),
-        RuntimeError("CUDA driver error: out of memory"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
-        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
         RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
     )
     lost = (
         torch.AcceleratorError("an illegal memory access was encountered"),
         RuntimeError("CUDA error: unspecified launch failure"),
-        RuntimeError("CUDA driver error: device not ready"),
-        RuntimeError("CUBLAS_STATUS_EXECUTION_FAILED when calling cublasSgemm"),
         RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
         RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
     )
     other = (
         ValueError("DefaultCPUAllocator"),
-        ValueError("CUDA error"),
         RuntimeError("Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"),
-        RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
         DeviceFullError("cuda has no memory for 512 x 512 px"),
         RuntimeError("CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasGemmStridedBatchedEx(...)`"),
-        RuntimeError("CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling `cublasGemmEx(...)`"),
         RuntimeError(
             "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a non-contiguous"
         ),
-        RuntimeError("cuDNN error: CUDNN_STATUS_BAD_PARAM_NULL_POINTER"),
-        RuntimeError("cuFFT error: CUFFT_INVALID_VALUE"),
     )
     for errors, answers in ((full, (True, False)), (lost, (False, True)), (other, (False, False))):
         for error in errors:

@@ -9,9 +9,7 @@ import pytest
 import torch
 
 from engine.cli.model import check as check_command
-from engine.cli.sd_options import ModelOptions
-from engine.errors import ModelError, UsageError
-from engine.live.sd.entry import SdConfig
+from engine.errors import ModelError
 from engine.models import locate
 from engine.models.sd.check import check
 from engine.models.sd.spec import ModelSpec
@@ -103,16 +101,6 @@ def test_an_empty_name_is_refused() -> None:
 def test_a_voice_whose_suffix_is_in_capitals_is_a_voice(tiny_models: Any, tmp_path: Path) -> None:
     (tmp_path / "Alto.PTH").symlink_to(tiny_models.voice() / "voice.pth")
     check_command(str(tmp_path / "Alto.PTH"), content=str(tiny_models.voice() / "content"))
-
-
-def test_an_unknown_sampler_or_prediction_is_a_usage_error(tiny_models: Any) -> None:
-    sd = str(tiny_models.sd())
-    for word in ({"sampler": "ddim"}, {"prediction": "x"}):
-        (option,) = word
-        with pytest.raises(UsageError, match=f"--{option} {word[option]}: not one of auto, "):
-            check_command(sd, **word)
-        with pytest.raises(UsageError, match=f"--{option} {word[option]}: not one of auto, "):
-            ModelOptions(model=sd, **word).spec(SdConfig())
 
 
 def test_a_controlnet_with_the_suffix_of_voices_is_recognized(tmp_path: Path) -> None:

@@ -49,10 +49,6 @@ def test_the_report_equals_the_loaded_voice(tiny_models: TinyModels, options: di
     said = model.content(torch.zeros(1, 16_000), version=model.version)
     assert said.shape[-1] == model.synthesizer.shape.content_channels
     assert model.retrieval.blend(said, 0.5, 2).shape == said.shape
-    parameters = [parameter for network in model.networks for parameter in network.parameters()]
-    assert len(parameters) == len(set(map(id, parameters))) > 100
-    assert not any(parameter.requires_grad for parameter in parameters)
-    assert not any(network.training for network in model.networks)
 
 
 def test_random_weights_need_no_files_and_are_the_same_each_time() -> None:

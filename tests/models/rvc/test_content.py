@@ -31,23 +31,6 @@ def hubert() -> SmallHubert:
     return small_hubert().requires_grad_(False)
 
 
-@pytest.fixture(scope="module")
-def sound() -> torch.Tensor:
-    return torch.randn(2, 8_000, generator=torch.Generator().manual_seed(1)) * 0.2
-
-
-def test_v1_does_not_run_the_layers_it_does_not_need(sound: torch.Tensor) -> None:
-    hubert = small_hubert().requires_grad_(False)
-    run: list[int] = []
-    for number, layer in enumerate(hubert.encoder.layers, start=1):
-        layer.register_forward_hook(lambda layer, given, made, number=number: run.append(number))
-    encoder = ContentEncoder(hubert, hubert.final_proj)
-    encoder(sound, version="v1")
-    assert run == list(range(1, 10))
-    encoder(sound, version="v2")
-    assert run[9:] == list(range(1, 13))
-
-
 def test_the_number_of_vectors_is_as_documented(hubert: SmallHubert) -> None:
     encoder = ContentEncoder(hubert, hubert.final_proj)
     for samples in (MIN_SAMPLES, 719, 720, 5_039, 5_040):

@@ -61,15 +61,6 @@ def test_a_piece_has_its_neighbours_or_reflected_sound_as_context() -> None:
         )
 
 
-def test_a_sound_shorter_than_its_padding_is_reflected_again_and_again() -> None:
-    sound = np.array([1.0, 2.0, 3.0], np.float32)
-    (span,) = spans_of(reader(sound), 3, FULL)
-    piece = piece_of(span, reader(sound), 3).sound
-    assert piece[span.lead * 160 : span.lead * 160 + 6].tolist() == [1, 2, 3, 2, 1, 2]
-    one = piece_of(span, reader(sound[:1]), 1).sound
-    assert set(one.tolist()) == {1.0}
-
-
 def test_only_windows_of_one_size_are_batched_in_order() -> None:
     assert equally_long([5, 7, 5, 5, 7, 9, 5], 2) == [[0, 2], [1, 4], [3, 6], [5]]
     assert equally_long([5, 7, 5], 1) == [[0], [1], [2]]

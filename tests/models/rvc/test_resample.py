@@ -6,7 +6,7 @@ import soxr
 import torch
 from scipy import signal
 
-from engine.models.rvc.highpass import MEMORY, REACH, ROW, high_pass, high_pass_on_host
+from engine.models.rvc.highpass import MEMORY, REACH, ROW, high_pass
 from engine.models.rvc.resample import Resampler
 
 CPU = torch.device("cpu")
@@ -90,13 +90,6 @@ def test_filtering_equals_scipys_to_the_last_sample(count: int) -> None:
     ours = high_pass(torch.from_numpy(sound)[None])
     assert ours.shape == (1, count) and ours.dtype == torch.float32
     np.testing.assert_allclose(ours[0], scipys(sound), atol=1e-5)
-
-
-def test_filtering_on_the_host_equals_scipys_in_double_precision() -> None:
-    sound = rumbling(50_000)
-    ours = high_pass_on_host(sound)
-    assert ours.dtype == np.float32
-    np.testing.assert_allclose(ours, scipys(sound), atol=1e-7)
 
 
 def test_pieces_with_their_context_equal_the_whole() -> None:

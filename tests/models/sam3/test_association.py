@@ -7,9 +7,7 @@ import pytest
 
 from engine.models.sam3.association import (
     LOST_AFTER,
-    MaskFacts,
     associate,
-    detections_in,
     missed_after,
     surplus_ids,
 )
@@ -25,26 +23,6 @@ RULES = SimpleNamespace(
     new_det_thresh=0.7,
 )
 """The settings of a Sam3VideoModel."""
-
-
-def table(*rows: tuple[int, int]) -> np.ndarray:
-    """Shared pixels of masks that are rows `first` to `last` of a picture of 10 x 10."""
-    inside = np.zeros((len(rows), 10, 10), np.float32)
-    for mask, (first, last) in zip(inside, rows, strict=True):
-        mask[first:last] = 1.0
-    flat = inside.reshape(len(rows), -1)
-    return flat @ flat.T
-
-
-def test_of_two_detections_of_one_object_the_better_is_taken_for_each_prompt() -> None:
-    shared = table((0, 4), (0, 5), (6, 8), (0, 10), (0, 4), (0, 4), (9, 9), (9, 9))
-    scores = np.array([[0.9, 0.8, 0.7, 0.4], [0.6, 0.6, 0.2, 0.1]], np.float32)
-    facts = MaskFacts(shared=shared, scores=scores, logits=scores[0, :0])
-    rows, prompts, kept = detections_in(facts, [3, 5], 0.5, 0.1)
-    assert (rows.tolist(), prompts.tolist()) == ([0, 2, 4], [3, 3, 5])
-    assert kept.tolist() == pytest.approx([0.9, 0.7, 0.6])
-    assert detections_in(facts, [3, 5], 0.5, 0.0)[0].tolist() == [0, 1, 2, 4, 5]
-    assert len(detections_in(facts, [3, 5], 0.95, 0.1)[0]) == 0
 
 
 def test_detections_are_matched_are_new_or_recondition() -> None:

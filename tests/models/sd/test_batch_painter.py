@@ -60,19 +60,6 @@ def test_a_picture_whose_latents_cannot_be_halved_is_that_of_diffusers(tiny_sd: 
     assert usual.real_steps == 2
 
 
-@pytest.mark.parametrize("sampler", ["auto", "euler"])
-def test_a_picture_is_the_same_at_any_place_in_a_batch(tiny_sd: Path, usual: BatchPainter, sampler: str) -> None:
-    usual.change(painting_of(tiny_sd, sampler=sampler))
-    shown = pictures(4)
-    together, _ = usual.paint(shown)
-    turned, _ = usual.paint(shown[[2, 3, 0, 1]])
-    assert np.array_equal(turned, together[[2, 3, 0, 1]])
-    filled, _ = usual.paint(shown[[1, 1, 1, 1]])
-    assert np.array_equal(filled[0], together[1])
-    alone, _ = usual.paint(shown[1:2])
-    assert np.abs(alone[0].astype(int) - together[1]).max() <= 1, "another number of rows: a rounding at most"
-
-
 def test_a_batch_applies_all_settings_like_single_pictures(
     tiny_models: TinyModels, tiny_sd: Path, tmp_path: Path
 ) -> None:

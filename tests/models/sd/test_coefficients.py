@@ -14,7 +14,6 @@ from engine.models.sd.coefficients import (
     noise_table,
     real_steps,
     step_coefficients,
-    trailing_timesteps,
     x0_weights,
 )
 
@@ -47,26 +46,6 @@ def test_the_noise_table_is_diffusers_to_its_float32(config: dict) -> None:
     assert table[-1] == 0.0 or not config.get("rescale_betas_zero_snr")
     assert config != SD or table[-1].sqrt().item() == pytest.approx(0.0682, abs=1e-4)  # amplifies errors 15 times
     torch.testing.assert_close(table.float(), LCMScheduler.from_config(config).alphas_cumprod, rtol=1e-4, atol=2e-6)
-
-
-@pytest.mark.parametrize("trained", [50, 100])
-def test_lcm_timesteps_are_diffusers_for_every_number_of_steps(trained: int) -> None:
-    from diffusers import LCMScheduler
-
-    scheduler = LCMScheduler(original_inference_steps=trained)
-    for steps in range(1, trained + 1):
-        scheduler.set_timesteps(steps)
-        assert lcm_timesteps(1000, steps, trained) == scheduler.timesteps.tolist()
-
-
-def test_trailing_timesteps_are_diffusers_for_every_number_of_steps() -> None:
-    from diffusers import DDIMScheduler
-
-    scheduler = DDIMScheduler(**SD, timestep_spacing="trailing")
-    for steps in range(1, 51):
-        scheduler.set_timesteps(steps)
-        assert trailing_timesteps(1000, steps) == scheduler.timesteps.tolist()
-    assert lcm_timesteps(1000, 50) == trailing_timesteps(1000, 50) == list(range(999, 0, -20))
 
 
 @pytest.mark.parametrize(

@@ -52,13 +52,6 @@ def test_weights_have_the_requested_dtype(tiny_sd: Path, name: str, dtype: torch
         load_tiny(tiny_sd, "int8")
 
 
-def test_the_full_vae_of_an_xl_model_stays_in_float32(tiny_models: Any) -> None:
-    folder = tiny_models.sd(kind="sdxl", vae="kl")
-    assert load_tiny(folder, "fp16").vae.dtype == torch.float32
-    assert load_tiny(folder, "bf16").vae.dtype == torch.bfloat16
-    assert load_tiny(tiny_models.sd(vae="kl"), "fp16").vae.dtype == torch.float16
-
-
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
     """The files that are opened meanwhile, by Python and by safetensors, each as often as it is."""

@@ -185,7 +185,6 @@ def test_a_vae_with_another_normalisation_is_refused(shelf: Shelf) -> None:
     ("file", "projection", "wide", "encoder"),
     [
         ("sdxl_models/a_vit-h.safetensors", "standard", 1024, "models"),
-        ("sdxl_models/a.safetensors", "standard", 1280, "sdxl_models"),
         ("sdxl_models/plus_vit-h.safetensors", "plus", 32, "models"),
         ("models/a_vit-G.bin", "standard", 1280, "sdxl_models"),
     ],
