@@ -109,14 +109,6 @@ def test_a_change_of_pitch_or_formant_keeps_the_phase(singing: VoiceModel) -> No
         assert torch.fft.rfft(hop)[turns].angle().item() == pytest.approx(expected, abs=0.03)
 
 
-def test_with_little_extra_the_lead_ins_are_shortened_to_it(random: VoiceModel) -> None:
-    grid = BlockGrid.of(48_000, block_ms=20, crossfade_ms=10, extra_ms=50)
-    voicing = Voicing(random, grid, DirectCalls())
-    assert voicing.hops == grid.window_hops == 5 + 4
-    sound = follow(voicing, said(9), sung(9), VoiceSettings())
-    assert sound.shape == (9 * random.synthesizer.shape.hop,)
-
-
 @pytest.fixture
 def source() -> SineSource:
     """A source whose output equals the input of its merging layer, within a thousandth."""
