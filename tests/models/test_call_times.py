@@ -3,10 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-import torch
 
-from engine.models import call_times, places
-from engine.models.call_times import MAX_CALLS, in_turn_s
+from engine.models.call_times import in_turn_s
 
 
 class SlowWait:
@@ -34,22 +32,3 @@ def test_short_calls_share_a_wait_and_long_ones_are_timed_alone_in_turn() -> Non
     assert max(times_s["short"]) < 0.0025, "alone it would be 6 ms"
     run = device.done.partition("l")[2].partition("l")[2].partition("l")[0]
     assert len(run) >= 4 and device.done.endswith(f"{run}l" * 3)
-
-
-def test_rounds_go_on_for_the_time_given_and_runs_have_the_least_length_and_end() -> None:
-    device = SlowWait()
-    nothing, work = device.call("", 0.0), device.call("w", 1.0)
-    assert len(in_turn_s({"w": work}, device.wait, rounds=1, seconds=9.0, now_s=lambda: device.now_s)["w"]) == 9
-    device.done = ""
-    in_turn_s({"w": work}, device.wait, rounds=1, min_calls=8, now_s=lambda: device.now_s)
-    assert device.done == "w" * (2 + 8)
-    assert call_times.calls_a_run(nothing, lambda: None, now_s=lambda: 0.0) == MAX_CALLS
-
-
-def test_a_matrix_product_is_timed_in_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits, products, multiply = [], [], torch.matmul
-    monkeypatch.setitem(places.MATMUL_SIDE, "cpu", 16)  # microseconds
-    monkeypatch.setattr(places, "device_wait", lambda device: lambda: waits.append(device))
-    monkeypatch.setattr(torch, "matmul", lambda a, b: products.append(a) or multiply(a, b))
-    assert places.matmul_tflops(places.place_for("cpu")) > 0
-    assert len(products) > 2 * len(waits), "a wait takes longer than the product"

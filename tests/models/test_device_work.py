@@ -17,10 +17,8 @@ from engine.models.device_work import (
     chosen_device,
     chosen_dtype,
     device_wait,
-    free_memory,
     is_device_lost,
     is_out_of_memory,
-    memory_mb,
     own_stream,
 )
 from engine.system.graphics_card import GraphicsCard
@@ -40,14 +38,6 @@ def test_auto_is_the_best_device_in_its_fastest_precision() -> None:
     assert chosen_device("cpu") == "cpu"
     assert (chosen_dtype("auto", "cpu"), chosen_dtype("auto", "cuda:1")) == ("float32", "float16")
     assert chosen_dtype("bfloat16", "cpu") == "bfloat16"
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
-def test_a_missing_device_is_named_with_the_available_ones() -> None:
-    with pytest.raises(
-        ModelError, match=r"device cuda:1: not available \(found: .*cpu\); `multiverse doctor` shows the reason"
-    ):
-        chosen_device("cuda:1")
 
 
 @pytest.mark.parametrize(
@@ -165,32 +155,23 @@ def test_out_of_memory_is_distinguished_from_a_lost_device_and_from_other_errors
         torch.OutOfMemoryError("CUDA out of memory."),
         too_much.value,
         torch.AcceleratorError("CUDA error: out of memory"),
-        RuntimeError("CUDA driver error: out of memory"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
-        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
         RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
     )
     lost = (
         torch.AcceleratorError("an illegal memory access was encountered"),
         RuntimeError("CUDA error: unspecified launch failure"),
-        RuntimeError("CUDA driver error: device not ready"),
-        RuntimeError("CUBLAS_STATUS_EXECUTION_FAILED when calling cublasSgemm"),
         RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
         RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
     )
     other = (
         ValueError("DefaultCPUAllocator"),
-        ValueError("CUDA error"),
         RuntimeError("Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"),
-        RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
         DeviceFullError("cuda has no memory for 512 x 512 px"),
         RuntimeError("CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasGemmStridedBatchedEx(...)`"),
-        RuntimeError("CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling `cublasGemmEx(...)`"),
         RuntimeError(
             "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a non-contiguous"
         ),
-        RuntimeError("cuDNN error: CUDNN_STATUS_BAD_PARAM_NULL_POINTER"),
-        RuntimeError("cuFFT error: CUFFT_INVALID_VALUE"),
     )
     for errors, answers in ((full, (True, False)), (lost, (False, True)), (other, (False, False))):
         for error in errors:
@@ -275,9 +256,3 @@ def test_idle_time_belongs_to_no_stage() -> None:
     assert list(times_ms) == ["encode", "unet", "decode"]
     assert times_ms["encode"] >= 0.0 and times_ms["decode"] >= 0.0
     assert -5000.0 <= times_ms["unet"] < -4000.0
-
-
-def test_a_cpu_needs_no_wait_and_reports_no_device_memory() -> None:
-    device_wait(CPU)()
-    free_memory(CPU)
-    assert memory_mb(CPU) is None

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import save_file
 
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import notes_on, read_config, require_no_adapter
-from engine.models.weight_files import Tensor, read_header, read_stored, weights_in
+from engine.models.weight_files import read_header, weights_in
 
 
 def written(folder: Path, told: Any) -> Path:
@@ -26,24 +24,18 @@ def written(folder: Path, told: Any) -> Path:
     [
         ("{", "cannot be read"),
         ("[" * 100_000, "nested too deeply"),
-        ('{"a":' * 100_000, "nested too deeply"),
         ('{"x": ' + "9" * 5000 + "}", "Exceeds the limit"),
         (" " * (17 << 20), "larger than 16 MiB"),
         ([1], "is not a JSON object"),
         ({"detector_config": 5}, "detector_config is 5, not an object"),
-        ({"detector_config": {"vision_config": []}}, r"vision_config is \[\], not an object"),
         ({"_class_name": ["x"]}, r"_class_name is \['x'\], not a text"),
         ({"in_channels": "4"}, "in_channels is '4', not a whole number"),
         ({"layers_per_block": 10**6}, "layers_per_block is 1000000, more than 256"),
-        ({"layers_per_block": [2, 10**6]}, "layers_per_block is 1000000, more than 256"),
         ({"transformer_layers_per_block": [[1, 10**30]]}, "more than 256"),
         ({"down_block_types": ["DownBlock2D"] * 1000}, "down_block_types has 1000 items, more than 256"),
-        ({"text_config": {"num_hidden_layers": 10**6}}, "num_hidden_layers is 1000000, more than 256"),
-        ({"conv_dim": [512] * 1000}, "conv_dim has 1000 items, more than 256"),
         ({"hidden_size": 10**30}, "hidden_size is 1000.*, more than 2147483648"),
         ({"num_train_timesteps": 10**9}, "num_train_timesteps is 1000000000, more than 100000"),
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, r"quantized \('bitsandbytes'\)"),
-        ({"text_config": {"quantization_config": "x" * 1000}}, r"quantized \('quantization_config'\)"),
     ],
 )
 def test_an_implausible_configuration_is_refused_in_one_line_with_the_file(
@@ -71,16 +63,6 @@ def test_an_impossible_file_name_is_refused_in_one_line(name: str) -> None:
     assert len(str(caught.value)) < 400
 
 
-def test_published_configurations_are_accepted(tmp_path: Path) -> None:
-    told = {
-        "model_type": "clip_text_model", "num_hidden_layers": 24, "eos_token_id": 49407, "conv_dim": [512] * 7,
-        "_attn_implementation": "sdpa", "quantization_config": None, "auto_map": {}, "torch_dtype": "float16",
-        "block_out_channels": [320, 640, 1280, 1280], "scaling_factor": 0.18215, "force_upcast": True,
-    }  # fmt: skip
-    assert read_config("fox", written(tmp_path, told)) == told
-    assert notes_on("fox", told) == ()
-
-
 @pytest.mark.parametrize(
     "key", ["_attn_implementation", "attn_implementation", "_attn_implementation_internal", "auto_map", "fusion_config"]
 )
@@ -106,15 +88,6 @@ def test_an_index_that_names_a_device_of_windows_is_refused_everywhere(name: str
     with pytest.raises(ModelError, match="which Windows reserves for a device; rename it") as caught:
         weights_in(tmp_path)
     assert str(caught.value).startswith(f"{index}: names {name!r}")
-
-
-def test_a_header_gives_names_shapes_and_types(tmp_path: Path) -> None:
-    file = tmp_path / "x.safetensors"
-    kinds = {"float16": (2, 3), "bfloat16": (1,), "float8_e4m3fn": (), "float32": (0, 2), "int64": (4,)}
-    save_file({kind: torch.zeros(shape, dtype=getattr(torch, kind)) for kind, shape in kinds.items()}, file)
-    header = read_header(file)
-    assert header == {kind: Tensor(kind, shape) for kind, shape in kinds.items()}
-    assert [header[kind].count for kind in kinds] == [6, 1, 1, 0, 4]
 
 
 def test_a_header_that_does_not_fit_its_file_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -161,21 +134,6 @@ def test_a_shape_that_no_tensor_has_is_refused(shape: list[int], tmp_path: Path)
         read_header(file)
 
 
-@pytest.mark.parametrize("content", [entry([4], 0, 16, x=json.loads("[" * 80 + "]" * 80)), ["F32", [4], [0, 16]]])
-def test_an_entry_that_only_the_library_takes_is_refused_in_one_line(content: Any, tmp_path: Path) -> None:
-    file = with_header(tmp_path / "x.safetensors", {"a": content})
-    assert read_header(file) == {"a": Tensor("float32", (4,))}
-    with pytest.raises(ModelError, match="damaged or truncated") as error:
-        read_stored(file, "a")
-    assert "\n" not in str(error.value)
-
-
-def test_tensors_come_in_the_order_of_the_file(tmp_path: Path) -> None:
-    names = ["<zeta>", "<s2>", "<s10>", "<alpha>"]
-    header = {name: entry([1], 4 * place, 4 * place + 4) for place, name in enumerate(names)}
-    assert list(read_header(with_header(tmp_path / "x.safetensors", header))) == names
-
-
 def test_a_number_format_that_the_library_does_not_know_is_no_damage(tmp_path: Path) -> None:
     file = with_header(tmp_path / "x.safetensors", {"a": entry([4], 0, 16, dtype="NEW4")})
     with pytest.raises(ModelError) as error:
@@ -183,10 +141,3 @@ def test_a_number_format_that_the_library_does_not_know_is_no_damage(tmp_path: P
     assert str(error.value) == (
         f"{file}: has a number format that the installed safetensors cannot read; use the file in float16"
     )
-
-
-def test_what_the_library_says_is_told_in_one_short_line(tmp_path: Path) -> None:
-    file = with_header(tmp_path / "x.safetensors", {"a\nb" * 10_000: entry([4], 4, 20)})
-    with pytest.raises(ModelError, match="damaged or truncated") as error:
-        read_header(file)
-    assert "\n" not in str(error.value) and len(str(error.value)) < 1000

@@ -9,12 +9,9 @@ import pytest
 import torch
 
 from engine.cli.model import check as check_command
-from engine.cli.sd_options import ModelOptions
-from engine.errors import ModelError, UsageError
-from engine.live.sd.entry import SdConfig
+from engine.errors import ModelError
 from engine.models import locate
 from engine.models.sd.check import check
-from engine.models.sd.plan.other_models import kind_of
 from engine.models.sd.spec import ModelSpec
 
 SAVED = {
@@ -23,7 +20,6 @@ SAVED = {
     "answer.safetensors": (b'{"error":"Unauthorized","message":"..."}', "is a server's reply"),
     "pointer.safetensors": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "`git lfs pull`"),
     "empty.safetensors": (b"", "is empty"),
-    "empty.ckpt": (b"", "is empty"),
     "model.safetensors.crdownload": (b"1", "an unfinished download"),
     "model.rar": (b"Rar!\x1a\x07\x00", "is an archive; unpack it"),
     "notes.txt": (b"hello", "single files must be .safetensors or .ckpt"),
@@ -102,25 +98,9 @@ def test_an_empty_name_is_refused() -> None:
         locate.find("")
 
 
-def test_a_text_encoder_and_a_hubert_are_not_mistaken_for_a_taesd() -> None:
-    assert "a text encoder" in kind_of({"encoder.layers.0.self_attn.k_proj.weight"})
-    assert "a HuBERT" in kind_of({"encoder.layers.0.attention.k_proj.weight"})
-    assert "a TAESD" in kind_of({"decoder.layers.1.weight", "encoder.layers.0.conv.0.weight"})
-
-
 def test_a_voice_whose_suffix_is_in_capitals_is_a_voice(tiny_models: Any, tmp_path: Path) -> None:
     (tmp_path / "Alto.PTH").symlink_to(tiny_models.voice() / "voice.pth")
     check_command(str(tmp_path / "Alto.PTH"), content=str(tiny_models.voice() / "content"))
-
-
-def test_an_unknown_sampler_or_prediction_is_a_usage_error(tiny_models: Any) -> None:
-    sd = str(tiny_models.sd())
-    for word in ({"sampler": "ddim"}, {"prediction": "x"}):
-        (option,) = word
-        with pytest.raises(UsageError, match=f"--{option} {word[option]}: not one of auto, "):
-            check_command(sd, **word)
-        with pytest.raises(UsageError, match=f"--{option} {word[option]}: not one of auto, "):
-            ModelOptions(model=sd, **word).spec(SdConfig())
 
 
 def test_a_controlnet_with_the_suffix_of_voices_is_recognized(tmp_path: Path) -> None:

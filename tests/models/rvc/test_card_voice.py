@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from engine.models.graphs import DirectCalls
 from engine.models.rvc import VoiceSettings, VoiceSpec
@@ -100,7 +99,8 @@ def test_a_block_costs_one_wait_one_upload_and_four_replays(sham_card: ShamCard)
         live.listen(sound[first : first + live.grid.block], first_sample=first)
 
 
-def test_a_whole_sound_is_converted_as_by_a_cpu_with_two_waits_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which draws other noise and adds in another order")
+def test_a_whole_sound_is_converted_as_by_a_cpu_with_two_waits_a_batch() -> None:
     """Its copies are pageable: the host has nothing to do until the result of many seconds of sound is there."""
 
     def converter_on(device: str) -> VoiceConverter:
@@ -112,22 +112,8 @@ def test_a_whole_sound_is_converted_as_by_a_cpu_with_two_waits_a_batch(monkeypat
     expected = converter_on("cpu").convert_sound(sound)
     with walked_card() as card:
         converter = converter_on("cuda")
-        if HAS_CARD:
-            monkeypatch.setattr(torch, "randn", drawn_by_a_cpu(torch.randn))
         with card.tally() as tally:
             ours = converter.convert_sound(sound)
-    assert tally is None or len(tally.waits) == 2 * 2 + 4, "two batches; the filter, and tables that stay on the card"
+    assert len(tally.waits) == 2 * 2 + 4, "two batches; the filter, and tables that stay on the card"
     assert ours.shape == expected.shape and np.abs(ours).max() > 0.1
-    if HAS_CARD:  # adds in another order: a pitch beside the border of two steps may fall to the other one
-        assert np.square(ours - expected).mean() <= 0.05**2 * np.square(expected).mean()
-    else:
-        assert np.abs(ours - expected).max() <= 1e-4
-
-
-def drawn_by_a_cpu(randn: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    """`torch.randn` with the numbers of a CPU's generator on every device, for the first draw of a seed."""
-
-    def drawn(size: Any, *, device: Any, generator: torch.Generator) -> torch.Tensor:
-        return randn(size, generator=torch.Generator().manual_seed(generator.initial_seed())).to(device)
-
-    return drawn
+    assert np.abs(ours - expected).max() <= 1e-4

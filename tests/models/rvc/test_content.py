@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from engine.errors import ModelError
-from engine.models.rvc.content import MIN_SAMPLES, ContentEncoder, load_content
-from tests.models.rvc.small_hubert import PROJECTED, WIDTH, SmallHubert, fairseq_names, small_hubert
+from engine.models.rvc.content import ContentEncoder, load_content
+from tests.models.rvc.small_hubert import SmallHubert, fairseq_names, small_hubert
 
 SOUND = torch.randn(1, 6_000, generator=torch.Generator().manual_seed(2)) * 0.2
 LAST = "encoder.layers.7.feed_forward.output_dense.bias"
@@ -29,41 +29,6 @@ LAYOUTS = [
 @pytest.fixture(scope="module")
 def hubert() -> SmallHubert:
     return small_hubert().requires_grad_(False)
-
-
-@pytest.fixture(scope="module")
-def sound() -> torch.Tensor:
-    return torch.randn(2, 8_000, generator=torch.Generator().manual_seed(1)) * 0.2
-
-
-def test_v1_does_not_run_the_layers_it_does_not_need(sound: torch.Tensor) -> None:
-    hubert = small_hubert().requires_grad_(False)
-    run: list[int] = []
-    for number, layer in enumerate(hubert.encoder.layers, start=1):
-        layer.register_forward_hook(lambda layer, given, made, number=number: run.append(number))
-    encoder = ContentEncoder(hubert, hubert.final_proj)
-    encoder(sound, version="v1")
-    assert run == list(range(1, 10))
-    encoder(sound, version="v2")
-    assert run[9:] == list(range(1, 13))
-
-
-def test_the_number_of_vectors_is_as_documented(hubert: SmallHubert) -> None:
-    encoder = ContentEncoder(hubert, hubert.final_proj)
-    for samples in (MIN_SAMPLES, 719, 720, 5_039, 5_040):
-        for version, wide in (("v1", PROJECTED), ("v2", WIDTH)):
-            made = encoder(torch.zeros(1, samples), version=version)
-            assert made.shape == (1, (samples - 80) // 320, wide) and encoder.channels(version) == wide
-
-
-@pytest.mark.parametrize("gain", [1e-4, 1.0, 20.0], ids=["-94 dBFS", "speech", "clipped"])
-def test_half_precision_gives_the_same_at_any_level(hubert: SmallHubert, sound: torch.Tensor, gain: float) -> None:
-    sound = (sound * gain).clamp(-1.0, 1.0)
-    wanted = ContentEncoder(hubert, None)(sound, version="v2")
-    half = small_hubert().requires_grad_(False).half()
-    made = ContentEncoder(half, None)(sound, version="v2")
-    assert made.dtype == torch.float16
-    assert torch.cosine_similarity(made.float(), wanted, dim=-1).min() > 0.9999
 
 
 def load(path: Path) -> ContentEncoder:
@@ -203,7 +168,6 @@ def test_a_pickle_that_would_run_something_is_refused_by_name_and_runs_nothing(
     ("name", "value", "said"),
     [
         (LAST, None, rf"1 tensors are missing .* {LAST}"),
-        (LAST, torch.nan, f"{LAST} contains NaN or infinity"),
         ("final_proj.weight", torch.nan, "final_proj.weight contains NaN or infinity"),
         ("final_proj.bias", None, "cannot be loaded"),
     ],
@@ -226,9 +190,7 @@ def test_a_missing_tensor_and_nan_are_one_line(
     ("wrong", "said"),
     [
         ({"hidden_size": "wide"}, "hidden_size"),
-        ({"num_attention_heads": 5}, "num_heads"),
         ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000, more than 256"),
-        ({"num_hidden_layers": 200}, "says 200 layers, but the weights have 12"),
         ({"hidden_size": 256}, "tensors are missing or have another shape"),
     ],
 )
@@ -241,17 +203,6 @@ def test_an_inconsistent_configuration_is_one_line(
     with pytest.raises(ModelError, match=said) as error:
         load(tmp_path)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
-def test_a_truncated_file_is_one_line(hubert: SmallHubert, tmp_path: Path, suffix: str) -> None:
-    cut = written(f"its names in cut{suffix}", hubert, tmp_path)
-    content = cut.read_bytes()
-    for share in (0.0, 0.3, 0.9):
-        cut.write_bytes(content[: int(len(content) * share)])
-        with pytest.raises(ModelError) as error:
-            load(cut)
-        assert str(cut) in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_file_of_other_tensors_is_not_a_hubert(tmp_path: Path) -> None:

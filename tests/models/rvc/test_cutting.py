@@ -61,42 +61,7 @@ def test_a_piece_has_its_neighbours_or_reflected_sound_as_context() -> None:
         )
 
 
-def test_a_sound_shorter_than_its_padding_is_reflected_again_and_again() -> None:
-    sound = np.array([1.0, 2.0, 3.0], np.float32)
-    (span,) = spans_of(reader(sound), 3, FULL)
-    piece = piece_of(span, reader(sound), 3).sound
-    assert piece[span.lead * 160 : span.lead * 160 + 6].tolist() == [1, 2, 3, 2, 1, 2]
-    one = piece_of(span, reader(sound[:1]), 1).sound
-    assert set(one.tolist()) == {1.0}
-
-
-def test_windows_come_in_few_sizes_with_little_excess() -> None:
-    sizes = set()
-    for frames in range(1, 4000, 7):
-        (span,) = spans_of(reader(np.zeros(frames * 160, np.float32)), frames * 160, FULL)
-        needed = frames + 200
-        assert span.size % 32 == 0 and needed <= span.size < max(needed + 32, needed * 17 / 16)
-        sizes.add(span.size)
-    assert len(sizes) < 70
-
-
-def test_excess_in_a_window_is_real_sound_rather_than_reflection() -> None:
-    for samples in range(60_000, 160_000, 1000):
-        *_, last = spans_of(reader(LOUD), samples, SHORT)
-        assert last.size - last.lead - last.frames == 20, "0.2 s of reflection are enough"
-
-
 def test_only_windows_of_one_size_are_batched_in_order() -> None:
     assert equally_long([5, 7, 5, 5, 7, 9, 5], 2) == [[0, 2], [1, 4], [3, 6], [5]]
     assert equally_long([5, 7, 5], 1) == [[0], [1], [2]]
     assert equally_long([], 4) == []
-
-
-def test_crossfading_equal_pieces_changes_nothing() -> None:
-    spans = spans_of(reader(LOUD[:40_000]), 40_000, SHORT)
-    parts = [np.ones(span.frames * 400, np.float32) for span in spans]
-    whole = np.concatenate(list(joined(spans, parts, 400)))
-    np.testing.assert_allclose(whole, 1.0, atol=1e-6)
-    parts[1] *= -1
-    steps = np.abs(np.diff(np.concatenate(list(joined(spans, parts, 400)))))
-    assert steps.max() < 2.1 / 400

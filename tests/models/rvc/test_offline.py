@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from engine.errors import ModelError
 from engine.models.rvc import VoiceSettings
@@ -94,25 +93,8 @@ def test_the_result_of_a_piece_depends_on_no_other(singing: VoiceModel) -> None:
         np.testing.assert_allclose(one, other, atol=1e-4)  # the pitch rounds a little otherwise
 
 
-def test_two_places_of_a_sound_have_different_noise(singing: VoiceModel) -> None:
-    silence = cut(np.zeros(24_000, np.float32))
-    first, second = (part[:12_000] for part in converter(singing, cutting=SHORT).convert(silence[:2]))
-    assert np.abs(np.corrcoef(first, second)[0, 1]) < 0.05
-
-
-def test_decoding_part_of_a_window_equals_decoding_all_of_it_and_nan_is_an_error(tiny_models: TinyModels) -> None:
+def test_nan_from_the_model_is_an_error_with_a_remedy(tiny_models: TinyModels) -> None:
     model = loaded(tiny_models.voice(has_pitch=False))
-    (piece,) = cut(tone(0.5))
-    span = piece.span
-    (made,) = converter(model, cutting=SHORT).convert([piece])
-    with torch.inference_mode():
-        content = model.content(torch.from_numpy(piece.sound)[None], version="v2")
-        phone = torch.cat((content, content[:, -1:]), 1).repeat_interleave(2, 1)
-        latent = model.synthesizer.encode(phone, None)[0]
-        generator = torch.Generator().manual_seed(1)  # the piece at frame 0
-        noise = torch.randn(latent.shape[1:], generator=generator)[None]
-        whole = model.synthesizer.infer(phone, None, None, torch.tensor([0]), noise=noise)[0, 0].numpy()
-    np.testing.assert_allclose(made, whole[span.lead * 400 : (span.lead + span.frames) * 400], atol=2e-5)
     model.synthesizer.dec.conv_post.weight.fill_(float("nan"))
     with pytest.raises(ModelError, match="NaN or infinity; try --no-fp16"):
         converter(model).convert_sound(tone(0.1))

@@ -6,19 +6,16 @@ import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.errors import ModelError
 from engine.models.rvc.load import load_pitch
-from engine.models.rvc.pitch import F0Tracker, choose
+from engine.models.rvc.pitch import choose
 from engine.models.rvc.pitch.coarse import autotuned, coarse, shifted
 from engine.models.rvc.pitch.fcpe import Fcpe, bundled
-from engine.models.rvc.pitch.rmvpe import Rmvpe, RmvpeTracker
 from engine.models.rvc.pitch.yin import Yin
 from engine.models.rvc.spec import Pitch, VoiceSpec
 from engine.system.installing import install_line
@@ -96,30 +93,6 @@ def test_fcpe_prints_nothing_and_finds_no_pitch_in_silence(fcpe: Fcpe) -> None:
     assert said.getvalue() == ""
     assert fcpe.track(torch.zeros(1, 159)).shape == (1, 0)
     assert fcpe.track(torch.zeros(1, 160)).shape == (1, 1)
-
-
-def test_half_precision_finds_the_same_pitch(fcpe: Fcpe) -> None:
-    whole, half = (each.track(sung(300.0, 3200)) for each in (fcpe, Fcpe(CPU, torch.float16)))
-    assert half.dtype == torch.float32
-    assert np.abs(1200.0 * np.log2(half.numpy() / whole.numpy())).max() < 5.0
-
-
-class NobodyLooks(TorchDispatchMode):
-    """Fails if Python asks for a value: the host would wait for the device, and a CUDA graph could not capture it."""
-
-    LOOKS = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "unique")
-
-    def __torch_dispatch__(self, called: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        assert called._overloadpacket.__name__ not in self.LOOKS, called
-        return called(*args, **(kwargs or {}))
-
-
-def test_tracking_never_waits_for_the_device(fcpe: Fcpe) -> None:
-    rmvpe = RmvpeTracker(Rmvpe((4, 8, 16, 32, 64), blocks=1), CPU, torch.float32)
-    trackers: tuple[F0Tracker, ...] = (Yin(CPU), fcpe, rmvpe)
-    for tracker in trackers:
-        with NobodyLooks():
-            assert tracker.track(sung(200.0, 5120)).shape == (1, 32)
 
 
 def test_a_pitch_maps_to_the_mel_step_that_rvc_was_trained_with() -> None:

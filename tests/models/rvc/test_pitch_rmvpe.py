@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ModelError
-from engine.models.rvc.pitch.mel import FRAME, LogMel, likeliest, mel_filters, mirrored
+from engine.models.rvc.pitch.mel import FRAME, LogMel, likeliest, mel_filters
 from engine.models.rvc.pitch.rmvpe import Rmvpe, RmvpeTracker, fold_norms, load_rmvpe
 from tests.models.rvc import peers
 
@@ -121,21 +121,6 @@ def test_frames_are_padded_to_a_multiple_of_32_and_removed_again(small: Rmvpe) -
     assert len(lengths) == 4
 
 
-def test_a_batch_equals_its_sounds_alone(small: Rmvpe) -> None:
-    tracker = RmvpeTracker(small, CPU, torch.float32)
-    sounds = noise(6400, batch=3)
-    together = tracker.track(sounds)
-    assert (together > 0).any()
-    for row, sound in zip(together, sounds, strict=True):
-        torch.testing.assert_close(tracker.track(sound[None])[0], row)
-
-
-def test_sequences_of_any_length_are_mirrored_at_both_ends() -> None:
-    assert mirrored(4, 2, 8, CPU).tolist() == [2, 1, 0, 1, 2, 3, 2, 1]
-    assert mirrored(2, 3, 6, CPU).tolist() == [1, 0, 1, 0, 1, 0]
-    assert mirrored(1, 2, 4, CPU).tolist() == [0, 0, 0, 0]
-
-
 def test_a_checkpoint_in_the_published_layout_finds_the_pitch_of_its_last_layer(tmp_path: Path) -> None:
     file = tmp_path / "rmvpe.pt"
     torch.save(published_weights(likely_bin=155), file)
@@ -155,14 +140,10 @@ def test_a_file_that_is_not_rmvpe_is_refused_in_one_line(tmp_path: Path) -> None
 
     torch.save({"weight": torch.zeros(3)}, file)
     assert "not RMVPE: 741 tensors are missing or have another shape, the first is unet.encoder.bn.weight" in refusal()
-    torch.save(published_weights(1) | {"fc.1.bias": torch.zeros(361)}, file)
-    assert "1 tensors are missing or have another shape, the first is fc.1.bias" in refusal()
     torch.save(published_weights(1) | {"fc.1.bias": torch.full((360,), torch.inf)}, file)
     assert "fc.1.bias contains NaN or infinity" in refusal()
     torch.save([torch.zeros(3)], file)
     assert "holds a list" in refusal()
-    file.write_bytes(b"RIFF of something else")
-    assert str(file) in refusal()
     torch.save(published_weights(1), file)
     file.write_bytes(file.read_bytes()[:20_000])
     assert str(file) in refusal()

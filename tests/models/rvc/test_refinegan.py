@@ -10,23 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.models.graphs import DirectCalls, nothing
 from engine.models.rvc import synthesizer as module
 from engine.models.rvc.cutting import Cutting, spans_of
-from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.load import random_synthesizer
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
-from engine.models.rvc.pitch.coarse import coarse
-from engine.models.rvc.refinegan import RefineSource, Roughening, low_pass_of
+from engine.models.rvc.refinegan import Roughening
 from engine.models.rvc.shapes import SHAPES, SynthesizerShape
 from engine.models.rvc.spec import VoiceSettings
-from engine.models.rvc.synthesizer import NOISE_SCALE, Synthesizer
-from engine.models.rvc.voicing import Voicing
-from engine.models.seeded import seeded
-from tests.conftest import TinyModels
-from tests.models.rvc.streaming import level_db, live_voice, loaded, loudest_hz, streamed, tone
+from engine.models.rvc.synthesizer import Synthesizer
+from tests.models.rvc.streaming import level_db, live_voice, loudest_hz, streamed, tone
 from tests.support.long_form import in_long_form
 from tests.support.tiny_voice import tiny_shape
 
@@ -111,26 +105,6 @@ def test_the_sound_is_as_defined(name: str) -> None:
     torch.testing.assert_close(sound, expected, rtol=0.0, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-@torch.no_grad()
-def test_the_decoder_depends_on_exactly_its_lead_in(name: str) -> None:
-    made = drawn(small(name))
-    hop, reach, seen = made.shape.hop, made.shape.lead_in_frames, made.shape.source_lead_frames
-    middle, g = reach + 2, made.speaker(torch.tensor([0]))
-    z = torch.zeros(1, made.shape.latent, 2 * middle + 1)
-    z[..., middle] = torch.nan
-    touched = made.dec(z, g, torch.zeros(1, 2, z.shape[2] * hop)).isnan().reshape(-1, hop).any(1).nonzero().flatten()
-    assert (touched[0], touched[-1]) == (middle - reach, middle + reach)
-    middle = reach + seen + 2
-    source = torch.zeros(1, 2, (2 * middle + 1) * hop)
-    source[:, :1, middle * hop : (middle + 1) * hop] = torch.nan
-    z = torch.zeros(1, made.shape.latent, 2 * middle + 1)
-    touched = made.dec(z, g, source).isnan().reshape(-1, hop).any(1).nonzero().flatten()
-    assert (
-        middle - reach - seen <= touched[0] <= middle - seen and middle + seen <= touched[-1] <= middle + seen + reach
-    )
-
-
 @pytest.mark.parametrize("frames", [range(119, 120), range(33, 40), range(120)])
 @torch.no_grad()
 def test_frames_decoded_alone_equal_those_of_the_whole(frames: range, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,71 +120,6 @@ def test_frames_decoded_alone_equal_those_of_the_whole(frames: range, monkeypatc
     begin = 8 if frames.start == 0 else 0  # the noise at the start of a sound is taken from its end
     wanted = whole[..., (frames.start + begin) * hop : frames.stop * hop]
     torch.testing.assert_close(part[..., begin * hop :], wanted, rtol=0.0, atol=1e-5)
-
-
-def test_noise_differs_in_every_channel_and_layer() -> None:
-    made = drawn(small("v2-48k")).dec
-    with seeded(0):
-        noise = torch.randn(1, 100 * made.hop)
-    for stage, block in enumerate(made.upsample_conv_blocks):
-        each = math.prod(made.rates[: stage + 1])
-        given = torch.zeros(1, block.input_conv.in_channels, 1, 40 * each)
-        grains = made._grains(noise, 20, given, made.hop // each)
-        rows = grains.reshape(6 * block.channels, -1)
-        assert abs(torch.corrcoef(rows) - torch.eye(len(rows))).max() < 5.0 / rows.shape[1] ** 0.5
-
-
-@torch.no_grad()
-def test_the_filters_pass_what_fits_and_nothing_above() -> None:
-    """Half a dB to 0.85 of the new Nyquist frequency, and 60 dB less from 1.1 on."""
-    for rate in (2, 8, 10, 12):
-        gains = np.abs(np.fft.rfft(low_pass_of(rate).flatten().double().numpy(), 1 << 16))
-        of_nyquist = np.arange(len(gains)) / (len(gains) - 1) * rate
-        assert np.abs(20.0 * np.log10(gains[of_nyquist < 0.85])).max() < 0.5
-        assert 20.0 * np.log10(gains[of_nyquist > 1.1].max()) < -60.0
-
-
-@torch.no_grad()
-def test_windows_of_the_source_agree_where_they_overlap() -> None:
-    shape = small("v2-48k")
-    source, hop = RefineSource(shape), shape.hop
-    f0 = 220.0 * 2.0 ** torch.sin(torch.arange(60) * 0.1)[None]
-    f0[:, 20:25] = 0.0
-    with seeded(0):
-        noise = torch.randn(1, 1, 60 * hop)
-    whole = source(f0, noise=noise)
-    seen = f0[:, 10:40]
-    start = source.phases(f0)[:, 11] - source.phases(seen)[:, 1]  # the pitch before the first frame is not known there
-    window = source(seen, start, noise[..., 10 * hop : 40 * hop])
-    inner = slice(hop, 29 * hop)  # the outermost pitches are held
-    torch.testing.assert_close(window[..., inner], whole[..., 10 * hop : 40 * hop][..., inner], rtol=0.0, atol=1e-4)
-
-
-@torch.no_grad()
-def test_the_sounding_part_of_a_window_equals_that_of_the_whole(tiny_models: TinyModels) -> None:
-    """The source goes on after the window, with the last pitch."""
-    model = loaded(tiny_models.voice(vocoder="RefineGAN"))
-    grid = BlockGrid.of(48_000, block_ms=100, crossfade_ms=50, extra_ms=1000)
-    voicing, made, window = Voicing(model, grid, DirectCalls()), model.synthesizer, grid.window_hops
-    phone = torch.randn(1, window, 768, generator=torch.Generator().manual_seed(1))
-    f0 = 200.0 * 2.0 ** (torch.arange(window)[None] / 300.0)
-    f0[:, 90:97] = 0.0
-    sound = voicing.follow(phone, f0, VoiceSettings(), nothing, lambda stage: None)[0]
-    mean, log_sd = made.encode(phone, coarse(f0))
-    noise = torch.randn(mean.shape)
-    noise[..., -voicing.noise.values.shape[2] :] = voicing.noise.values
-    g = made.speaker(torch.tensor([0]))
-    z = made.reverse_flow(mean + log_sd.exp() * noise * NOISE_SCALE, g)
-    hop, kept = made.shape.hop, voicing.source_noise.values[:, : made.shape.hop].transpose(1, 2)
-    held = torch.cat((f0, f0[:, -1:].expand(-1, made.shape.source_lead_frames)), 1)
-    source_noise = torch.randn(1, window + kept.shape[1], hop)
-    first = window - voicing.hops - voicing._before
-    source_noise[:, first : first + kept.shape[1]] = kept
-    start = -made.source.phases(held)[:, window - grid.sounding_hops]
-    source = made.source(held, start, source_noise[:, : held.shape[1]].reshape(1, 1, -1))
-    whole, sounding = made.decode(z, g, source)[0, 0], grid.sounding_hops * hop
-    assert whole.std() > 0.01
-    assert (sound[-sounding:] - whole[-sounding:]).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -242,18 +151,6 @@ def test_a_file_is_converted_in_pieces_that_fit(refined: VoiceModel) -> None:
     parts = [level_db(part) for part in np.array_split(sung, 20)]
     assert len(spans_of(lambda first, count: given[first : first + count], len(given), cutting)) == 4
     assert max(parts) - min(parts) < 1.5
-
-
-@torch.no_grad()
-def test_half_precision_gives_nearly_the_same() -> None:
-    whole, half = drawn(small("v2-40k")), drawn(small("v2-40k")).settle("cpu", torch.bfloat16)
-    z, f0 = torch.randn(1, 16, 40), torch.full((1, 40), 200.0)
-    noise = torch.randn(1, 1, 40 * whole.shape.hop)
-    sounds = []
-    for made, dtype in ((whole, torch.float32), (half, torch.bfloat16)):
-        g = made.speaker(torch.tensor([0]))
-        sounds.append(made.decode(z.to(dtype), g, made.source(f0, noise=noise)).float().flatten())
-    assert torch.corrcoef(torch.stack(sounds))[0, 1] > 0.99
 
 
 def test_a_voice_of_true_size_has_the_published_layout(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """A voice converted block by block: pitch, timing, joins, and invalid input."""
 
 import gc
-import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,15 +9,12 @@ import pytest
 import torch
 from scipy import signal
 
-from engine.models.graphs import GraphCalls
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.offline import VoiceConverter
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.resample import Resampler
 from engine.models.rvc.spec import VoiceSettings
-from engine.models.rvc.stream import LiveVoice
 from tests.conftest import TinyModels
-from tests.models.recorded_graphs import Recording
 from tests.models.rvc.streaming import level_db, live_voice, loaded, log_mel, loudest_hz, spoken, streamed, tone
 from tests.support.long_form import IS_SOAK, in_long_form
 
@@ -51,19 +47,6 @@ def test_a_tone_in_is_a_tone_out(singing: VoiceModel, rate_hz: int, settings: Vo
     assert abs(1200.0 * np.log2(loudest_hz(sung, rate_hz) / hz)) < 5.0
     assert level_db(sung) == pytest.approx(level_db(given), abs=0.5)
     assert level_db(without_sine(sung, hz, rate_hz)) < level_db(sung) - 25.0
-
-
-@pytest.mark.parametrize(
-    ("rate_hz", "block_ms", "crossfade_ms", "seconds"),
-    [(22_050, 20, 150, 0.45), (16_000, 37, 10, 0.45), (16_000, 700, 150, 1.4)],
-)
-def test_blocks_of_any_length_are_one_tone(
-    singing: VoiceModel, rate_hz: int, block_ms: float, crossfade_ms: float, seconds: float
-) -> None:
-    live = live_voice(singing, rate_hz=rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms)
-    live.settings = VoiceSettings(pitch=7.0)
-    sung = streamed(live, tone(200.0, rate_hz, seconds))[-round(0.25 * rate_hz) :]
-    assert level_db(without_sine(sung, 200.0 * 2.0 ** (7.0 / 12.0), rate_hz)) < level_db(sung) - 25.0
 
 
 def without_sine(sound: np.ndarray, hz: float, rate_hz: int) -> np.ndarray:
@@ -135,19 +118,6 @@ def hz_at(sound: np.ndarray, rate_hz: int) -> np.ndarray:
     """Frequency at each sample of the partial between 120 and 360 Hz."""
     partial = signal.fftconvolve(sound, signal.firwin(1001, [120.0, 360.0], fs=rate_hz, pass_zero=False), "same")
     return np.gradient(np.unwrap(np.angle(signal.hilbert(partial)))) * rate_hz / (2.0 * np.pi)
-
-
-def test_a_moved_join_keeps_the_next_ones_in_time(singing: VoiceModel) -> None:
-    rate_hz, steps = 48_000, np.random.default_rng(0).integers(-7, 8, 28)
-    leaping = np.repeat(200.0 * 2.0 ** (steps / 12.0), rate_hz // 20)
-    live = live_voice(singing, rate_hz=rate_hz, block_ms=70, crossfade_ms=10)
-    given = tone(leaping, rate_hz, len(leaping) / rate_hz)
-    early = []
-    for first in range(0, len(given) - live.grid.block + 1, live.grid.block):
-        live.convert(given[first : first + live.grid.block], first_sample=first)
-        early.append(live.early_frames)
-    assert max(early) > 48
-    assert all(min(pair) < 10 for pair in itertools.pairwise(early))
 
 
 # -- joins
@@ -244,36 +214,6 @@ def test_a_model_without_pitch_works(tiny_models: TinyModels) -> None:
 
 
 # -- how it is run
-
-
-def test_captured_graphs_equal_direct_calls(random: VoiceModel) -> None:
-    """Four graphs, because every second window begins within one of HuBERT's steps. All are made in advance."""
-    capture = Recording()
-    lengths = {"rate_hz": 16_000, "block_ms": 50, "crossfade_ms": 50, "extra_ms": 200}
-    captured, direct = LiveVoice(random, calls=GraphCalls(capture), **lengths), LiveVoice(random, **lengths)
-    captured.warm_up()
-    count = len(capture.captured)
-    assert count == 4
-    direct.warm_up()
-    given = spoken(16_000, 0.12)
-    for formant in (0.0, -2.0):
-        captured.settings = direct.settings = VoiceSettings(formant=formant)
-        assert np.array_equal(streamed(captured, given), streamed(direct, given))
-    assert len(capture.captured) == count
-    captured.free_memory()
-    assert np.isfinite(captured.convert(given[: captured.grid.block], first_sample=0)).all()
-
-
-def test_the_device_is_free_between_the_measured_stages(random: VoiceModel) -> None:
-    pauses: list[None] = []
-    live = LiveVoice(
-        random, rate_hz=16_000, block_ms=100, crossfade_ms=50, extra_ms=200, between=lambda: pauses.append(None)
-    )
-    live.convert(spoken(16_000, 0.1), first_sample=0)
-    stages = ["gate", "resample", "content", "pitch", "retrieval", "encode", "flow", "decode", "sola", "copy"]
-    assert list(live.clock.read_ms()) == stages
-    assert len(pauses) == 7
-    assert live.memory_mb is None
 
 
 def test_skipped_blocks_are_in_the_window_as_if_they_had_been_converted(random: VoiceModel) -> None:

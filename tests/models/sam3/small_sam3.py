@@ -55,12 +55,8 @@ def picture(*discs: Disc, width: int = SIDE, height: int = SIDE) -> np.ndarray:
     return drawn
 
 
-def pixels_of(model: SegmentationModel, drawn: np.ndarray) -> torch.Tensor:
-    return preprocess(torch.from_numpy(drawn)[None], SIDE, model.dtype)
-
-
 def features_of(model: SegmentationModel, drawn: np.ndarray) -> Features:
-    return Backbone(model, DirectCalls()).run(pixels_of(model, drawn))
+    return Backbone(model, DirectCalls()).run(preprocess(torch.from_numpy(drawn)[None], SIDE, model.dtype))
 
 
 def detect(detector: Detector, *asked: Any, **options: Any) -> list[DetectedObjects]:

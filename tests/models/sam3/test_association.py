@@ -7,19 +7,10 @@ import pytest
 
 from engine.models.sam3.association import (
     LOST_AFTER,
-    MaskFacts,
     associate,
-    best_candidates,
-    decide,
-    detections_in,
-    greedy_nms,
-    hidden_by_others,
     missed_after,
-    overlap_of,
     surplus_ids,
-    threshold_for_new,
 )
-from engine.models.sam3.tracked_object import NEVER, TrackedObject
 
 RULES = SimpleNamespace(
     det_nms_thresh=0.1,
@@ -34,45 +25,6 @@ RULES = SimpleNamespace(
 """The settings of a Sam3VideoModel."""
 
 
-def table(*rows: tuple[int, int]) -> np.ndarray:
-    """Shared pixels of masks that are rows `first` to `last` of a picture of 10 x 10."""
-    inside = np.zeros((len(rows), 10, 10), np.float32)
-    for mask, (first, last) in zip(inside, rows, strict=True):
-        mask[first:last] = 1.0
-    flat = inside.reshape(len(rows), -1)
-    return flat @ flat.T
-
-
-def test_overlaps_are_counted_from_shared_pixels() -> None:
-    shared = table((0, 4), (2, 6), (8, 8))
-    everyone = np.arange(3)
-    third = pytest.approx(1 / 3)
-    assert overlap_of(shared, everyone, everyone).tolist() == [[1.0, third, 0.0], [third, 1.0, 0.0], [0.0, 0.0, 0.0]]
-    assert overlap_of(shared, everyone[:0], everyone).shape == (0, 3)
-
-
-def test_greedy_nms_keeps_the_best_first() -> None:
-    ious = np.array([[1.0, 0.5, 0.05], [0.5, 1.0, 0.3], [0.05, 0.3, 1.0]])
-    assert greedy_nms(ious, np.array([0.6, 0.9, 0.7]), 0.1) == [1]
-    assert greedy_nms(ious, np.array([0.9, 0.6, 0.7]), 0.1) == [0, 2]
-    assert greedy_nms(ious, np.array([0.5, 0.5, 0.5]), 0.1) == [0, 2]
-    assert greedy_nms(np.zeros((0, 0)), np.zeros(0), 0.1) == []
-    chain = np.array([[1.0, 0.6, 0.0], [0.6, 1.0, 0.6], [0.0, 0.6, 1.0]])
-    assert greedy_nms(chain, np.array([0.7, 0.8, 0.9]), 0.5) == [2, 0]  # a dropped mask drops no others
-    assert greedy_nms(chain, np.array([0.7, 0.8, 0.9]), 0.6) == [2, 1, 0]  # an equal overlap does not count
-
-
-def test_of_two_detections_of_one_object_the_better_is_taken_for_each_prompt() -> None:
-    shared = table((0, 4), (0, 5), (6, 8), (0, 10), (0, 4), (0, 4), (9, 9), (9, 9))
-    scores = np.array([[0.9, 0.8, 0.7, 0.4], [0.6, 0.6, 0.2, 0.1]], np.float32)
-    facts = MaskFacts(shared=shared, scores=scores, logits=scores[0, :0])
-    rows, prompts, kept = detections_in(facts, [3, 5], 0.5, 0.1)
-    assert (rows.tolist(), prompts.tolist()) == ([0, 2, 4], [3, 3, 5])
-    assert kept.tolist() == pytest.approx([0.9, 0.7, 0.6])
-    assert detections_in(facts, [3, 5], 0.5, 0.0)[0].tolist() == [0, 1, 2, 4, 5]
-    assert len(detections_in(facts, [3, 5], 0.95, 0.1)[0]) == 0
-
-
 def test_detections_are_matched_are_new_or_recondition() -> None:
     scores = np.array([0.9, 0.75, 0.7, 0.85], np.float32)
     iou = np.array([[0.9, 0.0, 0.0], [0.0, 0.2, 0.0], [0.0, 0.0, 0.0], [0.0, 0.05, 0.0]], np.float32)
@@ -84,32 +36,6 @@ def test_detections_are_matched_are_new_or_recondition() -> None:
     assert every == ([0, 3], set(), {})
     none = associate(scores[:0], iou[:0], np.array([True, True, False]), RULES, score_for_new=0.7, free=9)
     assert none == ([], {0, 1}, {})
-
-
-def test_of_two_that_overlap_the_one_that_was_hidden_last_is_hidden() -> None:
-    iou = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.7], [0.0, 0.7, 1.0]], np.float32)
-
-    def hidden(*last: int, limit: float = 0.7) -> list[bool]:
-        return hidden_by_others(iou, np.array(last), limit).tolist()
-
-    assert hidden(4, 2, 2) == [True, False, False]
-    assert hidden(2, 4, 3) == [False, True, False]
-    assert hidden(2, NEVER, 3) == hidden(3, 3, 3) == [False, False, False]  # the other must have been hidden once
-    assert hidden(2, 4, 3, limit=0.0) == [False, False, False]
-
-
-def test_a_hidden_object_is_noted_as_hidden_and_one_that_the_tracker_doubts_is_not_reconditioned() -> None:
-    facts = MaskFacts(
-        shared=table((0, 4), (6, 9), (0, 4), (0, 4), (6, 9), (9, 9)),
-        scores=np.array([[0.9, 0.9]], np.float32),
-        logits=np.array([4.0, 4.0, 0.7, 4.0], np.float32),
-    )
-    objects = [TrackedObject(id=each, prompt=1, score=0.9, last_hidden=5 - each) for each in range(1, 5)]
-    options = {"threshold": 0.5, "max_objects": 16, "first_id": 5}
-    decided = decide(facts, objects, [1], RULES, is_due=True, **options)
-    assert (decided.hidden, decided.empty) == ([0], [0, 3])
-    assert decided.reconditioned == {0: 0} and not decided.new and not decided.unmatched
-    assert decide(facts, objects, [1], RULES, is_due=False, **options).reconditioned == {}
 
 
 def test_missing_results_are_counted_until_an_object_is_seen_or_gone() -> None:
@@ -127,15 +53,3 @@ def test_missing_results_are_counted_until_an_object_is_seen_or_gone() -> None:
 def test_the_best_and_the_oldest_of_equals_stay(threshold: float, max_objects: int, surplus: list[int]) -> None:
     scores = {1: 0.6, 2: 0.9, 3: 0.6, 4: 0.8}
     assert sorted(surplus_ids(scores, threshold, max_objects)) == surplus
-
-
-def test_new_objects_with_the_best_scores_get_the_free_places() -> None:
-    scores = [0.9, 0.6, 0.95, 0.7]
-    assert best_candidates([1, 2, 3], scores, free=2) == [2, 3]
-    assert best_candidates([1, 2, 3], scores, free=3) == [1, 2, 3]
-    assert best_candidates([1, 2, 3], scores, free=0) == []
-
-
-@pytest.mark.parametrize(("threshold", "for_new"), [(0.05, 0.43), (0.5, 0.7), (0.95, 0.97)])
-def test_a_new_object_needs_more_than_the_threshold(threshold: float, for_new: float) -> None:
-    assert threshold_for_new(threshold, 0.5, 0.7) == pytest.approx(for_new)

@@ -1,22 +1,19 @@
 """Preprocessed pictures equal torchvision's arithmetic; our token order and slices of the ViT equal transformers'."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from engine.models.graphs import DirectCalls
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3 import backbone as module
 from engine.models.sam3 import load as loading
-from engine.models.sam3.backbone import Backbone, preprocess, rotation, vit_layer
+from engine.models.sam3.backbone import Backbone, preprocess
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.propagation import Propagation
 from engine.models.sam3.segmenter import Segmenter
 from tests.support.sham_card.walking import HAS_CARD, walked_card
 
@@ -46,36 +43,6 @@ def test_features_are_those_of_transformers(
             torch.testing.assert_close(level, expected, rtol=0.0, atol=away)
         torch.testing.assert_close(ours.last_hidden_state, theirs.last_hidden_state, rtol=0.0, atol=away)
         assert torch.equal(ours.position.expand(len(x), -1, -1, -1), theirs.fpn_position_encoding[2])
-
-
-def test_queries_keys_and_values_are_one_product_and_no_weight_is_stored_twice(wide: SegmentationModel) -> None:
-    layer = wide.detector.vision_encoder.backbone.layers[0]
-    attention, products = layer.attention, []
-
-    class Products(TorchDispatchMode):
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            if func is torch.ops.aten.addmm.default:
-                products.append(args[2].shape)
-            return func(*args, **(kwargs or {}))
-
-    window = layer.window_size
-    turn = rotation(wide.detector.vision_encoder.backbone.config, window, 16, wide.device)
-    width = attention.q_proj.in_features
-    with torch.no_grad(), Products():
-        vit_layer(layer, torch.rand(1, 4, window**2, width), turn)
-    assert products[0] == (width, 3 * width) and len(products) == 4, "that, the output, and two of the MLP"
-    products.clear()
-    propagation = Propagation(wide)
-    layer = wide.video.tracker_model.memory_attention.layers[0]
-    attention, width = layer.self_attn, layer.self_attn.q_proj.in_features
-    with torch.no_grad(), Products():
-        propagation._self_attended(layer, torch.rand(1, 16 * 16, width))
-    assert products == [(width, 3 * width), (width, width)], "the same of the tracker: that, and the output"
-    weight, bias = attention.joined
-    for place, name in enumerate(("q_proj", "k_proj", "v_proj")):
-        part = getattr(attention, name)
-        assert part.weight.data_ptr() == weight[place * width].data_ptr()
-        assert part.bias.data_ptr() == bias[place * width :].data_ptr()
 
 
 @pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not count kernels")
@@ -128,23 +95,6 @@ def test_a_picture_is_what_transformers_makes_of_it_bit_for_bit(size: tuple[int,
     ours = preprocess(torch.from_numpy(picture)[None], 336, torch.float32)
     assert ours.shape == (1, 3, 336, 336)
     assert torch.equal(ours, as_the_processor(picture, 336))
-
-
-def test_a_batch_equals_its_single_pictures() -> None:
-    batch = torch.from_numpy(noise(3, 120, 160, 3))
-    ours = preprocess(batch, 336, torch.float32)
-    for one, picture in zip(ours, batch, strict=True):
-        assert torch.equal(one, preprocess(picture[None], 336, torch.float32)[0])
-
-
-def test_the_whole_picture_is_squashed_with_its_top_left_at_the_top_left_black_as_minus_one() -> None:
-    white = torch.full((1, 90, 160, 3), 255, dtype=torch.uint8)
-    assert preprocess(white, 336, torch.bfloat16).unique().tolist() == [1.0]
-    picture = np.zeros((100, 400, 3), np.uint8)
-    picture[:50, :200] = 255
-    x = preprocess(torch.from_numpy(picture)[None], 336, torch.float32)[0, 0]
-    assert x[:160, :160].min() == 1.0
-    assert x[176:].max() == -1.0 and x[:, 176:].max() == -1.0 and x.min() == -1.0
 
 
 @pytest.mark.parametrize("is_cut_out", [False, True])

@@ -105,7 +105,4 @@ def test_a_smaller_last_batch_is_filled_up_and_captures_nothing(small_seeing_sam
                 ]
                 assert np.abs(one.masks.astype(int) - other.masks).max() <= 1
         assert captures[:2] == [0, 0] and captures[2] > 0, "batches that stay smaller get graphs of their own"
-        segmenter.mode = plain.mode = "track"
-        (followed,), (wanted,) = segmenter.segment(film[0]), plain.segment(film[0])
-        assert [each.id for each in followed.objects] == [each.id for each in wanted.objects]
         assert not card.faults

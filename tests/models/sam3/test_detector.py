@@ -80,21 +80,6 @@ def test_a_captured_decoder_sees_each_new_picture_and_prompt(
     assert len(recording.captured) == 4  # decoder and masks of each length
 
 
-def test_masks_are_computed_only_for_the_best_and_the_device_is_free_between_the_stages(
-    model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
-) -> None:
-    told, seen = list[str](), list[tuple[int, ...]]()
-    embedder = model.detector.mask_decoder.mask_embedder
-    handle = embedder.register_forward_pre_hook(lambda module, inputs: seen.append(tuple(inputs[0].shape)))
-    marks: dict[str, Any] = {"between": lambda: told.append("-"), "mark": told.append}
-    try:
-        detect(Detector(model, DirectCalls()), features, prompts, threshold=0.5, max_objects=3, **marks)
-    finally:
-        handle.remove()
-    assert seen == [(2, 16, 128)] * 2  # of 48
-    assert "".join(told) == "-decoder-masks" + "-" + "-decoder-masks" + "copy"
-
-
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_nan_empties_only_the_result_of_its_own_picture(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt], number: float

@@ -2,7 +2,10 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +17,6 @@ from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 from engine.models.sam3.load import load, offload
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.sam3.segmenter import Segmenter
 from engine.values import Segmentation
 
@@ -77,35 +79,6 @@ def face_in_noise(model: SegmentationModel) -> Segmentation:
 
 
 # -- what cannot
-
-
-def test_a_gated_model_that_is_not_here_says_how_to_get_access(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    line = refused(SegmentationSpec(model="facebook/sam3"), "not in the Hugging Face cache")
-    access, login, download = (
-        line.index(words)
-        for words in ("https://huggingface.co/facebook/sam3", "`hf auth login`", "`hf download facebook/sam3 ")
-    )
-    assert access < login < download
-    assert '--include "*.json" --include "*.txt" --include "*.safetensors"' in line
-    line = refused(SegmentationSpec(model="somebody/sam3"), "fetch it once: hf download somebody/sam3")
-    assert "auth login" not in line
-
-
-def test_a_model_in_the_hugging_face_cache_is_found_by_its_id(
-    tiny_sam3: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    commit = "0" * 40
-    repository = tmp_path / "models--facebook--sam3"
-    shutil.copytree(tiny_sam3, repository / "snapshots" / commit)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(commit)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert Sam3Folder(find("facebook/sam3"), "facebook/sam3").kind == "sam3_video"
-    file = repository / "snapshots" / commit / WEIGHTS
-    file.write_bytes(file.read_bytes()[:-1000])
-    line = refused(SegmentationSpec(model="facebook/sam3", resolution=336), "damaged or truncated")
-    assert "fetch it again: hf download facebook/sam3 " in line
 
 
 def test_other_folders_are_refused_by_what_they_are(tmp_path: Path, copied: Path) -> None:
@@ -193,3 +166,49 @@ def test_offloaded_weights_find_the_same(tiny_sam3: Path) -> None:
         results.append(face_in_noise(model))
     assert results[0].objects == results[1].objects
     np.testing.assert_array_equal(results[0].masks, results[1].masks)
+
+
+# -- checking
+
+
+def parameters(network: Any) -> int:
+    return sum(each.numel() for each in network.parameters())
+
+
+def test_the_report_from_headers_equals_the_loaded_model(tiny_sam3: Path) -> None:
+    report = check(spec_of(tiny_sam3))
+    model = load(spec_of(tiny_sam3), "cpu", "float32")
+    counted = {part.name: part.parameters for part in report.parts}
+    assert set(counted) == {"vision", "text", "detector", "tracker"}
+    assert counted["vision"] == parameters(model.detector.vision_encoder)
+    assert counted["text"] == parameters(model.detector.text_encoder) + parameters(model.detector.text_projection)
+    assert counted["vision"] + counted["text"] + counted["detector"] == parameters(model.detector)
+    assert {part.dtype for part in report.parts} == {"float32"}
+    assert report.memory_bytes("float32") == 4 * sum(counted.values()) == 2 * report.memory_bytes("bfloat16")
+    assert (report.kind, report.is_complete, report.missing, report.notes) == ("sam3_video", True, (), ())
+
+
+def test_everything_missing_is_listed_at_once(copied: Path) -> None:
+    (copied / WEIGHTS).unlink()
+    for file in ("tokenizer.json", "vocab.json"):
+        (copied / file).unlink()
+    report = check(spec_of(copied, 500))
+    assert not report.is_complete and report.parts == ()
+    assert [any(word in line for line in report.missing) for word in ("tokenizer", "no weights", "500")] == [True] * 3
+    assert all("\n" not in line for line in report.missing)
+
+
+def test_a_part_without_weights_is_named(copied: Path, detector_alone: Path) -> None:
+    shutil.copy(detector_alone / WEIGHTS, copied / WEIGHTS)
+    (line,) = check(spec_of(copied)).missing
+    assert "the weights of the tracker are not in its files" in line
+
+
+def test_checking_does_not_load_torch(tiny_sam3: Path) -> None:
+    code = (
+        "import sys; from engine.models.sam3.check import check; "
+        "from engine.models.sam3 import SegmentationSpec; "
+        f"check(SegmentationSpec(model={str(tiny_sam3)!r})); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

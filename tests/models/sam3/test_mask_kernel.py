@@ -2,7 +2,6 @@
 hand."""
 
 import logging
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -11,11 +10,6 @@ from engine.models.sam3.mask_kernel import MaskKernel, device_components, host_c
 
 SMALL = 16
 INSIDE, OUTSIDE = 4.0, -4.0
-Components = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-
-both_ways = pytest.mark.parametrize(
-    "components", [host_components, lambda masks: device_components(masks, SMALL)], ids=["host", "device"]
-)
 
 
 @pytest.fixture
@@ -66,30 +60,6 @@ def test_the_model_keeps_the_better_of_two_that_overlap(kernel: MaskKernel) -> N
     scores = torch.tensor([0.8, 0.9, 0.7, 0.4])
     assert nms_masks(scores, masks, 0.5, 0.1).tolist() == [False, True, True, False]
     assert nms_masks(scores, masks, 0.5, 0.9).tolist() == [True, True, True, False]
-
-
-@both_ways
-def test_corners_join_and_areas_are_counted(components: Components) -> None:
-    mask = torch.zeros(2, 1, 6, 6, dtype=torch.uint8)
-    mask[0, 0, 0, 0] = mask[0, 0, 1, 1] = mask[0, 0, 2, 2] = 1
-    mask[0, 0, 5, 0:2] = 1
-    labels, areas = components(mask)
-    assert areas[0, 0, 0, 0] == areas[0, 0, 2, 2] == 3
-    assert areas[0, 0, 5, 0] == 2
-    assert labels[0, 0, 0, 0] == labels[0, 0, 2, 2] != labels[0, 0, 5, 1] != 0
-    assert not areas[1].any() and not labels[1].any()
-    assert not areas[0][mask[0] == 0].any() and areas.dtype == labels.dtype == torch.int32
-    assert areas.shape == labels.shape == mask.shape
-
-
-@both_ways
-def test_a_line_of_the_maximum_small_area_is_measured(components: Components) -> None:
-    mask = torch.zeros(1, 1, 40, 40, dtype=torch.uint8)
-    mask[..., 3, 2 : 2 + SMALL] = 1
-    mask[..., 9, 2 : 3 + SMALL] = 1
-    _, areas = components(mask)
-    assert areas[0, 0, 3, 2] == SMALL
-    assert areas[0, 0, 9, 2] > SMALL
 
 
 def test_small_components_are_the_same_on_the_device_as_on_the_host() -> None:

@@ -1,6 +1,5 @@
 """Meta's own checkpoints find what transformers' folder of the same detector finds."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,38 +33,27 @@ PUBLISHED = {  # names of modules in github.com/facebookresearch/sam3, sam3/mode
     "text_encoder.text_model.encoder.layers.3.self_attn.q_proj.weight": (
         "backbone.language_backbone.encoder.transformer.resblocks.3.attn.in_proj_weight"
     ),
-    "text_encoder.text_model.encoder.layers.3.self_attn.out_proj.bias": (
-        "backbone.language_backbone.encoder.transformer.resblocks.3.attn.out_proj.bias"
-    ),
     "text_encoder.text_model.encoder.layers.3.mlp.fc2.bias": (
         "backbone.language_backbone.encoder.transformer.resblocks.3.mlp.c_proj.bias"
     ),
     "text_encoder.text_model.final_layer_norm.bias": "backbone.language_backbone.encoder.ln_final.bias",
     "text_projection.bias": "backbone.language_backbone.resizer.bias",
-    "geometry_encoder.label_embed.weight": "geometry_encoder.label_embed.weight",
     "geometry_encoder.layers.0.cross_attn.o_proj.bias": "geometry_encoder.encode.0.cross_attn_image.out_proj.bias",
-    "geometry_encoder.layers.0.mlp.fc1.bias": "geometry_encoder.encode.0.linear1.bias",
     "geometry_encoder.vision_layer_norm.bias": "geometry_encoder.img_pre_norm.bias",
     "geometry_encoder.prompt_layer_norm.bias": "geometry_encoder.norm.bias",
     "geometry_encoder.output_layer_norm.bias": "geometry_encoder.encode_norm.bias",
     "detr_encoder.layers.5.cross_attn.v_proj.bias": "transformer.encoder.layers.5.cross_attn_image.in_proj_bias",
-    "detr_encoder.layers.5.layer_norm3.bias": "transformer.encoder.layers.5.norm3.bias",
-    "detr_decoder.layers.5.self_attn.o_proj.bias": "transformer.decoder.layers.5.self_attn.out_proj.bias",
     "detr_decoder.layers.5.text_cross_attn.q_proj.bias": "transformer.decoder.layers.5.ca_text.in_proj_bias",
     "detr_decoder.layers.5.text_cross_attn_layer_norm.bias": "transformer.decoder.layers.5.catext_norm.bias",
     "detr_decoder.layers.5.vision_cross_attn.q_proj.bias": "transformer.decoder.layers.5.cross_attn.in_proj_bias",
     "detr_decoder.layers.5.vision_cross_attn_layer_norm.bias": "transformer.decoder.layers.5.norm1.bias",
     "detr_decoder.layers.5.self_attn_layer_norm.bias": "transformer.decoder.layers.5.norm2.bias",
     "detr_decoder.layers.5.mlp_layer_norm.bias": "transformer.decoder.layers.5.norm3.bias",
-    "detr_decoder.query_embed.weight": "transformer.decoder.query_embed.weight",
     "detr_decoder.presence_head.layer3.bias": "transformer.decoder.presence_token_head.layers.2.bias",
-    "detr_decoder.presence_token.weight": "transformer.decoder.presence_token.weight",
     "detr_decoder.presence_layer_norm.bias": "transformer.decoder.presence_token_out_norm.bias",
     "detr_decoder.output_layer_norm.bias": "transformer.decoder.norm.bias",
     "detr_decoder.box_head.layer1.bias": "transformer.decoder.bbox_embed.layers.0.bias",
-    "detr_decoder.ref_point_head.layer2.bias": "transformer.decoder.ref_point_head.layers.1.bias",
     "detr_decoder.box_rpb_embed_x.layer1.bias": "transformer.decoder.boxRPB_embed_x.layers.0.bias",
-    "mask_decoder.pixel_decoder.norms.1.bias": "segmentation_head.pixel_decoder.norms.1.bias",
     "mask_decoder.mask_embedder.layers.2.bias": "segmentation_head.mask_predictor.mask_embed.layers.2.bias",
     "mask_decoder.instance_projection.bias": "segmentation_head.instance_seg_head.bias",
     "mask_decoder.prompt_cross_attn.k_proj.bias": "segmentation_head.cross_attend_prompt.in_proj_bias",
@@ -166,11 +154,6 @@ def test_a_missing_tensor_and_a_missing_tokenizer_are_named_in_one_line(small_se
     tensors["detector.dot_prod_scoring.hs_proj.bias"] = torch.zeros(3)
     save_file(tensors, folder / "sam3.1.safetensors")
     spec = SegmentationSpec(model=str(folder / "sam3.1.safetensors"), resolution=112)
-    broken = as_meta(whole.detector, is_newer=True)
-    broken["detector.dot_prod_scoring.hs_proj.bias"][0] = torch.inf
-    save_file(broken, folder / "trained.safetensors")
-    with pytest.raises(ModelError, match=r"dot_product_scoring\.query_proj\.bias contains NaN or infinity"):
-        load(replace(spec, model=str(folder / "trained.safetensors")), "cpu", "float32")
     with pytest.raises(ModelError, match=r"2 tensors .* first is transformer\.decoder\.query_embed\.weight") as told:
         load(spec, "cpu", "float32")
     assert "\n" not in str(told.value)
@@ -179,6 +162,3 @@ def test_a_missing_tensor_and_a_missing_tokenizer_are_named_in_one_line(small_se
     with pytest.raises(ModelError, match="the tokenizer is missing") as told:
         load(spec, "cpu", "float32")
     assert "\n" not in str(told.value)
-    (folder / "config.json").write_text('{"architectures": ["Sam3"]}', encoding="utf-8")  # as beside facebook/sam3.1's
-    (line,) = check(SegmentationSpec(model=str(folder))).missing
-    assert "the tokenizer is missing" in line

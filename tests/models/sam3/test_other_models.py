@@ -23,18 +23,14 @@ from engine.models.sam3.load import load
 SAM2 = ("image_encoder.trunk.patch_embed.proj.weight", "memory_attention.layers.0.norm1.weight")
 SAM1 = ("image_encoder.pos_embed", "prompt_encoder.no_mask_embed.weight", "mask_decoder.iou_token.weight")
 MOBILE = ("image_encoder.layers.0.blocks.0.conv1.c.weight", *SAM1[1:])
-EDGE = ("image_encoder.trunk.body.stem_0.c.weight", SAM2[1], "spatial_perceiver.latents")
 FILES = [
     ("sam2.1_hiera_large.pt", SAM2, True, "SAM 2"),
     ("sam_vit_h_4b8939.pth", SAM1, False, "SAM 1"),
     ("mobile_sam.pt", MOBILE, False, "MobileSAM"),
-    ("edgetam.pt", EDGE, True, "EdgeTAM"),
 ]
 KINDS = {
     "sam": "SAM 1",
-    "sam_hq": "SAM-HQ",
     "sam2": "SAM 2",
-    "sam2_video": "SAM 2",
     "edgetam_video": "EdgeTAM",
     "sam3_tracker_video": "SAM3's tracker alone",
 }
@@ -42,7 +38,6 @@ IDS = {
     "facebook/sam3.1": "SAM 3.1, which is published only as Meta's own checkpoint (sam3.1_multiplex.pt)",
     "facebook/sam2.1-hiera-large": "SAM 2",
     "facebook/sam-vit-huge": "SAM 1",
-    "yonigozlan/EdgeTAM-hf": "EdgeTAM",
 }
 STEPS = "; use facebook/sam3: ask for access at https://huggingface.co/facebook/sam3, then `hf auth login`, then `hf"
 

@@ -25,7 +25,7 @@ from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import PromptEncoder
 from engine.models.sam3.timing import own_post_processing
-from tests.models.sam3.small_sam3 import MASK_SIDE, SIDE, as_vision_embeds, detect
+from tests.models.sam3.small_sam3 import SIDE, as_vision_embeds, detect
 from tests.support.tiny_sam3 import build_tiny_lite_text
 
 MAX_OBJECTS = 48  # all queries of the tiny model
@@ -106,50 +106,6 @@ def test_results_from_the_picture_differ_only_by_rounding(model: SegmentationMod
         np.testing.assert_allclose(ours.scores, kept["scores"], rtol=0.0, atol=1e-6)
         np.testing.assert_allclose(ours.boxes, kept["boxes"], rtol=0.0, atol=1e-6)
         assert_same_masks(ours, kept)
-
-
-def test_mask_logits_are_those_of_transformers(model: SegmentationModel, pixels: torch.Tensor) -> None:
-    """We project the queries instead of every pixel: the same sum in another order."""
-    features = Backbone(model, DirectCalls()).run(pixels)
-    prompt = PromptEncoder(model).encode("face")
-    best = Detector(model, DirectCalls()).best(features, prompt, max_queries=MAX_OBJECTS)
-    with torch.no_grad():
-        words: Any = SimpleNamespace(pooler_output=prompt.embeds.expand(2, -1, -1))
-        answer = model.detector(vision_embeds=as_vision_embeds(features), text_embeds=words)
-    order = scores_of(answer).argsort(dim=1, descending=True, stable=True)
-    theirs = torch.stack([masks[places] for masks, places in zip(answer.pred_masks, order, strict=True)])
-    assert best.logits.shape == (2, MAX_OBJECTS, MASK_SIDE, MASK_SIDE)
-    torch.testing.assert_close(best.logits, theirs, rtol=1e-5, atol=5e-5)
-
-
-def test_a_score_equal_to_the_threshold_is_not_kept(model: SegmentationModel, pixels: torch.Tensor) -> None:
-    features = Backbone(model, DirectCalls()).run(pixels[:1])
-    detector, prompt = Detector(model, DirectCalls()), PromptEncoder(model).encode("face")
-    (all_found,) = detect(detector, features, [prompt], threshold=0.0, max_objects=MAX_OBJECTS)
-    (above,) = detect(detector, features, [prompt], threshold=float(all_found.scores[5]), max_objects=MAX_OBJECTS)
-    np.testing.assert_array_equal(above.scores, all_found.scores[:5])
-
-
-def test_bfloat16_boxes_stay_float32_and_within_a_hundredth(
-    small_sam3: Path, model: SegmentationModel, pixels: torch.Tensor
-) -> None:
-    """At most 1 % of the picture's side, and a fifth of that on average. The tiny model's random weights amplify errors
-    more than trained ones."""
-    half = load(SegmentationSpec(model=str(small_sam3), resolution=SIDE), "cpu", "bfloat16")
-    plain, rounded = (best_of(each, pixels) for each in (model, half))
-    assert rounded.boxes.dtype == rounded.scores.dtype == torch.float32
-    assert rounded.logits.dtype == torch.bfloat16
-    apart = (plain.boxes[:, :, None] - rounded.boxes[:, None]).abs().amax(dim=-1)  # (B, k, k): each beside each
-    nearest, places = apart.min(dim=2)
-    assert nearest.max() < 0.01 and nearest.mean() < 0.002
-    assert (plain.scores - rounded.scores.gather(1, places)).abs().max() < 0.02
-    steps = (rounded.boxes * 256.0).frac().abs()
-    assert (steps > 0.01).float().mean() > 0.9, "boxes that were rounded to bfloat16 lie on its grid"
-
-
-def best_of(model: SegmentationModel, pixels: torch.Tensor) -> Any:
-    features = Backbone(model, DirectCalls()).run(pixels.to(model.dtype))
-    return Detector(model, DirectCalls()).best(features, PromptEncoder(model).encode("face"), max_queries=MAX_OBJECTS)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.prompts import KEPT, PromptEncoder
+from engine.models.sam3.prompts import PromptEncoder
 
 
 @pytest.mark.parametrize("text", ["face", "a person in red", "x"])
@@ -35,22 +35,3 @@ def test_a_long_text_is_cut_to_32_tokens_with_an_end_as_the_tokenizer_cuts_it(mo
     fitting = PromptEncoder(model).encode("x " * 30)
     assert (fitting.tokens, fitting.is_truncated) == (32, False)
     assert PromptEncoder(model).encode("x " * 31).is_truncated
-
-
-def test_a_recent_text_is_encoded_only_once(model: SegmentationModel) -> None:
-    calls: list[str] = []
-    handle = model.detector.text_encoder.register_forward_pre_hook(lambda *_: calls.append("run"))
-    try:
-        encoder = PromptEncoder(model)
-        first = encoder.encode("0")
-        for number in range(1, KEPT):
-            encoder.encode(str(number))
-        assert encoder.encode("0") is first
-        assert len(calls) == KEPT
-        encoder.encode("one more")  # "1" is the oldest now
-        encoder.encode("0")
-        assert len(calls) == KEPT + 1
-        encoder.encode("1")
-        assert len(calls) == KEPT + 2
-    finally:
-        handle.remove()

@@ -45,12 +45,6 @@ def test_the_counted_work_equals_published_counts_and_is_what_the_advice_says() 
     assert of_whole == pytest.approx([0.28, 0.42, 0.75], abs=0.01)
 
 
-def test_more_prompts_are_more_work_for_all_but_the_backbone() -> None:
-    one, four = gflop("tiny", 336, 1), gflop("tiny", 336, 4)
-    assert four["backbone"] == one["backbone"]
-    assert (four["decoder"], four["masks"]) == (pytest.approx(4 * one["decoder"]), pytest.approx(4 * one["masks"]))
-
-
 @only_soak
 def test_an_object_that_is_followed_costs_the_more_the_larger_the_picture() -> None:
     """Of the real size: 3 % of what the picture takes without it at 336 px, 15 % at 1008 px, where docs/sam3.md has it
@@ -83,18 +77,6 @@ def test_tracked_objects_are_visible_in_every_picture() -> None:
     segmenter.set_prompts(("person",))
     shown = [{each.id for each in segmenter.segment(picture(index))[0].objects} for index in range(4)]
     assert shown[1:] == [{1, 2}] * 3
-
-
-def test_the_same_arguments_give_the_same_weights_and_leave_other_random_numbers_alone() -> None:
-    torch.manual_seed(5)
-    expected = torch.rand(3)
-    torch.manual_seed(5)
-    one, same, other = (
-        build("tiny", 336, "cpu", torch.float32, has_tracker=False, seed=seed).detector for seed in (0, 0, 1)
-    )
-    assert torch.equal(torch.rand(3), expected)
-    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), same.parameters(), strict=True))
-    assert not torch.equal(one.text_projection.weight, other.text_projection.weight)
 
 
 def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape_and_an_unknown_one_is_refused() -> None:

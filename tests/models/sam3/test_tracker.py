@@ -20,7 +20,7 @@ from engine.models.sam3.detector import Detector
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 from engine.models.sam3.propagation import Propagation
-from engine.models.sam3.tracker import Tracker, boxes_around
+from engine.models.sam3.tracker import Tracker
 from tests.models.sam3.small_sam3 import (
     BLUE,
     GREEN,
@@ -165,20 +165,6 @@ def test_objects_of_a_removed_text_are_dropped_and_a_text_given_twice_is_searche
     assert sorted(stream.show(RED_DISC).prompts.tolist()) == [0, 1]
 
 
-def test_the_device_is_free_between_the_pieces_of_work(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    def count(*discs: Disc) -> int:
-        calls: list[int] = []
-        for _ in range(2):
-            calls.clear()
-            stream.show(*discs, between=lambda: calls.append(1) or 1)  # its return value must be ignored
-        return len(calls)
-
-    alone = count(RED_DISC)
-    assert alone >= 6 and count(RED_DISC, GREEN_DISC) == alone, "two small objects are one piece"
-    monkeypatch.setattr(propagation, "SCORES_AT_ONCE", 1)
-    assert count(RED_DISC, GREEN_DISC) > alone, "and two large ones are two"
-
-
 def test_a_piece_of_work_is_at_most_three_objects_of_long_memories_in_the_largest_picture() -> None:
     large, small = 72**2, 24**2
     assert propagation.together([(10, 31)] * 4, large) == [[0, 1, 2], [3]]
@@ -248,22 +234,3 @@ def test_no_attention_to_a_memory_that_grows_is_planned_by_its_length(
         stream.show(RED_DISC)
     assert torch.backends.cuda.cudnn_sdp_enabled(), "elsewhere"
     assert len(planned) == 4 and not any(planned.values()), "the picture's own, and three lengths of the memory"
-
-
-def test_tracking_works_in_bfloat16(seeing_sam3: Path) -> None:
-    """As on every card."""
-    model = build_small_sam3(seeing_sam3, torch.bfloat16)
-    stream = Stream(model, [PromptEncoder(model).encode("face")])
-    for index in range(8):
-        found = stream.show((0.2 + index / 40, 0.5, 0.13, RED))
-        assert found.ids.tolist() == [1] and found.masks.dtype == np.uint8
-        assert found.boxes[0, 0] == pytest.approx(0.07 + index / 40, abs=0.05)
-
-
-def test_boxes_enclose_the_masks() -> None:
-    masks = np.zeros((3, 4, 8), np.uint8).repeat(2, axis=1)  # (3, 8, 8)
-    masks[0, 2:5, 1:7] = 128
-    masks[1] = 127  # nothing is inside
-    masks[2, 0, 0] = masks[2, 7, 7] = 255
-    assert boxes_around(masks).tolist() == [[0.125, 0.25, 0.875, 0.625], [0.0] * 4, [0.0, 0.0, 1.0, 1.0]]
-    assert boxes_around(masks[:0]).shape == (0, 4)

@@ -2,7 +2,6 @@
 
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,8 @@ from diffusers import DEISMultistepScheduler
 from engine.errors import ModelError, in_one_line
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
-from engine.models import compiling
 from engine.models.compiling import CompilingThread
-from engine.models.graphs import DirectCalls, GraphCalls, State
+from engine.models.graphs import GraphCalls, State
 from engine.models.sd import ModelSpec, accelerators
 from engine.models.sd.batch_painter import BatchPainter, load_painter
 from engine.models.sd.load import load
@@ -119,25 +117,6 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
     torch._dynamo.reset()
 
 
-def test_each_piece_keeps_as_many_shapes_as_if_it_were_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond that number a piece would run uncompiled, which torch only logs."""
-    monkeypatch.setattr(compiling, "SHAPES_KEPT", 1)
-    compilations: list[Any] = []
-
-    def compiler(graph: Any, examples: Any) -> Any:
-        compilations.append(graph)
-        return graph.forward
-
-    def times(factor: int) -> Any:
-        return lambda z: factor * z
-
-    torch._dynamo.reset()
-    for factor in (2, 3):
-        assert torch.equal(compiling.compiled(times(factor), compiler)(torch.ones(2)), torch.full((2,), 1.0 * factor))
-    torch._dynamo.reset()
-    assert len(compilations) == 2
-
-
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("full\n\nof weights"), ValueError("no such instruction")])
 def test_what_cannot_be_compiled_stays_plain_is_told_once_and_not_tried_again(error: Exception) -> None:
     tried, lines = [], []
@@ -171,19 +150,6 @@ def test_a_compiler_that_loses_the_card_ends_the_child() -> None:
     join_compiling()
     with pytest.raises(torch.AcceleratorError):
         beside.is_ready("a")
-
-
-def test_compiled_parts_are_captured_on_a_card_and_only_live_ones_compile_beside() -> None:
-    def on_card(name: str) -> Any:
-        return SimpleNamespace(spec=ModelSpec(model="", accelerator=name), device=torch.device("cuda:0"))
-
-    for name, calls, is_beside in (
-        ("none", GraphCalls, False),
-        ("inductor", GraphCalls, True),
-        ("deepcache", DirectCalls, False),
-    ):
-        assert type(accelerators.unet_calls(on_card(name))) is calls
-        assert (accelerators.compiling_beside(on_card(name), print) is not None) == is_beside
 
 
 def join_compiling() -> None:
@@ -249,22 +215,6 @@ def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(ti
     cached.change(job_painting(tiny_sd, "deepcache", sampler="deis", strength=0.8))
     later = job_painter(tiny_sd, "deepcache", sampler="deis", strength=0.8)
     assert np.array_equal(cached.paint(shown)[0], later.paint(shown)[0]), "nor of another place to start from"
-
-
-@pytest.mark.parametrize(("sampler", "strength"), [("lcm", 1.0), ("auto", 0.9)])
-def test_the_number_of_full_unet_runs_with_deepcache_is_reported(
-    tiny_models: TinyModels, sampler: str, strength: float
-) -> None:
-    """PNDM repeats its second step, here as the first two: the package treats both as the first."""
-    painter = job_painter(tiny_models.sd(sampler="pndm"), "deepcache", sampler=sampler, steps=8, strength=strength)
-    deep, calls = [], []
-    painter.model.unet.mid_block.resnets[0].register_forward_hook(lambda *call: deep.append(call))
-    painter.model.unet.conv_in.register_forward_hook(lambda *call: calls.append(call))
-    painter.paint(source_picture(0)[None])
-    assert len(deep) == painter.real_steps < len(calls)
-    assert painter.notes == [
-        f"deepcache: evals counts the steps that run the whole UNet: {len(deep)} of {len(calls)} per picture"
-    ]
 
 
 def test_deepcache_has_no_effect_on_a_single_step_and_a_note_says_so(tiny_sd: Path) -> None:

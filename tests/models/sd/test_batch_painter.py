@@ -11,15 +11,12 @@ import torch
 from PIL import Image
 
 from engine.errors import DeviceFullError, ModelError
-from engine.models.device_work import DeviceCopies
 from engine.models.sd import ModelSpec
 from engine.models.sd.batch_painter import BatchPainter, load_painter
 from engine.models.sd.batch_stages import BatchStages
 from engine.models.sd.edges import edges
-from engine.models.sd.latent_painter import LatentPainter
 from engine.models.sd.load import load
 from engine.models.sd.painting import BLACK, GOOD, NOT_FINITE, RERUN, ControlUse, Painting
-from engine.models.sd.pixels import soft_picture
 from engine.models.sd.single import paint
 from engine.sources.still import read_still
 from tests.conftest import TinyModels
@@ -63,19 +60,6 @@ def test_a_picture_whose_latents_cannot_be_halved_is_that_of_diffusers(tiny_sd: 
     assert usual.real_steps == 2
 
 
-@pytest.mark.parametrize("sampler", ["auto", "euler"])
-def test_a_picture_is_the_same_at_any_place_in_a_batch(tiny_sd: Path, usual: BatchPainter, sampler: str) -> None:
-    usual.change(painting_of(tiny_sd, sampler=sampler))
-    shown = pictures(4)
-    together, _ = usual.paint(shown)
-    turned, _ = usual.paint(shown[[2, 3, 0, 1]])
-    assert np.array_equal(turned, together[[2, 3, 0, 1]])
-    filled, _ = usual.paint(shown[[1, 1, 1, 1]])
-    assert np.array_equal(filled[0], together[1])
-    alone, _ = usual.paint(shown[1:2])
-    assert np.abs(alone[0].astype(int) - together[1]).max() <= 1, "another number of rows: a rounding at most"
-
-
 def test_a_batch_applies_all_settings_like_single_pictures(
     tiny_models: TinyModels, tiny_sd: Path, tmp_path: Path
 ) -> None:
@@ -101,29 +85,6 @@ def test_a_batch_applies_all_settings_like_single_pictures(
     controls = [(edges(shown[0], (WIDTH, HEIGHT)), 0.5), (shown[0], 1.5)]
     expected = paint(model, shown[0], width=WIDTH, height=HEIGHT, controls=controls, ip_image=followed, **asked)
     assert np.abs(painted[0].astype(int) - expected).max() <= 1
-
-
-def test_the_input_of_several_controlnets_is_uploaded_once(tiny_models: TinyModels, tiny_sd: Path) -> None:
-    class Uploads(DeviceCopies):
-        """Records the uploads."""
-
-        def send(self, what: str, pictures: np.ndarray) -> torch.Tensor:
-            sent.append((what, pictures.shape))
-            return super().send(what, pictures)
-
-    sent: list[tuple[str, tuple[int, ...]]] = []
-    net = str(tiny_models.controlnet(tiny_sd))
-    asked = ("edges", 1.0), ("input", 0.5), ("edges", 0.2), ("soft", 0.7)
-    uses = tuple(ControlUse(sees=sees, scale=scale) for sees, scale in asked)
-    model = load(painting_of(tiny_sd, controlnets=(net,) * 4).spec, "cpu", "float32")
-    latents = LatentPainter(model, (WIDTH, HEIGHT), read_picture=None, note=print, calls=None)
-    latents.change(painting_of(tiny_sd, controlnets=(net,) * 4, controls=uses))
-    first, second, third, soft = latents.controls(pictures(2), Uploads(torch.device("cpu")))
-    assert sent == [(sees, (2, HEIGHT, WIDTH, 3)) for sees in ("edges", "input", "soft")]
-    expected = np.stack([soft_picture(picture, (WIDTH, HEIGHT)) for picture in pictures(2)])
-    assert np.abs(soft.picture.permute(0, 2, 3, 1).numpy() * 255 - expected).max() <= 0.51
-    assert first.picture is third.picture and not torch.equal(first.picture, second.picture)
-    assert (first.scale, second.scale, third.scale, soft.scale) == (1.0, 0.5, 0.2, 0.7)
 
 
 def test_alternating_clients_get_their_own_pictures_without_encoding_texts_again(

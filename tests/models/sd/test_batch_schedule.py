@@ -1,7 +1,6 @@
 """In a batch every picture is the same as alone, with every sampler."""
 
 from collections.abc import Callable
-from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
@@ -9,18 +8,16 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.graphs import DirectCalls, GraphCalls
+from engine.models.graphs import GraphCalls
 from engine.models.sd.batch_schedule import NAMED, BatchSchedule
 from engine.models.sd.conditioner import Cond, Conditioner
-from engine.models.sd.denoiser import ControlInput, Denoiser
+from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import painted_by, pipeline_of, source_picture
 from tests.models.sd.plain_stream import loaded, random_latents
 from tests.support.long_form import in_long_form
-from tests.support.sham_card.card import ShamCard
-from tests.support.tiny_models import TEXT_WIDTH
 
 SAMPLERS = [
     ({"sampler": "lcm"}, {}),
@@ -37,15 +34,6 @@ TELLING = [SAMPLERS[number] for number in (0, 5, 6, 8)]
 OTHERS = [each for each in SAMPLERS if each not in TELLING]
 OF_DIFFUSERS = NAMED | {"lcm": ("LCMScheduler", {})}
 PNDM, V_PREDICTION, LCM = {"sampler": "pndm"}, {"kind": "sd21"}, {}
-PUBLISHED = "DDIM EulerDiscrete LCM PNDM UniPCMultistep sde-dpmsolver++ dpmsolver karras logrho".split()
-OWN = {
-    "own DDIM": {"_class_name": "DDIMScheduler"},
-    "own PNDM": {"_class_name": "PNDMScheduler", "skip_prk_steps": True},
-    "own LCM": {"_class_name": "LCMScheduler"},
-    "own Euler": {"_class_name": "EulerDiscreteScheduler"},
-    "own Euler ancestral": {"_class_name": "EulerAncestralDiscreteScheduler"},
-    "own DPM": {"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++"},
-}
 
 
 @pytest.fixture(scope="module")
@@ -139,69 +127,6 @@ def test_outside_its_interval_guidance_costs_nothing(models: Callable[..., Diffu
     assert torch.equal(never, off) and not torch.allclose(part, off) and not torch.allclose(part, usual)
 
 
-def test_a_control_picture_affects_only_its_own_frame(tiny_models: Any) -> None:
-    sd = tiny_models.sd()
-    model = loaded(sd, controlnets=(str(tiny_models.controlnet(sd)),))
-    cond, z = cond_of(model), random_latents(2, seed=1)
-    pictures = torch.rand((2, 3, 64, 64), generator=torch.Generator().manual_seed(1))
-    together = batch(model).run(z, cond, [ControlInput(index=0, picture=pictures, scale=1.0)])
-    for frame in range(2):
-        own = ControlInput(index=0, picture=pictures[frame : frame + 1], scale=1.0)
-        alone = batch(model).run(z[frame : frame + 1], cond, [own])
-        torch.testing.assert_close(together[frame : frame + 1], alone, rtol=1e-4, atol=1e-4)
-    assert not torch.allclose(together, batch(model).run(z, cond), atol=1e-2)
-
-
-def test_other_processes_may_use_the_device_between_steps(models: Callable[..., DiffusionModel]) -> None:
-    interruptions: list[None] = []
-    told: list[tuple[int, int]] = []
-    model = models()
-    for sampler in ("lcm", "dpm"):
-        interruptions.clear()
-        told.clear()
-        batch(model, sampler=sampler).run(
-            random_latents(1, seed=1),
-            cond_of(model),
-            between=lambda: interruptions.append(None),
-            progress=lambda done, steps: told.append((done, steps)),
-        )
-        assert len(interruptions) == 2
-        assert told == [(1, 3), (2, 3), (3, 3)]
-
-
-def test_a_scheduler_missing_in_this_version_of_diffusers_is_named(tiny_models: Any) -> None:
-    model = loaded(tiny_models.sd(sampler="ddim"))
-    model.scheduler_config["_class_name"] = "TomorrowsScheduler"
-    with pytest.raises(ModelError, match="TomorrowsScheduler"):
-        batch(model, sampler="scheduler").run(random_latents(1, seed=1), cond_of(model))
-
-
-@pytest.mark.parametrize("sampler", ["dpm", *in_long_form(*(name for name in OF_DIFFUSERS if name != "dpm"))])
-@pytest.mark.parametrize("published", PUBLISHED)
-def test_a_requested_sampler_works_with_any_scheduler_of_the_model(
-    models: Callable[..., DiffusionModel], published: str, sampler: str
-) -> None:
-    import diffusers
-
-    model = models()
-    common = {key: model.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}
-    common |= {"beta_schedule": model.scheduler_config["beta_schedule"], "prediction_type": "v_prediction"}
-    own = {
-        "sde-dpmsolver++": {"algorithm_type": "sde-dpmsolver++", "use_karras_sigmas": True, "solver_order": 3},
-        "dpmsolver": {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min", "solver_type": "heun"},
-        "karras": {"use_karras_sigmas": True, "timestep_spacing": "trailing", "solver_type": "bh2"},
-        "logrho": {"algorithm_type": "deis", "solver_type": "logrho", "timestep_spacing": "leading"},
-    }.get(published)
-    if own is None:
-        own = dict(getattr(diffusers, f"{published}Scheduler").from_config(common).config)
-    model = replace(model, scheduler_config=common | own)
-    for steps, strength in ((1, 1.0), (6, 0.5)):
-        painted = batch(model, steps=steps, strength=strength, sampler=sampler).run(
-            random_latents(1, seed=1), cond_of(model)
-        )
-        assert painted.isfinite().all()
-
-
 @pytest.mark.parametrize("steps", [1, 3])
 def test_a_scheduler_that_cannot_run_so_few_steps_suggests_alternatives(tiny_models: Any, steps: int) -> None:
     """PNDM with Runge-Kutta steps at the start makes at least four steps."""
@@ -211,54 +136,3 @@ def test_a_scheduler_that_cannot_run_so_few_steps_suggests_alternatives(tiny_mod
     with pytest.raises(ModelError, match=reason) as told:
         _ = batch(model, steps=steps, strength=1.0, sampler="scheduler").steps
     assert "\n" not in str(told.value)
-
-
-@pytest.mark.parametrize(
-    "sampler",
-    [
-        "lcm",
-        "deis",
-        "own PNDM",
-        *in_long_form("turbo", "tcd", "euler", "dpm", *(name for name in OWN if name != "own PNDM")),
-    ],
-)
-def test_once_prepared_a_batch_never_waits_for_the_device(
-    sham_card: ShamCard, models: Callable[..., DiffusionModel], sampler: str
-) -> None:
-    here = models()
-    config = {key: here.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}
-    config |= {"beta_schedule": here.scheduler_config["beta_schedule"], "original_inference_steps": 50}
-    config |= OWN.get(sampler, {"_class_name": "DDIMScheduler"})
-    there = torch.device("cuda:0")
-    model = replace(here, device=there, unet=small_unet().to(there), text_weight=None, scheduler_config=config)
-    cond = cond_of(here)
-    cond = Cond(**{each.name: moved(getattr(cond, each.name), there) for each in fields(cond)})
-    schedule = batch(model, Denoiser(model, calls=DirectCalls()), sampler="scheduler" if sampler in OWN else sampler)
-    z = torch.zeros((3, 4, 8, 8), device=there)
-    with sham_card.tally() as tally:
-        schedule.run(z, cond)
-    assert tally.uploads, "tables and noise go up once"
-    with sham_card.tally() as tally:
-        assert schedule.run(z, cond).shape == z.shape
-    assert (tally.waits, tally.uploads) == ([], [])
-
-
-def small_unet() -> Any:
-    """A UNet of one level."""
-    from diffusers import UNet2DConditionModel
-
-    return UNet2DConditionModel(
-        block_out_channels=(8,),
-        layers_per_block=1,
-        down_block_types=("DownBlock2D",),
-        up_block_types=("UpBlock2D",),
-        cross_attention_dim=TEXT_WIDTH,
-        attention_head_dim=4,
-        norm_num_groups=4,
-    ).requires_grad_(False)
-
-
-def moved(value: Any, device: torch.device) -> Any:
-    if isinstance(value, tuple):
-        return tuple(moved(each, device) for each in value)
-    return value.to(device) if isinstance(value, torch.Tensor) else value

@@ -12,7 +12,7 @@ from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.consistency import Consistency, flicker, flow_between, moved_into, thumbnail
+from engine.models.sd.consistency import Consistency, flicker, flow_between, thumbnail
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
@@ -48,20 +48,6 @@ def test_the_flow_of_a_pan_is_its_distance_and_what_came_in_at_the_edge_does_not
     assert not flow.is_cut
 
 
-def test_the_last_result_is_moved_with_the_source_and_mixed_in_where_it_fits() -> None:
-    last = random_latents(1, seed=1, size=(16, 16))
-    share = torch.zeros(16, 16)
-    share[:8] = 0.25
-    flow = torch.stack(
-        (torch.full((16, 16), 2 / 16), torch.zeros(16, 16), share), dim=-1
-    )  # from one latent to the right
-    z = random_latents(1, seed=2, size=(16, 16))
-    mixed = moved_into(z, last, flow)
-    assert torch.equal(mixed[:, :, 8:], z[:, :, 8:])
-    expected = 0.75 * z[:, :, :8, :-1] + 0.25 * last[:, :, :8, 1:]
-    assert torch.allclose(mixed[:, :, :8, :-1], expected, atol=1e-5)
-
-
 def test_a_cut_begins_anew() -> None:
     kept, z = opened(), random_latents(1, seed=2, size=(16, 16))
     first = kept.into_result(random_latents(1, seed=1, size=(16, 16)), seen(0), 1.0)
@@ -69,15 +55,6 @@ def test_a_cut_begins_anew() -> None:
     negative = thumbnail(255 - frame(1), (SIDE, SIDE))
     assert torch.equal(kept.into_start(z, negative, 1.0), z) and kept.cuts == 1
     assert torch.equal(kept.into_result(first, negative, 1.0), first)
-
-
-def test_flicker_is_the_difference_of_a_result_from_the_one_before_moved_with_the_source() -> None:
-    pan = [frame(number) for number in range(4)]
-    assert flicker(pan, (8, 0)) == 0.0
-    lit = [
-        np.clip(picture.astype(int) + 5 * (number % 2), 0, 250).astype(np.uint8) for number, picture in enumerate(pan)
-    ]
-    assert flicker([np.minimum(picture, 240) for picture in lit], (8, 0)) == pytest.approx(5.0, abs=0.3)
 
 
 @pytest.mark.parametrize("mode", ["stream", *in_long_form("single")])
@@ -150,16 +127,11 @@ def test_the_bank_shows_a_frame_what_its_row_had_before(model: DiffusionModel, i
         return banked.predict(z, T, cond, guidance=2.0)
 
     assert torch.equal(predicted(other), plain), "nothing is before the first frame"
-    assert torch.allclose(predicted(other), plain, atol=1e-3), "the same frame twice has nothing new to show"
-    predicted(one)
-    after_one = predicted(other)
-    assert (after_one - plain).abs().max() > 1e-2
-    predicted(one)
-    banked.consistency = 0.5
-    half = predicted(other)
-    assert 0.0 < (half - plain).abs().max() < (after_one - plain).abs().max()
+    changes = []
+    for banked.consistency in (1.0, 0.5):
+        predicted(one)
+        changes.append((predicted(other) - plain).abs().max())
+    assert changes[0] > 1e-2 and 0.0 < changes[1] < changes[0]
     predicted(one)
     banked.forget()
     assert torch.allclose(predicted(other), plain, atol=1e-4), "but it sees nothing of the one before"
-    banked.consistency = 0.0
-    assert torch.equal(predicted(other), plain)

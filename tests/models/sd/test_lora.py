@@ -5,10 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.lora import LoraSet
-from engine.models.sd.plan.model_plan import plan_model
 from tests.models.sd.oracle import difference, diffusers_picture, our_picture, pipeline_of
 from tests.models.sd.plain_stream import loaded
 
@@ -47,21 +44,6 @@ def test_merged_loras_paint_the_same_as_in_diffusers(tiny_models: Any, tiny_sd: 
         assert difference(theirs, our_picture(model)) < 0.5 + 0.255, made
 
 
-def test_weights_of_a_half_precision_file_are_kept_in_half_the_memory(tiny_models: Any, tiny_sd: Path) -> None:
-    """In float32 the copies of a UNet of SD 1.5 would be 3.4 GB; at strength 0 the weights are exactly the file's."""
-    model = loaded(tiny_sd)
-    with torch.no_grad():
-        for weight in weights_of(model):
-            weight.copy_(weight.half())
-    was = [weight.clone() for weight in weights_of(model)]
-    lora = plan_model(ModelSpec(model=str(tiny_sd), loras=((str(tiny_models.lora(tiny_sd)), 0.8),))).loras
-    loras = LoraSet(lora, model=str(tiny_sd), unet=model.unet, text_encoders=model.text_encoders)
-    assert {merged.original.dtype for merged in loras._merged.values()} == {torch.float16}
-    assert not all(map(torch.equal, weights_of(model), was))
-    loras.set_weights({lora[0].name: 0.0})
-    assert all(map(torch.equal, weights_of(model), was))
-
-
 def test_at_strength_zero_the_weights_equal_the_file_at_the_same_addresses(
     tiny_models: Any, tiny_sd: Path, plain: Any
 ) -> None:
@@ -80,8 +62,6 @@ def test_at_strength_zero_the_weights_equal_the_file_at_the_same_addresses(
         model.loras.set_weights({name: strength})
     assert all(torch.equal(ours, was) for ours, was in zip(weights_of(model), changed, strict=True))
     assert [weight.data_ptr() for weight in weights_of(model)] == addresses
-    for ours, theirs in zip((model.unet, *model.text_encoders), (plain.unet, *plain.text_encoders), strict=True):
-        assert [name for name, _ in ours.named_modules()] == [name for name, _ in theirs.named_modules()], "no hooks"
 
 
 def test_texts_are_encoded_again_only_if_a_text_encoder_changed(tiny_models: Any, tiny_sd: Path) -> None:
@@ -132,8 +112,7 @@ def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, k
     plain = loaded(model, vae="full")
     networks = dict(zip(("unet", "text_encoder", "text_encoder_2"), (plain.unet, *plain.text_encoders), strict=False))
     before = {part: dict(_without_prefix(network)) for part, network in networks.items()}
-    pair = load_file(tiny_models.lora(tiny_models.sd(), style="kohya", with_text=False)) if kind == "sd15" else {}
-    tensors = dict(list(pair.items())[:3])
+    tensors: dict[str, torch.Tensor] = {}
     for named, (part, layer) in norms.items():
         count = before[part][f"{layer}.weight"].numel()
         tensors |= {f"{named}.w_norm": torch.randn(count), f"{named}.b_norm": torch.randn(count)}
@@ -147,8 +126,6 @@ def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, k
         for name, role in (("weight", "w_norm"), ("bias", "b_norm")):
             wanted = before[part][f"{layer}.{name}"] + 0.5 * tensors[f"{named}.{role}"]
             assert torch.equal(after[part][f"{layer}.{name}"], wanted)
-    changed = sum(not torch.equal(each, before[part][name]) for part in before for name, each in after[part].items())
-    assert changed == 2 * len(norms) + bool(pair)
     merged.loras.set_weights({"normed": 0.0})
     for part, network in networks.items():
         assert all(torch.equal(each, before[part][name]) for name, each in _without_prefix(network))

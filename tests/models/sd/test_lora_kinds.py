@@ -132,19 +132,6 @@ def test_lycoris_alpha_equals_pefts(tiny_sd: Path, adapters: Adapters, tmp_path:
     assert torch.allclose(painted(model.unet), theirs, atol=1e-5, rtol=1e-5)
 
 
-def test_alpha_of_a_lokr_with_two_full_matrices_is_ignored(tiny_sd: Path, adapters: Adapters, tmp_path: Path) -> None:
-    folder, _ = adapters("lokr_whole")
-    one, nine = (merged(tiny_sd, kohya_file(folder, tmp_path / f"{alpha}.safetensors", alpha)) for alpha in (1.0, 9.0))
-    assert torch.equal(painted(one.unet), painted(nine.unet))
-
-
-def test_a_dora_at_half_weight_is_half_way_to_the_whole_one(tiny_sd: Path, adapters: Adapters, plain: Any) -> None:
-    folder, _ = adapters("dora")
-    model, half = merged(tiny_sd, folder), merged(tiny_sd, folder, 0.5)
-    for own, ours, whole in zip(plain.parameters(), half.unet.parameters(), model.unet.parameters(), strict=True):
-        assert torch.allclose(ours, (own + whole) / 2, atol=1e-5)
-
-
 def test_a_dora_of_columns_gives_each_input_its_length() -> None:
     with seeded(3):
         original, up, down = torch.randn(6, 4 * 9), torch.randn(6, 2), torch.randn(2, 4, 3, 3)
@@ -155,15 +142,6 @@ def test_a_dora_of_columns_gives_each_input_its_length() -> None:
     assert torch.allclose(whole.norm(dim=(0, 2)), wanted, atol=1e-5)
     added = (original + 0.5 * up @ down.flatten(1)).view(6, 4, 9)
     assert torch.allclose(whole / whole.norm(dim=(0, 2))[:, None], added / added.norm(dim=(0, 2))[:, None], atol=1e-5)
-
-
-def test_a_tucker_core_is_applied_between_two_small_convolutions() -> None:
-    with seeded(3):
-        picture = torch.randn(1, 5, 7, 7)
-        down, mid, up = torch.randn(3, 5, 1, 1), torch.randn(2, 3, 3, 3), torch.randn(6, 2, 1, 1)
-    convolved = torch.conv2d(torch.conv2d(torch.conv2d(picture, down), mid, padding=1), up)
-    delta = Delta(lora="a", kind="lora", scale=1.0, factors={"down": down, "mid": mid, "up": up})
-    assert torch.allclose(torch.conv2d(picture, delta.product().view(6, 5, 3, 3), padding=1), convolved, atol=1e-4)
 
 
 def test_a_rank_that_contradicts_the_configuration_is_refused(

@@ -35,12 +35,8 @@ def told(text: str) -> list[tuple[str, float]]:
         # Ours.
         ("", []),
         ("()[]((:1.5))", []),
-        ("[[fog]", [("fog", 1 / 1.21)]),
         ("(a:-.5) (b: 2. )", [("a", -0.5), (" ", 1.0), ("b", 2.0)]),
         ("at 10:30: a:1.5", [("at 10:30: a:1.5", 1.0)]),
-        ("a) b] :1.2)", [("a) b] :1.2)", 1.0)]),
-        ("(a:1.2.3)", [("a:1.2.3", 1.1)]),
-        ("(a:b)", [("a:b", 1.1)]),
         (r"C:\new \\(x\\)", [("C:\\new \\", 1.0), ("x\\", 1.1)]),
         ("a <b> (c <d:e>)", [("a <b> ", 1.0), ("c <d:e>", 1.1)]),
         ("(a [b (c:2) d] e)", [("a ", 1.1), ("b ", 1.0), ("c", 2.0), (" d", 1.0), (" e", 1.1)]),
@@ -61,7 +57,6 @@ def test_break_ends_a_chunk_and_is_a_space_in_the_text() -> None:
     ("text", "fragments", "note"),
     [
         ("a [cat:dog:0.5] here", [("a [cat:dog:0.5] here", 1.0)], "prompt editing"),
-        ("[cat::10]", [("[cat::10]", 1.0)], "prompt editing"),
         ("([a|b]) c", [("[a|b]", 1.1), (" c", 1.0)], "alternation"),
         ("[a [b|c]]", [("a [b|c]", 1 / 1.1)], "alternation"),
         ("[(a:1.2)|b]", [("[", 1.0), ("a", 1.2), ("|b]", 1.0)], "alternation"),
@@ -81,7 +76,6 @@ def test_unsupported_syntax_has_no_weight_and_is_noted(
     [
         ("a cat <lora:Ink:0.8>", "a cat ", [("Ink", 0.8)]),
         ("<lora:ink>cat<LyCO:b-2 (x):-1>", "cat", [("ink", 1.0), ("b-2 (x)", -1.0)]),
-        ("<lora:ink:te=0.5:unet=0.5>", "", [("ink", 0.5)]),
         ("<lora:ink", "<lora:ink", []),
         ("(<lora:ink:1.2>:1.5)", "", [("ink", 1.2)]),
     ],
@@ -96,7 +90,6 @@ def test_lora_tags_are_removed_from_the_text(text: str, rest: str, tags: list[tu
     ("text", "weights", "note"),
     [
         ("<lora:ink:much>", [], "is not a valid <lora:name:0.8>"),
-        ("<lora:ink:1:2:3>", [], "is not a valid <lora:name:0.8>"),
         ("<lora:ink:9>", [], "a weight is -4 to 4"),
         ("<hypernet:ink:1>", [], "hypernetworks are not supported"),
         ("<lora:ink:0.5:1>", [1.0], "text encoder and UNet have the same weight; using 1"),

@@ -129,16 +129,13 @@ REFUSED = {
     "nf4": (nf4, "nf4"),
     "a rotation": (lambda held: comfy(held, torch.int8, convrot=True, convrot_groupsize=256)[0], "convrot"),
     "blocks": (lambda held: one(held, comfy_quant=described(format="int8_blockwise")), "int8_blockwise"),
-    "a second scale": (lambda held: one(held, weight_scale_2=torch.ones(1)), "weight_scale_2"),
     "no scale": (lambda held: one(held, weight_scale=None), "no scale"),
     "a scale of another size": (lambda held: one(held, weight_scale=torch.ones(3)), "weight_scale"),
-    "no format": (lambda held: one(held, comfy_quant=torch.zeros(4, dtype=torch.uint8)), "comfy_quant"),
     "int8 without a scale": (
         lambda held: held | {matrices(held)[0]: torch.ones(held[matrices(held)[0]].shape, dtype=torch.int8)},
         "int8",
     ),
     "an unknown tensor": (lambda held: held | {f"{UNET}input_blocks.1.0.in_layers.2.gain": torch.ones(1)}, "gain"),
-    "an unknown block": (lambda held: held | {f"{UNET}extra.0.weight": torch.ones(1)}, "extra.0.weight"),
 }  # fmt: skip
 
 
@@ -181,7 +178,6 @@ def eight_bits(held: Tensors, kind: torch.dtype, scale: str) -> Tensors:
 FOLDERS = {
     "nunchaku": (nunchaku, "attn1.to_q is quantized (proj_down)"),
     "bitsandbytes": (lambda held: eight_bits(held, torch.int8, "SCB"), "is quantized (SCB)"),
-    "fp8 with scales": (lambda held: eight_bits(held, torch.float8_e4m3fn, "weight_scale"), "(weight_scale)"),
     "int8 without scales": (lambda held: held | {"conv_in.weight": held["conv_in.weight"].to(torch.int8)}, "is int8"),
 }
 

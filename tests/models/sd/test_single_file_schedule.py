@@ -1,6 +1,5 @@
 """The schedule of files trained with zero terminal SNR is rescaled and begins at the last timestep."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +8,11 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.sd.batch_schedule import BatchSchedule
-from engine.models.sd.coefficients import x0_weights
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.plan.model_plan import plan_model
-from engine.models.sd.plan.scheduler_config import ZERO_SNR_SCHEDULERS
 from engine.models.sd.spec import ModelSpec
 from tests.models.sd.plain_stream import random_latents
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
@@ -68,24 +65,6 @@ def test_painting_from_noise_begins_with_no_picture_in_it_and_with_less_strength
     assert (light - dark).mean() > 0.1
 
 
-def test_the_same_model_without_the_marks_shows_the_picture_through(model: DiffusionModel) -> None:
-    """Control for the test above: a plain schedule leaves 7 % of the picture at its end."""
-    config = {key: value for key, value in model.scheduler_config.items() if key != "rescale_betas_zero_snr"}
-    plain = replace(model, scheduler_config=config)
-    dark, light = of_dark_and_light(batch(plain), plain)
-    assert (light - dark).abs().mean() > 16 * MIN_SIGNAL
-
-
-def test_the_first_sigma_is_the_library_s_largest_finite_one(model: DiffusionModel) -> None:
-    steps = batch(model)._library_steps
-    assert steps.signal / steps.noise == pytest.approx(MIN_SIGNAL, rel=1e-5)
-
-
-def test_velocity_at_no_signal_gives_the_picture_without_a_division(model: DiffusionModel) -> None:
-    sample, output = x0_weights(model.alphas_cumprod, "v_prediction")
-    assert (sample[-1], output[-1]) == (0.0, -1.0)
-
-
 def test_a_sampler_without_such_a_schedule_is_refused(model: DiffusionModel) -> None:
     with pytest.raises(ModelError, match="zero terminal SNR, with which DEISMultistepScheduler cannot start"):
         batch(model, "deis").run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None))
@@ -96,17 +75,3 @@ def test_an_epsilon_file_keeps_its_schedule_and_says_so(marked_file: Path) -> No
     assert plan.prediction is not None and plan.prediction.value == "epsilon"
     assert plan.prediction.reason.startswith("asked for; the tensor ztsnr is ignored")
     assert "rescale_betas_zero_snr" not in plan.scheduler
-
-
-def test_the_schedulers_that_support_zero_snr_are_those_of_the_library() -> None:
-    import inspect
-
-    import diffusers
-
-    taking = {
-        name
-        for name in dir(diffusers)
-        if name.endswith("Scheduler")
-        and "rescale_betas_zero_snr" in inspect.signature(getattr(diffusers, name).__init__).parameters
-    }
-    assert set(ZERO_SNR_SCHEDULERS) <= taking

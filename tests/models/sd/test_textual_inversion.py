@@ -87,12 +87,6 @@ def test_a_trigger_matches_whole_words_in_any_case_and_may_have_a_weight(tiny_sd
     assert torch.equal(conditioner.encode("a cat", None).text, plain.encode("a cat", None).text)
 
 
-def test_the_longer_of_two_words_is_found_first(tiny_sd: Path, write: Write) -> None:
-    files = write("bad.pt", {"*": vectors(1)}), write("bad-hands.pt", {"*": vectors(1, seed=9)})
-    both, one = Conditioner(loaded(tiny_sd, *files)), Conditioner(loaded(tiny_sd, files[1]))
-    assert torch.equal(both.encode("bad-hands", None).text, one.encode("bad-hands", None).text)
-
-
 def test_vectors_stay_in_one_chunk_and_are_dropped_and_noted_where_there_is_none_left(
     tiny_sd: Path, write: Write
 ) -> None:
@@ -130,14 +124,6 @@ def test_each_kind_of_file_has_its_trigger_words(
     assert part.parameters == model.embeddings[0].vectors[0].numel()
     held = Conditioner(model).encode(words[0], None).text
     assert torch.equal(Conditioner(model).encode(words[-1].upper() + ", ", None).text[:, 1], held[:, 1])
-
-
-def test_a_file_of_two_tokens_has_a_word_for_each(tiny_sd: Path, write: Write) -> None:
-    """diffusers' learned_embeds with several tokens."""
-    both = write("learned_embeds.safetensors", {"<cat>": vectors(1), "<hat>": vectors(2, seed=6)})
-    ones = write("<cat>.pt", {"*": vectors(1)}), write("<hat>.pt", {"*": vectors(2, seed=6)})
-    ours, theirs = Conditioner(loaded(tiny_sd, both)), Conditioner(loaded(tiny_sd, *ones))
-    assert torch.equal(ours.encode("a <cat> in a <hat>", None).text, theirs.encode("a <cat> in a <hat>", None).text)
 
 
 def test_pivotal_tuning_has_a_word_for_each_row(tiny_models: Any, write: Write) -> None:

@@ -9,23 +9,11 @@ from safetensors.torch import save_file
 from engine.models.sd.plan.upscaler_file import shapes_of
 
 
-def doubling(
-    path: Path,
-    *,
-    factor: int = 2,
-    bias: Mapping[int, float] | None = None,
-    passes: tuple[int, int, float] | None = None,
-) -> Path:
-    """Write an upscaler that draws each pixel as a block. `bias`: added to channels of the last convolution. `passes`:
-    (channel, colour, share): that share of the channel is added to a colour of all pixels of the block."""
+def doubling(path: Path, *, factor: int = 2, bias: Mapping[int, float] | None = None) -> Path:
+    """Write an upscaler that draws each pixel as a block. `bias`: added to channels of the last convolution."""
     tensors = {name: torch.zeros(shape) for name, shape in shapes_of(3, 4, factor).items()}
     for channel, value in (bias or {}).items():
         tensors["body.4.bias"][channel] = value
-    if passes is not None:
-        channel, colour, share = passes
-        tensors["body.0.weight"][0, channel, 1, 1] = 1.0
-        tensors["body.2.weight"][0, 0, 1, 1] = 1.0
-        tensors["body.4.weight"][factor**2 * colour : factor**2 * (colour + 1), 0, 1, 1] = share
     if path.suffix == ".pth":
         torch.save({"params": tensors}, path)
     else:
