@@ -18,7 +18,6 @@ import pytest
 
 from engine.ipc import layout, sweep_dead_rings
 from engine.ipc.frame_ring import RingReader
-from engine.ipc.process_identity import ProcessIdentity, is_alive, own_identity
 from engine.ipc.ring_folder import RingFolder, read_info
 from engine.ipc.segment import map_segment, unlink_segment
 
@@ -98,16 +97,6 @@ def poke(engine: Engine) -> Iterator[Callable[[str, float], None]]:
     yield change
     memory.buf[: layout.HEADER_BYTES] = before
     memory.close()
-
-
-def test_an_engine_recognises_itself_after_a_clock_step(
-    monkeypatch: pytest.MonkeyPatch, step: Callable[[], None]
-) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    before = own_identity()
-    step()
-    assert own_identity() == before and is_alive(before)
-    assert not is_alive(ProcessIdentity(pid=before.pid, start=before.start - STEP_S, namespace=before.namespace))
 
 
 @pytest.mark.parametrize("is_stepped", [False, True])

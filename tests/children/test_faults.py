@@ -109,14 +109,6 @@ def test_a_closing_engine_does_not_wait_for_a_process_that_survives_sigkill(
     assert toy.status.state == "off"
 
 
-def test_closing_during_the_delay_after_a_death_leaves_nothing(toys: Any) -> None:
-    toy = toys({"loading": "kill"}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
-    toy.supervisor.start()
-    toy.until("restarting")
-    toy.supervisor.close()
-    assert toy.status.state == "off"
-
-
 @pytest.mark.soak
 def test_a_child_killed_again_and_again_is_ready_each_time(toys: Any) -> None:
     toy = toys()
@@ -182,25 +174,6 @@ def test_a_loop_that_hangs_in_its_work_or_with_the_gil_is_killed(toys: Any) -> N
         assert toy.status.detail.startswith(detail)
 
 
-def test_a_loop_that_declared_long_work_is_waited_for(toys: Any) -> None:
-    toy = toys({"expected_s": 10.0}, times=Deadlines(running_s=0.1))
-    pid = toy.run().pid
-    toy.supervisor.set_values({"/toy/busy": "nap"})
-    toy.wait_for(lambda: toy.status.ms_a_result > 300.0, "a result that took longer than the deadline")
-    assert (toy.status.pid, toy.status.detail) == (pid, "")
-
-
-def test_a_final_fault_stays_failed_until_a_start(toys: Any) -> None:
-    toy = toys()
-    toy.supervisor.set_values({"/toy/idle": "memory, finally"})
-    toy.supervisor.start()
-    status = toy.until("failed")
-    assert (status.detail, status.pid, status.restarts) == ("memory: 7 GiB requested", 0, 0)
-    toy.supervisor.set_values({"/toy/idle": ""})
-    toy.supervisor.start()
-    assert toy.until("busy").detail == ""
-
-
 def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Any, reports: Any) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
@@ -217,17 +190,6 @@ def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Any,
     toy.supervisor.set_values({"/toy/prompt": "poison"})
     toy.wait_for(lambda: toy.status.facts.get("prompt") == "a tree", "the last good prompt")
     assert toy.status.restarts == 3
-
-
-def test_a_prompt_poisoned_from_the_start_is_omitted(toys: Any) -> None:
-    toy = toys()
-    toy.supervisor.set_values({"/toy/prompt": "poison"})
-    toy.supervisor.start()
-    toy.wait_for(lambda: toy.status.facts.get("prompt") == "a meadow", "the loop's own prompt")
-    assert toy.status.quarantined == ("/toy/prompt: poison",)
-    toy.supervisor.restart()
-    toy.wait_for(lambda: toy.status.quarantined == (), "the reset")
-    toy.wait_for(lambda: toy.status.quarantined, "the same again")
 
 
 def test_a_model_is_not_blamed_for_a_driver_that_fails_while_it_loads(toys: Any) -> None:

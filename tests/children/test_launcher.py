@@ -18,7 +18,6 @@ import pytest
 from engine.children import forked
 from engine.children.launcher import CAN_FORK, Launcher
 from engine.children.spec import child_environment
-from engine.children.stderr_file import crash_summary
 from engine.system.python_process import exit_reason
 from tests.children.toys import processes
 from tests.support.long_form import in_long_form
@@ -44,13 +43,6 @@ def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Any, spa
     toy.supervisor.stop()
     toy.until("off")
     assert spawning.server_pid == 0
-
-
-def test_a_spawned_child_that_is_closed_while_it_starts_leaves_nothing(toys: Any, spawning: Launcher) -> None:
-    toy = toys(launcher=spawning)
-    toy.supervisor.start()
-    toy.wait_for(lambda: toy.status.pid, "the process")
-    toy.supervisor.close()
 
 
 def test_two_supervisors_share_one_server_which_ends_with_the_last(toys: Any, launcher: Launcher, require: Any) -> None:
@@ -154,33 +146,6 @@ def _output_of(arguments: list[str], folder: Path) -> str:
     )
     assert done.stderr == ""
     return done.stdout
-
-
-def test_an_exit_status_is_described_by_name() -> None:
-    for code, words in {
-        -9: "killed by SIGKILL",
-        -11: "killed by SIGSEGV",
-        -40: "killed by signal 40",
-        3: "exit code 3",
-        0xC0000005: "exit code 0xc0000005",
-        None: "ended, exit status unknown (its fork server was gone)",
-    }.items():
-        assert exit_reason(code) == words
-
-
-def test_the_summary_of_a_crash_is_the_innermost_line_of_its_thread() -> None:
-    crash = [
-        "Fatal Python error: Aborted",
-        "Thread 0x1 (most recent call first):",
-        '  File "selectors.py", line 415 in select',
-        "Current thread 0x2 (most recent call first):",
-        '  File "model.py", line 7 in forward',
-        '  File "loop.py", line 3 in run',
-        "Extension modules: numpy (total: 1)",
-    ]
-    assert crash_summary(crash) == 'Aborted in File "model.py", line 7 in forward'
-    assert crash_summary(["Traceback (most recent call last):", "ValueError: no"]) == "ValueError: no"
-    assert crash_summary([]) == ""
 
 
 def test_a_dead_server_does_not_wake_who_waits_for_its_child(launcher: Launcher, wait_for: Any, require: Any) -> None:

@@ -69,15 +69,6 @@ def test_a_manual_start_resets_blame_and_delay_but_keeps_proved_values() -> None
     assert deaths(policy, 1) == [0.5]
 
 
-def test_the_oldest_proved_prompts_are_forgotten_one_by_one() -> None:
-    policy = DeathPolicy(TIMES)
-    for number in range(257):
-        policy.proved("/sd/prompt", number)
-    deaths(policy, 3, **{"/sd/prompt": 0})
-    deaths(policy, 3, **{"/sd/prompt": 1})
-    assert policy.quarantined == ("/sd/prompt: 0",)
-
-
 @pytest.mark.parametrize(
     ("phase", "expected_s", "limit_s"),
     [
@@ -85,14 +76,9 @@ def test_the_oldest_proved_prompts_are_forgotten_one_by_one() -> None:
         (Phase.COMPILING, 0.0, 600),
         (Phase.CAPTURING, 0.0, 60),
         (Phase.RUNNING, 0.0, 10),
-        (Phase.IDLE, 0.0, 10),
-        (Phase.RUNNING, 1.0, 10),
         (Phase.RUNNING, 12.0, 48),
-        (Phase.CAPTURING, 12.0, 60),
-        (Phase.CAPTURING, 20.0, 80),
         (Phase.RUNNING, 1000.0, 300),
         (Phase.IDLE, 12.0, 10),
-        (Phase.LOADING, 100.0, 300),
     ],
 )
 def test_each_phase_has_its_deadline_and_declared_work_four_times_its_duration_up_to_five_minutes(

@@ -147,15 +147,6 @@ def test_settings_for_a_child_without_results_apply_once_it_is_ready(toys: Any) 
     assert toy.until("ready").facts["grey"] == 2
 
 
-def test_settings_for_a_child_without_results_may_fail(toys: Any) -> None:
-    toy = toys({"loading": "wait"})
-    toy.supervisor.start()
-    toy.until("loading")
-    toy.swap({"loading": "memory, finally"})
-    toy.wait_for(lambda: toy.swap_ends == [(False, "memory: 7 GiB requested")], "the end of the swap")
-    assert toy.status.state == "failed"
-
-
 def test_a_stop_or_restart_aborts_a_swap(toys: Any) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
@@ -171,18 +162,6 @@ def test_a_stop_or_restart_aborts_a_swap(toys: Any) -> None:
     assert toy.until("busy").facts["grey"] == 1
     toy.swap({"grey": 3, "loading": "wait"})
     toy.supervisor.close()  # leaves nothing
-
-
-def test_a_stop_keeps_settings_that_have_replaced_others_for_the_next_start(toys: Any) -> None:
-    toy = toys({"grey": 1, "loading": "wait"})
-    toy.supervisor.start()
-    toy.until("loading")
-    toy.swap({"grey": 2, "loading": "wait", "model": "another"})
-    toy.supervisor.stop()
-    toy.wait_for(lambda: toy.swap_ends == [(True, "")], "the end of the swap")
-    toy.supervisor.set_values({"/toy/go": True})
-    toy.run()
-    assert toy.grey() == 2
 
 
 def test_the_last_of_several_swaps_in_a_row_wins(toys: Any, wait_for: Any) -> None:
@@ -218,11 +197,3 @@ def test_other_settings_end_a_failure_and_the_same_do_not(toys: Any) -> None:
     toy.swap({"grey": 5})
     toy.until_results()
     assert toy.grey() == 5
-
-
-def test_a_swap_while_off_applies_at_the_next_start(toys: Any, wait_for: Any) -> None:
-    toy = toys({"grey": 1})
-    toy.swap({"grey": 2})
-    wait_for(lambda: toy.swap_ends == [(True, "")], "the end of the swap")
-    toy.supervisor.start()
-    wait_for(lambda: toy.grey() == 2, "the picture")

@@ -121,10 +121,3 @@ def test_every_state_of_an_error_is_one_that_the_engine_has(module_named: Callab
     lost = module_named("status_channels").LOST
     assert set(lost["children"]) <= set(get_args(State)) and set(lost["camera"]) <= set(get_args(SourceState))
     assert AudioStatus.__annotations__["state"] in (str, "str")
-
-
-def test_a_beat_is_found_once_and_knows_its_place_in_the_bar(module_named: Callable) -> None:
-    watch = module_named("callbacks").BeatWatch()
-    positions = [0.5, 0.9, 1.02, 1.0, 1.9, 2.1, 2.95, 3.95, 4.99, 6.1]
-    beats = [watch.take(at % 1.0, at / 3 % 1.0, 3) for at in positions]
-    assert beats == [None, None, 2, None, None, 3, None, None, None, 1]

@@ -1,6 +1,5 @@
 """Start Engine and Stop Engine with the installed program, an engine that restarts, and a project that is reopened."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -80,12 +79,6 @@ def test_start_engine_says_what_is_missing(studio: Studio) -> None:
         studio.pulse("Startengine")
         studio.program.frame()
         assert line in studio.value("Message")
-
-
-def test_the_environment_keeps_everything_else(module_named: Callable[[str], Any]) -> None:
-    clean = module_named("engine_process").clean_environment
-    given = {"PATH": "/bin", "PYTHONHOME": "/td", "PYTHONPATH": "/td/lib", "HOME": os.sep}
-    assert clean(given) == {"PATH": "/bin", "HOME": os.sep, "PYTHONUTF8": "1"}
 
 
 def test_a_restarted_engine_is_found_again_and_its_values_win(
