@@ -9,7 +9,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from engine.audio.device import heard_state
 from engine.audio.devices import AudioDevice, find_device, is_loopback_name, list_devices, loopback_advice
 from engine.cli.devices import devices
 from engine.errors import AudioError
@@ -96,14 +95,6 @@ def test_loopback_devices_are_known_by_name_and_advice_names_one() -> None:
     assert "blackhole-2ch" in loopback_advice((), "darwin")
     assert "VB-Cable" in loopback_advice((), "win32")
     assert "PULSE_SOURCE=@DEFAULT_MONITOR@" in loopback_advice((), "linux")
-
-
-def test_two_seconds_of_exact_zeros_mean_no_permission_on_macos_and_silence_elsewhere() -> None:
-    assert heard_state(1.99, is_loopback=False, platform="darwin") == "playing"
-    assert heard_state(2.0, is_loopback=False, platform="darwin") == "permission?"
-    assert heard_state(60.0, is_loopback=True, platform="darwin") == "silence"
-    assert heard_state(60.0, is_loopback=False, platform="darwin", has_sounded=True) == "silence"
-    assert heard_state(2.0, is_loopback=False, platform="linux") == "silence"
 
 
 @pytest.fixture

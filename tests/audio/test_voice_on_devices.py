@@ -105,17 +105,6 @@ def test_the_delay_matches_the_status_also_while_another_output_is_replugged(sou
 
 
 @only_soak
-def test_portaudio_restarts_with_three_streams_and_all_reconnect(sound_server, open_desk, wait_for) -> None:
-    program = open_desk()
-    listener = Listener(sound_server, wait_for)
-    sound_server.play(clicks(60.0), "stage", "front-left")
-    listener.agrees_with(program, 1)
-    program.tell(renew=True)
-    listener.agrees_with(program, 2)
-    assert not [report for report in program.said["reports"] if "lost" in report]
-
-
-@only_soak
 def test_all_streams_reconnect_after_the_server_was_killed(sound_server, open_desk, wait_for) -> None:
     program = open_desk()
     sound_server.kill()

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.audio.settings import AudioSettings
-from engine.audio.window import History, WaveWindow, newest_rising_crossing
+from engine.audio.window import History, WaveWindow
 
 RATE_HZ = 48_000
 OFF = ("off",) * 4
@@ -87,24 +86,6 @@ def test_a_triggered_tone_stands_still_at_the_newest_crossing_that_leaves_a_full
     assert np.allclose(wave_of(sound, window_ms=10.0, trigger=RISING), one_period, atol=0.001)
     mid_period = np.roll(one_period, -round(100 / 480 * 1024))
     assert np.allclose(wave_of(sound, window_ms=10.0), mid_period, atol=0.01)
-
-
-def test_a_crossing_is_found_to_a_fraction_of_a_sample_and_without_one_the_latest_window_is_shown() -> None:
-    ramp = np.linspace(0.1, 0.9, RATE_HZ)
-    assert np.array_equal(wave_of(ramp, 50.0, trigger=RISING), wave_of(ramp, 50.0))
-    assert newest_rising_crossing(np.array([1.0, -1.0, 3.0, 2.0])) == pytest.approx(1.75)
-    assert newest_rising_crossing(np.array([1.0, 2.0, 3.0])) is None
-    assert newest_rising_crossing(np.zeros(4)) is None
-
-
-def test_waves_are_scaled_by_the_gain_and_clipped(sine, analyse) -> None:
-    settings = AudioSettings(auto=(False,) * 4, gain_db=(0.0, 20.0, -20.0, -60.0))
-    tone = sine(440.0, seconds=0.2, amplitude=0.5)
-    waves = analyse(tone, tone, tone, tone, settings=settings).features.waves
-    assert waves.shape == (4, 1024)
-    assert waves.dtype == np.float32
-    assert waves.max(axis=1) == pytest.approx([0.5, 1.0, 0.05, 0.0005], rel=0.01)
-    assert waves[1].min() == -1.0
 
 
 def test_samples_and_sums_stay_exact_after_many_slides_and_begin_with_silence() -> None:
