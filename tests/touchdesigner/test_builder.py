@@ -46,12 +46,6 @@ def controls(studio: Studio) -> list[Any]:
     return [control for page in read_pages(studio.comp.op("pages").text) for control in page.controls]
 
 
-def test_own_parameters_do_not_use_names_of_the_engine(studio: Studio) -> None:
-    own = studio.comp.op("parameters").module.OWN_NAMES
-    assert own.isdisjoint(name for control in controls(studio) for name in names_of(control))
-    assert own | {name for control in controls(studio) for name in names_of(control)} <= set(studio.comp.slots)
-
-
 def test_every_text_is_ascii_for_an_old_python_and_imports_the_standard_library_only(studio: Studio) -> None:
     """`open()` without an encoding decodes by the locale: cp949, cp936 (gbk) and cp932 refuse or misread UTF-8.
 
@@ -242,32 +236,6 @@ def test_a_missing_sender_is_reported_and_found_again(playing: Studio) -> None:
     assert look(playing) == "", "it is reported once"
     playing.program.senders["Multiverse"] = (1920, 1080)
     assert look(playing) == "output 1 shows Multiverse"
-
-
-@pytest.mark.parametrize(
-    ("sender_px", "is_non_commercial", "ndi", "said"),
-    [
-        # listed, but its texture cannot be opened
-        ((128, 128), False, 0, "Multiverse exists, but output 1 still shows TouchDesigner's placeholder"),
-        (
-            (1280, 720),
-            True,
-            0,
-            "TouchDesigner Non-Commercial is limited to 1280 x 1280: the engine's 1920 x 1080 is scaled down",
-        ),
-        (None, False, 1, "connected to"),
-    ],
-    ids=["a placeholder that stays", "a licence that scales down", "no picture is expected"],
-)
-def test_a_picture_that_is_not_as_it_should_be_is_reported(
-    playing: Studio, sender_px: tuple[int, int] | None, is_non_commercial: bool, ndi: int, said: str
-) -> None:
-    playing.program.licenses.isNonCommercial = is_non_commercial
-    playing.set("Ndi", ndi)
-    if sender_px is not None:
-        playing.program.senders["Multiverse"] = sender_px
-    look(playing)
-    assert look(playing).startswith(said)
 
 
 def test_a_missing_engine_and_a_listen_port_in_use_are_reported_once(studio: Studio) -> None:

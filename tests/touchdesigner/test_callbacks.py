@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from engine.audio.input import AudioStatus
 from tests.touchdesigner.conftest import RunningEngine, Studio
 
 Until = Callable[..., Any]
@@ -109,15 +108,3 @@ def test_the_status_chop_has_the_engines_state_and_a_flag_for_each_kind_of_error
     connected.set("Port", free_port())
     until(lambda: chop["err_link"] == 1.0, "the loss")
     assert chop["connected"] == chop["fps"] == chop["err_sound"] == 0.0 and chop["err"] == 1.0
-
-
-def test_every_state_of_an_error_is_one_that_the_engine_has(module_named: Callable) -> None:
-    """Else a flag would stay 0 for good."""
-    from typing import get_args
-
-    from engine.children.spec import State
-    from engine.sources.source import SourceState
-
-    lost = module_named("status_channels").LOST
-    assert set(lost["children"]) <= set(get_args(State)) and set(lost["camera"]) <= set(get_args(SourceState))
-    assert AudioStatus.__annotations__["state"] in (str, "str")

@@ -45,33 +45,6 @@ def test_every_sample_of_the_chop_at_input_2_reaches_the_engine(
     assert heard.lost_blocks == 0 and reports.lines == []
 
 
-def test_sound_that_the_engine_does_not_listen_to_is_told_with_the_option_to_give(
-    connected: Studio, until: Until
-) -> None:
-    def polled() -> str:
-        connected.skipped_s += 2.0
-        connected.comp.ext.MultiverseExt.on_message("/engine/heartbeat", [1])
-        connected.program.frame()
-        return connected.value("Message")
-
-    until(lambda: connected.value("Sound").startswith("playing"), "the engine's sound")
-    connected.set("Audioin", 1)
-    until(lambda: polled() == "Audio In is on, but nothing is connected to input 2", "the missing wire")
-    chop = connected.program.project.create("audiooscillatorCHOP", "player")
-    connected.comp.inputConnectors[1].connect(chop)
-    until(lambda: polled().startswith("Audio In is not heard: start the engine with --audio rtp:9014/48000/2"), "why")
-    assert connected.comp.op("out8_status")["err_audio_in"] == connected.comp.op("out8_status")["err"] == 1.0
-    connected.set("Audioin", 0)
-    until(lambda: polled() and connected.comp.op("out8_status")["err_audio_in"] == 0.0, "the end of the error")
-    options = connected.comp.ext.MultiverseExt._options
-    connected.set("Options", "--camera 0")
-    assert options() == "--camera 0"
-    connected.set("Audioin", 1)
-    assert options() == "--audio rtp:9014/48000/2 --camera 0"
-    connected.set("Options", "--audio demo")
-    assert options() == "--audio demo", "what is asked for is not replaced"
-
-
 def test_the_top_at_input_1_is_offered_by_a_name_of_its_own_and_opened(connected: Studio, until: Until) -> None:
     comp, sent = connected.comp, lambda: connected.sent_to("/camera/open")
     level = connected.program.project.create("levelTOP", "mine")
@@ -89,21 +62,6 @@ def test_the_top_at_input_1_is_offered_by_a_name_of_its_own_and_opened(connected
     connected.set("Picturein", "off")
     connected.program.frame()
     assert comp.op("picture_out") is None and sent()[-1] == ("/camera/open", "start")
-
-
-def test_a_picture_for_another_machine_needs_ndi(studio: Studio) -> None:
-    studio.set("Host", "192.0.2.7")
-    studio.set("Picturein", "local")
-    studio.program.frame()
-    studio.program.frame()
-    studio.comp.ext.MultiverseExt.on_message("/engine/heartbeat", [1])
-    assert studio.value("Message") == "Picture In is local, but the engine runs at 192.0.2.7: choose ndi"
-    name = f"TouchDesigner {studio.value('Listenport')}"
-    studio.set("Picturein", "ndi")
-    studio.program.frame()
-    out = studio.comp.op("picture_out")
-    assert (out.OPType, out.par.name.eval(), out.inputs) == ("ndioutTOP", name, [studio.comp.op("in1_picture")])
-    assert studio.sent_to("/camera/open") == [("/camera/open", f"ndi:{name}")]
 
 
 def test_the_timeline_leads_timecode_and_beat(connected: Studio, engine: RunningEngine, until: Until) -> None:
