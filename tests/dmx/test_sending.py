@@ -170,17 +170,6 @@ def test_the_receiver_of_the_same_process_takes_other_sources_and_leaves_out_our
     assert own.receiving_ports == set() and reports.lines == []
 
 
-def test_light_that_ends_leaves_our_other_light_known_as_ours(node: socket.socket) -> None:
-    route = Route(protocol="sacn", to=at(node))
-    ends, stays = (DmxSender(route, CID, lambda: 0.0, ports=(HOST, 0)) for _ in range(2))
-    ends.close()
-    assert ("sacn", CID.hex()) in own.own_sources
-    ends.close()
-    assert ("sacn", CID.hex()) in own.own_sources, "also if it is closed twice"
-    stays.close()
-    assert own.own_sources == set()
-
-
 def test_the_component_identifier_stays_and_a_broken_file_is_replaced(tmp_path: Path) -> None:
     made = component_id(tmp_path / "new")
     assert component_id(tmp_path / "new") == made and uuid.UUID(bytes=made).version == 4

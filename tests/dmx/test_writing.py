@@ -1,7 +1,7 @@
 """Packets of a source of light, byte by byte against the tables of E1.31-2018 and Art-Net 4."""
 
 from engine.dmx.artnet import ART_POLL, ART_SYNC, Poll, art_dmx, poll_replies, read_artnet, read_poll_reply
-from engine.dmx.sacn import read_sacn, sacn_data, sacn_discovery, sacn_sync
+from engine.dmx.sacn import read_sacn, sacn_data
 from tests.support.dmx import DESK, art_poll, sacn
 from tests.support.dmx import art_dmx as table_art_dmx
 
@@ -31,22 +31,6 @@ def test_what_is_written_is_what_the_tables_of_a_desk_say_and_what_the_receiver_
     assert art_poll(flags=2) == ART_POLL
     assert read_artnet(ART_POLL, "h", 1) == Poll()
     assert b"Art-Net\0" + bytes((0x00, 0x52, 0, 14, 0, 0)) == ART_SYNC
-
-
-def test_synchronisation_and_discovery_have_the_fields_of_tables_4_2_and_4_3() -> None:
-    packet = sacn_sync(0x0708, cid=CID, sequence=5)
-    assert packet == ROOT + bytes.fromhex("7021 00000008") + CID + bytes.fromhex("700b 00000001 05 0708 0000")
-    assert len(packet) == 49
-    packet = sacn_discovery((7, 2, 500), cid=CID, name="Multiverse")
-    assert packet[16:22] == bytes.fromhex("706e 00000008")
-    assert packet[38:44] == bytes.fromhex("7058 00000002") and packet[44:54] == b"Multiverse"
-    assert packet[108:] == bytes.fromhex("00000000 700e 00000001 00 00 0002 0007 01f4")
-    assert read_sacn(packet, "h") is None
-
-
-def test_a_long_name_is_cut_between_letters_and_ends_with_a_zero() -> None:
-    packet = sacn_data(1, b"", cid=CID, name="ä" * 40, priority=0, sequence=0)
-    assert packet[44:108] == "ä".encode() * 31 + b"\0\0"
 
 
 def test_a_node_says_which_universes_it_takes() -> None:
