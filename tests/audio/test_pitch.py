@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.audio.analyser import Analyser
-from engine.audio.pitch import HueGlide, pitch_hues, strongest_hz, tone_share
+from engine.audio.pitch import HueGlide, strongest_hz
 from engine.audio.settings import AudioSettings
 from engine.audio.spectrum import hann, power_spectrum, spectrum_frames
 
@@ -122,17 +122,6 @@ def test_the_hue_of_techno_hardly_changes_and_hi_hats_and_silence_hold_it(analys
     )  # 33 a second
     assert max(change) < 0.01
     assert np.mean(change) < np.mean(bare_change) / 10
-
-
-def test_hues_are_positions_in_the_octave_around_c_and_a_tone_has_all_of_the_power(sine) -> None:
-    assert pitch_hues(np.array(FIRST_HZ)) == pytest.approx(FIRST_HUES, abs=1e-4)
-    n = 4096
-    tone = sine(1000.0)[:n]
-    chord = sum(sine(hz)[:n] for hz in (220.0, 277.2, 329.6, 440.0))
-    noise = np.random.default_rng(2).standard_normal(n).astype(np.float32)
-    power = power_spectrum(np.stack([tone, chord, noise, np.zeros(n, np.float32)]), hann(n))
-    shares = tone_share(power, np.array([1000.0, 220.0, 5000.0, 440.0]), RATE_HZ)
-    assert shares[0] > 0.99 and 0.2 < shares[1] < 0.35 and shares[2] < 0.03 and shares[3] == 0.0
 
 
 def test_an_outgoing_look_keeps_its_glide_while_the_new_one_has_none(sine) -> None:

@@ -78,23 +78,6 @@ def test_closing_in_any_state_leaves_nothing(is_stopped: bool, toys: Any) -> Non
         assert not psutil.pid_exists(pid)
 
 
-def test_three_stopped_children_are_ended_in_the_time_that_one_takes(toys: Any) -> None:
-    def seconds_to_end(*names: str) -> float:
-        children = [toys({"busy": "wait"}, times=replace(SOON, stop_s=1.0), name=name) for name in names]
-        pids = [bring_to(child, "busy") for child in children]
-        with Closing() as closing:
-            for child, pid in zip(children, pids, strict=True):
-                closing(child.supervisor)
-                os.kill(pid, signal.SIGSTOP)
-            began_s = time.perf_counter()
-        assert not any(map(psutil.pid_exists, pids))
-        return time.perf_counter() - began_s
-
-    one_s = seconds_to_end("one")
-    assert one_s >= 1.0, "it got its timeout to stop"
-    assert seconds_to_end("a", "b", "c") < 2 * one_s
-
-
 def test_a_closing_engine_does_not_wait_for_a_process_that_survives_sigkill(
     toys: Any, launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,14 +205,6 @@ def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(is_
     toy.until_results()
     assert all("Too many open files" in detail for detail in details)
     assert len(details) >= 2, "at the shared memory, and later"
-
-
-def test_a_missing_loop_is_named(toys: Any) -> None:
-    toy = toys(loop="tests.children.toy:walk")
-    toy.supervisor.start()
-    toy.wait_for(
-        lambda: toy.status.detail == "tests.children.toy:walk: tests.children.toy has no such function", "the reason"
-    )
 
 
 def test_what_a_child_prints_stays_below_a_megabyte(toys: Any, wait_for: Any) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.children import Deadlines
-from tests.children.toys import SOON, SOON_KILLED, processes
+from tests.children.toys import SOON, processes
 
 ANOTHER = False, "replaced by a newer change"
 STOPPED_FIRST = "stopping the previous ones first"
@@ -132,19 +132,6 @@ def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Any) -> None
     assert (toy.status.pid != old, toy.supervisor.outputs, toy.grey()) == (True, before, 1)
     toy.supervisor.set_values({"/toy/paint": True})
     toy.wait_for(lambda: toy.grey() == 2, "its picture")
-
-
-def test_settings_for_a_child_without_results_apply_once_it_is_ready(toys: Any) -> None:
-    toy = toys({"grey": 1, "loading": "hang"}, times=replace(SOON_KILLED, quiet_s=0.2))
-    toy.supervisor.set_values({"/toy/paint": False})
-    toy.supervisor.start()
-    toy.until("loading")
-    toy.swap({"grey": 2, "loading": "wait"})
-    toy.swap({"grey": 2, "loading": "wait"})
-    toy.wait_for(lambda: toy.swap_ends == [ANOTHER], "the end of the first swap")
-    toy.supervisor.set_values({"/toy/go": True})
-    toy.wait_for(lambda: toy.swap_ends == [ANOTHER, (True, "")], "the end of the second")
-    assert toy.until("ready").facts["grey"] == 2
 
 
 def test_a_stop_or_restart_aborts_a_swap(toys: Any) -> None:

@@ -140,36 +140,11 @@ def test_primaries_are_those_of_the_tag_and_without_one_those_of_bt2020(
     assert np.abs(stripes_of(read(film)) - COLOURS).max() <= 2
 
 
-@pytest.mark.parametrize("transfer", [PQ, HLG])
-def test_colours_outside_bt709_keep_their_hue(tmp_path: Path, transfer: int) -> None:
-    """Dark and bright pure red, green and blue of BT.2020: the other two primaries are equal, as in a tint of them."""
-    pure = np.concatenate([np.eye(3) * 0.55, np.eye(3) * 0.75])
-    shown = stripes_of(read(write_film(tmp_path / "in.mkv", pure, transfer=transfer)))
-    light = (shown / 255) ** 2.4 @ IN_BT2020.T
-    for number, tint in enumerate(light):
-        assert tint.argmax() == number % 3
-        others = np.delete(tint, number % 3) / tint.max()
-        assert np.ptp(others) < 0.02 and others.max() < 0.5
-    assert (shown.max(axis=1)[:3] < shown.max(axis=1)[3:]).all()
-
-
 def test_a_film_played_live_looks_as_in_a_job(tmp_path: Path, reports) -> None:
     film = write_film(tmp_path / "in.mp4", hdr_codes(COLOURS, HLG), transfer=HLG, codec="libx265")
     source = open_source(str(film), offline=True, clock=SystemClock(), report=reports)
     assert (source.frame_at(0.04).pixels == read(film)).all()
     source.close()
-
-
-def test_films_read_in_turn_do_not_disturb_each_other(tmp_path: Path) -> None:
-    films = [
-        write_film(tmp_path / "a.mkv", grey(GREYS[PQ]), transfer=PQ),
-        write_film(tmp_path / "b.mkv", grey(GREYS[HLG]), transfer=HLG),
-        write_film(tmp_path / "c.mkv", grey(GREYS[HLG][:4]), transfer=HLG, colour_range=FULL),
-    ]
-    for pictures in zip(*(open_pictures(film).read(1, None) for film in films), strict=True):
-        for picture in pictures:
-            shown = stripes_of(picture.pixels)
-            assert np.abs(shown - grey(SHOWN[: len(shown)])).max() <= 2
 
 
 def test_a_film_in_sdr_is_decoded_as_before_bit_by_bit(tmp_path: Path) -> None:

@@ -317,16 +317,3 @@ def test_pages_are_rebuilt_for_an_engine_with_other_parameters(studio: Studio, u
     studio.program.frame()
     assert studio.value("Scenetintr") == 1.0
     assert len(studio.sent_to("/scene")) == 1
-
-
-def test_pages_do_not_change_for_an_invalid_tree_or_without_an_answer(studio: Studio, until: Until, serve: Any) -> None:
-    bodies = [b"not a tree", b'{"FULL_PATH": "/", "MULTIVERSE": {"type": "float"}}', b"[]", b"{}", b"null"]
-    for body in (b"nothing", *bodies):
-        studio.set("Message", "")
-        studio.pulse("Fit")
-        until(lambda: studio.value("Message"), f"an answer to {body!r}")
-        assert studio.value("Message").startswith("pages not changed: "), body
-        assert studio.value("L1angle") == 0.0, body
-        if body == b"nothing":
-            assert studio.value("Message").startswith("pages not changed: http://127.0.0.1:")
-            studio.set("Webport", serve(bodies)[0])
