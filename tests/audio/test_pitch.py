@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.audio.analyser import Analyser
-from engine.audio.pitch import HueGlide, strongest_hz
+from engine.audio.pitch import strongest_hz
 from engine.audio.settings import AudioSettings
 from engine.audio.spectrum import hann, power_spectrum, spectrum_frames
 
@@ -92,20 +92,6 @@ def test_a_steady_tone_arrives_at_its_hue_the_short_way_round(sine, analyse) -> 
         assert way[0] <= turns_apart(first, 7 / 12) + 1e-4 and (np.diff(way) <= 1e-9).all(), "never away from it"
         assert way[-1] < 0.02
         assert found.features.channels[channel].pitch_confidence > 0.95
-
-
-def test_a_certain_hue_covers_63_percent_in_one_glide_time_at_any_hop() -> None:
-    for hop_s in (0.005, 0.01):
-        glide = HueGlide(hop_s, FIRST_HZ)
-        for _ in range(100_000):  # steady, but still at the same hue
-            if glide.follow(np.array(FIRST_HZ), np.ones(4), ALL, np.array(FIRST_HZ), 1e9, True)[1].min() > 1 - 1e-12:
-                break
-        heard_hz = np.array(FIRST_HZ) * 2 ** (0.01)  # a hundredth of a turn, so just as steady
-        for _ in range(round(0.5 / hop_s)):
-            now, confidence = glide.follow(heard_hz, np.ones(4), ALL, heard_hz, 500.0, True)
-        assert confidence.min() > 0.99
-        done = [turns_apart(hue, first) / 0.01 for hue, first in zip(now, FIRST_HUES, strict=True)]
-        assert done == pytest.approx([1 - np.exp(-1)] * 4, abs=0.005)
 
 
 def test_the_hue_of_techno_hardly_changes_and_hi_hats_and_silence_hold_it(analyse, sine) -> None:

@@ -74,7 +74,7 @@ def test_pd_has_every_parameter_once_with_its_range_and_default() -> None:
 
 # -- Open Stage Control --------------------------------------------------------------------------
 
-# The properties of its version 1.29.2 (published/record.py). The program is in neither npm nor Debian, and needs forks
+# The properties of its version 1.29.2. The program is in neither npm nor Debian, and needs forks
 # of three packages that exist as Git addresses only, so no test can install it.
 OSC_WIDGETS = json.loads((Path(__file__).parent / "published/open_stage_control.json").read_text())["widgets"]
 OSC_TYPES: dict[str, tuple[type, ...]] = {
