@@ -131,15 +131,3 @@ def test_a_reused_process_id_counts_as_dead_unless_the_ring_has_heartbeats(
     assert info is not None and info.is_live == is_live
     if is_live:
         assert sweep_dead_rings(folder) == []
-
-
-def test_a_dead_engines_rings_are_removed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = Engine(tmp_path)
-    # Without its resource tracker, which would clean up.
-    for each in psutil.Process(engine.process.pid).children():
-        each.kill()
-    engine.kill()
-    monkeypatch.setattr(sys, "platform", "darwin")
-    folder = RingFolder(tmp_path, holds_segments=False)
-    assert sorted(sweep_dead_rings(folder)) == sorted(engine.segments)
-    assert folder.segments() == []

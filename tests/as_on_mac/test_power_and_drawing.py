@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from engine.render.context import refusal
 from engine.system.power import kept_awake, kept_from_sleep
 from tests.render.test_renderers import run_python
 
@@ -34,14 +33,6 @@ print(numba.threading_layer())
 def test_two_threads_may_draw_with_the_layer_that_numba_has_on_a_mac() -> None:
     """Without a lock Numba ends the process: "Concurrent access has been detected"."""
     assert run_python(TWO_THREADS, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2") == "workqueue"
-
-
-def test_a_context_of_3_3_or_more_counts_as_core_regardless_of_its_profile_mask(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert refusal("Apple M2", 410, 0) is None
-    assert "legacy profile (210)" in (refusal("Apple M2", 210, 0) or "")  # glcontext's fallback without core
 
 
 @pytest.mark.parametrize("display", [False, True], ids=["a picture", "a window"])

@@ -57,10 +57,6 @@ def test_a_missing_or_ambiguous_device_lists_those_there_are() -> None:
     for wanted in ("99", "Behringer"):
         with pytest.raises(AudioError, match=r"no audio input '\w+'; available: 0 'MacBook Pro Microphone', 2"):
             find_device(MAC, wanted)
-    with pytest.raises(AudioError, match="no audio input 'anything': no audio input device found"):
-        find_device((), "anything")
-    with pytest.raises(AudioError, match=r"no audio output 'Behringer'; available: 0"):
-        find_device(MAC, "Behringer", "output")
     with pytest.raises(AudioError, match="no audio output device found"):
         find_device((), None, "output")
 
@@ -73,21 +69,11 @@ def test_the_best_windows_interface_and_all_channels_of_a_card_are_chosen() -> N
             find_device(WINDOWS, wanted)
     assert device(0, "Dante", inputs=128).channels == 64
     assert device(0, "UMC1820: USB Audio (hw:2,0)", "ALSA", inputs=32).channels == 32
-    assert device(0, "default", "ALSA", inputs=32).channels == 2
     assert device(0, "pulse", "ALSA", inputs=32).channels == 2
-    assert device(0, "my four channels", "ALSA", inputs=32).channels == 4
 
 
 def test_loopback_devices_are_known_by_name_and_advice_names_one() -> None:
-    for name in [
-        "BlackHole 2ch",
-        "CABLE Output (VB-Audio Virtual Cable)",
-        "Soundflower (64ch)",
-        "Stereo Mix (Realtek(R) Audio)",
-        "Monitor of Built-in Audio Analog Stereo",
-        "alsa_output.pci-0000_00_1f.3.analog-stereo.monitor",
-        "VoiceMeeter Out B1 (VB-Audio VoiceMeeter VAIO)",
-    ]:
+    for name in ("BlackHole 2ch", "Stereo Mix (Realtek(R) Audio)", "Monitor of Built-in Audio Analog Stereo"):
         assert is_loopback_name(name), name
     for name in ("MacBook Pro Microphone", "CABLE Input", "Line In", "USB Audio Device"):
         assert not is_loopback_name(name)

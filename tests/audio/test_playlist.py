@@ -105,20 +105,6 @@ def test_playlists_and_folders_name_their_files_in_order(tmp_path, reports) -> N
     assert reports.lines == [("audio.file", line)], "one line, which is the error's"
 
 
-def test_a_resampled_file_ends_and_the_next_one_follows(tmp_path, reports) -> None:
-    paths = tmp_path / "44.wav", tmp_path / "48.wav"
-    soundfile.write(paths[0], np.full((44_100 // 4, 1), 0.25, np.float32), 44_100)
-    soundfile.write(paths[1], np.full((RATE_HZ // 4, 1), 0.5, np.float32), RATE_HZ)
-    feed = PlaylistFeed(paths, RATE_HZ, reports, loop="off")
-    heard = np.concatenate([feed.read(480) for _ in range(60)])[:, 0]
-    assert heard[1000:11_000] == pytest.approx(0.25, abs=0.01)
-    assert heard[12_100:23_900] == pytest.approx(0.5, abs=0.01)
-    assert not heard[24_100:].any() and feed.place.state == "ended"
-    feed.order(lambda: feed.go(1))
-    assert feed.read(4800)[-1, 0] == pytest.approx(0.25, abs=0.01), "again"
-    feed.close()
-
-
 def test_a_file_that_fails_in_an_unforeseen_way_is_followed_by_the_next_one_or_by_silence(
     pair, reports, monkeypatch
 ) -> None:

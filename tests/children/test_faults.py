@@ -257,21 +257,6 @@ def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Any, launche
     assert launcher.server_pid == 0
 
 
-def test_an_abandoned_child_that_is_forked_later_exits(toys: Any, launcher: Launcher, wait_for: Any) -> None:
-    neighbour, late = toys(name="neighbour"), toys(name="late")
-    neighbour.run()
-    family = processes()
-    os.kill(launcher.server_pid, signal.SIGSTOP)
-    late.supervisor.start()
-    late.until("loading")
-    late.supervisor.close()
-    os.kill(launcher.server_pid, signal.SIGCONT)
-    third = toys(name="third")
-    third.supervisor.start()  # requested after it, so forked after it
-    third.until_results()
-    wait_for(lambda: processes() - family == {third.status.pid}, "the end of the late one")
-
-
 def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Any, launcher: Launcher) -> None:
     """A stopped server sends no exit code, so the child seems to run a second longer, as if stuck in a driver."""
     toy = toys({"busy": "wait"}, times=replace(SOON, running_s=1.0, gone_s=0.2))

@@ -68,15 +68,6 @@ def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its
     assert dict(os.environ) == before
 
 
-def test_preloaded_modules_are_in_the_child_at_start(toys: Any, require: Any) -> None:
-    require(CAN_FORK, "Linux with pidfd")
-    toy = toys(preload=("wave", "no_such_module_anywhere"), loop="tests.children.toy:tell_modules")
-    toy.supervisor.start()
-    toy.until("ready")
-    facts = toy.wait_for(lambda: toy.status.facts, "the facts")
-    assert facts == {"wave": True, "argument": "-c", "threads": 2, "from stdin": 0}
-
-
 def test_children_start_in_new_interpreters_where_an_import_has_opened_cuda(
     toys: Any, launcher: Launcher, require: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,7 +5,6 @@ import signal
 from dataclasses import replace
 from typing import Any
 
-from engine.children import Deadlines
 from tests.children.toys import SOON, processes
 
 ANOTHER = False, "replaced by a newer change"
@@ -106,18 +105,6 @@ def test_a_working_model_is_restored_if_it_is_killed_during_a_failing_swap(toys:
     toy.wait_for(lambda: toy.swap_ends == [(False, why)], "the end of the swap")
     status = toy.until("busy", not_pid=second)
     assert (status.facts["grey"], status.detail, "failed" in toy.states) == (1, why, False)
-
-
-def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previous_ones(
-    toys: Any,
-) -> None:
-    toy = toys({"grey": 1}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
-    toy.supervisor.start()
-    os.kill(toy.until_results().pid, signal.SIGKILL)
-    toy.until("restarting")
-    toy.swap({"grey": 2, "loading": "raise"})
-    toy.wait_for(lambda: toy.swap_ends, "the end of the swap")
-    assert toy.until("busy").facts["grey"] == 1
 
 
 def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Any) -> None:

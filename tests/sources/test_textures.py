@@ -224,19 +224,6 @@ def test_a_spout_sender_is_found_by_a_part_and_follows_its_size(windows: Windows
     assert source.latest_frame() is shown
 
 
-def test_a_new_gl_context_gets_a_new_receiver(windows: Windows, opened, clock) -> None:
-    source = opened("spout:composition")
-    source.poll()
-    source.renew_context()
-    assert len(windows.library.named("releaseReceiver")) == 1
-    windows.received_size = ()
-    clock.advance(1.0)
-    source.poll()
-    source.poll()
-    assert source.latest_frame() is not None
-    assert len(windows.library.named("setReceiverName")) == 2
-
-
 def test_errors_of_the_library_do_not_abort_a_frame(windows: Windows, opened, clock, reports) -> None:
     def crash(*_: object) -> bool:
         raise OSError("driver reset")

@@ -66,21 +66,6 @@ def test_an_engine_that_cannot_start_says_why(studio: Studio, until: Until, home
     assert "no-such-file.wav" in studio.value("Message")
 
 
-def test_start_engine_says_what_is_missing(studio: Studio) -> None:
-    for changes, line in (
-        ({"Command": "no-such-program"}, "no-such-program: no such program"),
-        ({"Command": ""}, "Command is empty"),
-        ({"Command": str(PROGRAM), "Options": '--audio "half'}, "Options: No closing quotation"),
-        ({"Host": "192.0.2.7"}, "Host is 192.0.2.7: start it there"),
-    ):
-        for name, value in changes.items():
-            studio.set(name, value)
-        studio.program.frame()
-        studio.pulse("Startengine")
-        studio.program.frame()
-        assert line in studio.value("Message")
-
-
 def test_a_restarted_engine_is_found_again_and_its_values_win(
     studio: Studio, until: Until, free_port: Callable[[], int], tmp_path: Path
 ) -> None:

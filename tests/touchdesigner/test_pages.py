@@ -21,7 +21,6 @@ from osc_schema.generate.touchdesigner import (
     read_pages,
 )
 from osc_schema.generate.touchdesigner_builder import require_short_names
-from osc_schema.sam3 import OBJECT_ARGUMENTS
 
 PAGES = read_pages(TOUCHDESIGNER_FILES["generated/pages.json"]())
 CONTROLS = {control.address: control for page in PAGES for control in page.controls}
@@ -89,22 +88,6 @@ def test_a_sender_is_picked_by_a_part_of_its_name(
     names: list[str], part: str, but_not: tuple[str, ...], picked: str, module_named: Callable
 ) -> None:
     assert module_named("picture_inputs").pick(part, names, but_not) == picked
-
-
-def test_an_object_beyond_the_count_is_dropped(module_named: Callable) -> None:
-    module = module_named("found_objects")
-    assert ("k", *OBJECT_ARGUMENTS) == module.COLUMNS
-    objects = module.FoundObjects()
-    place = [7, 1, 0.5, 0.25, 0.75, 0.125, 0.5]
-    assert objects.take_changes()[0] == [] and objects.take_changes() is None
-    assert objects.take("/sam3/objects", [2]) and objects.take("/sam3/object/2", place)
-    rows, values = objects.take_changes()
-    assert rows == [[2, *place]] and (values["objects"], values["o2_cy"], values["o1_id"]) == (2.0, 0.75, 0.0)
-    assert objects.take("/sam3/objects", [1]) and objects.take("/sam3/object/2", place)
-    assert objects.take_changes()[0] == []
-    for other in ("/sam3/object/x", "/sam3/object/1/id", "/sam3/threshold", "/audio/1/rms"):
-        assert not objects.take(other, place)
-    assert objects.take_changes() is None
 
 
 def test_the_connection_is_lost_after_three_seconds_without_a_heartbeat(module_named: Callable) -> None:

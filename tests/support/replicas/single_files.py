@@ -25,7 +25,7 @@ INVOKE = "https://github.com/invoke-ai/InvokeAI"
 RECTIFIED = "CabalResearch/NoobAI-RectifiedFlow-Experimental"
 COMFY_MODELS = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py"
 DIFFUSERS_KEYS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers/loaders/single_file_utils.py"
-UNET, CLIP, XL_CLIP = "model.diffusion_model.", "cond_stage_model.transformer.", "conditioner.embedders.0."
+UNET, CLIP = "model.diffusion_model.", "cond_stage_model.transformer."
 XL_SPEC = {
     "modelspec.sai_model_spec": "1.0.0",
     "modelspec.architecture": "stable-diffusion-xl-v1-base",
