@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from engine.audio.feed import LoopFeed, Playback
-from engine.audio.input import AudioInput, LiveAudio, OfflineAudio
+from engine.audio.feed import LoopFeed
+from engine.audio.input import AudioInput, OfflineAudio
 from tests.benchmarks.beat_score import Found, errors_s, f_measure, listen, lock_s
 from tests.benchmarks.beat_songs import RATE_HZ, SCORES, Song, clicks, compose
 from tests.support.long_form import in_long_form, only_soak
@@ -120,17 +120,3 @@ def test_the_beat_told_is_that_of_the_newest_sample() -> None:
     features = audio.latest_features()
     assert features.end_s == features.end_sample / RATE_HZ, "offline, sound and clock start together"
     assert np.abs(offsets).max() * 0.5 < 0.025
-
-
-def test_live_sound_tells_when_its_end_was_heard(
-    play_live: Callable[..., LiveAudio], reports: Callable[..., None], wait_for: Callable[..., object]
-) -> None:
-    feed = LoopFeed(np.zeros((RATE_HZ, 1), np.float32), RATE_HZ, "silence")
-    audio = play_live(lambda clock: LiveAudio(Playback(feed, clock, reports), "silence", reports))
-    wait_for(lambda: audio.latest_features().end_sample > 0.2 * RATE_HZ, "sound")
-    first = audio.latest_features()
-    wait_for(lambda: audio.latest_features().end_sample > first.end_sample + 0.1 * RATE_HZ, "more sound")
-    second = audio.latest_features()
-    audio.close()
-    for features in (first, second):
-        assert features.end_s == pytest.approx(features.end_sample / RATE_HZ), "the clock began at 0"

@@ -51,22 +51,3 @@ def test_readers_never_see_a_sample_in_the_wrong_place_while_the_writer_laps_the
         thread.join(timeout=120.0)
     assert min(reads) >= 300
     assert wrong == []
-
-
-def test_the_waiter_wakes_at_its_sample(wait_for) -> None:
-    ring = SampleRing(1000, 1, seconds=1.0)
-    heard: list[int] = []
-
-    def listen() -> None:
-        while len(heard) < 5 and ring.wait_beyond(len(heard) * 100 + 99, timeout_s=300.0):
-            heard.append(ring.newest)
-
-    thread = threading.Thread(target=listen, daemon=True)
-    thread.start()
-    for rounds in range(1, 6):
-        ring.write(numbered(0, 50))
-        ring.write(numbered(0, 50))
-        wait_for(lambda rounds=rounds: len(heard) == rounds, "the waiter to wake")
-    thread.join(timeout=120.0)
-    assert heard == [100, 200, 300, 400, 500]
-    assert ring.wait_beyond(500, timeout_s=0.0) is False

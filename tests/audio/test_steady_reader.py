@@ -212,3 +212,16 @@ def test_a_reconnected_device_is_followed_with_its_old_slope() -> None:
     newest, in_a_minute = after + 49, after + 6000
     assert line.time_of(newest * BLOCK) == pytest.approx(sounded_s(newest, 200.0) + 3.0, abs=2e-4)
     assert line.time_of(in_a_minute * BLOCK) == pytest.approx(sounded_s(in_a_minute, 200.0) + 3.0, abs=2e-3)
+
+
+def test_one_late_mark_has_almost_no_effect_and_a_jump_of_four_milliseconds_is_followed() -> None:
+    line = ClockLine(RATE_HZ)
+    after = follow(line, 30.0, ppm=0.0, jitter_s=0.0)
+    line.add(after * BLOCK, sounded_s(after, 0.0) + 0.2)
+    assert line.number_at(60.0) == pytest.approx(60.0 * RATE_HZ, abs=0.1)
+    line = ClockLine(RATE_HZ)
+    after = follow(line, 60.0, ppm=0.0, jitter_s=0.0)
+    for block in range(after, after + 500):
+        line.add(block * BLOCK, sounded_s(block, 0.0) + 0.004)
+    assert line.disturbances > 0
+    assert line.time_of((after + 499) * BLOCK) == pytest.approx(sounded_s(after + 499, 0.0) + 0.004, abs=2e-3)

@@ -19,16 +19,6 @@ def test_the_delay_doubles_from_half_a_second_to_thirty_and_a_result_resets_it()
     assert deaths(policy, 2) == [0.5, 1]
 
 
-def test_a_prompt_is_quarantined_at_the_third_death_in_its_first_call() -> None:
-    policy = DeathPolicy(TIMES)
-    deaths(policy, 2, **{"/sd/prompt": "poison"})
-    assert policy.quarantined == ()
-    verdict = policy.died({"/sd/prompt": "poison"}, had_result=False, is_final=False)
-    assert verdict.blamed == policy.quarantined == ("/sd/prompt: poison",)
-    assert verdict.delay_s is not None
-    assert policy.admitted({"/sd/prompt": "poison", "/sd/seed": 1}) == {"/sd/seed": 1}
-
-
 def test_the_last_proved_value_replaces_a_quarantined_one_and_is_never_blamed() -> None:
     policy = DeathPolicy(TIMES)
     policy.proved("/sd/prompt", "a meadow")
@@ -57,16 +47,6 @@ def test_a_prompt_that_worked_after_two_deaths_starts_from_zero_and_another_that
 def test_a_model_that_kills_three_times_and_a_final_fault_are_not_restarted() -> None:
     assert deaths(DeathPolicy(TIMES), 3, model="broken.safetensors") == [0.5, 1, None]
     assert DeathPolicy(TIMES).died({}, had_result=True, is_final=True).delay_s is None
-
-
-def test_a_manual_start_resets_blame_and_delay_but_keeps_proved_values() -> None:
-    policy = DeathPolicy(TIMES)
-    policy.proved("/sd/prompt", "a lake")
-    deaths(policy, 5, **{"/sd/prompt": "poison"})
-    policy.reset()
-    assert policy.quarantined == ()
-    assert policy.admitted({"/sd/prompt": "poison"}) == {"/sd/prompt": "poison"}
-    assert deaths(policy, 1) == [0.5]
 
 
 @pytest.mark.parametrize(

@@ -138,15 +138,6 @@ def test_a_stop_or_restart_aborts_a_swap(toys: Any) -> None:
     toy.supervisor.close()  # leaves nothing
 
 
-def test_the_last_of_several_swaps_in_a_row_wins(toys: Any, wait_for: Any) -> None:
-    toy = toys({"grey": 1})
-    toy.run()
-    for grey in (2, 3, 4):
-        toy.swap({"grey": grey})
-    wait_for(lambda: toy.grey() == 4, "the last settings' picture")
-    assert toy.swap_ends == [ANOTHER, ANOTHER, (True, "")]
-
-
 def test_a_swap_to_the_same_settings_changes_nothing(toys: Any) -> None:
     toy = toys({"grey": 1})
     pid = toy.run().pid

@@ -1,7 +1,7 @@
 """Packets of a source of light, byte by byte against the tables of E1.31-2018 and Art-Net 4."""
 
 from engine.dmx.artnet import ART_POLL, ART_SYNC, Poll, art_dmx, poll_replies, read_artnet, read_poll_reply
-from engine.dmx.sacn import read_sacn, sacn_data
+from engine.dmx.sacn import read_sacn, sacn_data, sacn_discovery, sacn_sync
 from tests.support.dmx import DESK, art_poll, sacn
 from tests.support.dmx import art_dmx as table_art_dmx
 
@@ -40,3 +40,14 @@ def test_a_node_says_which_universes_it_takes() -> None:
     giving[174] = 0x40  # an input to the network only
     assert read_poll_reply(bytes(giving)) == {0x121}
     assert read_poll_reply(replies[0][:206]) == frozenset() == read_poll_reply(ART_POLL)
+
+
+def test_synchronisation_and_discovery_have_the_fields_of_tables_4_2_and_4_3() -> None:
+    packet = sacn_sync(0x0708, cid=CID, sequence=5)
+    assert packet == ROOT + bytes.fromhex("7021 00000008") + CID + bytes.fromhex("700b 00000001 05 0708 0000")
+    assert len(packet) == 49
+    packet = sacn_discovery((7, 2, 500), cid=CID, name="Multiverse")
+    assert packet[16:22] == bytes.fromhex("706e 00000008")
+    assert packet[38:44] == bytes.fromhex("7058 00000002") and packet[44:54] == b"Multiverse"
+    assert packet[108:] == bytes.fromhex("00000000 700e 00000001 00 00 0002 0007 01f4")
+    assert read_sacn(packet, "h") is None

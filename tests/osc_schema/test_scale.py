@@ -26,7 +26,6 @@ ANGLE = Scale(-180.0, 180.0, wraps=True)
         (Scale(-60.0, 24.0), 0.5, -18.0),
         (Scale(10.0, 2.0), 0.25, 8.0),  # a mapped fader that goes down
         (OCTAVES, 0.5, 4.0),
-        (OCTAVES, 0.25, 2.0),
         (Scale(16.0, 1.0, is_exponential=True), 0.25, 8.0),
         (Scale(0.1, 0.7), 1.0, 0.7),  # 0.1 + (0.7 - 0.1) is 0.7000000000000001
     ],

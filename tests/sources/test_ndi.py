@@ -11,6 +11,7 @@ import pytest
 
 from engine.errors import SourceError
 from engine.sources import Source, open_source
+from engine.sources.senders import SenderLists
 from engine.system.clock import SystemClock
 from tests.support.ndi_network import NdiSender
 
@@ -77,3 +78,16 @@ def test_without_the_library_the_line_says_what_to_install(reports, monkeypatch:
     monkeypatch.setitem(sys.modules, "cyndilib.finder", None)
     with pytest.raises(SourceError, match=r"^ndi stage: needs cyndilib .*: .* -m pip install .*cyndilib$"):
         open_source("ndi:stage", offline=False, clock=SystemClock(), report=reports)
+
+
+def test_ndi_senders_are_listed_only_while_requested(send, f_card, wait_for) -> None:
+    sender = send("offered", f_card(64, 64))
+    lists = SenderLists(SystemClock())
+    lists.refresh()
+    assert not any(one.kind == "ndi" for one in lists.now)
+    lists.wants_ndi = True
+    word = f"ndi:{sender.full_name}"
+    wait_for(lambda: (lists.refresh(), word in [one.word for one in lists.now])[1], "the sender")
+    sender.end()
+    wait_for(lambda: (lists.refresh(), word not in [one.word for one in lists.now])[1], "the sender to go")
+    lists.close()

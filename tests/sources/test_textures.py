@@ -11,7 +11,7 @@ import pytest
 
 from engine.errors import SourceError
 from engine.sources import Polled, open_source
-from engine.sources.senders import SenderLists
+from engine.sources.senders import SenderLists, list_textures
 from engine.sources.source import HOLD_S
 from engine.system.clock import SteppedClock
 from tests.support.stand_ins import StandIn, load_api, python_signature
@@ -267,3 +267,24 @@ def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, 
     assert len(windows.library.named("getSenderList")) == 2, "polled twice a second"
     assert {call for call, _ in windows.library.calls} == {"getSenderList"}
     assert lists.refresh() == ()
+
+
+def test_senders_are_listed_with_the_arguments_that_select_them(mac: Mac) -> None:
+    assert [sender.word for sender in list_textures()] == [
+        "syphon:Arena:Preview",
+        "syphon:Arena:Composition",
+        "syphon:TouchDesigner:out1",
+    ]
+
+
+def test_a_failing_list_does_not_abort_a_frame(windows: Windows, clock) -> None:
+    def crash() -> list[str]:
+        raise OSError("driver reset")
+
+    lists = SenderLists(clock)
+    lists.refresh()
+    windows.library.answers["getSenderList"] = crash
+    for _ in range(3):
+        lists.poll()
+        clock.advance(1.0)
+    assert len(windows.library.named("getSenderList")) == 1

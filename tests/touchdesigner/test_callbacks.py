@@ -45,10 +45,8 @@ def test_a_patch_hears_of_the_connection_looks_cues_beats_and_the_loss(
     engine.engine.params.set("/tempo/source", "manual")
     engine.engine.params.set("/tempo/bpm", 240.0)
     connected.set("Audiochop", 1)
-    until(lambda: len(infos(calls, "onBeat")) >= 5, "five beats")
-    numbers = [info["beat"] for info in infos(calls, "onBeat")][:5]
-    assert [number % 4 for number in range(numbers[0], numbers[0] + 5)] == [number % 4 for number in numbers]
-    assert set(numbers) == {1, 2, 3, 4} and not infos(calls, "onBeat")[-1]["isFree"]
+    until(lambda: {info["beat"] for info in infos(calls, "onBeat")} == {1, 2, 3, 4}, "each beat of the bar")
+    assert not infos(calls, "onBeat")[-1]["isFree"]
     connected.skipped_s += 4.0
     until(lambda: infos(calls, "onLost") == [{}], "the loss")
     until(lambda: len(infos(calls, "onConnect")) == 2, "the next connection")
@@ -108,3 +106,10 @@ def test_the_status_chop_has_the_engines_state_and_a_flag_for_each_kind_of_error
     connected.set("Port", free_port())
     until(lambda: chop["err_link"] == 1.0, "the loss")
     assert chop["connected"] == chop["fps"] == chop["err_sound"] == 0.0 and chop["err"] == 1.0
+
+
+def test_a_beat_is_found_once_and_knows_its_place_in_the_bar(module_named: Callable) -> None:
+    watch = module_named("callbacks").BeatWatch()
+    positions = [0.5, 0.9, 1.02, 1.0, 1.9, 2.1, 2.95, 3.95, 4.99, 6.1]
+    beats = [watch.take(at % 1.0, at / 3 % 1.0, 3) for at in positions]
+    assert beats == [None, None, 2, None, None, 3, None, None, None, 1]
