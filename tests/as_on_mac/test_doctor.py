@@ -12,7 +12,7 @@ import pytest
 from engine.cli.doctor_checks import Check
 from engine.cli.probe import QUESTIONS, Answer
 from engine.render.context import refusal
-from tests.support.doctor import check, checked, first_hour_checks
+from tests.support.doctor import check, first_hour_checks
 
 PAGE = Path(__file__).parents[2] / "docs" / "mac.md"
 NUMBA = Answer(values={"threads": 8, "layer": "workqueue"})
@@ -22,11 +22,6 @@ TERMINAL = {"__CFBundleIdentifier": "com.apple.Terminal", "TERM_PROGRAM": "Apple
 
 def mic(**values: Any) -> Answer:
     return Answer(values={"inputs": ["Mic"], "default_rate_hz": 48_000, **values})
-
-
-@pytest.fixture
-def on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
 
 
 def stumbles() -> Iterator[Check]:
@@ -83,33 +78,6 @@ def test_a_mac_without_problems_has_no_findings_and_one_under_rosetta_has(
     ]
 
 
-def test_an_intel_mac_does_not_report_rosetta(on_a_mac: None) -> None:
-    assert check("processor", "x86_64", "0").state == "ok"
-
-
-def test_local_network_permission_concerns_macos_15_and_terminals_other_than_apples(on_a_mac: None) -> None:
-    """Apple's TN3179: tools run from Terminal or over SSH, and their children, are allowed."""
-    assert checked("local network", {"TERM_PROGRAM": "iTerm.app"}, 14) is None
-    assert checked("local network", TERMINAL, 15) is None
-    assert checked("local network", {"TERM_PROGRAM": "iTerm.app", "SSH_CONNECTION": "x"}, 15) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "rate_hz", "is_loopback", "is_headset"),
-    [
-        ("MacBook Pro Microphone", 48_000, False, False),
-        ("Ann's AirPods Pro", 48_000, False, True),
-        ("WH-1000XM5", 16_000, False, True),
-        ("BlackHole 2ch", 16_000, True, False),
-    ],
-)
-def test_a_bluetooth_headset_is_known_by_its_name_or_its_rate(
-    name: str, rate_hz: int, is_loopback: bool, is_headset: bool
-) -> None:
-    found = checked("default sound input", mic(default=name, default_rate_hz=rate_hz, default_is_loopback=is_loopback))
-    assert (found is not None) is is_headset
-
-
 def test_permissions_are_read_and_never_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     """AVCaptureDevice.h: authorizationStatusForMediaType: returns 0 to 3; only requestAccess... prompts. The media
     types are AVMediaFormat.h's "soun" and "vide"."""
@@ -130,16 +98,3 @@ def test_permissions_are_read_and_never_requested(monkeypatch: pytest.MonkeyPatc
     noted["soun"] = noted["vide"] = 3
     assert set(QUESTIONS["permissions"]().values()) == {"allowed"}
     assert asked == ["soun", "vide"] * 2
-
-
-def test_a_permission_that_cannot_be_read_is_a_note(on_a_mac: None) -> None:
-    gone = Answer(error="No module named 'objc'")
-    assert [check(f"{kind} permission", gone, {}, kind).state for kind in ("microphone", "camera")] == ["note"] * 2
-
-
-def test_another_terminal_is_named_in_the_command_that_resets_its_permission(on_a_mac: None) -> None:
-    refused = Answer(values={"camera": "refused"})
-    mend = check("camera permission", refused, {"__CFBundleIdentifier": "com.googlecode.iterm2"}, "camera").mend
-    assert mend.startswith("tccutil reset Camera com.googlecode.iterm2, then quit")
-    unknown = check("camera permission", refused, {}, "camera").mend
-    assert "tccutil" not in unknown and "Privacy & Security, Camera" in unknown  # it would reset all programs

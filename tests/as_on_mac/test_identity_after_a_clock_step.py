@@ -18,7 +18,6 @@ import pytest
 
 from engine.ipc import layout, sweep_dead_rings
 from engine.ipc.frame_ring import RingReader
-from engine.ipc.process_identity import ProcessIdentity, is_alive, own_identity
 from engine.ipc.ring_folder import RingFolder, read_info
 from engine.ipc.segment import map_segment, unlink_segment
 
@@ -100,16 +99,6 @@ def poke(engine: Engine) -> Iterator[Callable[[str, float], None]]:
     memory.close()
 
 
-def test_an_engine_recognises_itself_after_a_clock_step(
-    monkeypatch: pytest.MonkeyPatch, step: Callable[[], None]
-) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    before = own_identity()
-    step()
-    assert own_identity() == before and is_alive(before)
-    assert not is_alive(ProcessIdentity(pid=before.pid, start=before.start - STEP_S, namespace=before.namespace))
-
-
 @pytest.mark.parametrize("is_stepped", [False, True])
 def test_a_second_engine_keeps_the_rings_of_a_live_one(
     engine: Engine, folder: RingFolder, step: Callable[[], None], poke: Callable[[str, float], None], is_stepped: bool
@@ -142,15 +131,3 @@ def test_a_reused_process_id_counts_as_dead_unless_the_ring_has_heartbeats(
     assert info is not None and info.is_live == is_live
     if is_live:
         assert sweep_dead_rings(folder) == []
-
-
-def test_a_dead_engines_rings_are_removed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = Engine(tmp_path)
-    # Without its resource tracker, which would clean up.
-    for each in psutil.Process(engine.process.pid).children():
-        each.kill()
-    engine.kill()
-    monkeypatch.setattr(sys, "platform", "darwin")
-    folder = RingFolder(tmp_path, holds_segments=False)
-    assert sorted(sweep_dead_rings(folder)) == sorted(engine.segments)
-    assert folder.segments() == []

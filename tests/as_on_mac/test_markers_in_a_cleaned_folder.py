@@ -55,12 +55,6 @@ def test_the_marker_of_a_ring_is_touched_while_the_ring_is_open(
     wait_for(lambda: set(threading.enumerate()) <= before, "the thread's end")
 
 
-def test_a_process_without_marker_files_has_no_toucher_thread(tmp_path: Path) -> None:
-    before = threading.active_count()
-    RingOwner("Multiverse", 6, 4, 3, 0.0, RingFolder(Path("/dev/shm"), holds_segments=True)).close()
-    assert threading.active_count() == before
-
-
 def test_a_marker_held_by_a_scanner_does_not_stop_the_picture(
     folder: RingFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

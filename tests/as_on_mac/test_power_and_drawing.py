@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.cli.probe import Answer
-from engine.render.context import refusal
 from engine.system.power import kept_awake, kept_from_sleep
 from tests.render.test_renderers import run_python
-from tests.support.doctor import check
 
 # NSActivityOptions (NSProcessInfo.h)
 IDLE_SYSTEM_SLEEP_DISABLED, IDLE_DISPLAY_SLEEP_DISABLED, LATENCY_CRITICAL = 1 << 20, 1 << 40, 0xFF00000000
@@ -36,21 +33,6 @@ print(numba.threading_layer())
 def test_two_threads_may_draw_with_the_layer_that_numba_has_on_a_mac() -> None:
     """Without a lock Numba ends the process: "Concurrent access has been detected"."""
     assert run_python(TWO_THREADS, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2") == "workqueue"
-
-
-def test_doctor_reports_that_drawing_threads_take_turns() -> None:
-    found = Answer(values={"threads": 8, "layer": "workqueue"})
-    numba = check("Numba", found, Answer())
-    assert numba.state == "ok"
-    assert numba.detail == "8 threads (workqueue); threads that draw at the same time take turns"
-
-
-def test_a_context_of_3_3_or_more_counts_as_core_regardless_of_its_profile_mask(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert refusal("Apple M2", 410, 0) is None
-    assert "legacy profile (210)" in (refusal("Apple M2", 210, 0) or "")  # glcontext's fallback without core
 
 
 @pytest.mark.parametrize("display", [False, True], ids=["a picture", "a window"])

@@ -15,8 +15,6 @@ import pytest
 from packaging.requirements import Requirement
 
 from engine.models.rvc.index_file import read_index
-from engine.models.rvc.timing import FAISS_ON_A_MAC, time_retrieval
-from engine.system.installing import install_line
 from tests.support.tiny_voice import write_index
 
 ROOT = Path(__file__).parents[2]
@@ -50,20 +48,3 @@ def test_pip_installs_no_faiss_with_torch_on_a_mac() -> None:
     (faiss,) = (each for each in map(Requirement, project["optional-dependencies"]["test"]) if each.name == "faiss-cpu")
     assert faiss.marker is not None
     assert not faiss.marker.evaluate({"sys_platform": "darwin"}) and faiss.marker.evaluate({"sys_platform": "linux"})
-
-
-@pytest.mark.parametrize(
-    ("system", "is_here", "said"),
-    [("darwin", True, FAISS_ON_A_MAC), ("linux", False, f"not installed: {install_line('faiss-cpu')}")],
-)
-def test_the_benchmark_tells_why_faiss_is_missing(
-    system: str, is_here: bool, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import torch
-
-    torch.set_num_threads(1)
-    monkeypatch.setitem(sys.modules, "faiss", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if is_here else None)
-    monkeypatch.setattr(sys, "platform", system)
-    result = time_retrieval(100, 16, 5, torch.device("cpu"), threads=1)
-    assert result["faiss"] == said and set(result["ms"]) == {"ours"}

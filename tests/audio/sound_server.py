@@ -62,21 +62,12 @@ class SoundServer:
         )
         wait_for(lambda: self._answers(self._away), "the other PulseAudio")
 
-    def kill_away(self) -> None:
-        """Unplug it."""
-        self._away_server.kill()
-        self._away_server.wait()
-
     def play(self, sound: np.ndarray, sink: str, channel_map: str) -> None:
         """Play (frames, channels) float32 once, on these channels only."""
         path = self.folder / f"played {len(self._processes)}.wav"
         soundfile.write(path, sound, RATE_HZ, subtype="FLOAT")
         to_the_sink = (f"--channel-map={channel_map}", f"--device={sink}", "--no-remix")
         self._spawn("paplay", "--latency-msec=20", *to_the_sink, str(path))
-
-    def record_stage(self) -> "Recorder":
-        """Record both sides of `stage` with one clock."""
-        return self._record("stage.monitor", self.environment["PULSE_SERVER"])
 
     def record_away(self) -> "Recorder":
         return self._record("away.monitor", self._away)

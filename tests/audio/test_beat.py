@@ -1,19 +1,17 @@
 """The beat of metronomes and synthetic songs whose beats are known."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 import pytest
 
-from engine.audio.beat_states import Backbeat
-from engine.audio.feed import LoopFeed, Playback
-from engine.audio.input import AudioInput, LiveAudio, OfflineAudio
+from engine.audio.feed import LoopFeed
+from engine.audio.input import AudioInput, OfflineAudio
 from tests.benchmarks.beat_score import Found, errors_s, f_measure, listen, lock_s
 from tests.benchmarks.beat_songs import RATE_HZ, SCORES, Song, clicks, compose
-from tests.support.long_form import IS_SOAK, in_long_form, only_soak
+from tests.support.long_form import in_long_form, only_soak
 
 SCORE = {score.name: score for score in SCORES}
 AMBIGUOUS = {"breakbeat": 0.5, "live": 0.85, "halftime": 0.6}
@@ -122,77 +120,3 @@ def test_the_beat_told_is_that_of_the_newest_sample() -> None:
     features = audio.latest_features()
     assert features.end_s == features.end_sample / RATE_HZ, "offline, sound and clock start together"
     assert np.abs(offsets).max() * 0.5 < 0.025
-
-
-def test_live_sound_tells_when_its_end_was_heard(
-    play_live: Callable[..., LiveAudio], reports: Callable[..., None], wait_for: Callable[..., object]
-) -> None:
-    feed = LoopFeed(np.zeros((RATE_HZ, 1), np.float32), RATE_HZ, "silence")
-    audio = play_live(lambda clock: LiveAudio(Playback(feed, clock, reports), "silence", reports))
-    wait_for(lambda: audio.latest_features().end_sample > 0.2 * RATE_HZ, "sound")
-    first = audio.latest_features()
-    wait_for(lambda: audio.latest_features().end_sample > first.end_sample + 0.1 * RATE_HZ, "more sound")
-    second = audio.latest_features()
-    audio.close()
-    for features in (first, second):
-        assert features.end_s == pytest.approx(features.end_sample / RATE_HZ), "the clock began at 0"
-
-
-@pytest.mark.skipif(not IS_SOAK, reason="takes seconds: MULTIVERSE_SOAK=1")
-def test_songs_in_other_tempos_are_followed_as_well() -> None:
-    rng = np.random.default_rng(8)
-    measures = []
-    for name in ("house", "rock", "shuffle", "sparse", "waltz", "latin"):
-        for _ in range(3):
-            score = dataclasses.replace(SCORE[name], bpm=SCORE[name].bpm * rng.uniform(0.92, 1.08))
-            song = compose(score, seed=int(rng.integers(1000)))
-            measures.append(f_measure(song.beats_s, listen(song.sound, RATE_HZ).beats_s))
-    assert np.mean(measures) > 0.9
-
-
-PERIODS_S = np.arange(0.30, 1.04, 0.01)
-UNDIVIDED, DIVIDED = np.zeros(len(PERIODS_S)), np.ones(len(PERIODS_S))
-
-
-def votes(gaps_s: list[float], divided: np.ndarray = UNDIVIDED, kick_at: float = math.inf) -> np.ndarray:
-    """Share for each period after snares with these gaps between them, and a kick at `kick_at` of each gap."""
-    backbeat = Backbeat(0.01, PERIODS_S)
-    backbeat.step(True, False)
-    for gap_s in gaps_s:
-        hops = round(gap_s * 100)
-        for hop in range(1, hops):
-            backbeat.step(False, hop == round(min(kick_at, 2.0) * hops))
-        backbeat.step(True, False)
-    return backbeat.share(divided)
-
-
-def at(share: np.ndarray, period_s: float) -> float:
-    return float(share[np.abs(PERIODS_S - period_s).argmin()])
-
-
-def test_snares_on_two_and_four_vote_for_the_beat_alone_and_a_new_song_overrules_the_old() -> None:
-    share = votes([1.30, 1.31, 1.29, 1.30])
-    assert at(share, 0.65) > 0.8
-    assert at(share, 0.33) == at(share, 0.43) == at(share, 0.98) == 0.0
-    share = votes([1.0] * 8 + [0.7, 1.3, 1.3])
-    assert at(share, 0.65) > 0.7 and at(share, 0.5) == 0.0
-    assert not votes([0.67] * 6).any(), "90 a minute, not 180"
-    assert not votes([0.67] * 6, kick_at=0.75).any()
-    assert at(votes([0.67] * 6, kick_at=0.5), 0.335) > 0.8, "with a kick between the snares it is 180"
-
-
-def test_uneven_snares_and_a_single_interval_decide_nothing_and_half_time_keeps_its_fast_count() -> None:
-    for gaps_s in [[0.4, 0.8, 0.4, 0.8, 0.4], [1.3, 0.9, 1.5, 0.6, 1.1], [1.3], []]:
-        assert not votes(gaps_s).any(), gaps_s
-    assert at(votes([1.71] * 5), 0.86) > 0.8, "rock at 70 ..."
-    assert at(votes([1.71] * 5, DIVIDED), 0.86) == 0.0, "... or half-time at 140"
-
-
-def test_without_snares_the_votes_fade() -> None:
-    backbeat = Backbeat(0.01, PERIODS_S)
-    for hop in range(520):
-        backbeat.step(hop % 130 == 0, False)
-    before = backbeat.share(UNDIVIDED).max()
-    for _ in range(2400):
-        backbeat.step(False, False)
-    assert backbeat.share(UNDIVIDED).max() < 0.4 < before

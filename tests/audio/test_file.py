@@ -134,7 +134,7 @@ def test_a_song_that_begins_late_keeps_its_length(
     assert reports.lines == []
 
 
-def test_files_decoded_by_ffmpeg_loop_without_a_gap_and_are_analysed(sine, tmp_path, open_feed, reports) -> None:
+def test_files_decoded_by_ffmpeg_loop_without_a_gap(sine, tmp_path, open_feed) -> None:
     tone = 0.5 * sine(440.0, 1.0, rate_hz=44_100)
     path = write_through_ffmpeg(tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False)
     feed = open_feed(path)
@@ -145,11 +145,6 @@ def test_files_decoded_by_ffmpeg_loop_without_a_gap_and_are_analysed(sine, tmp_p
     heard = np.concatenate([feed.read(480) for _ in range(300)])
     assert np.array_equal(heard, np.tile(whole, (4, 1))[: len(heard)])
     assert not feed.is_finished
-    audio = open_audio(path, offline=True, clock=SteppedClock(), report=reports)
-    features = audio.advance_to(0.9)
-    assert "44100 Hz, 1.0 s" in audio.choice and audio.length_s == pytest.approx(1.0, abs=0.05)
-    audio.close()
-    assert features.channels[0].pitch_hz == pytest.approx(440.0, rel=0.003)
 
 
 def test_a_video_without_sound_is_an_error_and_one_that_is_emptied_silent(sine, tmp_path, open_feed) -> None:
@@ -168,14 +163,6 @@ def test_a_video_without_sound_is_an_error_and_one_that_is_emptied_silent(sine, 
     Path(path).write_bytes(b"")
     silence = [feed.read(44_100) for _ in range(4)][-1]
     assert not silence.any()
-
-
-def test_a_file_is_played_once_by_any_name_and_ends_in_silence(noise, tmp_path, open_feed) -> None:
-    feed = open_feed(write(tmp_path / "a.wav", noise, subtype="FLOAT"), is_looped=False)
-    heard = np.concatenate([feed.read(4000) for _ in range(3)])
-    assert np.array_equal(heard[:7001], noise)
-    assert not heard[7001:].any()
-    assert feed.is_finished
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
@@ -237,14 +224,6 @@ def test_an_unplayable_file_is_an_error_of_one_line_with_its_name(tmp_path, repo
         assert str(error.value).startswith(path)
         assert reason in str(error.value)
         assert "\n" not in str(error.value)
-
-
-def test_a_truncated_file_plays_its_remaining_sound_with_a_report(noise, tmp_path, open_feed) -> None:
-    path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
-    path.write_bytes(path.read_bytes()[: -4000 * 8])
-    feed = open_feed(path)
-    heard = feed.read(6002)
-    assert np.array_equal(heard, np.tile(noise[:3001], (2, 1)))
 
 
 @pytest.mark.parametrize(("form", "channels"), [("WAV", 1), ("AIFF", 1), ("WAV", 6)])
@@ -324,17 +303,4 @@ def test_a_file_that_is_still_being_written_is_not_opened(noise, tmp_path, open_
             feed.read(480)
     assert "audio.file.back" not in reports.keys
     path.write_bytes(whole)
-    heard_until(feed, lambda block: np.array_equal(block, noise[:480]))
-
-
-def test_a_file_written_again_in_another_format_is_told_until_it_has_the_old(
-    noise, tmp_path, open_feed, reports
-) -> None:
-    path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
-    feed = open_feed(path)
-    feed.read(480)
-    write(path, noise[:, 0], 44_100, subtype="FLOAT")
-    heard_until(feed, lambda block: any("now has 1 channels at 44100 Hz" in line for _, line in reports.lines))
-    assert not feed.read(48_000).any()
-    write(path, noise, subtype="FLOAT")
     heard_until(feed, lambda block: np.array_equal(block, noise[:480]))

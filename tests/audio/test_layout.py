@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from engine.audio.layout import CROSSOVERS_HZ, BandSplitter, ChannelLayout, band_responses, resolve_layout
-from engine.audio.settings import AudioSettings
 
 RATE_HZ = 48_000
 MAP = (1, 2, 3, 4)
@@ -56,30 +55,3 @@ def test_bands_meet_at_6_db_and_fall_by_24_db_an_octave_and_the_convolution_equa
     size = 1 << 17  # long enough to hold sound and ringing without wrapping
     exact = np.fft.irfft(np.fft.rfft(sound, size) * band_responses(RATE_HZ, size), size)[:, :4800]
     assert np.abs(np.concatenate(blocks, axis=1) - exact).max() < 1e-6
-    sound = np.random.default_rng(9).uniform(-1, 1, 4800).astype(np.float32)
-    results = []
-    for frames in (48, 160, 480, 1600):
-        splitter = BandSplitter(RATE_HZ, frames)
-        results.append(np.concatenate([splitter.split(block, (0, 3)) for block in sound.reshape(-1, frames)], axis=1))
-    for result in results[1:]:
-        assert np.abs(result - results[0]).max() < 1e-6
-
-
-def test_a_band_above_half_the_rate_is_silent_and_a_layout_starts_from_silence(sine) -> None:
-    rows = settled(spread(sine(3500.0, rate_hz=8000)[:, None], "mono", rate_hz=8000))
-    assert rows[3] == 0.0
-    assert rows[2] == pytest.approx(0.35355, rel=0.02)
-    layout = ChannelLayout(RATE_HZ, 480)
-    loud, quiet = np.ones((480, 2), np.float32), np.zeros((480, 2), np.float32)
-    layout.spread(loud, "mono", MAP)
-    layout.spread(quiet, "direct", MAP)
-    assert np.abs(layout.spread(quiet, "mono", MAP)).max() == 0.0
-
-
-def test_features_follow_the_layout(sine, analyse) -> None:
-    sound = sine(100.0) + sine(8000.0)
-    settings = AudioSettings(auto=(False,) * 4, layout="mono")
-    features = analyse(sound, sound, settings=settings).features
-    pitches = [channel.pitch_hz for channel in features.channels]
-    assert pitches[0] == pytest.approx(100.0, rel=0.01)
-    assert pitches[3] == pytest.approx(8000.0, rel=0.01)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from engine.audio.levels import AutoGain, EnvelopeFollower
-from engine.audio.settings import AudioSettings
 
 HOP_S = 0.01
 AUTO = (True,) * 4
@@ -36,15 +35,6 @@ def test_gain_rises_slowly_to_24_db_falls_fast_does_not_pump_and_freezes_below_t
     gain = AutoGain(HOP_S)
     run(np.full(4, 0.01), 20.0, gain)
     assert run(np.zeros(4), 5.0, gain, auto=(False, True, False, True)) == pytest.approx([0, 24, 0, 24], abs=0.01)
-
-
-def test_set_gain_is_added_to_automatic_gain(sine, analyse) -> None:
-    tone = sine(440.0, seconds=12.0, amplitude=10 ** (-30 / 20))
-    settings = AudioSettings(gain_db=(0.0, 6.0, -6.0, 0.0), auto=(True, True, True, False))
-    channels = analyse(tone, tone, tone, tone, settings=settings).features.channels
-    levels_db = [20 * np.log10(channel.peak) for channel in channels]
-    assert levels_db == pytest.approx([-12.0, -6.0, -18.0, -30.0], abs=0.1)
-    assert [channel.gain_db for channel in channels] == pytest.approx([18.0, 24.0, 12.0, 0.0], abs=0.1)
 
 
 RATE_HZ = 48_000

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import soundfile
 
 from engine.audio.demo import synthesise_loop
 from engine.audio.input import LiveAudio
@@ -61,16 +60,6 @@ def test_the_demo_plays_live_and_is_analysed(play_live, reports, wait_for) -> No
 def rows_of(loop: np.ndarray, heard: AudioBlock) -> np.ndarray:
     """The rows of a loop that are heard in this block."""
     return loop[(heard.first_sample + np.arange(len(heard.samples))) % len(loop)]
-
-
-def test_a_file_is_looped_live(play_live, sine, tmp_path, reports, wait_for) -> None:
-    tone, path = sine(1000.0, seconds=0.05), str(tmp_path / "short.wav")
-    soundfile.write(path, tone, 48_000, subtype="FLOAT")
-    audio = play_live(lambda clock: open_audio(path, offline=False, clock=clock, report=reports))
-    wait_for(lambda: audio.latest_features().end_sample > 12_000, "five rounds")
-    heard = audio.read_block(0)
-    audio.close()
-    assert heard.samples[:, 0] == pytest.approx(rows_of(tone, heard), abs=1e-6)
 
 
 def test_blocks_of_any_size_give_the_same_features(live, analyse, wait_for) -> None:

@@ -46,17 +46,6 @@ def test_every_rate_is_read_at_any_speed_and_backward(rate: str, speed: float, r
     assert [frame.frame_s for frame in frames] == pytest.approx([1.0 / FPS[rate] / abs(speed)] * len(frames), rel=2e-3)
 
 
-def test_user_bits_and_the_size_of_the_blocks_change_little() -> None:
-    for user_bits in [0, 0xFFFF_FFFF, 0x1234_5678]:
-        tape = ltc_signal((19, 59, 58, 0), 60, user_bits=user_bits)
-        assert len(decode(tape.samples)) >= 60 - LEAD_IN_FRAMES, user_bits
-    for block in [7, 37, 480, 4096, 100_000]:
-        tape = ltc_signal(FIRST, 12)
-        frames = decode(tape.samples, block=block)
-        assert len(frames) >= 12 - LEAD_IN_FRAMES, block
-        assert np.abs(errors_of(frames, tape)).max() < 0.6, block
-
-
 def hum(sound: np.ndarray) -> np.ndarray:
     return sound + np.sin(2.0 * np.pi * 50.0 / 48_000 * np.arange(sound.size))
 

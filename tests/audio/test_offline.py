@@ -63,19 +63,6 @@ def test_sound_is_analysed_up_to_the_given_time_and_no_further(reports) -> None:
     assert features.channels[0].onset_count == 17 + 3
 
 
-def test_a_file_ends_once_and_is_finished(recording, reports) -> None:
-    audio = open_audio(recording, offline=True, clock=SteppedClock(), report=reports)
-    audio.advance_to(0.9)
-    assert not audio.is_finished
-    assert audio.status().state == "playing"
-    features = audio.advance_to(1.5)
-    assert audio.is_finished
-    assert audio.status().state == "finished"
-    assert not features.waves.any()
-    assert features.channels[0].rms == 0.0
-    audio.close()
-
-
 def test_a_film_of_a_show_with_timecode_does_not_sound_of_it(tmp_path, reports) -> None:
     path = tmp_path / "show.wav"
     music, timecode = np.full(9_600, 0.25, np.float32), np.tile(np.float32([0.5, -0.5]), 4_800)

@@ -92,16 +92,6 @@ def test_a_second_sender_is_refused_until_the_first_is_silent(
     other.close()
 
 
-def test_sound_with_other_channels_is_told_with_the_option_to_give(
-    capture: RtpCapture, sender: Sender, wait_for: Until, reports: Any
-) -> None:
-    for _ in range(3):
-        sender.send(np.full((6, 4), 5))
-    wait_for(lambda: reports.lines, "the reason")
-    port = sender._to[1]
-    assert reports.lines[0][1].endswith(f"the sound that arrives has 4 channels: give --audio rtp:{port}/48000/4")
-
-
 def test_it_is_opened_by_name_and_what_is_wrong_is_said_in_one_line(free_port: Callable[[], int], reports: Any) -> None:
     clock, port = SystemClock(), free_port()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
@@ -125,3 +115,13 @@ def test_what_is_no_rtp_is_refused_and_headers_of_any_length_are_read() -> None:
     packet = parse_packet(header + bytes(4) + bytes([0, 0, 0, 1]) + bytes(4) + b"\1\2\0\2")
     assert packet is not None and (packet.sequence, packet.sample, packet.stream, packet.payload) == (1, 2, 3, b"\1\2")
     assert parse_packet(b"") is None and parse_packet(b"/layer/1/angle\0\0") is None
+
+
+def test_sound_with_other_channels_is_told_with_the_option_to_give(
+    capture: RtpCapture, sender: Sender, wait_for: Until, reports: Any
+) -> None:
+    for _ in range(3):
+        sender.send(np.full((6, 4), 5))
+    wait_for(lambda: reports.lines, "the reason")
+    port = sender._to[1]
+    assert reports.lines[0][1].endswith(f"the sound that arrives has 4 channels: give --audio rtp:{port}/48000/4")

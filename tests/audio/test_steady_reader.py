@@ -202,19 +202,6 @@ def sounded_s(block: int, ppm: float) -> float:
     return block * BLOCK / (RATE_HZ * (1.0 + ppm * 1e-6))
 
 
-def test_after_a_minute_of_jittering_marks_the_position_is_known_to_a_sample() -> None:
-    for ppm in [200.0, 0.0, -200.0]:
-        line = ClockLine(RATE_HZ)
-        after = follow(line, 60.0, ppm=ppm, jitter_s=0.001)
-        off = []
-        for block in range(after, after + 3000):
-            follow(line, 0.01, ppm=ppm, jitter_s=0.001, seed=block, first=block)
-            off.append(line.number_at(sounded_s(block, ppm)) - block * BLOCK)
-        assert np.abs(off).max() < 2.0, ppm
-        assert np.abs(np.diff(off)).max() < 0.1, ppm  # from mark to mark: no jitter
-        assert line.disturbances == 0, ppm
-
-
 def test_a_reconnected_device_is_followed_with_its_old_slope() -> None:
     line = ClockLine(RATE_HZ)
     after = follow(line, 30.0, ppm=200.0, jitter_s=0.0002)

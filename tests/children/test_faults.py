@@ -78,23 +78,6 @@ def test_closing_in_any_state_leaves_nothing(is_stopped: bool, toys: Any) -> Non
         assert not psutil.pid_exists(pid)
 
 
-def test_three_stopped_children_are_ended_in_the_time_that_one_takes(toys: Any) -> None:
-    def seconds_to_end(*names: str) -> float:
-        children = [toys({"busy": "wait"}, times=replace(SOON, stop_s=1.0), name=name) for name in names]
-        pids = [bring_to(child, "busy") for child in children]
-        with Closing() as closing:
-            for child, pid in zip(children, pids, strict=True):
-                closing(child.supervisor)
-                os.kill(pid, signal.SIGSTOP)
-            began_s = time.perf_counter()
-        assert not any(map(psutil.pid_exists, pids))
-        return time.perf_counter() - began_s
-
-    one_s = seconds_to_end("one")
-    assert one_s >= 1.0, "it got its timeout to stop"
-    assert seconds_to_end("a", "b", "c") < 2 * one_s
-
-
 def test_a_closing_engine_does_not_wait_for_a_process_that_survives_sigkill(
     toys: Any, launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,14 +89,6 @@ def test_a_closing_engine_does_not_wait_for_a_process_that_survives_sigkill(
     began_s = time.perf_counter()
     toy.supervisor.close()
     assert time.perf_counter() - began_s < 10.0
-    assert toy.status.state == "off"
-
-
-def test_closing_during_the_delay_after_a_death_leaves_nothing(toys: Any) -> None:
-    toy = toys({"loading": "kill"}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
-    toy.supervisor.start()
-    toy.until("restarting")
-    toy.supervisor.close()
     assert toy.status.state == "off"
 
 
@@ -182,25 +157,6 @@ def test_a_loop_that_hangs_in_its_work_or_with_the_gil_is_killed(toys: Any) -> N
         assert toy.status.detail.startswith(detail)
 
 
-def test_a_loop_that_declared_long_work_is_waited_for(toys: Any) -> None:
-    toy = toys({"expected_s": 10.0}, times=Deadlines(running_s=0.1))
-    pid = toy.run().pid
-    toy.supervisor.set_values({"/toy/busy": "nap"})
-    toy.wait_for(lambda: toy.status.ms_a_result > 300.0, "a result that took longer than the deadline")
-    assert (toy.status.pid, toy.status.detail) == (pid, "")
-
-
-def test_a_final_fault_stays_failed_until_a_start(toys: Any) -> None:
-    toy = toys()
-    toy.supervisor.set_values({"/toy/idle": "memory, finally"})
-    toy.supervisor.start()
-    status = toy.until("failed")
-    assert (status.detail, status.pid, status.restarts) == ("memory: 7 GiB requested", 0, 0)
-    toy.supervisor.set_values({"/toy/idle": ""})
-    toy.supervisor.start()
-    assert toy.until("busy").detail == ""
-
-
 def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Any, reports: Any) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
@@ -217,17 +173,6 @@ def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Any,
     toy.supervisor.set_values({"/toy/prompt": "poison"})
     toy.wait_for(lambda: toy.status.facts.get("prompt") == "a tree", "the last good prompt")
     assert toy.status.restarts == 3
-
-
-def test_a_prompt_poisoned_from_the_start_is_omitted(toys: Any) -> None:
-    toy = toys()
-    toy.supervisor.set_values({"/toy/prompt": "poison"})
-    toy.supervisor.start()
-    toy.wait_for(lambda: toy.status.facts.get("prompt") == "a meadow", "the loop's own prompt")
-    assert toy.status.quarantined == ("/toy/prompt: poison",)
-    toy.supervisor.restart()
-    toy.wait_for(lambda: toy.status.quarantined == (), "the reset")
-    toy.wait_for(lambda: toy.status.quarantined, "the same again")
 
 
 def test_a_model_is_not_blamed_for_a_driver_that_fails_while_it_loads(toys: Any) -> None:
@@ -260,14 +205,6 @@ def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(is_
     toy.until_results()
     assert all("Too many open files" in detail for detail in details)
     assert len(details) >= 2, "at the shared memory, and later"
-
-
-def test_a_missing_loop_is_named(toys: Any) -> None:
-    toy = toys(loop="tests.children.toy:walk")
-    toy.supervisor.start()
-    toy.wait_for(
-        lambda: toy.status.detail == "tests.children.toy:walk: tests.children.toy has no such function", "the reason"
-    )
 
 
 def test_what_a_child_prints_stays_below_a_megabyte(toys: Any, wait_for: Any) -> None:
@@ -318,21 +255,6 @@ def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Any, launche
     assert toy.until("loading").pid == 0
     toy.supervisor.close()
     assert launcher.server_pid == 0
-
-
-def test_an_abandoned_child_that_is_forked_later_exits(toys: Any, launcher: Launcher, wait_for: Any) -> None:
-    neighbour, late = toys(name="neighbour"), toys(name="late")
-    neighbour.run()
-    family = processes()
-    os.kill(launcher.server_pid, signal.SIGSTOP)
-    late.supervisor.start()
-    late.until("loading")
-    late.supervisor.close()
-    os.kill(launcher.server_pid, signal.SIGCONT)
-    third = toys(name="third")
-    third.supervisor.start()  # requested after it, so forked after it
-    third.until_results()
-    wait_for(lambda: processes() - family == {third.status.pid}, "the end of the late one")
 
 
 def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Any, launcher: Launcher) -> None:

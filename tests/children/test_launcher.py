@@ -1,13 +1,10 @@
 """Starting processes: forked or spawned, their environment and script, and no side effects."""
 
-import gc
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from engine.children import forked
 from engine.children.launcher import CAN_FORK, Launcher
 from engine.children.spec import child_environment
-from engine.children.stderr_file import crash_summary
-from engine.system.python_process import exit_reason
 from tests.children.toys import processes
 from tests.support.long_form import in_long_form
 
@@ -44,13 +38,6 @@ def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Any, spa
     toy.supervisor.stop()
     toy.until("off")
     assert spawning.server_pid == 0
-
-
-def test_a_spawned_child_that_is_closed_while_it_starts_leaves_nothing(toys: Any, spawning: Launcher) -> None:
-    toy = toys(launcher=spawning)
-    toy.supervisor.start()
-    toy.wait_for(lambda: toy.status.pid, "the process")
-    toy.supervisor.close()
 
 
 def test_two_supervisors_share_one_server_which_ends_with_the_last(toys: Any, launcher: Launcher, require: Any) -> None:
@@ -79,15 +66,6 @@ def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its
     assert child_environment().items() <= at_start.items()
     assert at_start["TOY_COLOUR"] == "green"
     assert dict(os.environ) == before
-
-
-def test_preloaded_modules_are_in_the_child_at_start(toys: Any, require: Any) -> None:
-    require(CAN_FORK, "Linux with pidfd")
-    toy = toys(preload=("wave", "no_such_module_anywhere"), loop="tests.children.toy:tell_modules")
-    toy.supervisor.start()
-    toy.until("ready")
-    facts = toy.wait_for(lambda: toy.status.facts, "the facts")
-    assert facts == {"wave": True, "argument": "-c", "threads": 2, "from stdin": 0}
 
 
 def test_children_start_in_new_interpreters_where_an_import_has_opened_cuda(
@@ -154,62 +132,3 @@ def _output_of(arguments: list[str], folder: Path) -> str:
     )
     assert done.stderr == ""
     return done.stdout
-
-
-def test_an_exit_status_is_described_by_name() -> None:
-    for code, words in {
-        -9: "killed by SIGKILL",
-        -11: "killed by SIGSEGV",
-        -40: "killed by signal 40",
-        3: "exit code 3",
-        0xC0000005: "exit code 0xc0000005",
-        None: "ended, exit status unknown (its fork server was gone)",
-    }.items():
-        assert exit_reason(code) == words
-
-
-def test_the_summary_of_a_crash_is_the_innermost_line_of_its_thread() -> None:
-    crash = [
-        "Fatal Python error: Aborted",
-        "Thread 0x1 (most recent call first):",
-        '  File "selectors.py", line 415 in select',
-        "Current thread 0x2 (most recent call first):",
-        '  File "model.py", line 7 in forward',
-        '  File "loop.py", line 3 in run',
-        "Extension modules: numpy (total: 1)",
-    ]
-    assert crash_summary(crash) == 'Aborted in File "model.py", line 7 in forward'
-    assert crash_summary(["Traceback (most recent call last):", "ValueError: no"]) == "ValueError: no"
-    assert crash_summary([]) == ""
-
-
-def test_a_dead_server_does_not_wake_who_waits_for_its_child(launcher: Launcher, wait_for: Any, require: Any) -> None:
-    require(CAN_FORK, "Linux with pidfd")
-    launcher.join((), child_environment())
-    with tempfile.TemporaryFile() as stderr:
-        process, pipe = launcher.launch(stderr, {})
-        wait_for(lambda: process.has_ended(0.0) or process.pid, "the start")
-        os.kill(launcher.server_pid, signal.SIGKILL)
-        wait_for(lambda: process.has_ended(0.0) or process.events is None, "the end of its socket")
-        assert not process.has_ended(0.0)
-        pipe.close()
-        wait_for(lambda: process.has_ended(0.0), "its end")
-        assert process.exit_reason == exit_reason(None)
-        process.close()
-    launcher.leave()
-
-
-def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(
-    monkeypatch: pytest.MonkeyPatch, require: Any, wait_for: Any
-) -> None:
-    require(CAN_FORK, "Linux with pidfd")
-    monkeypatch.setattr(forked, "KILL_WAIT_S", 0.0)
-    server = forked.ForkServer((), {})
-    pid = server.pid
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", ResourceWarning)
-        server.kill()
-        del server
-        gc.collect()
-        wait_for(lambda: not psutil.pid_exists(pid), "its end, not as a zombie")
-    assert [str(each.message) for each in told] == []

@@ -19,16 +19,6 @@ def test_the_delay_doubles_from_half_a_second_to_thirty_and_a_result_resets_it()
     assert deaths(policy, 2) == [0.5, 1]
 
 
-def test_a_prompt_is_quarantined_at_the_third_death_in_its_first_call() -> None:
-    policy = DeathPolicy(TIMES)
-    deaths(policy, 2, **{"/sd/prompt": "poison"})
-    assert policy.quarantined == ()
-    verdict = policy.died({"/sd/prompt": "poison"}, had_result=False, is_final=False)
-    assert verdict.blamed == policy.quarantined == ("/sd/prompt: poison",)
-    assert verdict.delay_s is not None
-    assert policy.admitted({"/sd/prompt": "poison", "/sd/seed": 1}) == {"/sd/seed": 1}
-
-
 def test_the_last_proved_value_replaces_a_quarantined_one_and_is_never_blamed() -> None:
     policy = DeathPolicy(TIMES)
     policy.proved("/sd/prompt", "a meadow")
@@ -59,25 +49,6 @@ def test_a_model_that_kills_three_times_and_a_final_fault_are_not_restarted() ->
     assert DeathPolicy(TIMES).died({}, had_result=True, is_final=True).delay_s is None
 
 
-def test_a_manual_start_resets_blame_and_delay_but_keeps_proved_values() -> None:
-    policy = DeathPolicy(TIMES)
-    policy.proved("/sd/prompt", "a lake")
-    deaths(policy, 5, **{"/sd/prompt": "poison"})
-    policy.reset()
-    assert policy.quarantined == ()
-    assert policy.admitted({"/sd/prompt": "poison"}) == {"/sd/prompt": "poison"}
-    assert deaths(policy, 1) == [0.5]
-
-
-def test_the_oldest_proved_prompts_are_forgotten_one_by_one() -> None:
-    policy = DeathPolicy(TIMES)
-    for number in range(257):
-        policy.proved("/sd/prompt", number)
-    deaths(policy, 3, **{"/sd/prompt": 0})
-    deaths(policy, 3, **{"/sd/prompt": 1})
-    assert policy.quarantined == ("/sd/prompt: 0",)
-
-
 @pytest.mark.parametrize(
     ("phase", "expected_s", "limit_s"),
     [
@@ -85,14 +56,9 @@ def test_the_oldest_proved_prompts_are_forgotten_one_by_one() -> None:
         (Phase.COMPILING, 0.0, 600),
         (Phase.CAPTURING, 0.0, 60),
         (Phase.RUNNING, 0.0, 10),
-        (Phase.IDLE, 0.0, 10),
-        (Phase.RUNNING, 1.0, 10),
         (Phase.RUNNING, 12.0, 48),
-        (Phase.CAPTURING, 12.0, 60),
-        (Phase.CAPTURING, 20.0, 80),
         (Phase.RUNNING, 1000.0, 300),
         (Phase.IDLE, 12.0, 10),
-        (Phase.LOADING, 100.0, 300),
     ],
 )
 def test_each_phase_has_its_deadline_and_declared_work_four_times_its_duration_up_to_five_minutes(

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import pytest
 
-from engine.children import ChildStatus
 from engine.children.launcher import Launcher
 from engine.children.messages import Begin, ToChild
 from engine.children.policy import Deadlines, DeathPolicy
 from engine.children.process import Child
-from engine.children.spec import ChildSpec, State
+from engine.children.spec import ChildSpec
 from engine.ipc import ControlPipe, Gate, Phase
 from engine.ipc.control_pipe import open_pipe
 
@@ -96,10 +95,3 @@ def test_the_two_processes_of_a_swap_take_turns_at_places_of_their_own(
     begins = [message for message in (received.receive() for _ in range(4)) if isinstance(message, Begin)]
     assert [(begin.gate, begin.gate_place) for begin in begins] == [(gate.segment, 1), (gate.segment, 2)]
     gate.close()
-
-
-def test_each_state_counts_as_at_work_away_or_neither() -> None:
-    statuses = [ChildStatus(name="toy", state=state) for state in get_args(State)]
-    assert {status.state for status in statuses if status.is_at_work} == {"ready", "busy"}
-    assert {status.state for status in statuses if status.is_away} == {"off", "loading", "hung", "restarting", "failed"}
-    assert {status.state for status in statuses if not status.is_at_work and not status.is_away} == {"compiling"}

@@ -43,32 +43,6 @@ def test_a_child_loads_then_publishes_pictures(toys: Any) -> None:
     assert (toy.status.state, toy.supervisor.wants_frame) == ("off", False)
 
 
-def test_a_child_that_publishes_nothing_for_a_second_is_ready_and_sends_heartbeats(toys: Any, wait_for: Any) -> None:
-    toy = toys()
-    toy.supervisor.start()
-    toy.until("busy")
-    toy.supervisor.set_values({"/toy/paint": False})
-    toy.until("ready")
-    ages_s: list[float] = []
-
-    def has_beaten() -> bool:
-        status = toy.status
-        assert status.state == "ready"
-        ages_s.append(status.heartbeat_age_s)
-        return ages_s[-1] < max(ages_s)  # without heartbeats the age only grows
-
-    wait_for(has_beaten, "a beat")
-
-
-def test_the_newest_of_many_values_arrives(toys: Any, wait_for: Any) -> None:
-    toy = toys(niceness=0)
-    toy.supervisor.start()
-    assert toy.until_results().facts["nice"] == os.nice(0), "the priority of the engine"
-    for number in range(5000):
-        toy.supervisor.set_values({"/toy/prompt": f"lake {number}"})
-    wait_for(lambda: toy.status.facts["prompt"] == "lake 4999", "the newest prompt")
-
-
 def test_more_values_than_fit_into_one_message_all_arrive_and_a_note_is_reported_under_its_name(
     toys: Any, wait_for: Any, reports: Any
 ) -> None:
@@ -251,31 +225,3 @@ def test_sound_goes_through_a_child_by_sample_number(toys: Any, wait_for: Any) -
         voice.close()
         if reader is not None:
             reader.close()
-
-
-def test_the_echo_child_returns_what_it_is_given(wait_for: Any, reports: Any) -> None:
-    supervisor = Supervisor(
-        ChildSpec(name="echo", loop="tests.children.echo:run", settings={"gain": 2.0}), report=reports
-    )
-    ring = FrameRing.create("source", 6, 4, channels=3)
-    reader = None
-    try:
-        supervisor.connect_input("source", ring.segment)
-        supervisor.set_values({"/echo/delay_ms": 1.0})
-        supervisor.start()
-        wait_for(lambda: supervisor.wants_frame, "the request for a picture")
-        picture = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3)
-        ring.generation = 5
-        ring.write(picture, index=42, time_s=1.5)
-        segment = wait_for(lambda: supervisor.outputs.get("picture"), "the output")
-        reader = FrameRing.attach(segment)
-        frame = wait_for(reader.latest, "the picture")
-        np.testing.assert_array_equal(frame.pixels, 2 * picture)
-        assert (frame.index, frame.time_s, frame.generation) == (42, 1.5, 5)
-        assert supervisor.status().facts == {"model": "echo"}
-    finally:
-        supervisor.close()
-        ring.close()
-        if reader is not None:
-            reader.close()
-    assert reports.lines == []

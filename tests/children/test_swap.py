@@ -5,8 +5,7 @@ import signal
 from dataclasses import replace
 from typing import Any
 
-from engine.children import Deadlines
-from tests.children.toys import SOON, SOON_KILLED, processes
+from tests.children.toys import SOON, processes
 
 ANOTHER = False, "replaced by a newer change"
 STOPPED_FIRST = "stopping the previous ones first"
@@ -108,18 +107,6 @@ def test_a_working_model_is_restored_if_it_is_killed_during_a_failing_swap(toys:
     assert (status.facts["grey"], status.detail, "failed" in toy.states) == (1, why, False)
 
 
-def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previous_ones(
-    toys: Any,
-) -> None:
-    toy = toys({"grey": 1}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
-    toy.supervisor.start()
-    os.kill(toy.until_results().pid, signal.SIGKILL)
-    toy.until("restarting")
-    toy.swap({"grey": 2, "loading": "raise"})
-    toy.wait_for(lambda: toy.swap_ends, "the end of the swap")
-    assert toy.until("busy").facts["grey"] == 1
-
-
 def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Any) -> None:
     toy = toys({"grey": 1}, times=replace(SOON, quiet_s=0.2))
     old = toy.run().pid
@@ -132,28 +119,6 @@ def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Any) -> None
     assert (toy.status.pid != old, toy.supervisor.outputs, toy.grey()) == (True, before, 1)
     toy.supervisor.set_values({"/toy/paint": True})
     toy.wait_for(lambda: toy.grey() == 2, "its picture")
-
-
-def test_settings_for_a_child_without_results_apply_once_it_is_ready(toys: Any) -> None:
-    toy = toys({"grey": 1, "loading": "hang"}, times=replace(SOON_KILLED, quiet_s=0.2))
-    toy.supervisor.set_values({"/toy/paint": False})
-    toy.supervisor.start()
-    toy.until("loading")
-    toy.swap({"grey": 2, "loading": "wait"})
-    toy.swap({"grey": 2, "loading": "wait"})
-    toy.wait_for(lambda: toy.swap_ends == [ANOTHER], "the end of the first swap")
-    toy.supervisor.set_values({"/toy/go": True})
-    toy.wait_for(lambda: toy.swap_ends == [ANOTHER, (True, "")], "the end of the second")
-    assert toy.until("ready").facts["grey"] == 2
-
-
-def test_settings_for_a_child_without_results_may_fail(toys: Any) -> None:
-    toy = toys({"loading": "wait"})
-    toy.supervisor.start()
-    toy.until("loading")
-    toy.swap({"loading": "memory, finally"})
-    toy.wait_for(lambda: toy.swap_ends == [(False, "memory: 7 GiB requested")], "the end of the swap")
-    assert toy.status.state == "failed"
 
 
 def test_a_stop_or_restart_aborts_a_swap(toys: Any) -> None:
@@ -171,27 +136,6 @@ def test_a_stop_or_restart_aborts_a_swap(toys: Any) -> None:
     assert toy.until("busy").facts["grey"] == 1
     toy.swap({"grey": 3, "loading": "wait"})
     toy.supervisor.close()  # leaves nothing
-
-
-def test_a_stop_keeps_settings_that_have_replaced_others_for_the_next_start(toys: Any) -> None:
-    toy = toys({"grey": 1, "loading": "wait"})
-    toy.supervisor.start()
-    toy.until("loading")
-    toy.swap({"grey": 2, "loading": "wait", "model": "another"})
-    toy.supervisor.stop()
-    toy.wait_for(lambda: toy.swap_ends == [(True, "")], "the end of the swap")
-    toy.supervisor.set_values({"/toy/go": True})
-    toy.run()
-    assert toy.grey() == 2
-
-
-def test_the_last_of_several_swaps_in_a_row_wins(toys: Any, wait_for: Any) -> None:
-    toy = toys({"grey": 1})
-    toy.run()
-    for grey in (2, 3, 4):
-        toy.swap({"grey": grey})
-    wait_for(lambda: toy.grey() == 4, "the last settings' picture")
-    assert toy.swap_ends == [ANOTHER, ANOTHER, (True, "")]
 
 
 def test_a_swap_to_the_same_settings_changes_nothing(toys: Any) -> None:
@@ -218,11 +162,3 @@ def test_other_settings_end_a_failure_and_the_same_do_not(toys: Any) -> None:
     toy.swap({"grey": 5})
     toy.until_results()
     assert toy.grey() == 5
-
-
-def test_a_swap_while_off_applies_at_the_next_start(toys: Any, wait_for: Any) -> None:
-    toy = toys({"grey": 1})
-    toy.swap({"grey": 2})
-    wait_for(lambda: toy.swap_ends == [(True, "")], "the end of the swap")
-    toy.supervisor.start()
-    wait_for(lambda: toy.grey() == 2, "the picture")

@@ -18,7 +18,7 @@ CLEAN_PROMPT = "a meadow"
 
 def run(port: ChildPort) -> None:
     """Settings `loading`, `compiling` and values `/toy/idle`, `/toy/busy`: the `act` to perform in that phase. `grey`:
-    the picture. `expected_s`: duration of the longest piece of work.
+    the picture.
 
     `/toy/prompt` kills the process if "poison" is in it. `/toy/paint` False: publishes nothing.
     """
@@ -31,7 +31,6 @@ def run(port: ChildPort) -> None:
     port.proved("model", port.settings.get("model", ""))
     port.enter(Phase.COMPILING)
     act(port, port.settings.get("compiling", ""))
-    port.expect(port.settings.get("expected_s", 0.0))
     period_ns = port.gate.period_ns if port.gate is not None else 0
     grey = port.settings.get("grey", 1)
     port.ready(loaded=port.settings.get("model", ""), nice=os.nice(0), period_ns=period_ns, grey=grey)
@@ -75,8 +74,6 @@ def act(port: ChildPort, what: str) -> None:
             port.facts(hangs=True)
             while True:
                 time.sleep(1.0)
-        case "nap":
-            time.sleep(0.4)
         case "hold the GIL":
             ctypes.PyDLL(None).sleep(1000)  # unlike CDLL it keeps the GIL
         case "raise":

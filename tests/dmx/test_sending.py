@@ -57,20 +57,6 @@ def test_unchanged_levels_are_sent_three_times_and_then_kept_alive() -> None:
     assert streams.due(4.71, is_frame=True) == [(1, b"b", 8)]
 
 
-def test_packets_are_numbered_as_each_protocol_wants_it() -> None:
-    for numbers, expected in ((range(256), [254, 255, 0, 1]), (range(1, 256), [255, 1, 2, 3])):
-        streams = Streams(numbers)
-        found = []
-        for level in range(258):
-            streams.set({1: bytes((level % 256,))})
-            found += [number for _, _, number in streams.due(0.0, is_frame=True)]
-        assert found[254:] == expected
-        assert streams.set({}) == (1,)
-        assert streams.number(1) == expected[3] + 1
-        streams.set({1: b""})
-        assert streams.due(0.0, is_frame=True)[0][2] == expected[3] + 2, "a universe that comes back goes on"
-
-
 def test_a_sacn_universe_that_is_left_and_the_end_are_told_three_times(node: socket.socket) -> None:
     sender = DmxSender(Route(protocol="sacn", to=at(node), name="Us", priority=150), CID, lambda: 0.0, ports=(HOST, 0))
     sender.send({1: b"\x01", 2: b"\x02"})
@@ -168,17 +154,6 @@ def test_the_receiver_of_the_same_process_takes_other_sources_and_leaves_out_our
     finally:
         receiver.close()
     assert own.receiving_ports == set() and reports.lines == []
-
-
-def test_light_that_ends_leaves_our_other_light_known_as_ours(node: socket.socket) -> None:
-    route = Route(protocol="sacn", to=at(node))
-    ends, stays = (DmxSender(route, CID, lambda: 0.0, ports=(HOST, 0)) for _ in range(2))
-    ends.close()
-    assert ("sacn", CID.hex()) in own.own_sources
-    ends.close()
-    assert ("sacn", CID.hex()) in own.own_sources, "also if it is closed twice"
-    stays.close()
-    assert own.own_sources == set()
 
 
 def test_the_component_identifier_stays_and_a_broken_file_is_replaced(tmp_path: Path) -> None:

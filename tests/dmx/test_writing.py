@@ -33,6 +33,15 @@ def test_what_is_written_is_what_the_tables_of_a_desk_say_and_what_the_receiver_
     assert b"Art-Net\0" + bytes((0x00, 0x52, 0, 14, 0, 0)) == ART_SYNC
 
 
+def test_a_node_says_which_universes_it_takes() -> None:
+    replies = poll_replies(Poll(), (0x120, 0x121, 0x345), (), address="10.0.0.9", name="Node")
+    assert [read_poll_reply(reply) for reply in replies] == [{0x120, 0x121}, {0x345}]
+    giving = bytearray(replies[0])
+    giving[174] = 0x40  # an input to the network only
+    assert read_poll_reply(bytes(giving)) == {0x121}
+    assert read_poll_reply(replies[0][:206]) == frozenset() == read_poll_reply(ART_POLL)
+
+
 def test_synchronisation_and_discovery_have_the_fields_of_tables_4_2_and_4_3() -> None:
     packet = sacn_sync(0x0708, cid=CID, sequence=5)
     assert packet == ROOT + bytes.fromhex("7021 00000008") + CID + bytes.fromhex("700b 00000001 05 0708 0000")
@@ -42,17 +51,3 @@ def test_synchronisation_and_discovery_have_the_fields_of_tables_4_2_and_4_3() -
     assert packet[38:44] == bytes.fromhex("7058 00000002") and packet[44:54] == b"Multiverse"
     assert packet[108:] == bytes.fromhex("00000000 700e 00000001 00 00 0002 0007 01f4")
     assert read_sacn(packet, "h") is None
-
-
-def test_a_long_name_is_cut_between_letters_and_ends_with_a_zero() -> None:
-    packet = sacn_data(1, b"", cid=CID, name="ä" * 40, priority=0, sequence=0)
-    assert packet[44:108] == "ä".encode() * 31 + b"\0\0"
-
-
-def test_a_node_says_which_universes_it_takes() -> None:
-    replies = poll_replies(Poll(), (0x120, 0x121, 0x345), (), address="10.0.0.9", name="Node")
-    assert [read_poll_reply(reply) for reply in replies] == [{0x120, 0x121}, {0x345}]
-    giving = bytearray(replies[0])
-    giving[174] = 0x40  # an input to the network only
-    assert read_poll_reply(bytes(giving)) == {0x121}
-    assert read_poll_reply(replies[0][:206]) == frozenset() == read_poll_reply(ART_POLL)

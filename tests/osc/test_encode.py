@@ -5,7 +5,7 @@ import math
 import pytest
 from pythonosc.osc_message import OscMessage
 
-from engine.osc import decode_packet, encode_bundle, encode_message, encode_reply
+from engine.osc import decode_packet, encode_message, encode_reply
 from engine.osc.time_tag import wait_s
 from tests.support.time_tags import time_tag_of
 
@@ -50,12 +50,6 @@ def test_an_answer_is_byte_by_byte_what_python_osc_builds(address: str, args: tu
     packet = encode_reply(address, *args)
     assert packet == encode_message(address, *args)
     assert OscMessage(packet).params == list(args)
-
-
-def test_a_bundle_keeps_its_raw_time_tag() -> None:
-    tag = 0xE4F8_1234_5678_9ABC
-    bundle = decode_packet(encode_bundle(tag, [encode_reply("/a", 1)]))
-    assert bundle.time_tag == tag
 
 
 def test_time_tags_count_from_1900() -> None:

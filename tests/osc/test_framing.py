@@ -6,7 +6,6 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pythonosc import slip
 
 from engine.errors import OscDecodeError
 from engine.osc.decode import MAX_PACKET_BYTES
@@ -33,16 +32,6 @@ def test_packets_are_read_as_they_were_framed(packets: list[bytes], framing: Fra
     assert reader.framing is framing
 
 
-@given(packet)
-def test_slip_is_what_python_osc_writes(data: bytes) -> None:
-    assert frame(data, Framing.SLIP) == slip.encode(data)
-
-
-def test_slip_without_a_leading_end_is_understood() -> None:
-    reader = StreamReader()
-    assert list(reader.feed(b"/a\0\0\xc0/b\0\0\xc0")) == [b"/a\0\0", b"/b\0\0"]
-
-
 @pytest.mark.parametrize(
     ("stream", "reason"),
     [
@@ -59,25 +48,9 @@ def test_an_invalid_stream_is_refused(stream: bytes, reason: str) -> None:
         list(StreamReader().feed(stream))
 
 
-def test_packets_before_an_error_are_still_delivered() -> None:
-    packets = []
-    with pytest.raises(OscDecodeError):
-        for one in StreamReader().feed(frame(b"/a\0\0", Framing.LENGTH) + b"\x7f\xff\xff\xff"):
-            packets.append(one)
-    assert packets == [b"/a\0\0"]
-
-
 def test_a_packet_without_an_end_is_refused_at_the_limit() -> None:
     reader = StreamReader()
     list(reader.feed(b"\xc0"))
     with pytest.raises(OscDecodeError, match="without an end"):
         for _ in range(2 * MAX_PACKET_BYTES // 65_536 + 1):
             list(reader.feed(b"/" * 65_536))
-
-
-def test_the_largest_packet_arrives_escaped_and_in_pieces() -> None:
-    data = b"/" + b"\xc0\xdb" * (MAX_PACKET_BYTES // 2 - 1)
-    stream = frame(data, Framing.SLIP)
-    reader = StreamReader()
-    pieces = [stream[at : at + 1000] for at in range(0, len(stream), 1000)]
-    assert [out for piece in pieces for out in reader.feed(piece)] == [data]

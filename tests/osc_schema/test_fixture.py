@@ -14,7 +14,6 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-import osc_schema
 from osc_schema.fixture import CHANNELS
 from osc_schema.generate.fixture import gdtf, qxf
 
@@ -39,13 +38,6 @@ def of_gdtf() -> Element:
         raw = archive.read("description.xml")
     assert raw.startswith(b'<?xml version="1.0" encoding="UTF-8"?>')
     return ElementTree.fromstring(raw)
-
-
-def test_there_are_24_channels_of_which_two_are_reserved() -> None:
-    assert len(CHANNELS) == 24 == len({channel.name for channel in CHANNELS})
-    assert [channel.name for channel in CHANNELS if not channel.address] == ["Reserved 1", "Reserved 2"]
-    missing = {channel.address for channel in CHANNELS if channel.address and channel.param is None}
-    assert missing <= {f"/macro/{n}" for n in range(1, 9)}
 
 
 def test_the_gdtf_file_has_the_sections_in_their_order_and_each_link_leads_somewhere() -> None:
@@ -81,35 +73,6 @@ def test_the_gdtf_file_has_the_sections_in_their_order_and_each_link_leads_somew
         starts = [int(step.attrib["DMXFrom"].partition("/")[0]) for step in function]
         assert starts[0] == 0 and starts == sorted(set(starts)) and starts[-1] <= 255
         assert 0 <= int(function.attrib["Default"].partition("/")[0]) <= 255
-
-
-def test_the_two_rules_of_the_schematron_hold() -> None:
-    """Of the standard's gdtf.sch: the channels of a mode have different names (geometry and first attribute), and so
-    have the attributes of a channel's functions."""
-    (mode,) = of_gdtf().iter("DMXMode")
-    names = [f"{channel.get('Geometry')}_{channel[0].get('Attribute')}" for channel in mode.iter("DMXChannel")]
-    assert len(set(names)) == len(names) == 24
-    for channel in mode.iter("DMXChannel"):
-        functions = [function.attrib["Name"] for function in channel.iter("ChannelFunction")]
-        assert len(set(functions)) == len(functions)
-
-
-def test_a_desk_shows_a_shutter_that_is_open_at_0_looks_by_name_and_units() -> None:
-    functions = {each.attrib["OriginalAttribute"]: each for each in of_gdtf().iter("ChannelFunction")}
-    units = {each.attrib["Pretty"]: each.attrib["PhysicalUnit"] for each in of_gdtf().iter("Attribute")}
-    shutter = [tuple(each.attrib.values()) for each in functions["Blackout"]]
-    assert shutter == [("Open", "0/1", "1", "1"), ("Closed", "128/1", "0", "0")]
-    looks = [(each.attrib["Name"], each.attrib["DMXFrom"]) for each in functions["Look"]]
-    assert looks[:3] == [("No change", "0/1"), ("Eclipse", "1/1"), ("Aurora", "2/1")]
-    assert looks[-2:] == [("Neume", "20/1"), ("Preset 21 to 255", "21/1")]
-    told = {name: (units[name], each.get("PhysicalFrom"), each.get("PhysicalTo")) for name, each in functions.items()
-            if name in units}  # fmt: skip
-    assert told["Look fade"] == ("Time", "0", "25.5") and told["Rotation"] == ("Angle", "-10", "10")
-    assert told["Hue"] == ("Angle", "0", "360")
-    assert told["Wave length"] == ("None", "0", "1"), "on no line"
-    root = ElementTree.fromstring(qxf(CHANNELS).encode())
-    presets = [each.get("Preset") for each in root.iter(f"{QLC}Capability") if each.get("Preset")]
-    assert presets == ["ShutterOpen", "ShutterClose"]
 
 
 @pytest.mark.skipif(shutil.which("qlcplus") is None, reason="QLC+ is not installed (Debian: qlcplus)")
@@ -164,16 +127,3 @@ def test_the_qxf_file_has_what_qlc_demands_and_covers_each_level_once() -> None:
     assert [(node.attrib["Number"], node.text) for node in mode] == [
         (str(number), node.attrib["Name"]) for number, node in enumerate(channels)
     ]
-
-
-def test_the_names_of_levels_are_what_the_engine_makes_of_them() -> None:
-    for channel in CHANNELS:
-        param = channel.param
-        if param is None or not param.menu:
-            continue
-        for first, last, name in channel.ranges():
-            for level in (first, last):
-                index = osc_schema.accept(param, level / 255 * (len(param.menu) - 1)).value
-                assert str(index).replace("_", " ").capitalize() == name
-    blackout = CHANNELS[1]
-    assert blackout.ranges() == ((0, 127, "Open"), (128, 255, "Closed"))

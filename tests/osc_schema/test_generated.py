@@ -1,7 +1,6 @@
 """The committed generated files are up to date with the declarations."""
 
 import json
-import re
 import zlib
 from functools import cache
 
@@ -11,7 +10,7 @@ from typer.testing import CliRunner
 import osc_schema
 from engine.cli.schema import app
 from engine.errors import MultiverseError, UsageError
-from osc_schema.generate import FILES, ROOT, address_list, json_schema
+from osc_schema.generate import FILES, ROOT
 
 run = CliRunner().invoke
 
@@ -36,36 +35,6 @@ def test_the_committed_file_is_fresh(name: str) -> None:
 def test_there_are_no_other_files_among_the_generated_ones() -> None:
     generated = {str(file.relative_to(ROOT)) for file in (ROOT / "osc_schema/generated").iterdir()}
     assert generated == {name for name in FILES if name.startswith("osc_schema/generated/")}
-
-
-def test_the_list_for_people_has_every_address_with_its_values() -> None:
-    text = address_list(osc_schema.AREAS)
-    for param in osc_schema.PARAMS:
-        families = [re.sub(r"/\d+/", f"/<1-{most}>/", param.address) for most in (2, 4, 8, 12)]
-        assert any(f"`{address}`" in text for address in (param.address, *families))
-        assert all(f"`{name}`" in text for name in (*param.menu, *param.stops))
-    for command in osc_schema.COMMANDS:
-        assert f"| `{command.address}` |" in text
-    assert "| `/layer/<1-4>/angle` | float | -180..180 deg | 0, 45, 90, 135 | wrapped | 30 ms |" in text
-    assert "| `/layer/5/intensity` | float | 0..1 | 0 | clipped |" in text
-    assert "| bool | bool, a number (on from 0.5 up)" in text
-
-
-def test_the_list_for_programs_has_every_default_within_its_own_limits() -> None:
-    schema = json.loads(json_schema(osc_schema.AREAS))
-    assert list(schema["properties"]) == [param.address for param in osc_schema.PARAMS]
-    for entry in schema["properties"].values():
-        default = entry["default"]
-        if "enum" in entry:
-            assert default in entry["enum"]
-        elif "minimum" in entry:
-            assert entry["minimum"] <= default <= entry["maximum"]
-        elif "minLength" in entry:
-            assert entry["minLength"] <= len(default) <= entry["maxLength"]
-        else:
-            assert entry["type"] == "boolean" and type(default) is bool
-    commands = {command["address"]: command for command in schema["x-multiverse"]["commands"]}
-    assert commands["/engine/notify"]["arguments"][1] == {"name": "port", "type": "i", "optional": True}
 
 
 def test_the_commands_print_the_content_of_the_files(tmp_path) -> None:

@@ -23,44 +23,19 @@ def matched(pattern: str) -> list[str]:
     ("pattern", "expected"),
     [
         ("/layer/*/angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
-        ("/layer/?/angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
         ("/layer/[1-3]/angle", [f"/layer/{n}/angle" for n in (1, 2, 3)]),
         ("/layer/[!1-3]/intensity", ["/layer/4/intensity", "/layer/5/intensity"]),
         ("/layer/[24]/{curve,phase}", [f"/layer/{n}/{what}" for n in (2, 4) for what in ("curve", "phase")]),
         ("//curve", [f"/layer/{n}/curve" for n in (1, 2, 3, 4)] + [f"/mod/{n}/curve" for n in range(1, 13)]),
-        ("/layer//angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
-        (
-            "//mode",
-            ["/mode", "/colour/mode", "/region/mode", "/sd/mode"]
-            + [f"/sd/controlnet/{n}/mode" for n in (1, 2)]
-            + ["/sam3/mode", "/mirror/mode"],
-        ),
         ("/*", ["/mode"]),
-        ("/mirror/m*", ["/mirror/mode"]),
-        ("/m*r/mode", ["/mirror/mode"]),
         ("/{,mirror,mirror}/mode", ["/mirror/mode"]),
-        ("/mirror/[a-]egments", []),
         ("/mirror/[s-]egments", ["/mirror/segments"]),
-        ("/layer/1/angle", ["/layer/1/angle"]),
         ("/layer/1/ang", []),
-        ("/layer/*", []),
         ("/layer?1?angle", []),
-        ("/layer[ -~]1/angle", []),
-        ("/sync*", []),
     ],
 )
 def test_a_pattern_finds_its_parameters_in_page_order(pattern: str, expected: list[str]) -> None:
     assert matched(pattern) == expected
-
-
-def test_two_slashes_and_a_star_match_every_parameter() -> None:
-    assert matched("//*") == [param.address for param in PARAMS]
-
-
-def test_plain_addresses_are_no_patterns() -> None:
-    assert not any(osc_schema.is_pattern(param.address) for param in PARAMS)
-    for pattern in ("/layer/*", "/layer/?", "/layer/[1]", "/{a}", "//angle", "/broken["):
-        assert osc_schema.is_pattern(pattern)
 
 
 @pytest.mark.parametrize(
@@ -69,19 +44,11 @@ def test_plain_addresses_are_no_patterns() -> None:
         "",
         "layer/*",
         "/layer/[1-3/angle",
-        "/layer/1]/angle",
         "/layer/[]/angle",
-        "/layer/[!]/angle",
         "/layer/[3-1]/angle",
         "/layer/[1/2]/angle",
-        "/layer/[[1]/angle",
         "/{mode,mirror",
-        "/mode}",
-        "/{mo*,x}",
         "/{a,{b,c}}",
-        "/{layer/1}/angle",
-        "/layer/*/",
-        "/layer///angle",
         "//",
         "/*\n/mode",
         "/" + "*" * 256,

@@ -13,9 +13,8 @@ import pytest
 
 import osc_schema
 from osc_schema import Area, Param, ParamType
-from osc_schema.declare import number, switch
 from osc_schema.generate import max_patch, osc_layout, pd_patch, touchosc
-from osc_schema.generate.pages import columns, pages
+from osc_schema.generate.pages import pages
 
 WALKED = {"/cue/go", "/cue/back", "/preset/next", "/preset/previous"}
 PLAYED = WALKED | {"/preset/load", "/camera/open", *(f"/pad/{n}" for n in range(1, 17))}
@@ -34,26 +33,6 @@ def session() -> dict[str, Any]:
 
 
 # -- what the surfaces share ---------------------------------------------------------------------
-
-
-def test_a_new_area_is_a_new_page_with_its_numbered_parameters_in_panels() -> None:
-    area = Area(
-        title="Smoke",
-        description="Made up.",
-        params=(
-            switch("/smoke/enable", False, "On."),
-            number("/smoke/1/density", 0.5, 0, 1, "How dense."),
-            number("/smoke/1/lift_px", 0, -5, 5, "How fast it rises.", "px"),
-            number("/smoke/tank/2/level", 1, 0, 1, "Alone, so no panel."),
-        ),
-    )
-    (page,) = pages([area])
-    titles = {panel.title: [control.caption for control in panel.controls] for panel in page.panels}
-    assert titles == {"Smoke": ["enable", "tank 2 level"], "smoke 1": ["density", "lift px"]}
-    assert [len(panel.controls) for panel in columns(page, 1)] == [1, 1, 1, 1]
-    for make in (max_patch, pd_patch, osc_layout):
-        assert "/smoke/tank/2/level" in make([area])  # type: ignore[operator]
-    assert b"/smoke/tank/2/level" in zlib.decompress(touchosc([area]))
 
 
 def test_a_colour_is_on_every_surface() -> None:
@@ -95,7 +74,7 @@ def test_pd_has_every_parameter_once_with_its_range_and_default() -> None:
 
 # -- Open Stage Control --------------------------------------------------------------------------
 
-# The properties of its version 1.29.2 (published/record.py). The program is in neither npm nor Debian, and needs forks
+# The properties of its version 1.29.2. The program is in neither npm nor Debian, and needs forks
 # of three packages that exist as Git addresses only, so no test can install it.
 OSC_WIDGETS = json.loads((Path(__file__).parent / "published/open_stage_control.json").read_text())["widgets"]
 OSC_TYPES: dict[str, tuple[type, ...]] = {

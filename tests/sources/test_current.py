@@ -1,6 +1,5 @@
 """Switching from one source to another with a stepped clock; the sources are textures of other programs."""
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from engine.sources.current import MAX_WAIT_S, NOTHING, ChosenSource, CurrentSou
 from engine.sources.test_card import MovingCard
 from engine.sources.texture import TextureSource
 from engine.system.clock import SteppedClock
-from tests.support.own_process import lines_of
 
 
 class Texture(TextureSource):
@@ -109,15 +107,6 @@ def test_the_last_of_several_choices_is_shown(rig: Rig) -> None:
     assert rig.ended == [("first", "superseded by another choice"), ("second", "")]
 
 
-def test_choosing_the_current_source_cancels_the_waiting_one(rig: Rig) -> None:
-    rig.choose("late", level=200, at_s=2.0)
-    rig.shown()
-    assert rig.current.keep("before", lambda reason: rig.ended.append(("before", reason)))
-    rig.clock.advance(5.0)
-    assert rig.shown() == 10
-    assert rig.ended == [("late", "superseded by another choice"), ("before", "")]
-
-
 def test_none_can_be_chosen_and_a_later_choice_replaces_it(rig: Rig) -> None:
     rig.current.take(NOTHING, lambda reason: rig.ended.append(("none", reason)))
     assert rig.shown() is None
@@ -125,14 +114,6 @@ def test_none_can_be_chosen_and_a_later_choice_replaces_it(rig: Rig) -> None:
     assert not rig.current.has_source and rig.current.status() is None and not rig.before.is_open
     rig.choose("Arena", level=200)
     assert rig.shown() == 200 and rig.current.has_source
-
-
-def test_a_source_replaced_in_the_next_frame_is_opened_again(rig: Rig) -> None:
-    rig.current.take(NOTHING, lambda reason: None)
-    assert not rig.current.keep("before", lambda reason: None)
-    assert rig.current.keep("none", lambda reason: None)
-    rig.choose("before", level=20)
-    assert rig.shown() == 20 and rig.current.word == "before"
 
 
 def test_a_source_chosen_during_shutdown_is_closed_and_answered(rig: Rig, reports) -> None:
@@ -174,40 +155,3 @@ def test_a_waiting_source_gets_a_new_gl_context_and_the_shutdown_too(rig: Rig) -
     assert not chosen.is_open and not rig.before.is_open
     assert rig.ended == [("Arena", "the engine is shutting down")]
     rig.current.close()
-
-
-CHOSEN = """
-import gc, threading, time, psutil
-from engine.sources.current import NOTHING, ChosenSource, CurrentSource
-from engine.sources.test_card import MovingCard
-from engine.system.clock import SystemClock
-
-clock = SystemClock()
-current = CurrentSource(NOTHING, clock)
-current.start()
-
-def show_cards(count):
-    for number in range(count):
-        card = MovingCard(offline=False, clock=clock, report=lambda key, line: None)
-        card.start()
-        while card.latest_frame() is None:
-            time.sleep(0.002)
-        current.take(ChosenSource(word=str(number), source=card), lambda reason: None)
-        current.poll()
-    current.take(NOTHING, lambda reason: None)
-    current.poll()
-    while any(thread.name == "close a source" for thread in threading.enumerate()):
-        time.sleep(0.002)
-    return psutil.Process().memory_info().rss / 1e6
-
-gc.disable()  # as between two full collections
-before_mb = show_cards(5)
-print(show_cards(40) - before_mb)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is returned to the system by glibc")
-def test_sources_chosen_in_quick_succession_give_their_pictures_back() -> None:
-    """A source, its player and its thread refer to each other, so that their pictures waited for a full collection."""
-    (grown_mb,), _ = lines_of(CHOSEN)
-    assert float(grown_mb) < 100.0  # each has up to four pictures of 2.8 MB

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from engine.errors import SourceError
 from engine.sources.live_pictures import MAX_AWAY_S, LivePictures
 from engine.sources.pictures import InputPicture
 from engine.system.clock import SteppedClock
@@ -79,16 +78,6 @@ def test_a_slow_job_gets_the_newest_picture_and_dropped_ones_are_counted(
     assert counts.notes == ["camera piped: ended; the run stops here"]
 
 
-def test_no_picture_is_yielded_twice_and_a_limit_ends_reading(open_live: Open, device: PipedCamera) -> None:
-    read = open_live().read(1, 3)
-    numbers = []
-    device.send(10)
-    for picture in read:
-        numbers.append(picture.number)
-        device.send(10)
-    assert numbers == [0, 1, 2]
-
-
 def test_closing_ends_a_job_that_waits_for_a_picture(open_live: Open, device: PipedCamera, wait_for: Any) -> None:
     live = open_live()
     read: list[InputPicture] = []
@@ -135,14 +124,3 @@ def test_a_camera_that_stays_disconnected_ends_the_job_and_its_pictures_are_kept
     (note,) = live.counts.notes
     assert note.startswith("camera piped: ") and note.endswith("; the run stops here")
     assert live.counts.decoded == 2
-
-
-def test_a_missing_camera_is_an_error_at_once(open_live: Open, device: PipedCamera) -> None:
-    device.is_plugged = False
-    with pytest.raises(SourceError, match=r"^camera piped: not found"):
-        open_live(comes_back=True)
-
-
-def test_a_live_source_cannot_be_resumed(open_live: Open) -> None:
-    with pytest.raises(SourceError, match="a live source cannot be resumed"):
-        next(open_live().read(1, None, 8))

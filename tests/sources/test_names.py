@@ -28,11 +28,6 @@ def test_resolumes_composition_is_found_in_any_spelling_and_not_its_preview(
     assert chosen_name(wanted, there[::-1]) == there[1], "in any listed order"
 
 
-def test_a_preview_is_chosen_by_name_or_if_it_is_the_only_match() -> None:
-    assert chosen_name("Arena Preview", SYPHON) == "Arena:Preview"
-    assert chosen_name("Arena", ["Arena - Preview"]) == "Arena - Preview"
-
-
 def test_full_names_win_over_words_words_over_parts_and_first_listed_over_later() -> None:
     assert chosen_name("arena", ["Arena - Composition", "ARENA"]) == "ARENA"
     assert chosen_name("left out", ["Left:Out 2", "left/out"]) == "left/out"

@@ -28,25 +28,6 @@ def play(clock, reports):
         playout.close()
 
 
-def test_at_most_three_pictures_are_prepared(play, clock, wait_for):
-    made = []
-
-    def shots():
-        number = 0
-        while True:
-            made.append(number)
-            yield Shot(start_s=number / 10, read_pixels=lambda number=number: picture(number))
-            number += 1
-
-    playout = play(shots)
-    wait_for(lambda: playout.frames == AHEAD, "three pictures")
-    for _ in range(5):
-        playout.latest_frame()
-        clock.advance(0.1)
-        wait_for(lambda: len(playout._ahead) == AHEAD, "the queue to fill")
-        assert len(made) <= playout.frames + 1
-
-
 def test_with_jittering_frames_every_picture_is_shown_once(play, clock, wait_for):
     def shots():
         for number in range(255):

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 
 from engine.sources.current import ChosenSource, CurrentSource
@@ -50,20 +49,3 @@ def test_a_plug_in_that_fails_twice_is_left_out_in_one_line(
     clock.advance(HOLD_S)
     assert camera.latest_frame() is None
     camera.close()
-
-
-def test_a_plug_in_that_shows_one_picture_all_the_time_is_not_lost(
-    reports: Any, wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(FROM_PROGRAMS, "bad", f"{failing_plugins.__name__}:BadSource")
-    clock = SteppedClock()
-    source = open_source("bad:still", offline=False, clock=clock, report=reports)
-    assert source is not None
-    source.start()
-    first = wait_for(source.latest_frame, "a picture")
-    for second in range(1, 6):
-        clock.sleep_until(float(second))
-        wait_for(lambda: source.status().state == "playing", "it again")
-    assert np.array_equal(source.latest_frame().pixels, first.pixels) and reports.lines == []
-    assert 2 <= source.status().frames <= 7
-    source.close()

@@ -106,27 +106,6 @@ def test_it_reconnects_when_the_other_engine_restarts(ending: str, publish, watc
     assert source.status().lost == 1
 
 
-def test_part_of_the_name_is_enough_and_the_full_name_wins(publish, watch, wait_for) -> None:
-    longer = publish("Saal 1 SD", level=50)
-    exact = publish("saal 1", level=60)
-    newer = publish("Saal 1 back", level=70)
-    by_part, by_name = watch("shared:1 sd"), watch("shared:Saal 1")
-    wait_for(lambda: shown(by_part, longer) == (48, 64, 50, 0), "the one that contains the part")
-    wait_for(lambda: shown(by_name, exact) == (48, 64, 60, 0), "the exact name")
-    newer.tell()
-
-
-def test_a_missing_ring_is_reported_once_with_the_available_ones(publish, watch, wait_for, reports) -> None:
-    publish("somebody else")
-    source = watch("shared:nobody here")
-    wait_for(lambda: reports.lines, "the report")
-    looked_at = list_shared()
-    wait_for(lambda: "somebody else" in source.status().description, "the status")
-    assert any(picture.name == "somebody else" for picture in looked_at)
-    assert len(reports.lines) == 1
-    assert reports.lines[0][1].startswith("shared nobody here: not found (available: ")
-
-
 def test_neither_our_own_picture_nor_one_for_a_child_is_taken(publish, watch, wait_for) -> None:
     own = FrameRing.create("mirror", 32, 32, fps=30)
     for_a_child = publish("mirror of a child", fps=0)
@@ -143,8 +122,3 @@ def test_pictures_of_other_programs_cannot_be_used_offline(reports) -> None:
         with pytest.raises(SourceError, match="a live source cannot be used offline") as caught:
             open_source(spec, offline=True, clock=SystemClock(), report=reports)
         assert "secret" not in str(caught.value)
-
-
-def test_a_program_needs_a_name(reports) -> None:
-    with pytest.raises(SourceError, match=r"^'ndi:' lacks a name"):
-        open_source("ndi:", offline=False, clock=SystemClock(), report=reports)

@@ -1,5 +1,4 @@
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +37,6 @@ def test_a_photograph_stands_upright_whatever_its_orientation_tag(tmp_path, open
     assert np.array_equal(open_still(path).latest_frame().pixels, card)
 
 
-def test_damaged_exif_does_not_print_warnings_of_the_library(tmp_path, open_still):
-    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\xff\xff\xff\x7f\xff\xff\xff\x7f"
-    Image.new("RGB", (96, 64)).save(tmp_path / "photo.jpg", exif=exif)
-    with warnings.catch_warnings(record=True) as printed:
-        warnings.simplefilter("always")
-        assert open_still(tmp_path / "photo.jpg").latest_frame().pixels.shape == (64, 96, 3)
-    assert [str(each.message) for each in printed] == []
-
-
 def test_transparency_lies_over_black_and_16_bits_keep_their_shades(tmp_path, open_still):
     palette = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
     palette.putpalette([255, 0, 0, 0, 255, 0])
@@ -65,19 +55,6 @@ def test_a_large_photograph_is_reduced_to_4096_pixels(tmp_path, open_still):
     pixels = open_still(path).latest_frame().pixels
     assert pixels.shape == (205, 4096, 3)
     assert (pixels == (10, 200, 30)).all()
-
-
-def test_a_still_is_the_same_at_every_moment(tmp_path, open_still, f_card):
-    path = tmp_path / "photo.jpg"
-    Image.fromarray(f_card(96, 64)[..., :3]).save(path, quality=95)
-    source = open_still(path)
-    source.start()
-    pixels = source.latest_frame().pixels
-    assert pixels.shape == (64, 96, 3) and pixels.dtype == np.uint8 and pixels.flags.c_contiguous
-    assert np.abs(pixels[:8, :8].astype(int) - (255, 0, 0)).max() < 12
-    assert source.latest_frame() is source.frame_at(1234.5)
-    assert source.status().description == "photo.jpg, picture 96x64"
-    source.close()
 
 
 def test_a_broken_picture_or_an_unplayable_animation_is_an_error_of_one_line_with_its_name(tmp_path, open_still):

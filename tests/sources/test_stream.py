@@ -154,16 +154,6 @@ def test_a_file_on_a_server_is_rejected_as_a_live_stream(broadcast: Broadcast, w
         open_stream(f"http://127.0.0.1:{broadcast.server_port}/clip.mp4")
 
 
-def test_an_unreachable_stream_is_retried(free_port, reports, wait_for) -> None:
-    source = open_source(f"rtsp://127.0.0.1:{free_port()}/a", offline=False, clock=SystemClock(), report=reports)
-    assert source is not None
-    source.start()
-    wait_for(lambda: reports.lines, "the report")
-    assert "cannot be opened (Connection refused); retrying" in reports.lines[0][1]
-    assert source.status().state == "lost"
-    source.close()
-
-
 def test_neither_passwords_nor_tokens_are_shown() -> None:
     assert shown_address("rtsp://me:pass@cam.local:554/live?key=1") == "rtsp://cam.local:554/live"
     assert shown_address("udp://@:1234") == "udp://:1234"

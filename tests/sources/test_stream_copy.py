@@ -11,7 +11,7 @@ import pytest
 from av.packet import Packet
 from av.stream import Stream
 
-from engine.sources.stream_copy import MAX_UNTIMED, StreamCopy, with_decoding_times
+from engine.sources.stream_copy import StreamCopy, with_decoding_times
 
 
 @pytest.fixture
@@ -30,20 +30,6 @@ def test_the_first_pictures_get_the_ticks_before_the_first_known_decoding_time(s
     shown = [(0, None), (3, None), (1, 0), (2, 1)]
     timed = with_decoding_times(packet(stream, *times) for times in shown)
     assert [(each.pts, each.dts) for each in timed] == [(0, -2), (3, -1), (1, 0), (2, 1)]
-
-
-def test_a_track_without_decoding_times_is_not_buffered_completely(stream: Stream) -> None:
-    read = []
-
-    def packets() -> Iterator[Packet]:
-        for number in range(10 * MAX_UNTIMED):
-            read.append(number)
-            yield packet(stream, number, None)
-
-    for number, each in enumerate(with_decoding_times(packets())):
-        assert (each.pts, each.dts) == (number, number)
-        assert len(read) <= number + MAX_UNTIMED
-    assert number + 1 == len(read) == 10 * MAX_UNTIMED
 
 
 def test_the_subtitles_of_a_long_film_are_not_all_read_at_its_first_picture(tmp_path: Path) -> None:

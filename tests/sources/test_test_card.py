@@ -28,12 +28,3 @@ def test_the_marker_moves_right_with_every_picture_and_starts_again_after_four_s
     assert places[119] == 1280 - 16
     assert set(np.diff(places[:120])) <= {10, 11}
     assert (source.status().state, source.status().frames) == ("playing", 121)
-
-
-def test_the_card_runs_at_thirty_pictures_a_second_of_the_clock(card, clock, wait_for):
-    first = wait_for(card.latest_frame, "the card")
-    for index in range(1, 10):
-        clock.advance(1.001 / 30)
-        wait_for(lambda index=index: card.latest_frame().index == index, f"picture {index}")
-    assert card.latest_frame().time_s - first.time_s == pytest.approx(9 / 30)
-    assert card.status().state == "playing"

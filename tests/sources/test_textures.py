@@ -206,16 +206,6 @@ def test_a_restarted_syphon_server_is_found_again(mac: Mac, opened, clock, repor
     assert len(mac.library.named("SyphonMetalClient.__init__")) == 2
 
 
-def test_a_missing_sender_is_searched_twice_a_second_and_reported_once(mac: Mac, opened, clock, reports) -> None:
-    source = opened("syphon:nobody")
-    for _ in range(30):
-        source.poll()
-        clock.advance(1 / 30)
-    assert len(reports.lines) == 1
-    assert "Arena:Composition; TouchDesigner:out1" in source.status().description
-    assert len(mac.library.named("CFRunLoopRunInMode")) == 30, "macOS lists servers only while its run loop runs"
-
-
 def test_a_spout_sender_is_found_by_a_part_and_follows_its_size(windows: Windows, opened, f_card) -> None:
     windows.picture = f_card(48, 32)
     source = opened("spout:composition")
@@ -232,48 +222,6 @@ def test_a_spout_sender_is_found_by_a_part_and_follows_its_size(windows: Windows
     windows.is_new = False
     source.poll()
     assert source.latest_frame() is shown
-
-
-def test_a_restarted_spout_sender_is_found_again(windows: Windows, opened, clock, reports) -> None:
-    source = opened("spout:touch")
-    windows.senders = ["touch 1"]
-    source.poll()
-    source.poll()
-    windows.is_connected, windows.senders = False, []
-    source.poll()
-    assert "the sender is gone" in reports.lines[-1][1]
-    assert len(windows.library.named("releaseReceiver")) == 1
-    windows.is_connected, windows.senders, windows.received_size = True, ["touch 2"], ()
-    clock.advance(1.0)
-    source.poll()
-    source.poll()
-    assert source.status().state == "playing"
-    assert windows.library.named("setReceiverName")[-1] == {"arguments": ("touch 2",)}
-
-
-def test_a_new_gl_context_gets_a_new_receiver(windows: Windows, opened, clock) -> None:
-    source = opened("spout:composition")
-    source.poll()
-    source.renew_context()
-    assert len(windows.library.named("releaseReceiver")) == 1
-    windows.received_size = ()
-    clock.advance(1.0)
-    source.poll()
-    source.poll()
-    assert source.latest_frame() is not None
-    assert len(windows.library.named("setReceiverName")) == 2
-
-
-def test_spout_without_gl_says_what_it_needs(windows: Windows, opened, clock, reports) -> None:
-    windows.has_context = False
-    source = opened("spout:composition")
-    source.poll()
-    assert "spout composition: needs OpenGL" in source.status().description
-    windows.has_context = True
-    clock.advance(1.0)
-    source.poll()
-    source.poll()
-    assert source.status().state == "playing"
 
 
 def test_errors_of_the_library_do_not_abort_a_frame(windows: Windows, opened, clock, reports) -> None:
@@ -300,14 +248,6 @@ def test_on_another_system_the_error_names_the_required_one(clock, reports) -> N
 # -- lists of senders ------------------------------------------------------------------------------------
 
 
-def test_senders_are_listed_with_the_arguments_that_select_them(mac: Mac) -> None:
-    assert [sender.word for sender in list_textures()] == [
-        "syphon:Arena:Preview",
-        "syphon:Arena:Composition",
-        "syphon:TouchDesigner:out1",
-    ]
-
-
 def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, clock) -> None:
     lists = SenderLists(clock, lambda: [("spout", "Multiverse")])
     windows.senders = ["Multiverse", "Arena - Preview"]
@@ -329,6 +269,14 @@ def test_a_menu_has_present_and_later_senders_but_not_our_own(windows: Windows, 
     assert lists.refresh() == ()
 
 
+def test_senders_are_listed_with_the_arguments_that_select_them(mac: Mac) -> None:
+    assert [sender.word for sender in list_textures()] == [
+        "syphon:Arena:Preview",
+        "syphon:Arena:Composition",
+        "syphon:TouchDesigner:out1",
+    ]
+
+
 def test_a_failing_list_does_not_abort_a_frame(windows: Windows, clock) -> None:
     def crash() -> list[str]:
         raise OSError("driver reset")
@@ -340,14 +288,3 @@ def test_a_failing_list_does_not_abort_a_frame(windows: Windows, clock) -> None:
         lists.poll()
         clock.advance(1.0)
     assert len(windows.library.named("getSenderList")) == 1
-
-
-def test_the_network_is_searched_for_ndi_only_on_request(clock, monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "cyndilib.finder", None)
-    lists = SenderLists(clock)
-    lists.refresh()
-    lists.wants_ndi = True
-    with pytest.raises(SourceError, match=r"^NDI: needs cyndilib"):
-        lists.refresh()
-    assert not lists.wants_ndi
-    lists.refresh()

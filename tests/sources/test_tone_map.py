@@ -10,7 +10,6 @@ import pytest
 from engine.sources.opening import open_source
 from engine.sources.pictures import open_pictures
 from engine.sources.pixels import to_rgb
-from engine.sources.tone_map import hlg_light, pq_light
 from engine.system.clock import SystemClock
 
 BT709, BT2020, P3, BT2020_MATRIX, UNTAGGED = 1, 9, 12, 9, 2
@@ -103,12 +102,6 @@ def read(path: Path) -> np.ndarray:
     return list(open_pictures(path).read(1, None))[1].pixels
 
 
-def test_transfer_functions_have_the_light_of_the_standards() -> None:
-    assert pq_light(np.array([0.0, 0.508, 0.5807, 0.7518, 1.0])) == pytest.approx([0, 100, 203, 1000, 10_000], rel=2e-3)
-    light = hlg_light(grey([0.0, 0.5, 0.75, 1.0]), LUMINANCE)
-    assert light == pytest.approx(grey([0, 1000 / 12**1.2, 203, 1000]), rel=2e-3), "on a display of 1000 cd/m2"
-
-
 @pytest.mark.parametrize("transfer", [PQ, HLG])
 @pytest.mark.parametrize(
     ("name", "codec", "pixel_format", "colour_range"),
@@ -147,73 +140,11 @@ def test_primaries_are_those_of_the_tag_and_without_one_those_of_bt2020(
     assert np.abs(stripes_of(read(film)) - COLOURS).max() <= 2
 
 
-def test_an_untagged_matrix_is_that_of_bt2020(tmp_path: Path) -> None:
-    film = write_film(tmp_path / "in.mkv", hdr_codes(COLOURS, HLG), transfer=HLG, matrix=UNTAGGED)
-    assert np.abs(stripes_of(read(film)) - COLOURS).max() <= 2
-
-
-@pytest.mark.parametrize("transfer", [PQ, HLG])
-def test_a_grey_ramp_stays_grey_rises_and_has_no_bands(tmp_path: Path, transfer: int) -> None:
-    """One stripe for each code of 10 bits; made from 8 bits, the greys would rise in steps of 2 and 3."""
-    film = write_film(tmp_path / "in.mkv", grey(np.arange(877) / 876), transfer=transfer)
-    shown = stripes_of(read(film))
-    assert np.ptp(shown, axis=1).max() <= 1
-    assert (shown[0, 0], shown[-1, 0]) == (0, 255)
-    assert set(np.diff(shown[:, 0])) == {0, 1}
-
-
-@pytest.mark.parametrize("transfer", [PQ, HLG])
-def test_brighter_than_white_keeps_its_hue(tmp_path: Path, transfer: int) -> None:
-    """Orange light of 1 and of 4 times the white: red, green and blue in the same order, and not clipped to yellow."""
-    orange = np.array([(200, 120, 40), (330, 198, 66)])
-    shown = stripes_of(read(write_film(tmp_path / "in.mkv", hdr_codes(orange, transfer), transfer=transfer))) / 255
-    ratios = shown**2.4 / (shown**2.4)[:, :1]
-    assert ratios[1] == pytest.approx(ratios[0], abs=0.03)
-    assert shown[1, 0] > shown[0, 0]
-
-
-@pytest.mark.parametrize("transfer", [PQ, HLG])
-def test_colours_outside_bt709_keep_their_hue(tmp_path: Path, transfer: int) -> None:
-    """Dark and bright pure red, green and blue of BT.2020: the other two primaries are equal, as in a tint of them."""
-    pure = np.concatenate([np.eye(3) * 0.55, np.eye(3) * 0.75])
-    shown = stripes_of(read(write_film(tmp_path / "in.mkv", pure, transfer=transfer)))
-    light = (shown / 255) ** 2.4 @ IN_BT2020.T
-    for number, tint in enumerate(light):
-        assert tint.argmax() == number % 3
-        others = np.delete(tint, number % 3) / tint.max()
-        assert np.ptp(others) < 0.02 and others.max() < 0.5
-    assert (shown.max(axis=1)[:3] < shown.max(axis=1)[3:]).all()
-
-
-def test_odd_sides_are_kept(tmp_path: Path) -> None:
-    film = write_film(tmp_path / "in.mkv", grey(GREYS[HLG]), transfer=HLG, size=(191, 47))
-    pixels = read(film)
-    assert pixels.shape == (47, 191, 3) and pixels.flags.c_contiguous
-    assert np.abs(stripes_of(pixels) - grey(SHOWN)).max() <= 2
-
-
-def test_transparency_lies_over_black(tmp_path: Path) -> None:
-    film = write_film(tmp_path / "in.mkv", grey([0.75, 0.75, 0.75]), transfer=HLG, pixel_format="yuva444p10le")
-    assert np.abs(stripes_of(read(film)) - grey([230, 115, 0])).max() <= 2
-
-
 def test_a_film_played_live_looks_as_in_a_job(tmp_path: Path, reports) -> None:
     film = write_film(tmp_path / "in.mp4", hdr_codes(COLOURS, HLG), transfer=HLG, codec="libx265")
     source = open_source(str(film), offline=True, clock=SystemClock(), report=reports)
     assert (source.frame_at(0.04).pixels == read(film)).all()
     source.close()
-
-
-def test_films_read_in_turn_do_not_disturb_each_other(tmp_path: Path) -> None:
-    films = [
-        write_film(tmp_path / "a.mkv", grey(GREYS[PQ]), transfer=PQ),
-        write_film(tmp_path / "b.mkv", grey(GREYS[HLG]), transfer=HLG),
-        write_film(tmp_path / "c.mkv", grey(GREYS[HLG][:4]), transfer=HLG, colour_range=FULL),
-    ]
-    for pictures in zip(*(open_pictures(film).read(1, None) for film in films), strict=True):
-        for picture in pictures:
-            shown = stripes_of(picture.pixels)
-            assert np.abs(shown - grey(SHOWN[: len(shown)])).max() <= 2
 
 
 def test_a_film_in_sdr_is_decoded_as_before_bit_by_bit(tmp_path: Path) -> None:

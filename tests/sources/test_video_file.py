@@ -90,14 +90,6 @@ def test_pictures_not_requested_in_time_are_counted_and_skipped(write_video, ope
     assert number_in(wait_for(lambda: (f := source.latest_frame()).index > 3 and f, "a later one").pixels) == 4
 
 
-def test_a_file_of_one_picture_stays(write_video, open_file, number_in, clock, wait_for):
-    source = open_file(write_video(1, name="one.mkv", codec="libx264"))
-    wait_for(source.latest_frame, "the picture")
-    clock.advance(3600.0)
-    assert number_in(source.latest_frame().pixels) == 0
-    assert source.status().frames == 1
-
-
 def test_a_file_removed_during_playback_is_lost_and_reopened_when_it_returns(
     write_video, open_file, number_in, clock, wait_for, reports
 ):
@@ -136,38 +128,18 @@ def test_damage_in_the_middle_is_counted_and_playback_continues(write_video, ope
     assert reports.keys.count("source") == 3
 
 
-def test_a_truncated_file_plays_its_remaining_pictures(write_video, open_file, number_in):
-    path = write_video(40, name="a.mkv", codec="libx264", options={"g": "5"})
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
-    source = open_file(path, True)
-    shown = [number_in(source.frame_at(index / 30).pixels) for index in range(15)]
-    assert shown == list(range(15))
-
-
-@pytest.mark.parametrize("kind", ["missing", "folder", "empty", "text", "text as mp4", "noise", "cut", "sound"])
+@pytest.mark.parametrize("kind", ["missing", "folder", "empty", "text", "noise", "cut"])
 def test_a_file_without_pictures_is_an_error_of_one_line_with_its_name(kind, tmp_path, write_video, open_file):
-    path = tmp_path / {"text": "a.txt", "sound": "a.wav"}.get(kind, "a.mp4")
+    path = tmp_path / "a.mp4"
     if kind == "folder":
         path.mkdir()
-    elif kind == "empty":
-        path.touch()
-    elif kind.startswith("text"):
-        path.write_text("not a picture\n" * 50)
-    elif kind == "noise":
-        path.write_bytes(np.random.default_rng(1).bytes(100_000))
-    elif kind == "cut":
+    elif kind != "missing":
         whole = write_video(10).read_bytes()
-        path.write_bytes(whole[: len(whole) // 2])
-    elif kind == "sound":
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
-            sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
-            sound.sample_rate = 8000
-            container.mux(stream.encode(sound))
+        noise = np.random.default_rng(1).bytes(100_000)
+        path.write_bytes({"empty": b"", "text": b"no\n" * 99, "noise": noise, "cut": whole[: len(whole) // 2]}[kind])
     with pytest.raises(SourceError) as caught:
         open_file(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
 ORANGE = (200, 60, 20)
@@ -242,22 +214,3 @@ def test_wide_pixels_are_made_square(tmp_path, open_file):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((57, 72, 3), np.uint8), "rgb24")))
         container.mux(stream.encode())
     assert open_file(path, True).frame_at(0.0).pixels.shape == (57, 102, 3)
-
-
-@pytest.mark.parametrize(("height", "matrix"), [(480, 5), (720, 1)])
-def test_an_untagged_video_is_decoded_as_players_do(write_video, open_file, height, matrix):
-    # 5 is BT.601, the default for standard definition; 1 is BT.709, for high definition.
-    flat = av.VideoFrame.from_ndarray(np.full((height, 64, 3), (200, 60, 20), np.uint8), "rgb24")
-    encoded = flat.reformat(format="yuv444p", dst_colorspace=matrix)
-    luma = int(np.frombuffer(encoded.planes[0], np.uint8)[0])
-    path = write_video(pictures=[np.full((height, 64, 3), 0, np.uint8)], name="u.mkv", codec="ffv1")
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=30)
-        stream.width, stream.height, stream.pix_fmt = 64, height, "yuv444p"
-        encoded.colorspace = 2
-        encoded.pts = 0
-        container.mux(stream.encode(encoded))
-        container.mux(stream.encode())
-    assert luma > 0
-    pixels = open_file(path, True).frame_at(0.0).pixels
-    assert np.abs(pixels.astype(int) - (200, 60, 20)).max() <= 3

@@ -44,53 +44,11 @@ def wait_in_a_capture(card: ShamCard) -> None:
     captured(lambda: there.sum().item())  # here
 
 
-@planted(FaultKind.COPY_IN_CAPTURE)
-def copy_in_a_capture(card: ShamCard) -> None:
-    host = pinned()
-    captured(lambda: host.to("cuda", non_blocking=True))  # here
-
-
-@planted(FaultKind.RANDOM_IN_CAPTURE)
-def random_number_in_a_capture(card: ShamCard) -> None:
-    captured(lambda: torch.randn(3, device="cuda"))  # here
-
-
-@planted(FaultKind.MIXED_DEVICES)
-def mixed_devices(card: ShamCard) -> None:
-    with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):
-        numbers(3) + torch.ones(3)  # here
-
-
 @planted(FaultKind.RACE)
 def a_missing_wait_stream(card: ShamCard) -> None:
     there, side = numbers(4), torch.cuda.Stream()
     with torch.cuda.stream(side):
         there.add_(1.0)  # here
-
-
-@planted(FaultKind.RACE)
-def two_graphs_of_one_capture_stream_at_once(card: ShamCard) -> None:
-    """They share a workspace of cuBLAS."""
-    first, second, side = numbers(4), numbers(4), torch.cuda.Stream()
-    capturing, graphs = torch.cuda.Stream(), []
-    for there in (first, second):
-        graphs.append(torch.cuda.CUDAGraph())
-        with torch.cuda.graph(graphs[-1], stream=capturing):
-            there.add_(1.0)
-    graphs[0].replay()
-    with torch.cuda.stream(side):
-        graphs[1].replay()  # here
-
-
-@planted(FaultKind.FREED_TOO_EARLY)
-def memory_given_away_while_another_stream_reads(card: ShamCard) -> None:
-    there, side = numbers(4), torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        held = there * 2.0
-    del there
-    torch.ones(4, device="cuda")  # here
-    del held
 
 
 @planted(FaultKind.POOL_OVERWRITTEN)
@@ -117,17 +75,6 @@ def a_weight_that_is_freed_before_the_replay(card: ShamCard) -> None:
     graph.replay()  # here
 
 
-@planted(FaultKind.FREED_BEFORE_REPLAY)
-def a_graph_whose_stream_has_lost_another_graph(card: ShamCard) -> None:
-    there, stream = numbers(4), torch.cuda.Stream()
-    graphs = [torch.cuda.CUDAGraph() for _ in range(2)]
-    for graph in graphs:
-        with torch.cuda.graph(graph, stream=stream):
-            there.add_(1.0)
-    graphs[0].reset()
-    graphs[1].replay()  # here
-
-
 @planted(FaultKind.PINNED_REUSED)
 def a_pinned_buffer_rewritten_through_an_older_array(card: ShamCard) -> None:
     buffer = pinned()
@@ -137,32 +84,11 @@ def a_pinned_buffer_rewritten_through_an_older_array(card: ShamCard) -> None:
     torch.cuda.synchronize()
 
 
-@planted(FaultKind.PINNED_REUSED)
-def a_download_read_before_the_event(card: ShamCard) -> None:
-    host, there = pinned(), numbers(4)
-    host.copy_(there, non_blocking=True)
-    host + 1.0  # here
-
-
 @planted(FaultKind.PAGEABLE_IN_LOOP)
 def a_pageable_upload_in_a_loop(card: ShamCard) -> None:
     with card.loop():
         for _ in range(3):
             torch.ones(3).to("cuda")  # here
-
-
-@planted(FaultKind.PAGEABLE_IN_LOOP)
-def a_pageable_download_in_a_loop(card: ShamCard) -> None:
-    there = numbers(3)
-    with card.loop():
-        there.cpu()  # here
-
-
-@planted(FaultKind.CAPTURE_IN_LOOP)
-def a_capture_in_a_loop(card: ShamCard) -> None:
-    there, graph = numbers(4), torch.cuda.CUDAGraph()
-    with card.loop(), torch.cuda.graph(graph):  # here
-        there.add_(1.0)
 
 
 @pytest.mark.parametrize(("fault", "kind"), PLANTED, ids=[each.__name__ for each, _ in PLANTED])
@@ -175,17 +101,3 @@ def test_a_planted_fault_is_named_with_its_line(
     (found,) = sham_card.faults
     sham_card.faults.clear()
     assert (found.kind, found.line) == (kind, f"tests/support/test_sham_card.py:{marked}")
-
-
-@pytest.mark.parametrize("wait", ["card", "stream", "event"])
-def test_an_explicit_wait_in_a_capture_is_a_fault(sham_card: ShamCard, wait: str) -> None:
-    """A replay would not wait."""
-
-    def part() -> None:
-        event = torch.cuda.Event()
-        event.record()
-        {"card": torch.cuda, "stream": torch.cuda.current_stream(), "event": event}[wait].synchronize()
-
-    captured(part)
-    assert [fault.kind for fault in sham_card.faults] == [FaultKind.WAIT_IN_CAPTURE]
-    sham_card.faults.clear()

@@ -5,12 +5,7 @@ import threading
 
 import pytest
 
-from engine.children import Supervisor
-from engine.live.rvc.voice import LiveRvc
-from engine.live.sam3.link import SegmentationLink
-from engine.live.sd.link import DiffusionLink
-from engine.sinks import SinkSet
-from engine.system.closing import Asked, Closing
+from engine.system.closing import Closing
 
 
 class Part:
@@ -89,16 +84,3 @@ def test_a_part_that_belongs_to_a_thread_is_closed_on_it_and_an_error_does_not_s
         closing(Broken("broken", told))
         closing(Part("last", told))
     assert told == ["close last", "close first", threading.current_thread().name]
-
-
-def test_parts_of_an_engine_that_could_not_be_opened_are_closed_and_its_error_stays() -> None:
-    told: list[str] = []
-    with pytest.raises(ValueError, match="no such camera"), Closing() as closing:
-        closing(Part("first", told))
-        raise ValueError("no such camera")
-    assert told == ["close first"]
-
-
-@pytest.mark.parametrize("kind", [DiffusionLink, SegmentationLink, LiveRvc, SinkSet, Supervisor])
-def test_slow_parts_can_be_asked_to_end_before_they_are_closed(kind: type) -> None:
-    assert issubclass(kind, Asked)

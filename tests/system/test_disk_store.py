@@ -41,38 +41,6 @@ def test_jobs_are_done_in_order_and_their_failures_reported(reports: Any, tmp_pa
     assert reports.lines == [("disk", "disk: disk access failed: ZeroDivisionError: division by zero")]
 
 
-def test_it_polls_at_once_and_repeatedly_also_after_an_error(
-    reports: Any, tmp_path: Path, wait_for: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(disk_store, "POLL_INTERVAL_S", 0.001)
-    polls: list[int] = []
-
-    def poll() -> None:
-        polls.append(1)
-        refuse("gone")()
-
-    disk = DiskStore(reports).open("disk", tmp_path, poll=poll)
-    assert disk.has_polled.wait(120.0)
-    wait_for(lambda: len(polls) > 3, "more polls")
-    disk.close()
-    assert set(reports.lines) == {("disk", "gone")}
-
-
-def test_files_of_one_folder_share_a_thread_that_ends_with_the_last_of_them(reports: Any, tmp_path: Path) -> None:
-    store, threads = DiskStore(reports), []
-    first, second = store.open("first", tmp_path), store.open("second", tmp_path)
-    for queue in (first, second):
-        queue.post(lambda: threads.append(threading.current_thread()), pytest.fail)
-    first.close()
-    second.close()
-    threads[0].join(120.0)
-    assert threads[0] is threads[1] and not threads[0].is_alive()
-    again = store.open("again", tmp_path)
-    again.post(lambda: threads.append(threading.current_thread()), pytest.fail)
-    again.close()
-    assert threads[2] is not threads[0]
-
-
 def test_a_hung_folder_does_not_delay_other_folders(reports: Any, tmp_path: Path) -> None:
     store, is_over, done = DiskStore(reports), threading.Event(), []
     hung, well = store.open("hung", tmp_path / "share", poll=lambda: is_over.wait(120.0)), store.open("well", tmp_path)

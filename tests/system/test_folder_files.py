@@ -43,17 +43,3 @@ def test_links_that_form_a_circle_end(folder: Path) -> None:
     assert listed(folder) == before
     (folder / "link.png").symlink_to(folder / "10.png")  # one to a picture counts
     assert listed(folder) == sorted([*before, "link.png"], key=[*before[:6], "link.png", before[6]].index)
-
-
-def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    problems: list[str] = []
-    assert list_files(tmp_path / "gone", (".png",), problems.append, is_recursive=True) == []
-    assert problems == [f"{tmp_path / 'gone'}: cannot be read (No such file or directory)"]
-
-
-def test_names_that_count_alike_have_one_order_in_every_folder(tmp_path: Path) -> None:
-    names = [f"{'0' * zeros}1.png" for zeros in range(12)]
-    for name in names:
-        (tmp_path / name).touch()
-    found = list_files(tmp_path, (".png",), print, is_recursive=False)
-    assert [file.name for file in found] == sorted(names)

@@ -1,11 +1,10 @@
 """Errors on worker threads: logged once with a traceback, counted and reported; the thread continues."""
 
 import logging
-import threading
 
 import pytest
 
-from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.guarded_thread import Guard
 
 log = logging.getLogger("tests.guard")
 
@@ -26,21 +25,3 @@ def test_each_distinct_fault_has_one_traceback_and_every_failure_a_report(
     assert guard.failures == 4
     assert said[0] == ("disk", "disk: a step failed: OSError: no disk")
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [OSError, ZeroDivisionError]
-
-
-def test_a_guarded_thread_reports_its_end_and_join_tells_whether_it_has_ended() -> None:
-    said: list[str] = []
-    failed: list[Exception] = []
-    guard = Guard(log, lambda key, line: said.append(line), "worker", "worker stopped")
-    thread = GuardedThread("worker", failing, guard, failed.append)
-    assert not thread.is_started and thread.join()
-    thread.start()
-    assert thread.join(5.0)
-    assert said == ["worker stopped: OSError: no disk"]
-    assert [str(error) for error in failed] == ["no disk"]
-    release = threading.Event()
-    thread = GuardedThread("waiting", release.wait, guard)
-    thread.start()
-    assert thread.join(0.0) is False
-    release.set()
-    assert thread.join(5.0) is True

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.system import installing
-from engine.system.installing import CHECKOUT, TORCH_INDEX, install_line, pip_install
+from engine.system.installing import CHECKOUT, TORCH_INDEX, install_line
 from engine.system.package_version import SOURCE
 from osc_schema.sinks import KINDS
 
@@ -57,19 +57,6 @@ def test_a_tool_of_pipx_or_uv_is_told_in_its_own_words(wheel: Path, monkeypatch:
     assert install_line("torch").endswith("--torch-backend cpu torch")
 
 
-def test_the_command_avoids_quotes_if_a_parent_folder_has_a_blank(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """PowerShell reads a quoted path as a string: Unexpected token '-m' in expression or statement."""
-    folder = tmp_path / "Ann Smith" / "multiverse"
-    folder.mkdir(parents=True)
-    monkeypatch.setattr(sys, "executable", str(folder / ".venv" / "bin" / "python"))
-    monkeypatch.chdir(folder)
-    assert pip_install() == str(Path(".venv/bin/python")) + " -m pip install"
-    monkeypatch.chdir(tmp_path)
-    assert pip_install().startswith('"')
-
-
 @pytest.mark.parametrize(
     ("system", "card", "build"),
     [("linux", "", "cpu"), ("linux", "RTX", ""), ("win32", "RTX", "cu130"), ("win32", "", ""), ("darwin", "", "")],
@@ -82,15 +69,6 @@ def test_torch_comes_from_the_index_for_this_machine(
     assert install_line("torch --force-reinstall") == (
         f"{sys.executable} -m pip install {option}torch --force-reinstall"
     )
-
-
-def test_what_belongs_to_an_installed_torch_comes_from_the_index_of_its_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    for build in ("cpu", "cu126", "rocm6.4", "rocm7.0.2", "xpu"):
-        monkeypatch.setattr(installing, "package_version", lambda name, build=build: f"2.13.0+{build}")
-        assert f"--extra-index-url {TORCH_INDEX}{build} " in install_line("torchvision")
-    for version in ("2.13.0", "2.8.0a0+5228986c39.nv25.6", "2.14.0a0+git12ab34c", "2.5.0+cu124.custom"):
-        monkeypatch.setattr(installing, "package_version", lambda name, version=version: version)
-        assert "index" not in install_line("torchvision"), "PyPI's, NVIDIA's containers', and those of one's own"
 
 
 def test_no_line_and_no_page_asks_for_a_package_that_nobody_can_fetch() -> None:

@@ -36,14 +36,3 @@ def test_the_first_write_keeps_what_was_there_under_the_other_name(tmp_path: Pat
         file.write(text)
     assert path.read_text() == "second"
     assert (tmp_path / "cues.previous.toml").read_text() == "half of it is wrong"
-
-
-def test_the_same_text_is_written_once(tmp_path: Path) -> None:
-    path = tmp_path / "cues.toml"
-    file = KeptFile(path, "cue list", CueError)
-    file.write("cue = []")
-    path.unlink()
-    file.write("cue = []")
-    assert not path.exists()
-    file.write("cue = [{}]")
-    assert path.exists()

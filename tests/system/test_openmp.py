@@ -4,12 +4,10 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from engine.children.spec import child_environment
 from engine.system import openmp
 
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="needs GCC's OpenMP, which prints its settings")
@@ -57,31 +55,3 @@ def test_the_drawing_threads_sleep_and_children_do_not_inherit_that() -> None:
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in told and "GOMP_SPINCOUNT = '0'" in told
     assert "left in the environment: None" in told
     assert "OMP_WAIT_POLICY = 'ACTIVE'" in library_settings(LIKE_NUMBA, OMP_WAIT_POLICY="active")
-
-
-@pytest.fixture
-def unset(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`unset(NAME=value)` sets the environment of a user with only these OpenMP variables."""
-
-    def start_with(**chosen: str) -> None:
-        monkeypatch.setattr(openmp, "_ours", {})
-        for name in openmp.VARIABLES:
-            monkeypatch.delenv(name, raising=False)
-        for name, value in chosen.items():
-            monkeypatch.setenv(name, value)
-
-    return start_with
-
-
-def test_children_spin_briefly_unless_the_user_has_set_otherwise(unset: Callable[..., None]) -> None:
-    unset()
-    assert openmp.BRIEF_SPIN.items() <= child_environment().items()
-    unset(OMP_WAIT_POLICY="passive")
-    assert openmp.BRIEF_SPIN.keys().isdisjoint(child_environment())
-    unset()
-    for _ in range(2):  # its own setting is not taken for the user's choice
-        openmp.spin_briefly()
-    assert not openmp.is_chosen_by_user() and openmp.brief_spin() == openmp.BRIEF_SPIN
-    with openmp.sleeping():
-        assert os.environ["OMP_WAIT_POLICY"] == "passive" and "GOMP_SPINCOUNT" not in os.environ
-    assert os.environ["GOMP_SPINCOUNT"] == "30000" and "OMP_WAIT_POLICY" not in os.environ

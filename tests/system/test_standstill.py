@@ -1,11 +1,9 @@
 """The watchdog's decisions, with an injected clock."""
 
-import threading
-
 import pytest
 
 from engine.system.clock import SteppedClock
-from engine.system.standstill import LIMIT_S, STUCK_S, FrameMark, Watchdog, stack_of
+from engine.system.standstill import LIMIT_S, STUCK_S, FrameMark, Watchdog
 
 
 class Show:
@@ -56,26 +54,6 @@ def test_a_frame_of_half_a_second_is_told_once_with_its_stack_and_its_end(show: 
     assert len(show.lines) == 3
 
 
-def test_an_overloaded_machine_is_named_first_with_what_helps(show: Show) -> None:
-    show.is_overloaded = True
-    show.mark.begin(10.0)
-    show.watchdog.step(10.6)
-    told, _, stack = show.lines[0].partition("; stack: ")
-    assert told == (
-        "standstill: no picture for 0.6 s: the machine is overloaded: use a smaller --size or a lower --fps; drawing, "
-        "with Ripple in generator"
-    )
-    assert stack
-
-
-def test_nothing_is_told_between_frames_and_before_the_first_picture(show: Show) -> None:
-    show.watchdog.step(100.0)
-    mark = FrameMark()
-    mark.begin(0.0)
-    assert mark.standing_s(50.0) == 0.0  # the first picture is being compiled
-    assert show.lines == []
-
-
 def test_the_end_of_a_run_waits_three_seconds_for_a_standing_frame(show: Show) -> None:
     show.mark.begin(1.0)
     show.watchdog.step(2.0)
@@ -85,14 +63,3 @@ def test_the_end_of_a_run_waits_three_seconds_for_a_standing_frame(show: Show) -
         assert show.stuck == 0
     show.watchdog.step(2.0 + STUCK_S)
     assert show.stuck == 1
-
-
-def test_the_stack_names_the_innermost_call_first() -> None:
-    held = threading.Event()
-    thread = threading.Thread(target=held.wait)
-    thread.start()
-    assert thread.ident is not None
-    assert stack_of(thread.ident).split(" < ")[0].endswith(" wait")
-    held.set()
-    thread.join()
-    assert stack_of(thread.ident) == "unknown"

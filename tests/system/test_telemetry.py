@@ -6,22 +6,7 @@ import pytest
 
 from engine.system.backoff import next_delay_s
 from engine.system.clock import SteppedClock
-from engine.system.telemetry import KEPT_WARNINGS, MAX_LINES, FrameFaults, FrameTimes, Warnings
-
-
-def add_frames(times: FrameTimes, work_ms: list[float], period_s: float = 0.1) -> None:
-    for index, work in enumerate(work_ms):
-        times.add(work_s=work / 1000, draw_s=work / 2000, published_s=index * period_s, is_late=work > 90)
-
-
-def test_percentiles_of_work_draw_and_overhead() -> None:
-    times = FrameTimes()
-    add_frames(times, [float(ms) for ms in range(1, 102)])
-    assert times.work_ms().p50 == pytest.approx(51)
-    assert times.work_ms().max == pytest.approx(101)
-    assert times.overhead_ms().p50 == pytest.approx(25.5)
-    assert times.work_ms(newest=3).p50 == pytest.approx(100)
-    assert times.late == 11
+from engine.system.telemetry import MAX_LINES, FrameFaults, FrameTimes, Warnings
 
 
 def test_late_and_dropped_frames_are_counted_over_the_last_ten_seconds() -> None:
@@ -36,14 +21,6 @@ def test_late_and_dropped_frames_are_counted_over_the_last_ten_seconds() -> None
     assert times.recent_faults() == FrameFaults(due=300, late=0, dropped=0), "older frames do not count"
     assert FrameTimes().recent_faults() == FrameFaults() and not FrameFaults(due=300, late=29).is_overloaded
     assert not FrameFaults().is_overloaded, "no frame is due yet"
-
-
-def test_the_rate_is_measured_over_the_last_two_seconds() -> None:
-    times = FrameTimes()
-    add_frames(times, [1.0] * 50, period_s=0.1)
-    assert times.fps_now() == pytest.approx(10)
-    assert times.fps_overall() == pytest.approx(10)
-    assert FrameTimes().fps_now() == 0.0
 
 
 def test_other_lines_of_a_cause_are_logged_too_but_few_a_second(caplog: pytest.LogCaptureFixture) -> None:
@@ -73,18 +50,6 @@ def test_a_cause_is_logged_once_a_second_and_always_counted(caplog: pytest.LogCa
     assert [record.message for record in caplog.records] == ["not OSC", "disk full", "not OSC (and 999 more like it)"]
     assert warnings.counts == {"osc": 1001, "sink": 1}
     assert warnings.latest[-1] == "not OSC (and 999 more like it)"
-
-
-def test_a_notice_is_listed_but_not_counted_as_a_warning() -> None:
-    warnings = Warnings(SteppedClock())
-    warnings.report("sd", "sd: hung")
-    warnings.notice("sd: ready (process 7)")
-    assert warnings.latest == ["sd: hung", "sd: ready (process 7)"]
-    assert warnings.notices == ["sd: ready (process 7)"]
-    assert warnings.counts == {"sd": 1}
-    for number in range(KEPT_WARNINGS):
-        warnings.report(f"sink {number}", "disk full")
-    assert warnings.notices == [], "old notices are dropped, too"
 
 
 def test_delays_double_from_half_a_second_to_thirty() -> None:

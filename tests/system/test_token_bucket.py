@@ -12,18 +12,6 @@ def test_a_full_bucket_then_its_rate() -> None:
     assert bucket.wait_s(1000.0, 4) == float("inf")
 
 
-def test_the_clock_may_step_back_and_many_small_steps_of_it_add_up() -> None:
-    bucket = TokenBucket(1, 1.0)
-    assert bucket.take(5.0) and not bucket.take(4.0) and bucket.take(6.0)
-    assert [bucket.take(6.0 + step * 0.1) for step in range(1, 11)] == [False] * 9 + [True]
-
-
-def test_a_take_fails_until_the_debt_is_paid() -> None:
-    bucket = TokenBucket(2, 1.0)
-    bucket.spend(0.0, 5)
-    assert bucket.tokens(0.0) == -3 and not bucket.take(3.5) and bucket.take(4.0)
-
-
 def test_buckets_per_key_forget_the_key_unused_longest() -> None:
     buckets = TokenBuckets(1, 0.0, max_keys=2)
     assert buckets["a"].take(0.0) and buckets["b"].take(0.0)

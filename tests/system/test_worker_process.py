@@ -89,11 +89,6 @@ def test_a_stopped_worker_holds_nobody_who_sends_more_than_its_pipe_takes() -> N
     assert worker.end(0.0) == -9
 
 
-def test_a_worker_ends_when_its_input_closes() -> None:
-    worker = start("echo()")
-    assert worker.end(CEILING_S) == 0 and worker.reason == "exit code 0"
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_kill_takes_the_processes_that_it_has_started_and_names_those_that_stay(
     monkeypatch: pytest.MonkeyPatch,

@@ -123,8 +123,6 @@ class Par:
         slot = self._living()
         if name not in SETTABLE:
             raise tdAttributeError(f"Par has no member {name} that can be set")
-        if name in slot.owner.program.read_only_members:
-            raise tdAttributeError(f"attribute {name!r} of Par is not writable")
         if name in CUSTOM_ONLY and not slot.is_custom:
             raise tdError(f"{slot.name}: {name} can only be set on custom parameters")
         before = slot.evaluate()

@@ -131,7 +131,7 @@ class OP:
 
 
 class Connector:
-    """The input of an operator."""
+    """The input of an operator; that of a component is one of its In operators."""
 
     def __init__(self, owner: OP, index: int = 0) -> None:
         self.owner, self.index = owner, index
@@ -150,18 +150,6 @@ class OutputConnector:
 
     def connect(self, target: OP) -> None:
         Connector(target).connect(self.out)
-
-
-class InputConnector:
-    """An input of a component: what one of its In operators gives."""
-
-    def __init__(self, into: OP) -> None:
-        self.into = into
-
-    def connect(self, target: OP) -> None:
-        if target.OPType[-3:] != self.into.OPType[-3:]:
-            raise tdError(f"{target.OPType} cannot be wired to {self.into.OPType}")
-        self.into.inputs[:] = [target]
 
 
 class COMP(OP):
@@ -183,9 +171,9 @@ class COMP(OP):
         return [OutputConnector(out) for out in sorted(outs, key=lambda out: out.name)]
 
     @property
-    def inputConnectors(self) -> list[InputConnector]:
+    def inputConnectors(self) -> list[Connector]:
         ins = [child for child in self.children if child.OPType in ("inTOP", "inCHOP")]
-        return [InputConnector(into) for into in sorted(ins, key=lambda into: into.name)]
+        return [Connector(into) for into in sorted(ins, key=lambda into: into.name)]
 
     def save(self, filepath: str, createFolders: bool = False) -> str:
         """Write the component as a .tox: what is docked to it stays outside."""
@@ -493,8 +481,6 @@ class TouchDesigner:
         self._sockets: list[socket.socket] = []
         self.printed: list[str] = []
         """Lines in the textport."""
-        self.read_only_members: set[str] = set()
-        """Members of Par that are read-only in this build."""
         self.app = types.SimpleNamespace(version="099", build=build)
         self.licenses = types.SimpleNamespace(isNonCommercial=False)
         self.senders: dict[str, tuple[int, int]] = {}

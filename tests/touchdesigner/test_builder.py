@@ -46,12 +46,6 @@ def controls(studio: Studio) -> list[Any]:
     return [control for page in read_pages(studio.comp.op("pages").text) for control in page.controls]
 
 
-def test_own_parameters_do_not_use_names_of_the_engine(studio: Studio) -> None:
-    own = studio.comp.op("parameters").module.OWN_NAMES
-    assert own.isdisjoint(name for control in controls(studio) for name in names_of(control))
-    assert own | {name for control in controls(studio) for name in names_of(control)} <= set(studio.comp.slots)
-
-
 def test_every_text_is_ascii_for_an_old_python_and_imports_the_standard_library_only(studio: Studio) -> None:
     """`open()` without an encoding decodes by the locale: cp949, cp936 (gbk) and cp932 refuse or misread UTF-8.
 
@@ -114,28 +108,6 @@ def test_a_touchdesigner_that_is_too_old_gets_one_error_line(
     program.close()
 
 
-def test_help_that_cannot_be_set_is_left_out(program: TouchDesigner) -> None:
-    """The documentation calls it both settable and read only: docs.derivative.ca/Par_Class."""
-    program.read_only_members.add("help")
-    program.run_text(BUILDER.read_text(encoding="utf-8"))
-    par = program.project.op("multiverse").par.L1angle
-    assert (par.help, par.label) == ("", "Layer 1 angle (deg)")
-
-
-def test_the_pictures_and_the_channels_leave_the_component(studio: Studio) -> None:
-    wires = {child.name: child.inputs[0].name for child in studio.comp.children if child.name.startswith("out")}
-    assert wires == {
-        "out1_main": "main_in",
-        "out2_sd": "sd_in",
-        "out3_ndi": "ndi_in",
-        "out4_audio": "audio_channels",
-        "out5_sam3": "sam3_in",
-        "out6_sam3_mask": "sam3_mask_in",
-        "out7_objects": "object_channels",
-        "out8_status": "status_chop",
-    }
-
-
 def test_building_again_updates_the_texts_and_keeps_the_values(studio: Studio) -> None:
     comp = studio.comp
     children = list(comp.children)
@@ -171,23 +143,6 @@ def test_it_sends_nothing_but_its_subscription_which_it_retries_every_two_second
     assert not studio.value("Connected")
 
 
-def test_another_port_ends_the_old_subscription_first(studio: Studio, free_port: Callable[[], int]) -> None:
-    old = studio.value("Listenport")
-    studio.program.frame()
-    studio.program.sent.clear()
-    new = free_port()
-    studio.set("Listenport", new)
-    studio.program.frame()
-    studio.program.frame()
-    features = studio.value("Featport")
-    assert studio.program.sent == [
-        ("/engine/notify", 0, old, "values"),
-        ("/engine/notify", 0, features, "features"),
-        ("/engine/notify", 1, new, "values"),
-        ("/engine/notify", 1, features, "features"),
-    ]
-
-
 def test_an_extension_that_cannot_start_is_shown_on_the_component(program: TouchDesigner) -> None:
     """TouchDesigner writes only into the textport when an extension raises in `__init__`."""
     text = BUILDER.read_text(encoding="utf-8")
@@ -217,23 +172,6 @@ def test_an_error_in_every_frame_is_printed_once_and_counted(
     assert capsys.readouterr().out.count("Traceback") == 1
     shown = "on_frame: AttributeError: 'NoneType' object has no attribute 'sendOSC' (10 times; the first traceback is"
     assert studio.value("Message").startswith(shown) and studio.comp.errors().startswith(shown)
-
-
-def test_a_second_component_takes_other_ports(studio: Studio) -> None:
-    studio.program.frame()  # its operators follow its ports
-    studio.comp.__dict__["name"] = "multiverse1"  # as if it were renamed to make room
-    studio.program.run_text(BUILDER.read_text(encoding="utf-8"))
-    second = studio.program.project.op("multiverse")
-    own, taken = (
-        {name: getattr(comp.par, name).eval() for name in ("Listenport", "Featport")} for comp in (second, studio.comp)
-    )
-    assert set(own.values()).isdisjoint(taken.values())
-    third = studio.program.project.create("baseCOMP", "third")
-    studio.program.run_text(BUILDER.read_text(encoding="utf-8").replace('NAME = "multiverse"', 'NAME = "third"'))
-    assert third.par.Listenport.eval() not in (*own.values(), *taken.values())
-    assert third.par.Message.eval().startswith("receives on ports ")
-    studio.program.frame()
-    assert [comp.op("osc_in").errors() for comp in (studio.comp, second, third)] == ["", "", ""]
 
 
 def test_pictures_follow_the_senders_that_appear(studio: Studio, until: Until) -> None:
@@ -298,47 +236,6 @@ def test_a_missing_sender_is_reported_and_found_again(playing: Studio) -> None:
     assert look(playing) == "", "it is reported once"
     playing.program.senders["Multiverse"] = (1920, 1080)
     assert look(playing) == "output 1 shows Multiverse"
-
-
-@pytest.mark.parametrize(
-    ("sender_px", "is_non_commercial", "ndi", "said"),
-    [
-        # listed, but its texture cannot be opened
-        ((128, 128), False, 0, "Multiverse exists, but output 1 still shows TouchDesigner's placeholder"),
-        (
-            (1280, 720),
-            True,
-            0,
-            "TouchDesigner Non-Commercial is limited to 1280 x 1280: the engine's 1920 x 1080 is scaled down",
-        ),
-        (None, False, 1, "connected to"),
-    ],
-    ids=["a placeholder that stays", "a licence that scales down", "no picture is expected"],
-)
-def test_a_picture_that_is_not_as_it_should_be_is_reported(
-    playing: Studio, sender_px: tuple[int, int] | None, is_non_commercial: bool, ndi: int, said: str
-) -> None:
-    playing.program.licenses.isNonCommercial = is_non_commercial
-    playing.set("Ndi", ndi)
-    if sender_px is not None:
-        playing.program.senders["Multiverse"] = sender_px
-    look(playing)
-    assert look(playing).startswith(said)
-
-
-def test_the_requirements_of_windows_are_reported(module_named: Callable) -> None:
-    """An Nvidia or AMD card, and at most 10 senders: docs.derivative.ca/Syphon_Spout_In_TOP. 64: leadedge/Spout2,
-    SpoutSenderNames.cpp."""
-    main_trouble = module_named("picture_inputs").main_trouble
-    where = {"is_windows": True, "is_non_commercial": False}
-    for limit in (10, 64):
-        full = main_trouble("Multiverse", "", limit, (128, 128), (1920, 1080), **where)
-        assert full.endswith(f"{limit} senders exist, which may be the limit of Spout: close one")
-        for fewer_or_more in (limit - 1, limit + 1):  # more than 10: then 10 is not the limit here
-            assert "takes" not in main_trouble("Multiverse", "", fewer_or_more, (128, 128), (1920, 1080), **where)
-    stuck = main_trouble("Multiverse", "Multiverse", 1, (128, 128), (1920, 1080), **where)
-    assert stuck.endswith("Spout In needs an Nvidia or AMD card")
-    assert main_trouble("Multiverse", "Multiverse", 1, (128, 128), (128, 128), **where) == ""
 
 
 def test_a_missing_engine_and_a_listen_port_in_use_are_reported_once(studio: Studio) -> None:
@@ -420,30 +317,3 @@ def test_pages_are_rebuilt_for_an_engine_with_other_parameters(studio: Studio, u
     studio.program.frame()
     assert studio.value("Scenetintr") == 1.0
     assert len(studio.sent_to("/scene")) == 1
-
-
-def test_pages_do_not_change_for_an_invalid_tree_or_without_an_answer(studio: Studio, until: Until, serve: Any) -> None:
-    bodies = [b"not a tree", b'{"FULL_PATH": "/", "MULTIVERSE": {"type": "float"}}', b"[]", b"{}", b"null"]
-    for body in (b"nothing", *bodies):
-        studio.set("Message", "")
-        studio.pulse("Fit")
-        until(lambda: studio.value("Message"), f"an answer to {body!r}")
-        assert studio.value("Message").startswith("pages not changed: "), body
-        assert studio.value("L1angle") == 0.0, body
-        if body == b"nothing":
-            assert studio.value("Message").startswith("pages not changed: http://127.0.0.1:")
-            studio.set("Webport", serve(bodies)[0])
-
-
-def test_buttons_say_what_is_missing(studio: Studio) -> None:
-    for button, line in (("Presetload", "Load: no presets received from the engine yet"),
-                         ("Presetsave", "Save: enter a Name first")):  # fmt: skip
-        studio.pulse(button)
-        studio.program.frame()
-        assert studio.value("Message") == line
-
-
-def test_a_menu_item_missing_on_the_page_is_reported(studio: Studio) -> None:
-    studio.comp.ext.MultiverseExt.on_message("/mirror/mode", ["hexagon"])
-    assert studio.value("Message") == "/mirror/mode is hexagon, which is not on this page: pulse Fit Pages"
-    assert studio.value("Mirrormode") == "off"

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from engine.audio.input import AudioStatus
 from tests.touchdesigner.conftest import RunningEngine, Studio
 
 Until = Callable[..., Any]
@@ -46,10 +45,8 @@ def test_a_patch_hears_of_the_connection_looks_cues_beats_and_the_loss(
     engine.engine.params.set("/tempo/source", "manual")
     engine.engine.params.set("/tempo/bpm", 240.0)
     connected.set("Audiochop", 1)
-    until(lambda: len(infos(calls, "onBeat")) >= 5, "five beats")
-    numbers = [info["beat"] for info in infos(calls, "onBeat")][:5]
-    assert [number % 4 for number in range(numbers[0], numbers[0] + 5)] == [number % 4 for number in numbers]
-    assert set(numbers) == {1, 2, 3, 4} and not infos(calls, "onBeat")[-1]["isFree"]
+    until(lambda: {info["beat"] for info in infos(calls, "onBeat")} == {1, 2, 3, 4}, "each beat of the bar")
+    assert not infos(calls, "onBeat")[-1]["isFree"]
     connected.skipped_s += 4.0
     until(lambda: infos(calls, "onLost") == [{}], "the loss")
     until(lambda: len(infos(calls, "onConnect")) == 2, "the next connection")
@@ -109,18 +106,6 @@ def test_the_status_chop_has_the_engines_state_and_a_flag_for_each_kind_of_error
     connected.set("Port", free_port())
     until(lambda: chop["err_link"] == 1.0, "the loss")
     assert chop["connected"] == chop["fps"] == chop["err_sound"] == 0.0 and chop["err"] == 1.0
-
-
-def test_every_state_of_an_error_is_one_that_the_engine_has(module_named: Callable) -> None:
-    """Else a flag would stay 0 for good."""
-    from typing import get_args
-
-    from engine.children.spec import State
-    from engine.sources.source import SourceState
-
-    lost = module_named("status_channels").LOST
-    assert set(lost["children"]) <= set(get_args(State)) and set(lost["camera"]) <= set(get_args(SourceState))
-    assert AudioStatus.__annotations__["state"] in (str, "str")
 
 
 def test_a_beat_is_found_once_and_knows_its_place_in_the_bar(module_named: Callable) -> None:

@@ -1,6 +1,5 @@
 """Start Engine and Stop Engine with the installed program, an engine that restarts, and a project that is reopened."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -65,27 +64,6 @@ def test_an_engine_that_cannot_start_says_why(studio: Studio, until: Until, home
     studio.pulse("Startengine")
     until(lambda: "ended with code" in studio.value("Message"), "its end")
     assert "no-such-file.wav" in studio.value("Message")
-
-
-def test_start_engine_says_what_is_missing(studio: Studio) -> None:
-    for changes, line in (
-        ({"Command": "no-such-program"}, "no-such-program: no such program"),
-        ({"Command": ""}, "Command is empty"),
-        ({"Command": str(PROGRAM), "Options": '--audio "half'}, "Options: No closing quotation"),
-        ({"Host": "192.0.2.7"}, "Host is 192.0.2.7: start it there"),
-    ):
-        for name, value in changes.items():
-            studio.set(name, value)
-        studio.program.frame()
-        studio.pulse("Startengine")
-        studio.program.frame()
-        assert line in studio.value("Message")
-
-
-def test_the_environment_keeps_everything_else(module_named: Callable[[str], Any]) -> None:
-    clean = module_named("engine_process").clean_environment
-    given = {"PATH": "/bin", "PYTHONHOME": "/td", "PYTHONPATH": "/td/lib", "HOME": os.sep}
-    assert clean(given) == {"PATH": "/bin", "HOME": os.sep, "PYTHONUTF8": "1"}
 
 
 def test_a_restarted_engine_is_found_again_and_its_values_win(

@@ -2,7 +2,6 @@
 
 import sys
 import time
-import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.audio.rtp import RtpCapture, parse_packet
+from engine.audio.rtp import RtpCapture
 from engine.system.clock import SystemClock
 from tests.touchdesigner.conftest import RunningEngine, Studio
 
@@ -46,45 +45,6 @@ def test_every_sample_of_the_chop_at_input_2_reaches_the_engine(
     assert heard.lost_blocks == 0 and reports.lines == []
 
 
-def test_packets_cross_an_ethernet_in_one_piece(module_named: Callable) -> None:
-    module = module_named("rtp_sender")
-    packets = [parse_packet(data) for data in module.Packets(7).of(bytes(range(256)) * 12, 2)]
-    assert max(len(packet.payload) for packet in packets) <= 1400
-    assert [(packet.sequence, packet.sample, packet.stream) for packet in packets] == [
-        (0, 0, 7),
-        (1, 350, 7),
-        (2, 700, 7),
-    ]
-    assert b"".join(packet.payload for packet in packets) == bytes(range(256)) * 12
-
-
-def test_sound_that_the_engine_does_not_listen_to_is_told_with_the_option_to_give(
-    connected: Studio, until: Until
-) -> None:
-    def polled() -> str:
-        connected.skipped_s += 2.0
-        connected.comp.ext.MultiverseExt.on_message("/engine/heartbeat", [1])
-        connected.program.frame()
-        return connected.value("Message")
-
-    until(lambda: connected.value("Sound").startswith("playing"), "the engine's sound")
-    connected.set("Audioin", 1)
-    until(lambda: polled() == "Audio In is on, but nothing is connected to input 2", "the missing wire")
-    chop = connected.program.project.create("audiooscillatorCHOP", "player")
-    connected.comp.inputConnectors[1].connect(chop)
-    until(lambda: polled().startswith("Audio In is not heard: start the engine with --audio rtp:9014/48000/2"), "why")
-    assert connected.comp.op("out8_status")["err_audio_in"] == connected.comp.op("out8_status")["err"] == 1.0
-    connected.set("Audioin", 0)
-    until(lambda: polled() and connected.comp.op("out8_status")["err_audio_in"] == 0.0, "the end of the error")
-    options = connected.comp.ext.MultiverseExt._options
-    connected.set("Options", "--camera 0")
-    assert options() == "--camera 0"
-    connected.set("Audioin", 1)
-    assert options() == "--audio rtp:9014/48000/2 --camera 0"
-    connected.set("Options", "--audio demo")
-    assert options() == "--audio demo", "what is asked for is not replaced"
-
-
 def test_the_top_at_input_1_is_offered_by_a_name_of_its_own_and_opened(connected: Studio, until: Until) -> None:
     comp, sent = connected.comp, lambda: connected.sent_to("/camera/open")
     level = connected.program.project.create("levelTOP", "mine")
@@ -102,21 +62,6 @@ def test_the_top_at_input_1_is_offered_by_a_name_of_its_own_and_opened(connected
     connected.set("Picturein", "off")
     connected.program.frame()
     assert comp.op("picture_out") is None and sent()[-1] == ("/camera/open", "start")
-
-
-def test_a_picture_for_another_machine_needs_ndi(studio: Studio) -> None:
-    studio.set("Host", "192.0.2.7")
-    studio.set("Picturein", "local")
-    studio.program.frame()
-    studio.program.frame()
-    studio.comp.ext.MultiverseExt.on_message("/engine/heartbeat", [1])
-    assert studio.value("Message") == "Picture In is local, but the engine runs at 192.0.2.7: choose ndi"
-    name = f"TouchDesigner {studio.value('Listenport')}"
-    studio.set("Picturein", "ndi")
-    studio.program.frame()
-    out = studio.comp.op("picture_out")
-    assert (out.OPType, out.par.name.eval(), out.inputs) == ("ndioutTOP", name, [studio.comp.op("in1_picture")])
-    assert studio.sent_to("/camera/open") == [("/camera/open", f"ndi:{name}")]
 
 
 def test_the_timeline_leads_timecode_and_beat(connected: Studio, engine: RunningEngine, until: Until) -> None:
@@ -155,19 +100,6 @@ def test_the_timeline_leads_timecode_and_beat(connected: Studio, engine: Running
         engine.engine.params.set(address, value)
 
 
-@pytest.mark.parametrize(
-    "seconds, label",
-    [
-        (0.0, "00:00:00:00"),
-        (sum([1 / 60] * 60), "00:00:01:00"),
-        (3723.5, "01:02:03:15"),
-        (86_401.0, "00:00:01:00"),
-    ],
-)
-def test_a_label_is_the_one_of_the_frame_that_begins(seconds: float, label: str, module_named: Callable) -> None:
-    assert module_named("engine_inputs").label_at(seconds) == label
-
-
 def test_two_components_from_the_saved_tox_play_one_engine(
     connected: Studio, engine: RunningEngine, until: Until, tmp_path: Path
 ) -> None:
@@ -193,16 +125,3 @@ def test_two_components_from_the_saved_tox_play_one_engine(
     assert second.par.Callbackdat.eval() is program.project.op("multiverse1_callbacks")
     assert first.par.Callbackdat.eval() is program.project.op("multiverse_callbacks")
     assert [comp.errors() for comp in (first, second)] == ["", ""]
-
-
-def test_a_project_without_a_folder_is_built_and_says_how_to_save_it(studio: Studio) -> None:
-    studio.program.module.project = types.SimpleNamespace(folder="/no/such/folder")
-    from tests.touchdesigner.conftest import BUILDER
-
-    studio.program.run_text(BUILDER.read_text(encoding="utf-8"))
-    line = studio.program.printed[-2]
-    assert (
-        line.startswith("multiverse: 6/6 saved: FAILED: /no/such/folder/multiverse.tox: ")
-        and "save the project" in line
-    )
-    assert studio.comp.par.Callbackdat.eval() is studio.program.project.op("multiverse_callbacks")

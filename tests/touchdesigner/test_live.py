@@ -90,28 +90,6 @@ def test_an_older_echo_does_not_pull_the_fader_from_the_hand(
     assert connected.value("L2angle") == 20.0
 
 
-def test_a_later_change_in_the_engine_wins_over_the_hand(
-    connected: Studio, engine: RunningEngine, until: Until, fader_box: OscClient
-) -> None:
-    connected.set("L2curve", 0.25)
-    until(lambda: engine.engine.params.get("/layer/2/curve") == 0.25, "the move")
-    fader_box.send(encode_message("/layer/2/curve", 0.75))  # while incoming values are still ignored here
-    until(lambda: engine.engine.params.get("/layer/2/curve") == 0.75, "the other's move")
-    connected.skipped_s += 1.0
-    until(lambda: connected.value("L2curve") == 0.75, "the other's value")
-
-
-def test_a_parameter_with_an_expression_drives_the_engine_and_keeps_its_value(
-    connected: Studio, engine: RunningEngine, until: Until, fader_box: OscClient
-) -> None:
-    connected.comp.par.L3curve.expr = "0.5 * 0.5"
-    until(lambda: engine.engine.params.get("/layer/3/curve") == 0.25, "the expression's value")
-    connected.skipped_s += 1.0
-    fader_box.send(encode_message("/layer/3/curve", 0.9))
-    synced(connected, until, fader_box)
-    assert connected.value("L3curve") == 0.25
-
-
 def test_presets_are_listed_saved_and_loaded(connected: Studio, engine: RunningEngine, until: Until) -> None:
     menu = lambda: connected.comp.par.Preset.menuNames  # noqa: E731
     until(lambda: "VAV original" in menu(), "the built-in presets")

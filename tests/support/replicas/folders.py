@@ -83,7 +83,6 @@ SDXS_DREAMSHAPER = BK_TINY | {
     "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
     "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
 }
-SD2_HEADS = {"attention_head_dim": [1, 2, 4], "use_linear_projection": True}
 SSD_1B = SMALL_XL | {
     "mid_block_type": "UNetMidBlock2D",
     "transformer_layers_per_block": [0, [2, 2], [4, 4]],
@@ -170,14 +169,6 @@ def in_half_precision(folder: Path) -> None:
         file.unlink()
 
 
-def in_shards(folder: Path) -> None:
-    from diffusers import UNet2DConditionModel
-
-    network = UNet2DConditionModel.from_pretrained(folder / "unet", local_files_only=True)
-    shutil.rmtree(folder / "unet")
-    network.save_pretrained(folder / "unet", max_shard_size="200KB")
-
-
 def model(hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl") -> Callable[[Shelf], ModelSpec]:
     """Start from a tiny model; `changes` turn it into the published one."""
 
@@ -222,7 +213,6 @@ PLAIN = Works(family="sd15", prediction="epsilon", sampler="scheduler")
 V_21 = Works(family="sd21", prediction="v_prediction", sampler="scheduler")
 XL = Works(family="sdxl", prediction="epsilon", sampler="scheduler")
 ONE_STEP_15 = Works(family="sd15", prediction="epsilon", sampler="turbo", says=("as in SDXS: made for 1 step",))
-ONE_STEP_21 = Works(family="sd21", prediction="epsilon", sampler="turbo", says=("as in SDXS: made for 1 step",))
 TURBO = Works(family="sd21", prediction="epsilon", sampler="turbo", says=("TAESD is not on this machine",))
 LCM = Works(family="sd15", prediction="epsilon", sampler="lcm")
 LIGHTNING = Works(family="sdxl", prediction="epsilon", sampler="lightning")
@@ -242,7 +232,6 @@ WORKING = [
     works(SD_15, scheduler(PNDM), with_names_of_2022, expect=PLAIN),
     works(SD_15, scheduler(PNDM), in_half_precision, note=" --include *.fp16.safetensors", expect=PLAIN),
     works(SD_15, scheduler(PNDM), as_pickles, note=" --include *.bin", expect=PICKLES),
-    works(SD_15, in_shards, note=" in shards", expect=Works(family="sd15")),
     works("stabilityai/stable-diffusion-2-1", SD_21_V, kind="sd21", expect=V_21),
     works("stabilityai/stable-diffusion-xl-base-1.0", scheduler(EULER_XL), kind="sdxl", expect=XL),
     works(
@@ -258,13 +247,6 @@ WORKING = [
         expect=ONE_STEP_15,
         vae="analytic",
         source=SDXS,
-    ),
-    works(
-        "IDKiro/sdxs-512-0.9",
-        unet(**BK_TINY | SD2_HEADS, only_cross_attention=[True, False, False]),
-        scheduler(DEIS, timestep_spacing="linspace"),
-        **{"kind": "sd21", "vae": "analytic", "source": SDXS},
-        expect=ONE_STEP_21,
     ),
     works("segmind/SSD-1B", unet(**SSD_1B), scheduler(EULER_XL), kind="sdxl", expect=XL, source=COMFY),
     works("etri-vilab/koala-lightning-700m", unet(**SMALL_XL | KOALA), KOALA_SCHEDULER, kind="sdxl", expect=LIGHTNING),

@@ -4,7 +4,6 @@ LoRAs for other models have their true widths, by which they are recognized.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -212,18 +211,6 @@ def dreambooth(shelf: Shelf) -> ModelSpec:
     return spec(sd, "someone/dreambooth-lora")
 
 
-def attention_processors(shelf: Shelf) -> ModelSpec:
-    sd, tensors = shelf.tiny.sd(), {}
-    with seeded(2):
-        for name, shape in layers(sd, "unet", ATTENTION):
-            down, up = (factor.float() for factor in factors(shape))
-            old = re.sub(r"\.(to_\w+?)(\.0)?$", r".processor.\1_lora", name)
-            tensors |= {f"{old}.down.weight": down, f"{old}.up.weight": up}
-    torch.save(tensors, shelf.folder / "pytorch_lora_weights.bin")
-    shelf.put_on_hub(PROCESSORS, shelf.folder)
-    return spec(sd, PROCESSORS)
-
-
 def peft_folder(shelf: Shelf) -> ModelSpec:
     sd, tensors = shelf.tiny.sd(), {}
     with seeded(2):
@@ -274,19 +261,8 @@ FLUX = {
     "lora_te1_text_model_encoder_layers_0_self_attn_q_proj.lora_down.weight": (4, 32),
     "lora_te1_text_model_encoder_layers_0_self_attn_q_proj.lora_up.weight": (32, 4),
 }
-FLUX_DIFFUSERS = {
-    "transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight": (4, 3072),
-    "transformer.single_transformer_blocks.0.attn.to_q.lora_B.weight": (3072, 4),
-}
-WAN = {
-    "diffusion_model.blocks.0.cross_attn.k.lora_A.weight": (4, 1536),
-    "diffusion_model.blocks.0.cross_attn.k.lora_B.weight": (1536, 4),
-    "diffusion_model.blocks.0.self_attn.q.lora_A.weight": (4, 1536),
-    "diffusion_model.blocks.0.self_attn.q.lora_B.weight": (1536, 4),
-}
 FLUX_METADATA = {"ss_base_model_version": "flux1", "modelspec.architecture": "flux-1-dev/lora"}
 LCM_15 = Works(family="sd15", sampler="lcm")
-PROCESSORS = "sayakpaul/sd-model-finetuned-lora-t4"
 _ATTENTION = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q"
 LYCORIS = "https://github.com/KohakuBlueleaf/LyCORIS/tree/main/lycoris/modules"
 KOHYA = "https://github.com/kohya-ss/sd-scripts/blob/main/networks/lora.py"
@@ -304,7 +280,6 @@ TIMED = {
     **{f"{_TIMED}.{name}": (1, 4) for name in ("lambda_layer", "base_lambda")},
 }
 INVERSION = ("a textual inversion", "goes with a prompt")
-PICKLE = Works(says=("a pickle, read with weights_only",))
 XL_AND_15 = ("made for SDXL, this is SD 1.5", "use a LoRA for SD 1.5")
 
 
@@ -340,20 +315,14 @@ REPLICAS = [
         flat(dora, "oil.safetensors", kind="sdxl", style="sgm", unet=TRANSFORMER),
     ),
     works("OneTrainer LoRA, SDXL (OMI)", ONE_TRAINER, omi("clip_l", "clip_g"), Works(family="sdxl")),
-    works("OneTrainer LoRA, SDXL (ComfyUI)", ONE_TRAINER, omi("clip_l.transformer", "clip_g.transformer")),
     works("OneTrainer LoRA, SD 1.5 (OMI)", ONE_TRAINER, omi("clip_l", kind="sd15"), Works(family="sd15")),
     works("OneTrainer LoRA, SD 2.x (ComfyUI)", ONE_TRAINER, omi("text_encoders.clip_h.transformer", kind="sd21")),
     works("diffusers DoRA in kohya's names", STATE_DICTS, dora_of_diffusers),
     works("diffusers dreambooth LoRA", STATE_DICTS, dreambooth),
-    works(PROCESSORS, f"{HUB}/{PROCESSORS}", attention_processors, PICKLE),
     works("PEFT adapter folder", "https://github.com/luosiallen/latent-consistency-model/issues/109", peft_folder),
     refused("SD 1.5 LoRA on SDXL", KOHYA, of_another_base(SD15, "sdxl"), "made for SD 1.5, this is SDXL", "for SDXL"),
     refused("SDXL LoRA on SD 1.5", KOHYA, of_another_base(({}, *SDXL[1:]), "sd15"), *XL_AND_15),
     refused("Flux LoRA (kohya)", KOHYA_FLUX, foreign(FLUX, FLUX_METADATA), "made for Flux, this is SD 1.5"),
-    refused(
-        "Flux LoRA (diffusers)", f"{HUB}/ByteDance/Hyper-SD", foreign(FLUX_DIFFUSERS), "made for Flux, this is SD 1.5"
-    ),
-    refused("Wan LoRA", "https://github.com/tdrussell/diffusion-pipe/issues/114", foreign(WAN), "made for Wan (video)"),
     refused("textual inversion", f"{A1111}/wiki/Textual-Inversion", foreign({"emb_params": (8, 768)}), *INVERSION),
     refused("T-LoRA", f"{TLORA}/lora.py", foreign(TIMED), "a T-LoRA, whose rank depends on the timestep"),
     merged("OFT", f"{LYCORIS}/diag_oft.py", {"oft_blocks": (8, 4, 4), "alpha": (1,)}, "an OFT"),

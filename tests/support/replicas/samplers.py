@@ -11,12 +11,6 @@ from tests.support.replicas.replica import Replica, Shelf, Works
 PUBLISHED_LORA = "pytorch_lora_weights.safetensors"
 DEIS = {"_class_name": "DEISMultistepScheduler", "algorithm_type": "deis", "timestep_spacing": "leading"}
 XL_BASE = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "leading", "set_alpha_to_one": False}
-V_PRED = {
-    "_class_name": "EulerDiscreteScheduler",
-    "timestep_spacing": "trailing",
-    "prediction_type": "v_prediction",
-    "rescale_betas_zero_snr": True,
-}
 HYPER = "https://huggingface.co/ByteDance/Hyper-SD"
 LIGHTNING = "https://huggingface.co/ByteDance/SDXL-Lightning"
 
@@ -69,10 +63,6 @@ def sdxl_turbo(shelf: Shelf) -> ModelSpec:
     return ModelSpec(model="stabilityai/sdxl-turbo")
 
 
-def sd_turbo_copied(shelf: Shelf) -> ModelSpec:
-    return ModelSpec(model=str(with_scheduler(shelf.tiny.sd(kind="turbo"), shelf.folder / "club" / "model")))
-
-
 def lcm_file(shelf: Shelf) -> ModelSpec:
     """A folder next to the file, added by a user, has the configuration of SD 1.5."""
     sd = shelf.tiny.sd(vae="kl", sampler="pndm")
@@ -81,15 +71,6 @@ def lcm_file(shelf: Shelf) -> ModelSpec:
     file.symlink_to(published)
     file.with_suffix("").symlink_to(published.with_suffix(""))
     return ModelSpec(model=str(file), vae="full")
-
-
-def under_a_path_with_lcm(shelf: Shelf) -> ModelSpec:
-    place = shelf.folder / "lcm-tests" / "lcm" / "dreamshaper-8"
-    return ModelSpec(model=str(with_scheduler(shelf.tiny.sd(sampler="pndm"), place)))
-
-
-def v_prediction(shelf: Shelf) -> ModelSpec:
-    return ModelSpec(model=str(with_scheduler(shelf.tiny.sd(kind="sdxl"), shelf.folder / "vpred", **V_PRED)))
 
 
 def lora_replica(name: str, source: str, base: Callable[[Shelf], Path], sampler: str, *says: str) -> Replica:
@@ -110,28 +91,10 @@ REPLICAS = [
         Works(family="sdxl", prediction="epsilon", sampler="turbo", says=("and the name sdxl-turbo",)),
     ),
     Replica(
-        "stabilityai/sd-turbo, copied to another name",
-        f"https://huggingface.co/stabilityai/sd-turbo/{SCHEDULERS}",
-        sd_turbo_copied,
-        Works(family="sd21", prediction="epsilon", sampler="turbo", says=("as sd-turbo's",)),
-    ),
-    Replica(
         "Lykon/DreamShaper/dreamshaper_8LCM.safetensors",
         "https://civitai.com/models/4384/dreamshaper",
         lcm_file,
         Works(family="sd15", sampler="lcm", says=("the name dreamshaper_8LCM: LCM",)),
-    ),
-    Replica(
-        "a folder of SD 1.5 below one called lcm",
-        "https://huggingface.co/Lykon/dreamshaper-8",
-        under_a_path_with_lcm,
-        Works(family="sd15", sampler="scheduler"),
-    ),
-    Replica(
-        "an SDXL v-prediction folder with zero terminal SNR and trailing timesteps",
-        f"https://huggingface.co/Laxhar/noobai-XL-Vpred-1.0/{SCHEDULERS}",
-        v_prediction,
-        Works(family="sdxl", prediction="v_prediction", sampler="scheduler"),
     ),
     Replica(
         "h1t/TCD-SDXL-LoRA",

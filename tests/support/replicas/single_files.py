@@ -1,10 +1,7 @@
 """Models published as one checkpoint file, and files that are mistaken for one."""
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
-from unittest.mock import patch
 
 import torch
 
@@ -28,7 +25,7 @@ INVOKE = "https://github.com/invoke-ai/InvokeAI"
 RECTIFIED = "CabalResearch/NoobAI-RectifiedFlow-Experimental"
 COMFY_MODELS = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py"
 DIFFUSERS_KEYS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers/loaders/single_file_utils.py"
-UNET, CLIP, XL_CLIP = "model.diffusion_model.", "cond_stage_model.transformer.", "conditioner.embedders.0."
+UNET, CLIP = "model.diffusion_model.", "cond_stage_model.transformer."
 XL_SPEC = {
     "modelspec.sai_model_spec": "1.0.0",
     "modelspec.architecture": "stable-diffusion-xl-v1-base",
@@ -94,10 +91,6 @@ def with_averages(tensors: Tensors) -> Tensors:
     return tensors | {f"model_ema.{key.removeprefix('model.').replace('.', '')}": t * 0 for key, t in own.items()}
 
 
-def with_old_clip_names(tensors: Tensors) -> Tensors:
-    return {key.replace(f"{CLIP}text_model.", CLIP): tensor for key, tensor in tensors.items()}
-
-
 def with_a_norm_of_v(tensors: Tensors) -> Tensors:
     bias = tensors[LAST_NORM]
     return tensors | {LAST_NORM: torch.linspace(-0.3, 0.3, len(bias), dtype=bias.dtype)}
@@ -122,19 +115,6 @@ def with_channels(count: int) -> Change:
 def distilled(tensors: Tensors) -> Tensors:
     """Like SSD-1B: fewer transformer blocks after a resnet than in its teacher."""
     return {key: tensor for key, tensor in tensors.items() if ".transformer_blocks.1." not in key}
-
-
-def lightning_checkpoint(shelf: Shelf) -> ModelSpec:
-    """A training checkpoint of PyTorch Lightning: its class is a key beside the tensors."""
-    file = shelf.folder / "sd-v1-4.ckpt"
-    name = "pytorch_lightning.callbacks.model_checkpoint"
-    kind = type("ModelCheckpoint", (), {"__module__": name})
-    parts = name.split(".")
-    made = {".".join(parts[:end]): ModuleType(parts[end - 1]) for end in (1, 2, 3)}
-    made[name].__dict__["ModelCheckpoint"] = kind
-    with patch.dict(sys.modules, made):
-        torch.save({"state_dict": {"a": torch.zeros(1)}, "callbacks": {kind: {"best": None}}}, file)
-    return ModelSpec(model=str(file))
 
 
 def unet_alone(shelf: Shelf) -> ModelSpec:
@@ -165,11 +145,6 @@ WORKING = [
             Works(family="sd15", prediction="epsilon", sampler="scheduler", says=("emaonly.ckpt: a pickle, read",)),
         ),
         (
-            *("a merge with the names of an older CLIP", f"{A1111}/blob/master/modules/sd_models.py"),
-            checkpoint(SD_15, "merge.safetensors", with_old_clip_names, dtype=torch.bfloat16),
-            EPSILON_15,
-        ),
-        (
             *("SD 1.5 without a VAE", "hakurei/waifu-diffusion-v1-4"),
             checkpoint(SD_15, "pruned.safetensors", without("first_stage_model."), vae="taesd"),
             EPSILON_15,
@@ -178,11 +153,6 @@ WORKING = [
             *("zatochu/EasyFluff/EasyFluffV11.2.safetensors", "zatochu/EasyFluff"),
             checkpoint(SD_15, "EasyFluffV11.2.safetensors", yaml='model:\n  params:\n    parameterization: "v"\n'),
             v_of("sd15", "parameterization v in EasyFluffV11.2.yaml"),
-        ),
-        (
-            *("zatochu/EasyFluff/EasyFluffV11.2.safetensors, asked for", "zatochu/EasyFluff"),
-            checkpoint(SD_15, "EasyFluffV11.2.safetensors", prediction="v"),
-            v_of("sd15", "asked for"),
         ),
         (
             *(f"{SD_21}/v2-1_768-ema-pruned.ckpt", COMFY_MODELS),
@@ -213,11 +183,6 @@ WORKING = [
             *("a v-prediction SDXL file that only its name tells", f"{INVOKE}/issues/7495"),
             checkpoint(SD_XL, "noobaiXLVpred_v05.safetensors"),
             v_of("sdxl", "Vpred in the file's name"),
-        ),
-        (
-            *("a v-prediction SDXL file of sd-scripts", "https://github.com/Comfy-Org/ComfyUI/issues/12579"),
-            checkpoint(SD_XL, "mine.safetensors", metadata=XL_SPEC | {"modelspec.prediction_type": "v"}),
-            v_of("sdxl", "modelspec.prediction_type in the file: v"),
         ),
         (
             *("CabalResearch/NoobAI-RectifiedFlow-Experimental, which only its name tells", RECTIFIED),
@@ -254,9 +219,6 @@ REFUSED = [
     refused("stabilityai/cosxl/cosxl.safetensors",
             checkpoint(SD_XL, "cosxl.safetensors", marked("edm_vpred.sigma_max", "edm_vpred.sigma_min")), "CosXL",
             source=COMFY_MODELS),
-    refused("CompVis/stable-diffusion-v-1-4-original/sd-v1-4.ckpt", lightning_checkpoint,
-            "it would run pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", ".safetensors",
-            source="https://github.com/easydiffusion/easydiffusion/issues/1911"),
     refused("kohya LoRA", of_names("x.safetensors", "lora_unet_mid_block_attentions_0_proj_in.lora_down.weight"),
             "is a LoRA", "--lora"),
     refused("control_v11p_sd15_canny as safetensors", of_names("x.safetensors", "control_model.time_embed.0.weight"),
