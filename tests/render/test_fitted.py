@@ -11,7 +11,7 @@ from PIL import Image
 
 from engine.models.sd import pixels
 from engine.render import Renderer
-from engine.render.gl_publish import MAX_SIZES, FittedPicture
+from engine.render.gl_publish import FittedPicture
 from engine.render.gl_textures import Target
 from engine.render.readback import Readback
 
@@ -95,34 +95,5 @@ def test_only_what_sd_sees_is_read(gl: Renderer, monkeypatch: pytest.MonkeyPatch
         fit.read(source, (16, 8))  # not the size that was queued
         assert queued == [width * height * 4 for width, height in [(64, 64), (64, 64), (128, 72), (64, 64), (16, 8)]]
         assert all(np.array_equal(read, copy) for read, copy in kept)
-        fit.release()
-        source.release()
-
-
-def test_readers_of_several_sizes_keep_their_targets(gl: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stable Diffusion, and light of one size or two, read every picture."""
-    made: list[tuple[int, int]] = []
-    make = FittedPicture._make
-
-    def count(fit: FittedPicture, size_px: tuple[int, int]) -> Any:
-        made.append(size_px)
-        return make(fit, size_px)
-
-    monkeypatch.setattr(FittedPicture, "_make", count)
-    with gl._drawing():
-        fit = FittedPicture(gl._context, gl._finish)
-        source = Target(gl._context, (320, 180))
-        made.clear()
-        for level in range(10):
-            source.framebuffer.clear(level / 255, 0.0, 0.0)
-            fit.drop()
-            fit.queue(source, (64, 64))
-            gl._finish()
-            for size_px in ((16, 9), (64, 64), (60, 30)):
-                assert (fit.read(source, size_px) == (level, 0, 0, 255)).all()
-        assert sorted(made) == [(16, 9), (60, 30), (64, 64)]
-        for width in range(1, 20):  # a size that is dragged
-            assert fit.read(source, (width, 4)).shape == (4, width, 4)
-        assert len(fit._made) == MAX_SIZES
         fit.release()
         source.release()

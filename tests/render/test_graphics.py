@@ -81,14 +81,6 @@ def asked(maker: GraphicsMaker, changes: dict[str, Any], beat: float = 0.0, **mo
     return maker.graphics(values, values, beat=beat, size_px=SIZE, **more)
 
 
-def test_a_block_lies_where_it_is_placed_in_its_ink(renderer: Renderer, drawn: Callable) -> None:
-    dark = {"/multiverse/brightness": 0.0, "/multiverse/bias": 0.0}
-    shown = drawn(renderer, [graphic(block(255), x=0.25, y=1 / 3)], dark)
-    assert (shown[20:40, 30:50, :3] == (255, 128, 64)).all()
-    shown[20:40, 30:50] = 0
-    assert shown[..., :3].max() == 0, "and nowhere else"
-
-
 def test_both_renderers_lay_turned_and_scaled_graphics_alike(gl: Renderer, cpu: Renderer, drawn: Callable) -> None:
     random = np.random.default_rng(5)
     soft = random.integers(0, 256, (6, 9, 1), np.uint8).repeat(5, 0).repeat(5, 1) // np.array([1, 2, 3, 1], np.uint8)

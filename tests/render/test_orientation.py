@@ -61,22 +61,3 @@ def test_a_picture_of_any_size_covers_without_distortion_and_loses_its_sides(
     rows, columns = np.nonzero(rgba[..., 0] > 127)
     assert np.ptp(rows) == np.ptp(columns) == 19
     assert (rows.mean(), columns.mean()) == pytest.approx((19.5, 39.5), abs=0.1)
-
-
-def test_layer_5_may_change_in_size_and_content_from_frame_to_frame(renderer: Renderer, draw: Callable) -> None:
-    renderer.resize(32, 32)
-    for side, level in ((31, 10), (64, 20), (5, 30), (64, 40), (65, 50), (1, 60)):
-        rgba = draw(renderer, SIMPLE, layer5=np.full((side, side + 2, 3), level, np.uint8))
-        assert (rgba[..., :3] == level).all()
-    renderer.resize(16, 16)
-    for level in (10, 200, 30):
-        assert (draw(renderer, SIMPLE, layer5=np.full((9, 9, 3), level, np.uint8))[..., :3] == level).all()
-
-
-def test_read_only_pictures_and_maps_are_drawn_too(renderer: Renderer, draw: Callable) -> None:
-    frozen = np.full((9, 9, 3), 77, np.uint8)
-    frozen.flags.writeable = False
-    regions = np.zeros((4, 4), np.uint8)
-    regions.flags.writeable = False
-    rgba = draw(renderer, SIMPLE | {"/region/enable": True}, size=(8, 8), layer5=frozen, region=regions)
-    assert (rgba[..., :3] == 77).all()

@@ -38,14 +38,6 @@ def spot(level: int = 255, size: tuple[int, int] = SIZE, radius: int = 6) -> np.
     return np.ascontiguousarray((disc * level).astype(np.uint8)[..., None].repeat(3, -1))
 
 
-def test_without_effects_nothing_is_drawn_for_them(renderer: Renderer, draw: Callable) -> None:
-    draw(renderer, SIMPLE | {"/post/bloom_radius": 0.9}, size=SIZE, layer5=spot())
-    if renderer.kind == "gl":
-        assert renderer._post._sized is None and renderer._current is renderer._targets.dissolve.coming.front
-    else:
-        assert not renderer._post._down and renderer._current is renderer._last
-
-
 def test_black_stays_black(renderer: Renderer, draw: Callable) -> None:
     for effect in EFFECTS.values():
         draw(renderer, SIMPLE | effect, size=SIZE, layer5=grey(0))
@@ -87,27 +79,6 @@ def test_bloom_looks_the_same_in_any_resolution(renderer: Renderer, draw: Callab
         assert abs(one - other) <= 6
 
 
-def test_glow_lays_a_veil_and_chromatic_aberration_grows_towards_the_corners(
-    renderer: Renderer, draw: Callable
-) -> None:
-    rgba = draw(renderer, SIMPLE | {"/post/glow": 1.0}, size=SIZE, layer5=spot(150, radius=30))
-    assert rgba[2, 2, 0] >= 3 and rgba[54, 135, 0] > rgba[54, 185, 0] >= 5
-    lines = grey(0)
-    lines[:, 20:22], lines[:, 95:97] = 255, 255
-    rgba = draw(renderer, SIMPLE | {"/post/chromatic": 1.0}, size=SIZE, layer5=lines).astype(float)
-
-    def column(row: int, part: slice, channel: int) -> float:
-        light = rgba[row, part, channel]
-        return float((light * np.arange(SIZE[0])[part]).sum() / light.sum())
-
-    left, middle = slice(0, 50), slice(70, 122)
-    corner, edge = (column(row, left, 2) - column(row, left, 0) for row in (1, SIZE[1] // 2))
-    assert corner > edge > 0.5  # red outwards, blue inwards
-    assert column(54, left, 1) == pytest.approx(20.5, abs=0.01)
-    assert column(1, left, 0) < 20.2 and column(1, left, 2) > 20.8
-    assert abs(column(54, middle, 2) - column(54, middle, 0)) < 0.05
-
-
 def test_a_vignette_darkens_the_corners_and_grain_the_middle_tones(renderer: Renderer, draw: Callable) -> None:
     rgba = draw(renderer, SIMPLE | {"/post/vignette": 1.0}, size=SIZE, layer5=grey(200)).astype(int)
     assert rgba[54, 96, 0] == 200 and 48 <= rgba[0, 0, 0] <= 56
@@ -144,13 +115,6 @@ def test_grain_moves_as_film_does_and_is_the_same_at_the_same_time(renderer: Ren
     frozen = at(10.06).copy()
     assert (at(11.0, {"/master/freeze": True}) == frozen).all()
     assert (at(10.0) == first).all()
-
-
-def test_premultiplied_alpha_follows_the_light(renderer: Renderer, draw: Callable) -> None:
-    look = {"/multiverse/alpha": "luma", "/post/bloom": 1.0, "/post/vignette": 0.5, "/post/grain": 0.5}
-    draw(renderer, look, size=SIZE)
-    rgba = renderer.read_rgba()
-    assert (rgba[..., 3] == rgba[..., :3].max(axis=-1)).all()
 
 
 def test_amounts_glide_while_one_look_dissolves_into_another(renderer: Renderer, picture: Callable) -> None:

@@ -18,7 +18,6 @@ from engine.render.region_maps import (
     edge_regions,
     objects_seen,
     quadrant_regions,
-    reduce_picture,
     small_size,
 )
 from engine.values import Segmentation
@@ -93,28 +92,10 @@ def test_colour_regions_are_quarters_of_the_hue_circle() -> None:
         assert regions[0].tolist() == expected, hue_offset
 
 
-def test_grey_and_pixels_below_sat_min_are_assigned_by_brightness() -> None:
-    pale_red = np.array([[(200, 170, 170)] * 2 + [(40, 36, 36)] * 2], np.uint8)  # saturation 0.15 and 0.1
-    by_brightness = colour_regions(pale_red, hue_offset=0.0, sat_min=0.2, is_equalised=False)
-    assert by_brightness[0].tolist() == [2, 2, 0, 0]
-    by_hue = colour_regions(pale_red, hue_offset=0.0, sat_min=0.05, is_equalised=False)
-    assert by_hue[0].tolist() == [0, 0, 0, 0]
-    grey = grey_ramp(np.array([0, 100, 150, 255]))
-    assert colour_regions(grey, hue_offset=0.0, sat_min=0.0, is_equalised=False)[0].tolist() == [0, 1, 2, 3]
-
-
 def test_quadrants_are_numbered_in_reading_order_and_need_no_picture(mapper: RegionMapper) -> None:
     assert quadrant_regions().tolist() == [[0, 1], [2, 3]]
     assert mapper.compute(None, settings("quadrant", is_mirrored=True)).indices.tolist() == [[0, 1], [2, 3]]
     assert mapper.compute(None, settings("brightness")) is None
-
-
-def test_pictures_are_reduced_to_320_wide_at_most() -> None:
-    for size, reduced in [((1920, 1080), (320, 180)), ((320, 240), (320, 240)), ((641, 7), (320, 3)), ((9, 9), (9, 9))]:
-        pixels = np.random.default_rng(2).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-        small = reduce_picture(pixels)
-        assert small.shape == (reduced[1], reduced[0], 3), size
-        assert np.abs(small.mean() - pixels.mean()) < 2, size
 
 
 def two_boxes(left_width: int, right_width: int) -> np.ndarray:
@@ -160,12 +141,6 @@ def test_a_picture_without_outlines_is_cut_into_quadrants(mapper: RegionMapper, 
     assert reports.lines == []
 
 
-def test_the_mapper_keeps_the_numbers_of_outlines_from_the_previous_picture(mapper: RegionMapper) -> None:
-    before = mapper.compute(frame_of(two_boxes(100, 60)), settings("edges")).indices
-    after = mapper.compute(frame_of(two_boxes(60, 100), 1), settings("edges")).indices
-    assert [after[place] for place in (LEFT, RIGHT)] == [before[place] for place in (LEFT, RIGHT)]
-
-
 def test_submitting_never_waits_for_an_unfinished_map(reports: Callable, wait_for: Callable) -> None:
     """A blocking report callback stops the mapping thread; `submit` must not wait for it."""
     is_reporting, may_go_on = threading.Event(), threading.Event()
@@ -186,48 +161,12 @@ def test_submitting_never_waits_for_an_unfinished_map(reports: Callable, wait_fo
     mapper.close()
 
 
-def test_the_same_picture_is_mapped_once(mapper: RegionMapper, wait_for: Callable) -> None:
-    picture = frame_of(grey_ramp(np.array([0, 255])))
-    mapper.submit(picture, settings("brightness"))
-    first = wait_for(mapper.latest, "a map")
-    for _ in range(20):
-        mapper.submit(picture, settings("brightness"))
-    mapper.submit(picture, settings("brightness", is_mirrored=True))
-    wait_for(lambda: mapper.latest().indices[0].tolist() == first.indices[0].tolist()[::-1], "the mirrored map")
-
-
 def test_a_picture_that_cannot_be_mapped_is_reported_once(mapper: RegionMapper, reports: Any, wait_for: Any) -> None:
     mapper.submit(frame_of(np.zeros((4, 4), np.uint8)), settings("brightness"))
     wait_for(lambda: reports.lines, "a report")
     assert reports.lines[0][1].startswith("region map failed")
     mapper.submit(frame_of(grey_ramp(np.array([0, 255]))), settings("brightness"))
     wait_for(mapper.latest, "a map")
-
-
-def test_closing_ends_the_thread(reports: Callable) -> None:
-    mapper = RegionMapper(reports)
-    mapper.close()
-    mapper = RegionMapper(reports)
-    mapper.submit(frame_of(grey_ramp(np.array([0, 255]))), settings("brightness"))
-    mapper.close()
-    assert "regions" not in [thread.name for thread in threading.enumerate()]
-
-
-@pytest.mark.parametrize("side", [64, 512])
-def test_a_square_picture_is_mapped_where_it_is_seen(
-    renderer: Renderer, mapper: RegionMapper, draw: Callable, side: int
-) -> None:
-    """Four bands from dark to bright, each shown by the layer with its number, while the camera is wide."""
-    painted = np.repeat(np.array([10, 80, 150, 220], np.uint8), side // 4)[None, :, None].repeat(side, 0).repeat(3, 2)
-    frame = frame_of(painted)
-    seen = draw(renderer, {"/mode": "simple"}, size=(160, 90), layer5=frame.pixels)
-    region = mapper.compute(frame, settings("brightness"))
-    assert region is not None
-    alone = {"/region/enable": True, "/multiverse/bias": 0.5, "/colour/mode": "fixed"}
-    for layer in range(4):
-        led = draw(renderer, alone | {f"/layer/{layer + 1}/solo": True}, region=region.indices)
-        is_led = led[..., :3].max(axis=-1) > 0
-        assert (is_led == (np.digitize(seen[..., 0], (45, 115, 185)) == layer)).mean() > 0.99
 
 
 def boxes(*numbers: int) -> np.ndarray:
@@ -319,13 +258,6 @@ def test_a_layer_that_names_a_prompt_shows_all_that_is_found_for_it_whoever_come
     assert shown((4, 0), (2, 1), (11, 7)) == [1, 3], "the other dancer has gone"
     prompts = (0, 0, 2, 0)
     assert shown((0, 1, 2), (1, 2, 3), (7, 11, 12)) == [3, 2, 0], "a known object keeps its layer if that is not named"
-
-
-def test_if_ids_are_ranks_regions_follow_the_rank(found: Callable) -> None:
-    regions = ObjectRegions()
-    for numbers in ((0, 1, 2, 3), (3, 0), (2, 1, 0, 3, 4), (4,)):
-        indices = regions.compute(found(boxes(*numbers)), 3, FREE)
-        assert [region_at(indices, number) for number in numbers[:4]] == list(range(len(numbers[:4])))
 
 
 def test_the_mapper_maps_found_objects_and_before_them_quadrants(quiet_mapper: RegionMapper, found: Callable) -> None:
