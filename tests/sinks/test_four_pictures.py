@@ -274,28 +274,6 @@ def test_a_name_in_use_is_reported_and_the_main_texture_runs(sinks: SinkSet, rep
     assert key == "sink.sd:shared" and "Multiverse SD is already running" in line
 
 
-def test_an_sd_texture_that_cannot_start_is_retried(
-    sinks: SinkSet, clock: SteppedClock, make_frame, reports, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = FrameRing.create
-
-    def refuse(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.endswith("SD"):
-            raise SinkError("shared: no room")
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(FrameRing, "create", refuse)
-    sinks.start(SinkSpec(kind="shared"), may_wait=True)
-    sinks.publish(make_frame(), {"sd": shown("sd", level=1)})
-    assert [(status.picture, status.state) for status in sinks.status()] == [("main", "running"), ("sd", "retrying")]
-    assert own(reports) == [("sink.sd:shared", "sd:shared: no room")]
-    monkeypatch.setattr(FrameRing, "create", real)
-    clock.advance(1)
-    sinks.pump()
-    sinks.publish(make_frame(), {"sd": shown("sd", level=1)})
-    assert [status.frames for status in sinks.status()] == [2, 1]
-
-
 def test_a_recording_of_it_has_every_frame_black_until_there_is_one_and_a_file_a_size(
     make_stage, clock, reports, make_frame, tmp_path: Path
 ) -> None:
