@@ -118,13 +118,3 @@ def test_a_shown_crossfade_has_its_own_size_and_no_effects(renderer: Renderer, d
         half = renderer.show(PictureCrossfade.of(picture, upside_down, 0.5)).read_rgba()
         assert apart(half, opaque(mixed(picture, upside_down, 0.5))) <= 1, size
         assert (renderer.show(PictureCrossfade.of(picture, upside_down, 0.0)).read_rgba() == card[::-1]).all(), size
-
-
-def test_a_kept_shown_picture_is_not_drawn_over(renderer: Renderer, fade: Callable) -> None:
-    after, before = noise(1), noise(2)
-    kept = []
-    for step in range(12):
-        fade(renderer, SIMPLE if step % 2 else {}, after, before, step / 12)
-        rgba = renderer.show(PictureCrossfade.of(after, before, step / 12)).read_rgba()
-        kept.append((rgba, rgba.copy()))
-    assert all((rgba == copy).all() for rgba, copy in kept)

@@ -124,18 +124,6 @@ def test_a_fade_during_another_shows_three_looks_with_the_first_as_a_still(pair:
     assert np.abs(shown - mean_of(side, going, 0.9)).max() <= WITHIN + 1
 
 
-def test_a_second_fade_without_time_to_draw_begins_with_what_is_on_screen(pair: Pair) -> None:
-    for _ in range(4):
-        pair.draw(pair.picture(ROSE))
-    for mix in (0.0, 0.4):
-        (mixture, *_) = pair.draw(leave(pair.picture(ROSE), pair.picture(CURTAIN), mix))
-    grey = {"/multiverse/bias": 0.5}
-    for mix in (0.0, 0.3, 1.0):
-        to = pair.picture(grey)
-        shown, coming = pair.draw(leave(None, to, mix, number=2), None, to)
-        assert np.abs(shown - mean_of(mixture, coming, mix)).max() <= WITHIN
-
-
 def test_master_guard_and_freeze_act_on_the_mix(pair: Pair) -> None:
     master = {"/master/fade": 0.5}
     pair.draw(pair.picture(ROSE), pair.picture(ROSE))

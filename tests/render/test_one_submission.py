@@ -18,7 +18,6 @@ from engine.render.gl_textures import Target
 from engine.render.isf import ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.picture import PictureCrossfade
-from engine.render.readback import Readback
 from engine.values import VideoFrame
 from tests.support.pictures import drawn
 
@@ -216,46 +215,3 @@ def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(watched: Watched, picture
     assert watched.renderer._shown.layer5._picture._texture.components == (1 if is_gpu else 3)
     watched.renderer.draw(picture(SIMPLE))
     assert not watched.renderer.read_rgba()[..., :3].any(), "black without a picture"
-
-
-def test_a_new_size_and_the_texture_hold_the_published_picture(watched: Watched, picture: Any) -> None:
-    watched.show(picture())
-    watched.renderer.resize(31, 17)
-    watched.show(picture())
-    watched.renderer.resize(*SIZE)
-    glos = []
-    for level in (10, 200, 90):
-        watched.show(picture(SIMPLE, layer5=np.full((4, 4, 3), level, np.uint8)))
-        watched.require_equal()
-        glos.append(watched.renderer.texture.glo)
-        told = watched.renderer._context.external_texture(glos[-1], SIZE, 4, 0, "f1")
-        assert set(told.read()[:3]) == {level}
-    assert glos[0] == glos[2] != glos[1]
-
-
-def test_what_will_be_read_is_transferred_at_once(
-    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queued = {"f1": 0, "nu2": 0}
-    queue = Readback.queue
-
-    def count(readback: Readback, framebuffer: Any) -> None:
-        queued[readback._dtype] += framebuffer.size == SIZE
-        queue(readback, framebuffer)
-
-    monkeypatch.setattr(Readback, "queue", count)
-    for read, dtype, white in (("read_rgba", "f1", 255), ("read_rgba16", "nu2", 65535)):
-        waits, transfers = [], []
-        for frame in range(16):
-            queued[dtype] = 0
-            watched.show(picture(SIMPLE, layer5=np.full((4, 4, 3), 10 + 15 * frame, np.uint8)))
-            if frame < 4 or frame % 3 == 0:
-                levels = getattr(watched.renderer, read)()[0, 0, :3].astype(int) * 255 // white
-                assert set(levels) == {10 + 15 * frame}
-            waits.append(watched.waits)
-            transfers.append(queued[dtype])
-        # Every picture is read, and from the third on that is known; then every third, known from the third of them on.
-        known, unknown, vain, unread = (1, 1), (2, 1), (1, 1), (1, 0)
-        each = [unknown, unknown, known, known]
-        expected = [*each, vain, unread, unknown, unread, unread, *([known, unread, unread] * 3)[:7]]
-        assert list(zip(waits, transfers, strict=True)) == expected if is_gpu else waits == [1] * 16

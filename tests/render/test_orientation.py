@@ -12,19 +12,15 @@ SIMPLE = {"/mode": "simple"}
 
 def test_simple_mode_shows_the_picture_as_it_is_or_black(renderer: Renderer, draw: Callable, f_card: Callable) -> None:
     card = f_card(64, 48)
-    rgba = draw(renderer, SIMPLE, size=(64, 48), layer5=np.ascontiguousarray(card[..., :3]))
-    assert (rgba == card).all()
-    card = f_card(64, 48)
-    changes = SIMPLE | {"/multiverse/brightness": 4.0, "/multiverse/bias": 0.4, "/layer/5/intensity": 0.1}
-    rgba = draw(renderer, changes, size=(64, 48), layer5=np.ascontiguousarray(card[..., :3]))
-    assert (rgba == card).all()
-    draw(renderer, SIMPLE, size=(64, 48), layer5=np.full((5, 7, 3), 255, np.uint8))
-    rgba = draw(renderer, SIMPLE)
-    assert (rgba == (0, 0, 0, 255)).all()
-    card = f_card(64, 48)
-    changes = SIMPLE | {"/layer/5/mirror": True}
-    rgba = draw(renderer, changes, size=(64, 48), layer5=np.ascontiguousarray(card[..., :3]))
-    assert (rgba == card[:, ::-1]).all()
+    pixels = np.ascontiguousarray(card[..., :3])
+    without_effect = {"/multiverse/brightness": 4.0, "/multiverse/bias": 0.4, "/layer/5/intensity": 0.1}
+    for changes, expected in (
+        ({}, card),
+        (without_effect, card),
+        ({"/layer/5/mirror": True}, card[:, ::-1]),
+    ):
+        assert (draw(renderer, SIMPLE | changes, size=(64, 48), layer5=pixels) == expected).all()
+    assert (draw(renderer, SIMPLE) == (0, 0, 0, 255)).all()
 
 
 def test_mirrors_repeat_the_top_left(renderer: Renderer, draw: Callable, f_card: Callable) -> None:

@@ -1,15 +1,12 @@
 """Bloom, glow, chromatic aberration, vignette, grain and exposure on real pictures."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from engine.render import PictureInput, Renderer
-from engine.render.picture import Leaving
+from engine.render import Renderer
 from osc_schema import post
-from tests.support.pictures import drawn
 
 SIMPLE = {"/mode": "simple"}
 SIZE = (192, 108)
@@ -115,23 +112,6 @@ def test_grain_moves_as_film_does_and_is_the_same_at_the_same_time(renderer: Ren
     frozen = at(10.06).copy()
     assert (at(11.0, {"/master/freeze": True}) == frozen).all()
     assert (at(10.0) == first).all()
-
-
-def test_amounts_glide_while_one_look_dissolves_into_another(renderer: Renderer, picture: Callable) -> None:
-    renderer.resize(*SIZE)
-    plain = picture(SIMPLE, layer5=grey(200))
-    dark = picture(SIMPLE | {"/post/vignette": 1.0}, layer5=grey(200))
-
-    def corner(shown: PictureInput) -> float:
-        return float(drawn(renderer, shown).read_rgba16()[0, 0, 0]) / 257
-
-    ends = corner(plain), corner(dark)
-    corner(plain)
-    fade = [corner(replace(dark, leaving=Leaving(number=1, mix=mix, picture=plain))) for mix in (0.0, 0.3, 0.6, 1.0)]
-    assert fade[0] == pytest.approx(ends[0], abs=0.1) and fade[-1] == pytest.approx(ends[1], abs=0.1)
-    assert fade[0] > fade[1] > fade[2] > fade[3]
-    still = [corner(replace(plain, leaving=Leaving(number=2, mix=mix, picture=None))) for mix in (0.0, 0.5)]
-    assert still[0] == pytest.approx(ends[1], abs=0.1) and ends[1] < still[1] < ends[0]
 
 
 def test_the_flash_guard_measures_the_picture_with_its_effects(renderer: Renderer, draw: Callable) -> None:

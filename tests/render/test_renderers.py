@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -17,10 +16,9 @@ import pytest
 
 from engine.errors import RenderError
 from engine.render import Matte, Renderer, open_renderer
-from engine.render.context import explain, is_software, open_context, refusal
+from engine.render.context import explain, is_software, refusal
 from engine.render.masks import IdPicture, Overlay
 from engine.render.picture import PictureCrossfade
-from engine.render.shader_source import compile_program
 from tests.support.pictures import frame_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -310,19 +308,3 @@ def test_other_threads_run_while_a_picture_is_waited_for(gl: Renderer, picture: 
             if standstills[-1] < 0.5:
                 break
     assert standstills[-1] < 0.5, standstills  # the best of eight: a busy machine delays threads as well
-
-
-def test_a_shader_that_does_not_compile_is_named_with_file_and_line(monkeypatch: Any, tmp_path: Path) -> None:
-    (tmp_path / "fullscreen.glsl").write_text((ROOT / "engine/render/shaders/fullscreen.glsl").read_text())
-    (tmp_path / "part.glsl").write_text("// Provides part().\nfloat part() {\n    return nothing_known;\n}\n")
-    (tmp_path / "whole.glsl").write_text(
-        '#version 330 core\n#include "part.glsl"\nout vec4 f_rgba;\nvoid main() { f_rgba = vec4(part()); }\n'
-    )
-    monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)
-    context = open_context()
-    try:
-        with pytest.raises(RenderError, match=r"shader whole: .*nothing_known") as caught:
-            compile_program(context, "whole", ("FEATURE",))
-        assert re.search(r"part\.glsl[:(]3", str(caught.value)) and "\n" not in str(caught.value)
-    finally:
-        context.release()

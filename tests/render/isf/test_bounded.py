@@ -3,7 +3,6 @@
 import pytest
 
 from engine.errors import IsfError
-from engine.render.isf.clocks import DrawClock, OverrunError
 from engine.render.isf.isf_file import MAX_BUDGET, IsfFile
 from engine.render.isf.loops import MAX_STRAIGHT, MIN_ROUND, Guarded
 from engine.render.isf.parse import parse_isf
@@ -137,23 +136,3 @@ def test_a_damaged_directive_gives_one_clear_reason() -> None:
         with pytest.raises(IsfError) as refused:
             preprocess(text)
         assert word in refused.value.reason and len(refused.value.reason) < 300, text
-
-
-def test_the_clock_of_a_picture_blames_the_slowest_and_waits_for_short_shaders_together() -> None:
-    now_s = [0.0]
-    clock = DrawClock(0.2, lambda: now_s[0])
-    clock.begin()
-    with clock.running("1"):
-        now_s[0] += 0.15
-        clock.check()
-    with pytest.raises(OverrunError), clock.running("2"):
-        now_s[0] += 0.06
-        clock.check()
-    assert clock.slowest == "1" and clock.spent_s("1") == pytest.approx(0.15)
-    clock.begin()
-    with clock.running("2"):
-        now_s[0] += 0.06
-        clock.check()
-    clock = DrawClock()
-    clock.begin()
-    assert [clock.is_due(0.4) for _ in range(6)] == [False, False, True, False, True, False]

@@ -139,14 +139,6 @@ def test_a_new_size_keeps_the_shaders(gl: Renderer, play: Draw) -> None:
     assert shown.shape == (60, 80, 4) and (shown[..., :3] == 51).all()
 
 
-def test_a_transition_goes_from_the_picture_to_the_generator(play: Draw) -> None:
-    images = '{"NAME": "startImage", "TYPE": "image"}, {"NAME": "endImage", "TYPE": "image"}'
-    header = f'/*{{"INPUTS": [{images}, {{"NAME": "progress", "TYPE": "float", "DEFAULT": 1}}]}}*/'
-    body = "void main() { gl_FragColor = mix(IMG_THIS_PIXEL(startImage), IMG_THIS_PIXEL(endImage), progress); }"
-    shown = play(slot("generator", file_of(RED), 0.0), slot("1", file_of(header + body)), frames=12)
-    assert shown[0, 0].tolist() == [255, 0, 0, 255]
-
-
 def hostile_file() -> IsfFile:
     """A negative that never ends from 1 s on."""
     body = "float c = 0.0; if (TIME > 1.0) { while (c > -1.0) c += IMG_NORM_PIXEL(inputImage, vec2(fract(c), 0.5)).r; }"
