@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from osc_schema.graphics import TEXTS
 
 if TYPE_CHECKING:
     from engine.render.contours import Contour, Outlines
-    from engine.render.guarded_renderer import GuardedRenderer
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +61,15 @@ class _Asked:
     settings: ContourSettings
 
 
+class Drawn(Protocol):
+    """The picture that was drawn last: a GuardedRenderer."""
+
+    @property
+    def size_px(self) -> tuple[int, int]: ...
+
+    def read_look(self, longest_px: int) -> np.ndarray: ...
+
+
 class ContourFinder:
     """`outlines`, then `follow`, once a frame on the render thread. The thread begins with the first picture."""
 
@@ -85,9 +93,7 @@ class ContourFinder:
         image = drawn.image
         return (Graphic(slot=SLOT, image=image, x=x, y=y, angle_deg=0.0, height_px=height_px, ink=ink, blend="over"),)
 
-    def follow(
-        self, values: Mapping[str, Any], drawn: "GuardedRenderer", tick: FrameId, camera: VideoFrame | None
-    ) -> None:
+    def follow(self, values: Mapping[str, Any], drawn: Drawn, tick: FrameId, camera: VideoFrame | None) -> None:
         """Look for contours in this frame, if it is time to and the last ones are found. Reads back only then."""
         settings = ContourSettings.from_values(values)
         if self._last_s is None and not settings.count:

@@ -19,7 +19,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
-from engine.sinks.sink import PictureName, RecordingStatus, Sink, SinkStatus, Stage
+from engine.sinks.sink import PictureName, RecordingStatus, SinkStatus, Stage
 from engine.sinks.sink_thread import sink_thread
 from engine.sinks.whole_file import check_suffix, dated_file, make_folder, one_line, reserve
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file, sync_file, sync_folder
@@ -244,7 +244,7 @@ class Recording:
             return moment
 
 
-class RecordSink(Sink):
+class RecordSink:
     kind = "record"
 
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
@@ -280,6 +280,9 @@ class RecordSink(Sink):
             self._recordings[-1].end()
             self._open(size)
         self._recordings[-1].add(frame)
+
+    def pump(self) -> None:
+        """Do nothing: the thread does the work."""
 
     def drain(self) -> bool:
         for recording in self._recordings:
