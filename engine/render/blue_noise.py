@@ -8,7 +8,7 @@ ordered (Bayer) matrix has none but shows a grid.
 Solution: blue noise: every threshold occurs once per tile and similar thresholds are far apart, so the error has high
 frequencies only, which the eye does not resolve. The tile comes from the void-and-cluster method (R. Ulichney, "The
 void-and-cluster method for dither array generation", 1993), with a Gaussian of sigma 1.5 px on a torus, and is kept in
-`blue_noise.npy`: a start does not wait for it. `tests/render/void_and_cluster.py` makes it.
+`blue_noise.npy`: a start does not wait for it.
 
 The tile is the same for every picture and channel. So a steady picture is steady, a grey one stays grey, an offline run
 has the same bytes each time, and encoders spend no bits on it.

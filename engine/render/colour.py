@@ -134,11 +134,7 @@ def _labs(palette: Palette) -> tuple[Lab, ...]:
 def _between(start: Lab, end: Lab, share: float) -> Lab:
     """Interpolated lightness and chroma, with the hue of the straight line."""
     kept = 1 - share
-    lightness, a, b = (
-        start[0] * kept + end[0] * share,
-        start[1] * kept + end[1] * share,
-        start[2] * kept + end[2] * share,
-    )
+    lightness, a, b = (one * kept + other * share for one, other in zip(start, end, strict=True))
     wanted = kept * math.hypot(start[1], start[2]) + share * math.hypot(end[1], end[2])
     chroma = math.hypot(a, b)
     if chroma < 1e-6:

@@ -138,13 +138,8 @@ def box_means(cells: np.ndarray, side: int) -> np.ndarray:
 
 def box_minima(values: np.ndarray, side: int) -> np.ndarray:
     """Smallest value in each square of `side` x `side` of (h, w): (h + 1 - side, w + 1 - side)."""
-    for _ in range(2):
-        width = 1
-        while width < side:  # each step doubles the window; the last one overlaps
-            step = min(width, side - width)
-            values = np.minimum(values[:-step], values[step:])
-            width += step
-        values = values.T
+    for axis in (0, 1):
+        values = np.lib.stride_tricks.sliding_window_view(values, side, axis).min(axis=-1)
     return values
 
 
@@ -215,7 +210,7 @@ class FlashGuard:
         """Gain of each cell, (18, 18). Small areas first, which often leaves nothing to do for larger ones."""
         gains = np.ones((CELLS, CELLS))
         for part, side in zip(_PARTS, _SIDES, strict=True):
-            sums = box_means(cells[:3] * _powers(gains), side).reshape(3, -1)
+            sums = box_means(cells[:3] * np.stack([gains, gains**2, gains**3]), side).reshape(3, -1)
             ceiling = self._ceiling[part]
             is_over = luminance(sums) > ceiling
             if is_over.any():
@@ -284,11 +279,6 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     values = box_minima(values, 2 * SMOOTH_CELLS + 1)  # the means reach 3 cells to each side, interpolation one more
     smooth: np.ndarray = _SMOOTH @ values @ _SMOOTH.T
     return smooth
-
-
-def _powers(gains: np.ndarray) -> np.ndarray:
-    """Factors by which gains scale the three sums of a cell."""
-    return np.stack([gains, gains**2, gains**3])
 
 
 def _shown(cells: np.ndarray, maps: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ Boxes follow ISO 14496-12: length, kind, and a long length if length is 1. `stco
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -39,7 +39,7 @@ def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True)
     copy = partial_path(path)
     try:
         with path.open("rb") as file:
-            places = _places_of(file)
+            places = dict(boxes_of(file))  # the last one of each kind
             begin, end = places.get(b"moov", (0, 0))
             if not end or b"mdat" not in places:
                 return "no index found"
@@ -66,16 +66,14 @@ def put_index_in_front(path: Path, is_wanted: Callable[[], bool] = lambda: True)
             remove_file(copy, missing_ok=True)
 
 
-def _places_of(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
-    """Start and end in bytes of the file's top-level boxes by kind; the last one of each kind."""
+def boxes_of(file: BinaryIO) -> Iterator[tuple[bytes, tuple[int, int]]]:
+    """Kind, and start and end in bytes, of the file's top-level boxes; the last one may end beyond the file."""
     size, at = os.fstat(file.fileno()).st_size, 0
-    places = {}
     while at + LONG_HEAD.size <= size:
         length, kind, long_length = LONG_HEAD.unpack(_read(file, at, at + LONG_HEAD.size))
         end = size if length == 0 else at + max(long_length if length == 1 else length, HEAD.size)
-        places[kind] = (at, end)
+        yield kind, (at, end)
         at = end
-    return places
 
 
 def _moved_back(index: bytes, size: int) -> bytes:

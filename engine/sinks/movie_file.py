@@ -14,7 +14,6 @@ presentation order. An AVI has a constant rate: a missing picture becomes an emp
 Matroska file have no index; players rebuild it.
 """
 
-import struct
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -33,6 +32,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from engine.errors import SinkError
+from engine.sinks.index_in_front import boxes_of
 from engine.sources.pixels import BT470BG_MATRIX, BT709_MATRIX
 from engine.system.atomic_file import when_free
 from engine.system.schedule import exact_rate
@@ -44,7 +44,6 @@ QUALITY = "18"  # x264's constant rate factor; 18 is nearly indistinguishable fr
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 BIT_RATE_PER_CHANNEL = 96_000
 WRITE_BYTES = 8 * 2**20  # a fragment is one write, so a kill rarely leaves half of one
-BOX_HEAD = struct.Struct(">I4sQ")
 ENCODER_THREADS = 4  # fixed: x264's output depends on it, and must be the same on every machine
 # Fixed like ENCODER_THREADS: the output depends on the number of frames encoded at once. x265 would log to stderr.
 X265 = f"log-level=error:bframes=0:frame-threads={ENCODER_THREADS}"
@@ -260,17 +259,10 @@ class MovieFile:
 
 
 def cut_torn_end(path: Path) -> None:
-    """Truncate a fragmented movie to its last whole fragment. (Boxes: length, kind, long length; ISO 14496-12, 4.2)"""
+    """Truncate a fragmented movie to its last whole fragment."""
     size = path.stat().st_size
-    at = whole = 0
     with when_free(lambda: path.open("r+b"), path) as file:
-        while at + BOX_HEAD.size <= size:
-            file.seek(at)
-            length, kind, long_length = BOX_HEAD.unpack(file.read(BOX_HEAD.size))
-            at += max(long_length if length == 1 else length, 8)
-            if kind == b"mdat" and at <= size:
-                whole = at
-        file.truncate(whole)
+        file.truncate(max((end for kind, (_, end) in boxes_of(file) if kind == b"mdat" and end <= size), default=0))
 
 
 def _open_file(path: Path) -> "_File":

@@ -8,7 +8,6 @@ from functools import partial
 from operator import methodcaller
 
 from engine.errors import MultiverseError, SinkError
-from engine.sinks.adjustable import AdjustableSink
 from engine.sinks.opening import load_kinds, make_sink
 from engine.sinks.sink import (
     EXTRA_PICTURES,
@@ -24,6 +23,7 @@ from engine.sinks.sink import (
     WarningSink,
     picture_name,
 )
+from engine.sinks.window_messages import AdjustableSink
 from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock
 from engine.system.daemon_worker import call_on_thread

@@ -14,7 +14,6 @@ from engine.render.compiling import KERNELS, Kernel, small_kernel
 from engine.render.numba_code import ALL, Compilation
 from engine.render.numba_renderer import NumbaRenderer
 from tests.render.test_renderers import run_python
-from tests.support.long_form import only_soak
 
 FILL = "def fill(out):\n    for i in range(out.size):\n        out[i] = 1\n"
 COMPILE_TWO = """
@@ -164,22 +163,6 @@ def test_a_second_start_compiles_nothing_live_or_offline_with_camera_effects_or_
     """The tests themselves are the first start."""
     Compilation(lambda line: None).wait()
     assert run_python(SHOW) == "0 []"
-
-
-@only_soak
-def test_a_second_start_compiles_nothing_after_a_first_one_of_either_kind(tmp_path: Path) -> None:
-    for kind in ("", "offline=True"):
-        folder = str(tmp_path / (kind or "live"))
-        first = (
-            "from engine import Config, open_engine\n"
-            "from engine.render.numba_code import ALL\n"
-            "config = Config(width=96, height=64, audio='demo', renderer='numba', sinks=('null',), " + kind + ")\n"
-            "with open_engine(config) as engine:\n"
-            "    engine.run(count=1)\n"
-            "    while not all(kernel.is_ready for kernel in ALL): engine.run(count=1)\n"
-        )
-        run_python(first, NUMBA_CACHE_DIR=folder)
-        assert run_python(SHOW, NUMBA_CACHE_DIR=folder) == "0 []"
 
 
 def test_until_trails_layer_5_and_effects_are_compiled_it_draws_without_them(picture: Any, monkeypatch: Any) -> None:

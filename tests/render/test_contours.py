@@ -16,8 +16,7 @@ from engine.app import open_engine
 from engine.config import Config
 from engine.render import Renderer
 from engine.render.contour_finder import ContourFinder
-from engine.render.contours import Contour, followed, shown_part
-from engine.render.gl_publish import FittedPicture
+from engine.render.contours import shown_part
 from engine.render.graphic import Graphic, GraphicImage, picture_ink
 from engine.render.numba_graphics import lay_graphics
 from engine.render.picture import fitted_size
@@ -148,17 +147,6 @@ def test_a_contour_keeps_its_number_while_it_moves_and_another_becomes_the_large
     ]
 
 
-def test_the_nearest_keep_their_numbers_and_new_ones_get_the_lowest_free() -> None:
-    def at(x: float, area: float = 0.1) -> Contour:
-        return Contour(x=x, y=0.5, area=area, angle_deg=0.0, points=np.zeros((0, 2), np.float32))
-
-    before = {1: at(0.1), 3: at(0.9)}
-    left, right, new, far = at(0.2), at(0.85), at(0.6), at(0.5)
-    assert followed(before, [new, right, left, far], 1.0) == {1: left, 2: new, 3: right, 4: far}
-    assert followed({1: at(0.1)}, [at(0.4)], 1.0).keys() == {1}
-    assert followed({2: at(0.1)}, [at(0.4)], 1.0).keys() == {1}, "a quarter of the width away: another one"
-
-
 def test_results_come_once_in_an_interval_and_none_is_read_while_it_is_off(finder) -> None:
     one, told = finder()
     drawn = Drawn(with_shapes())
@@ -230,16 +218,6 @@ def test_outlines_have_their_width_and_opacity_and_scale_with_the_picture(finder
     assert (edge * np.arange(1280, 1360)).sum() / edge.sum() == pytest.approx(1320, abs=4)
 
 
-def test_a_preset_with_an_overlay_shows_contours_though_nobody_asked_for_numbers(finder) -> None:
-    one, told = finder()
-    shown = values(count=0, overlay=1.0)
-    one.follow(shown, Drawn(with_shapes()), tick(), None)
-    assert told[0] == ("/contour/found", (2,))
-    assert one.outlines(shown, (640, 360))
-    one.follow(values(count=0), Drawn(with_shapes()), tick(1.0), None)
-    assert told[-1] == ("/contour/2", (0.0,) * 5)
-
-
 def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture: Callable) -> None:
     renderer.resize(96, 54)
     plain = picture({})
@@ -257,19 +235,6 @@ def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture
     )
     assert drawn(renderer, replace(picture(changes), graphics=(white,))).read_rgba()[..., :3].max() == 0
     assert renderer.read_behind((48, 27), is_bare=True)[..., :3].max() > 50
-
-
-def test_both_renderers_read_the_same_look_also_as_on_a_gpu(gl: Renderer, cpu: Renderer, picture: Callable) -> None:
-    found = []
-    for renderer in (gl, cpu):
-        renderer.resize(96, 54)
-        found.append(drawn(renderer, picture({"/post/bloom": 1.0})).read_behind((96, 54), is_bare=True).astype(int))
-    with gl._drawing():
-        own, gl._behind = gl._behind, FittedPicture(gl._context, gl._finish)
-        found.append(gl.read_behind((96, 54), is_bare=True).astype(int))
-        gl._behind.release()
-        gl._behind = own
-    assert all(np.abs(found[0] - each).max() <= 2 for each in found) and found[0][..., :3].max() > 100
 
 
 @pytest.mark.parametrize("renderer_kind", ["numba", "gl"])

@@ -96,20 +96,6 @@ def test_all_three_crossfade_alike(gl: Renderer, cpu: Renderer, fade: Any, value
             assert (np.abs(one.astype(int) - other.astype(int)) <= 2).mean(axis=(0, 1)).min() >= 0.99, look
 
 
-def test_a_picture_that_becomes_the_old_one_is_not_uploaded_again(gl: Renderer, fade: Callable) -> None:
-    """The pixels are changed in place, unknown to the renderer: it shows the ones first uploaded."""
-    first, second, third = (frame((level, level, level)) for level in (10, 110, 210))
-    fade(gl, SIMPLE, first, None, 1.0, (16, 16))
-    first.pixels[:] = 99
-    assert (fade(gl, SIMPLE, second, first, 0.5)[..., :3] == 60).all()
-    second.pixels[:] = 99
-    assert (fade(gl, SIMPLE, second, first, 0.75)[..., :3] == 85).all()
-    assert (fade(gl, SIMPLE, second, None, 1.0)[..., :3] == 110).all()
-    assert (fade(gl, SIMPLE, third, second, 0.5)[..., :3] == 160).all()
-    assert (fade(gl, SIMPLE, second, third, 0.25)[..., :3] == 185).all()  # and back again
-    assert (fade(gl, SIMPLE, first, second, 0.5)[..., :3] != 60).all()  # evicted long ago, so it was uploaded again
-
-
 def test_a_frozen_picture_stays_while_its_crossfade_continues(renderer: Renderer, fade: Callable) -> None:
     after, before = frame((200, 200, 200)), frame((0, 0, 0))
     fade(renderer, SIMPLE, after, before, 0.25, (16, 16))
@@ -118,16 +104,6 @@ def test_a_frozen_picture_stays_while_its_crossfade_continues(renderer: Renderer
     assert (renderer.show(PictureCrossfade.of(after, before, 0.75)).read_rgba()[..., :3] == 150).all()
     assert (renderer.read_rgba()[..., :3] == 50).all()
     assert (fade(renderer, SIMPLE, after, before, 1.0)[..., :3] == 200).all()
-
-
-def test_feedback_keeps_the_trail_of_a_crossfade(renderer: Renderer, fade: Callable) -> None:
-    trail = SIMPLE | {"/feedback/amount": 0.5}
-    white, black = frame((200, 200, 200)), frame((0, 0, 0))
-    levels = [
-        int(fade(renderer, trail, black, white, mix, (16, 16) if mix == 0 else None)[8, 8, 0])
-        for mix in (0.0, 0.25, 0.9, 1.0)
-    ]
-    assert levels == [200, 150, 75, 37]  # the mix twice, then halved twice
 
 
 def test_a_shown_crossfade_has_its_own_size_and_no_effects(renderer: Renderer, draw: Any, f_card: Any) -> None:
@@ -142,43 +118,3 @@ def test_a_shown_crossfade_has_its_own_size_and_no_effects(renderer: Renderer, d
         half = renderer.show(PictureCrossfade.of(picture, upside_down, 0.5)).read_rgba()
         assert apart(half, opaque(mixed(picture, upside_down, 0.5))) <= 1, size
         assert (renderer.show(PictureCrossfade.of(picture, upside_down, 0.0)).read_rgba() == card[::-1]).all(), size
-
-
-def test_a_shown_texture_is_upright_opaque_and_of_exactly_its_size(gl: Renderer, fade: Any, f_card: Any) -> None:
-    def read(glo: int, width: int, height: int) -> np.ndarray:
-        known = gl._context.external_texture(glo, (width, height), 4, 0, "f1")
-        return np.frombuffer(known.read(), np.uint8).reshape(height, width, 4)
-
-    gl._shown._beside = None  # of an earlier test
-    card = f_card(64, 32)
-    picture, black = frame(np.ascontiguousarray(card[..., :3])), frame((0, 0, 0), (64, 32))
-    for mix in (1.0, 0.5):
-        fade(gl, SIMPLE, picture, black, mix, (64, 48))  # layer 5 shows the same: not mixed a second time
-        texture = gl.show(PictureCrossfade.of(picture, black, mix)).draw_texture()
-        assert (texture.width, texture.height) == (64, 32)
-        assert apart(read(texture.glo, 64, 32), opaque(mixed(picture, black, mix))) <= 1
-    assert gl._shown._beside is None
-    gl.resize(64, 48)
-    texture = gl.show(PictureCrossfade.of(black)).draw_texture()
-    assert (read(texture.glo, 64, 32) == (0, 0, 0, 255)).all()
-
-
-def test_a_shown_picture_is_drawn_on_demand_and_only_once(renderer: Renderer) -> None:
-    picture, before = noise(1), noise(2)
-    shown = renderer.show(PictureCrossfade.of(picture, before, 0.5))
-    picture.pixels[:] = before.pixels  # pixels are read only on demand
-    first = shown.read_rgba()
-    assert (first == opaque(before.pixels)).all()
-    picture.pixels[:] = 0
-    assert renderer.show(PictureCrossfade.of(picture, before, 0.5)).read_rgba() is first
-    assert renderer.show(PictureCrossfade.of(picture, before, 0.6)).read_rgba() is not first
-
-
-def test_a_kept_shown_picture_is_not_drawn_over(renderer: Renderer, fade: Callable) -> None:
-    after, before = noise(1), noise(2)
-    kept = []
-    for step in range(12):
-        fade(renderer, SIMPLE if step % 2 else {}, after, before, step / 12)
-        rgba = renderer.show(PictureCrossfade.of(after, before, step / 12)).read_rgba()
-        kept.append((rgba, rgba.copy()))
-    assert all((rgba == copy).all() for rgba, copy in kept)

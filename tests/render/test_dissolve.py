@@ -94,19 +94,6 @@ def test_each_frame_of_a_fade_is_the_mix_of_both_looks_drawn_alone(pair: Pair, a
         assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN, "back, without the earlier trail"
 
 
-def test_simple_mode_and_the_multiverse_dissolve_into_each_other(pair: Pair) -> None:
-    camera = np.random.default_rng(1).integers(0, 256, (9, 16, 3), np.uint8).repeat(4, 0).repeat(4, 1)
-    seen = pair._picture({"/mode": "simple"}, layer5=camera)
-    rose = pair.picture(ROSE)
-    for before, to, number in ((seen, rose, 1), (rose, seen, 2)):
-        for renderer in (pair.fading, *pair.alone):
-            renderer.resize(*SIZE)
-        pair.draw(before, before)
-        shown, going, coming = pair.draw(leave(before, to, 0.5, number), before, to)
-        assert np.abs(shown - mean_of(going, coming, 0.5)).max() <= WITHIN
-        assert np.abs(coming - going).mean() > 20
-
-
 def test_an_outgoing_look_that_is_not_drawn_dissolves_as_a_still(pair: Pair) -> None:
     for _ in range(4):
         (still,) = pair.draw(pair.picture(ROSE))
@@ -114,18 +101,6 @@ def test_an_outgoing_look_that_is_not_drawn_dissolves_as_a_still(pair: Pair) -> 
         to = pair.picture(CURTAIN)
         shown, coming = pair.draw(leave(None, to, step / 4), None, to)
         assert np.abs(shown - mean_of(still, coming, step / 4)).max() <= WITHIN
-
-
-def test_a_look_that_stops_during_a_fade_stays_as_last_drawn(pair: Pair) -> None:
-    for _ in range(4):
-        pair.draw(pair.picture(ROSE), pair.picture(ROSE))
-    for mix in (0.0, 0.25):
-        before, to = pair.picture(ROSE), pair.picture(CURTAIN)
-        _, going, _ = pair.draw(leave(before, to, mix), before, to)
-    for mix in (0.5, 0.75):
-        to = pair.picture(CURTAIN)
-        shown, coming = pair.draw(leave(None, to, mix), None, to)
-        assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN
 
 
 def test_a_fade_during_another_shows_three_looks_with_the_first_as_a_still(pair: Pair) -> None:
@@ -147,18 +122,6 @@ def test_a_fade_during_another_shows_three_looks_with_the_first_as_a_still(pair:
     asked = replace(to, leaving=Leaving(number=3, mix=0.0, picture=to, revealed=0.9))  # and a third
     shown, going = pair.draw(asked, None, to)
     assert np.abs(shown - mean_of(side, going, 0.9)).max() <= WITHIN + 1
-
-
-def test_a_second_fade_without_time_to_draw_begins_with_what_is_on_screen(pair: Pair) -> None:
-    for _ in range(4):
-        pair.draw(pair.picture(ROSE))
-    for mix in (0.0, 0.4):
-        (mixture, *_) = pair.draw(leave(pair.picture(ROSE), pair.picture(CURTAIN), mix))
-    grey = {"/multiverse/bias": 0.5}
-    for mix in (0.0, 0.3, 1.0):
-        to = pair.picture(grey)
-        shown, coming = pair.draw(leave(None, to, mix, number=2), None, to)
-        assert np.abs(shown - mean_of(mixture, coming, mix)).max() <= WITHIN
 
 
 def test_master_guard_and_freeze_act_on_the_mix(pair: Pair) -> None:

@@ -13,7 +13,6 @@ C4_EFLAT4_FSHARP4_A4_HZ = (261.63, 311.13, 369.99, 440.0)
 RED_HZ = 261.63  # C is red
 ONLY_LAYER_1 = {"/layer/1/solo": True}
 LINEAR = {"/multiverse/tone": "clip", "/multiverse/brightness": 1.0, "/multiverse/bias": 0.0}
-RAMP = np.arange(1024, dtype=np.float32) / 1024  # the value at place u, 0..1, is u
 RED_OVER_RED = {"/layer/1/solo": True, "/layer/2/solo": True}
 A, B = 0.3, 0.6
 
@@ -48,51 +47,6 @@ def test_silence_is_a_red_of_level_70_or_a_grey_of_four_hues(red: Callable) -> N
     assert np.abs(rgba[..., :3].astype(int) - expected).max() <= 1  # A4 and F#4 are not exactly 3/4 and 1/2
 
 
-def test_a_ramp_is_read_at_pixel_centres_and_interpolated_between_two_points(red: Callable) -> None:
-    rgba = red(LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat"}, RAMP, size=(256, 2))
-    # Pixel centres at x = 1/512, 3/512 ...
-    assert rgba[0, :, 0].tolist() == [level((i + 0.5) / 256) for i in range(256)]
-    assert (rgba[0] == rgba[1]).all()
-    wave = np.zeros(1024, np.float32)
-    wave[100], wave[101] = 0.2, 0.8
-    rgba = red(LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat"}, wave, size=(2048, 1))
-    # u = 200.5 / 2048, p = 100.25: 0.75 x 0.2 + 0.25 x 0.8 = 0.35
-    assert rgba[0, 200].tolist() == [level(0.35), 0, 0, 255]
-    for wrap, after_the_last in [("repeat", 0.1), ("mirror", 0.9)]:
-        wave = np.full(1024, 0.5, np.float32)
-        wave[0], wave[1023] = 0.1, 0.9
-        rgba = red(LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": wrap}, wave, size=(2048, 1))
-        assert abs(int(rgba[0, 2047, 0]) - level(0.25 * 0.9 + 0.75 * after_the_last)) <= 1, wrap
-
-
-def test_a_wave_is_placed_turned_and_bent_as_the_formula_says(red: Callable) -> None:
-    for wrap in ["repeat", "mirror"]:
-        rgba = red(LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": wrap, "/layer/1/ratio": 2.0}, RAMP, size=(512, 1))
-        for i in (10, 64, 192, 320, 448, 500):
-            place = (i + 0.5) / 256
-            expected = place % 1 if wrap == "repeat" else 1 - abs(1 - place)
-            assert abs(int(rgba[0, i, 0]) - level(expected)) <= 1, wrap
-    changes = LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/ratio": 0.5, "/layer/1/phase": 0.5}
-    rgba = red(changes, RAMP, size=(2, 1))
-    assert rgba[0, :, 0].tolist() == [level((x + 0.5) * 0.5) for x in (0.25, 0.75)]
-    rgba = red(LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/angle": 90.0}, RAMP, size=(4, 2))
-    # s = max(H/W, W/H) = 2; x' = 1/2 + (dy/2)/4 with dy = -1/2, 1/2
-    assert (rgba[0, :, 0] == level(0.5 - 1 / 16)).all() and (rgba[1, :, 0] == level(0.5 + 1 / 16)).all()
-    rgba = red(LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/angle": 30.0}, RAMP, size=(16, 9))
-    cos, sin = math.cos(math.radians(30)), math.sin(math.radians(30))
-    zoom = max((16 * cos + 9 * sin) / 16, (16 * sin + 9 * cos) / 9)
-    for i, j in ((0, 0), (15, 8), (3, 7)):
-        dx, dy = (i + 0.5 - 8) / zoom, (j + 0.5 - 4.5) / zoom
-        place = 0.5 + (dx * cos + dy * sin) / 16
-        assert 0 < place < 1
-        assert abs(int(rgba[j, i, 0]) - level(place)) <= 1
-    rgba = red(LINEAR | ONLY_LAYER_1 | {"/layer/1/wrap": "repeat", "/layer/1/curve": 0.3}, RAMP, size=(512, 512))
-    for i, j in ((10, 20), (150, 40), (290, 480), (500, 130)):
-        x, y = (i + 0.5) / 512, (j + 0.5) / 512
-        u = (x + 2 * 0.3 * (2 * y - 1) * math.sin(math.pi * x)) % 1
-        assert abs(int(rgba[j, i, 0]) - level(u)) <= 1
-
-
 def test_the_base_is_the_first_playing_layer_and_a_faint_one_gets_less_weight(red: Callable) -> None:
     rgba = red(LINEAR | ONLY_LAYER_1 | {"/layer/1/intensity": 0.025, "/multiverse/brightness": 4.0}, 1.0)
     # v = 0.025, weight smoothstep(0.5) = 0.5, x 4
@@ -120,23 +74,3 @@ def test_each_blend_mode_the_crossfades_between_them_and_dodge_over_black(red: C
     loud = {"/multiverse/bias": 0.0, "/multiverse/brightness": 0.5}
     assert red(loud | {"/multiverse/tone": "clip"}, 1, 1, 1, 1)[0, 0, 0] == level(0.5)
     assert red(loud, 1, 1, 1, 1)[0, 0, 0] == level((2 / 3) ** 0.8)
-
-
-def test_layer_5_and_regions_give_each_place_its_weight(red: Callable) -> None:
-    camera = np.full((2, 2, 3), 102, np.uint8)  # 0.4
-    screened = LINEAR | ONLY_LAYER_1 | {"/layer/5/intensity": 0.5, "/multiverse/blend": 1.0}
-    rgba = red(screened, 0.5, layer5=camera)
-    assert rgba[0, 0, :3].tolist() == [level(0.5 + 0.5 * (0.7 - 0.5)), level(0.2), level(0.2)]
-    rgba = red(screened | {"/layer/5/source": "off"}, 0.5, layer5=camera)
-    assert rgba[0, 0, :3].tolist() == [level(0.5), 0, 0]
-    regions = np.array([[0, 1], [2, 3]], np.uint8)
-    changes = LINEAR | {"/region/enable": True}
-    rgba = red(changes, 1, 1, 1, 1, size=(4, 4), pitches_hz=C4_EFLAT4_FSHARP4_A4_HZ, region=regions)
-    assert rgba[0, 0].tolist() == [255, 0, 0, 255]  # C is red
-    assert np.abs(rgba[0, 3].astype(int) - (127, 255, 0, 255)).max() <= 2  # E flat, a quarter further
-    assert np.abs(rgba[3, 0].astype(int) - (0, 255, 255, 255)).max() <= 2  # F sharp, a half
-    assert np.abs(rgba[3, 3].astype(int) - (127, 0, 255, 255)).max() <= 2  # A, three quarters
-    changes = LINEAR | RED_OVER_RED | {"/region/enable": True, "/region/spread": 0.25}
-    for leader, expected in ((0, 0.44 + 0.25 * 0.2), (1, 0.25 * 0.44 + 0.2), (3, 0.25 * 0.44 + 0.25 * 0.2)):
-        rgba = red(changes, 0.44, 0.2, region=np.full((3, 3), leader, np.uint8))
-        assert rgba[0, 0, 0] == level(expected)

@@ -112,14 +112,6 @@ def test_the_effects_of_both_looks_are_drawn_in_a_dissolve(auto: Renderer, gl: R
     assert np.percentile(np.abs(seen[0] - seen[1]), 99) <= 2 * 257
 
 
-def test_shaders_follow_a_new_size(auto: Renderer, picture: Callable) -> None:
-    one = replace(picture(), shaders=(effect(MIRRORED),))
-    settled(auto, one)
-    auto.resize(64, 36)
-    assert settled(auto, one).shape == (36, 64, 4)
-    assert not auto.shader_state.failures
-
-
 @pytest.mark.parametrize("shader", [effect(MIRRORED), generator(0.7)], ids=["effect", "generator"])
 def test_the_picture_goes_on_when_opengl_fails(auto: Renderer, cpu: Renderer, picture: Any, shader: ShaderSlot) -> None:
     cpu.resize(*SIZE)

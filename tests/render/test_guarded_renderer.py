@@ -151,19 +151,6 @@ def sd_picture(level: int, side: int = 16) -> VideoFrame:
     return VideoFrame(pixels=np.full((side, side, 3), level, np.uint8), index=level, time_s=0.0, source="sd")
 
 
-def test_before_its_first_frame_an_extra_picture_is_black_of_its_size(
-    drawing: GuardedRenderer, driver: Driver, picture: PictureInput
-) -> None:
-    drawing.draw(picture)
-    for size_px in ((32, 16), (16, 16), (16, 16)):
-        shown = drawing.show(None, size_px=size_px)
-        assert (shown.width, shown.height) == size_px
-        assert shown.read_rgba().shape == (size_px[1], size_px[0], 4)
-        assert (shown.read_rgba() == (0, 0, 0, 255)).all()
-        texture = shown.draw_texture()
-        assert (texture is None) if driver.kind == "numba" else ((texture.width, texture.height) == size_px)
-
-
 def seen(level: int) -> Segmentation:
     """One object that covers all (255) or nothing (0)."""
     whole = FoundObject(id=7, prompt=1, score=0.6, box=(0.5, 0.5, 1.0, 1.0))

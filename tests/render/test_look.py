@@ -10,12 +10,9 @@ import pytest
 from engine.render import Look, Renderer
 from engine.render.colour import hue_rgb, layer_colours, pitch_hue, scheme_hue
 from engine.render.look import (
-    GRAIN_SIDE,
     NO_POST,
     PostLook,
     between,
-    grain_offset,
-    grain_tile,
     spreads,
 )
 from engine.values import ChannelFeatures
@@ -94,16 +91,6 @@ def test_only_effects_that_are_on_spread_light_between_two_looks_in_the_shape_of
         assert (mixed.bloom, mixed.grain) == pytest.approx((0.6, 0.15))
 
 
-def test_grain_is_a_tile_of_unit_noise_that_starts_elsewhere_24_times_a_second() -> None:
-    tile = grain_tile()
-    assert tile.shape == (GRAIN_SIDE, GRAIN_SIDE) and tile.mean() == pytest.approx(0, abs=1e-5)
-    assert tile.std() == pytest.approx(1, abs=1e-5) and np.abs(tile).max() < 5
-    places = [grain_offset(n / 24) for n in range(100)]
-    assert len(set(places)) > 95 and all(0 <= at < GRAIN_SIDE for place in places for at in place)
-    assert grain_offset(2.0) == grain_offset(2.0 + 1 / 30) != grain_offset(2.0 + 1 / 24)
-    assert grain_offset(-1.0) != grain_offset(0.0)
-
-
 def grey(level: int) -> np.ndarray:
     return np.full((6, 8, 3), level, np.uint8)
 
@@ -113,19 +100,6 @@ def test_fade_dims_the_finished_picture(renderer: Renderer, draw: Callable) -> N
         rgba = draw(renderer, SIMPLE | {"/master/fade": fade}, size=(8, 6), layer5=grey(201))
         assert np.abs(rgba[..., :3].astype(int) - round(201 * fade)).max() <= 1, fade
         assert (rgba[..., 3] == 255).all(), fade
-
-
-def test_a_fade_in_or_out_is_published_without_a_copy_and_stays_valid_during_the_next(gl: Renderer, draw: Any) -> None:
-    draw(gl, SIMPLE, size=(8, 6), layer5=grey(50))
-    drawn = gl.texture.glo
-    draw(gl, SIMPLE | {"/master/fade": 0.5}, layer5=grey(50))
-    assert gl.texture.glo != drawn
-    draw(gl, SIMPLE, layer5=grey(50))
-    assert gl.texture.glo == drawn  # again the first of the pass's two targets
-    assert (gl.texture.width, gl.texture.height) == (8, 6)
-    draw(gl, SIMPLE, size=(8, 6), layer5=grey(50))
-    levels = [draw(gl, SIMPLE | {"/master/fade": fade}, layer5=grey(100))[0, 0, 0] for fade in (1, 0.5, 0.25, 1)]
-    assert levels == [100, 50, 25, 100]
 
 
 def test_blackout_is_black_within_one_frame_also_while_the_guard_is_holding(renderer: Renderer, draw: Callable) -> None:

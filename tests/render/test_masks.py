@@ -4,14 +4,12 @@ import colorsys
 from collections.abc import Callable
 from typing import Any
 
-import moderngl
 import numpy as np
 import pytest
 
 from engine.render import Renderer
 from engine.render.masks import IdPicture, Overlay, coverage, object_colours, shown_id
-from engine.render.picture import PictureCrossfade
-from engine.values import Segmentation, ShownPicture, VideoFrame
+from engine.values import Segmentation, VideoFrame
 from tests.benchmarks.render_reference import bilinear
 from tests.support.pictures import frame_of
 
@@ -131,80 +129,6 @@ def test_without_objects_the_source_is_shown_and_ids_are_0(renderer: Renderer, f
                 told = renderer.show(IdPicture(found=seen, size_px=size))
                 assert (told.width, told.height) == size, size
                 assert (told.read_rgba() == (0, 0, 0, 255)).all(), size
-
-
-def test_masks_of_any_side_reach_into_the_corners(renderer: Renderer, found: Callable) -> None:
-    for side in (288, 96, 33, 32, 192):
-        ring = np.zeros((side, side), np.uint8)
-        ring[[0, -1]] = ring[:, [0, -1]] = 255
-        told = renderer.show(IdPicture(found=found([ring]), size_px=(2 * side, 3 * side))).read_rgba()
-        is_ring = told[..., 0] == 1
-        assert is_ring[:2].all() and is_ring[-2:].all() and is_ring[:, 0].all() and is_ring[:, -1].all()
-        assert not is_ring[6:-6, 4:-4].any()
-
-
-def both(renderer: Renderer, source: VideoFrame, seen: Segmentation) -> tuple[ShownPicture, ShownPicture]:
-    return renderer.show(Overlay(source=source, found=seen, is_hard=True, opacity=1.0)), renderer.show(
-        IdPicture(found=seen, size_px=(32, 32))
-    )
-
-
-def test_only_new_masks_and_sources_are_uploaded(gl: Renderer, found: Callable) -> None:
-    """The pixels are changed in place, unknown to the renderer: it shows the ones first uploaded."""
-    source, seen = frame_of(np.full((32, 32, 3), 80, np.uint8)), found([np.tri(32) * 255])
-    expected = gl.show(Overlay(source=source, found=seen, is_hard=False, opacity=1.0)).read_rgba()
-    seen.masks[:] = 255
-    source.pixels[:] = 0
-    assert (gl.show(IdPicture(found=seen, size_px=(32, 32))).read_rgba()[0, -1] == (0, 0, 0, 255)).all()
-    gl.show(Overlay(source=source, found=seen, is_hard=False, opacity=0.5)).read_rgba()
-    assert (gl.show(Overlay(source=source, found=seen, is_hard=False, opacity=1.0)).read_rgba() == expected).all()
-    new = found(seen.masks)
-    assert (gl.show(IdPicture(found=new, size_px=(32, 32))).read_rgba()[0, -1] == (1, 255, 255, 255)).all()
-
-
-def test_read_only_masks_and_views_of_a_sheet_are_shown_too(
-    renderer: Renderer, found: Callable, smooth_masks: Callable
-) -> None:
-    seen = found(levels(smooth_masks(3, 32)))
-    source = noise((32, 32))
-    expected = [shown.read_rgba().copy() for shown in both(renderer, source, seen)]
-    sheet = np.zeros((5, 64, 64), np.uint8)
-    sheet[1:4, 8:40, 16:48] = seen.masks
-    sheet.flags.writeable = source.pixels.flags.writeable = False
-    view = Segmentation(objects=seen.objects, masks=sheet[1:4, 8:40, 16:48], picture_px=(64, 48), index=0, time_s=0.0)
-    assert all(
-        (shown.read_rgba() == one).all() for shown, one in zip(both(renderer, source, view), expected, strict=True)
-    )
-
-
-def test_mask_textures_are_upright_opaque_and_of_their_size(gl: Renderer, found: Any, smooth_masks: Any) -> None:
-    seen = found(levels(smooth_masks(4, 48)))
-    for shown in (
-        gl.show(Overlay(source=noise((64, 32)), found=seen, is_hard=True, opacity=0.5)),
-        gl.show(IdPicture(found=seen, size_px=(64, 32))),
-    ):
-        texture = shown.draw_texture()
-        assert (texture.width, texture.height) == (64, 32)
-        known = gl._context.external_texture(texture.glo, (64, 32), 4, 0, "f1")
-        assert (np.frombuffer(known.read(), np.uint8).reshape(32, 64, 4) == shown.read_rgba()).all()
-
-
-def test_painting_masks_does_not_change_other_pictures(gl: Renderer, draw: Any, found: Any, smooth_masks: Any) -> None:
-    seen, source, beside = found(levels(smooth_masks(9, 48))), noise((33, 20)), noise((16, 16), 1)
-    look = {"/layer/5/intensity": 0.5, "/feedback/amount": 0.5}
-    expected = draw(gl, look, size=(64, 36), layer5=source.pixels).copy()
-    told = [shown.read_rgba().copy() for shown in both(gl, source, seen)]
-    for _ in range(2):
-        gl._context.enable(moderngl.BLEND | moderngl.DEPTH_TEST)
-        gl._context.blend_func = moderngl.ONE, moderngl.ONE
-        gl._context.blend_equation = moderngl.MIN
-        gl._context.enable_direct(0xFFFF)  # no such capability: leaves a GL error
-        fresh = Segmentation(objects=seen.objects, masks=seen.masks, picture_px=(64, 48), index=1, time_s=0.0)
-        shown = (*both(gl, source, fresh), gl.show(PictureCrossfade.of(beside)))
-        assert all((one.read_rgba() == copy).all() for one, copy in zip(shown, told, strict=False))
-        assert (shown[2].read_rgba()[..., :3] == beside.pixels).all()
-        gl.resize(64, 36)
-        assert (draw(gl, look, layer5=source.pixels) == expected).all()
 
 
 def test_an_edge_is_soft_from_a_quarter_to_three_quarters_or_hard_just_above_one_half() -> None:

@@ -5,13 +5,10 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import pytest
 
-from engine.render import Matte, Renderer, open_renderer
-from engine.render.masks import IdPicture, coverage
+from engine.render import Matte, Renderer
+from engine.render.masks import coverage
 from tests.benchmarks.render_reference import bilinear, cover_place, draw_reference, mirrored
-
-SHOWN = [1.0] * 4  # points of each wave that a pixel can show
 
 SIZE = (160, 90)
 SIMPLE = {"/mode": "simple"}
@@ -102,18 +99,6 @@ def test_opengl_and_numba_apply_the_same_matte_and_leave_the_rest_unchanged(
                 assert agree(draw(renderer, look, size=SIZE, **asked, matte=matte), np.where(is_used, whole, without))
 
 
-def test_half_a_coverage_is_half_the_weight(renderer: Renderer, draw: Callable, found: Callable) -> None:
-    """A ramp of two texels with a soft edge: at its middle half of white is added to black."""
-    masks = np.zeros((1, 32, 32), np.uint8)
-    masks[:, :, 16:] = 255
-    matte = Matte(found=found(masks), keeps="subject", is_hard=False)
-    look = {"/layer/5/intensity": 1.0, "/multiverse/tone": "clip", "/multiverse/brightness": 0.8}
-    look |= {f"/layer/{n}/mute": True for n in (1, 2, 3, 4)}
-    row = draw(renderer, look, size=(65, 49), layer5=WHITE, matte=matte)[24, :, 0].astype(int)
-    assert row[:31].max() == 0 and row[34:].min() == 204
-    assert abs(row[32] - 102) <= 1 and (np.diff(row) >= 0).all()
-
-
 def test_a_matte_without_objects_or_without_layer_5_is_plain(renderer: Renderer, draw: Any, found: Any) -> None:
     for keeps, level in [("subject", 0), ("background", 255)]:
         matte = Matte(found=found([]), keeps=keeps, is_hard=False)
@@ -142,22 +127,6 @@ def test_a_matte_can_be_added_changed_and_removed(renderer: Renderer, draw: Any,
         assert (rgba[..., :3] == 255 * is_white[..., None]).all()
 
 
-def test_a_result_is_joined_and_uploaded_once(renderer: Renderer, draw: Callable, found: Callable) -> None:
-    """The masks are changed in place, unknown to the renderer: it shows the ones first uploaded."""
-    seen = found(np.full((2, 32, 32), 255))
-    renderer.resize(16, 16)
-    for keeps, level in (("subject", 255), ("background", 0)):
-        rgba = draw(renderer, SIMPLE, layer5=WHITE, matte=Matte(found=seen, keeps=keeps, is_hard=True))
-        assert (rgba[..., :3] == level).all()
-        seen.masks[:] = 0
-    assert (
-        draw(renderer, SIMPLE, layer5=WHITE, matte=Matte(found=found(seen.masks), keeps="subject", is_hard=True))[
-            ..., :3
-        ]
-        == 0
-    ).all()
-
-
 def test_objects_found_in_the_finished_picture_keep_their_position(renderer: Renderer, draw: Any, found: Any) -> None:
     """Layer 5 is square, the picture is wide: a mask cropped or mirrored with layer 5 would be misplaced."""
     for is_mirrored in [False, True]:
@@ -168,23 +137,3 @@ def test_objects_found_in_the_finished_picture_keep_their_position(renderer: Ren
         look = SIMPLE | {"/layer/5/mirror": is_mirrored}
         row = draw(renderer, look, size=(128, 72), layer5=square, matte=matte)[36, :, 0]
         assert row[:96].max() == 0 and row[96:].min() == 255, is_mirrored
-
-
-def test_the_programs_for_gpus_draw_the_same_with_and_without_a_matte(
-    gl: Renderer, draw: Callable, found: Callable, smooth_masks: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: False)
-    hardware = open_renderer("gl", *SIZE)
-    try:
-        assert len(hardware._look._programs) == 2
-        gl.resize(*SIZE)
-        card = np.random.default_rng(4).integers(0, 256, (9, 16, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
-        seen = found(levels(smooth_masks(4, 96)), picture_px=(128, 72))
-        for look in ({}, SIMPLE, LOOKS["added"], LOOKS["everything"]):
-            for matte in (None, Matte(found=seen, keeps="background", is_hard=False), None):
-                one, other = (draw(renderer, look, layer5=card, matte=matte) for renderer in (hardware, gl))
-                assert agree(one, other)
-        told, expected = (renderer.show(IdPicture(found=seen, size_px=SIZE)).read_rgba() for renderer in (hardware, gl))
-        assert (told == expected).all()
-    finally:
-        hardware.close()

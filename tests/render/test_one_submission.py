@@ -1,6 +1,5 @@
 """A usual picture is one submission that is waited for once; what is published is the same bit by bit either way."""
 
-import ctypes
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,15 +12,12 @@ from engine.errors import NoGLError
 from engine.models.sd.pixels import as_rgb, fitted
 from engine.render import Leaving, PictureInput, Renderer, open_renderer
 from engine.render.context import load_finish
-from engine.render.gl_look import _FEATURES
 from engine.render.gl_renderer import GLRenderer
 from engine.render.gl_targets import PLAIN_DTYPE
 from engine.render.gl_textures import Target
 from engine.render.isf import ShaderSlot
 from engine.render.isf.parse import parse_isf
-from engine.render.masks import IdPicture, Overlay
 from engine.render.picture import PictureCrossfade
-from engine.render.readback import Readback, stream_buffer
 from engine.values import VideoFrame
 from tests.support.pictures import drawn
 
@@ -205,22 +201,6 @@ def test_a_limited_picture_is_published_again(
     watched.require_equal()
 
 
-def test_what_is_not_finished_is_waited_for_once_with_its_transfer(watched: Watched, picture: Any, found: Any) -> None:
-    watched.show(picture({"/master/fade": 0.5}))
-    one, other = (VideoFrame(pixels=CARD // n, index=n, time_s=0.0, source="test") for n in (1, 2))
-    masks = found(np.full((1, 32, 32), 255))
-    watched.renderer.show(PictureCrossfade.of(other)).read_rgba()  # the first time more is drawn
-    for read in (
-        watched.renderer.read_rgba16,
-        watched.renderer.show(PictureCrossfade.of(one, other, 0.5)).read_rgba,
-        watched.renderer.show(Overlay(source=one, found=masks, is_hard=False, opacity=0.5)).read_rgba,
-        watched.renderer.show(IdPicture(found=masks, size_px=SIZE)).read_rgba,
-    ):
-        watched.waits = 0
-        read()
-        assert watched.waits == 1
-
-
 def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(watched: Watched, picture: Any, is_gpu: bool) -> None:
     """Its driver would put a fourth channel into RGB on the CPU. A picture may be too high for that."""
     too_high = watched.renderer._context.info["GL_MAX_TEXTURE_SIZE"] // 3 + 1
@@ -235,90 +215,3 @@ def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(watched: Watched, picture
     assert watched.renderer._shown.layer5._picture._texture.components == (1 if is_gpu else 3)
     watched.renderer.draw(picture(SIMPLE))
     assert not watched.renderer.read_rgba()[..., :3].any(), "black without a picture"
-
-
-def test_a_new_size_and_the_texture_hold_the_published_picture(watched: Watched, picture: Any) -> None:
-    watched.show(picture())
-    watched.renderer.resize(31, 17)
-    watched.show(picture())
-    watched.renderer.resize(*SIZE)
-    glos = []
-    for level in (10, 200, 90):
-        watched.show(picture(SIMPLE, layer5=np.full((4, 4, 3), level, np.uint8)))
-        watched.require_equal()
-        glos.append(watched.renderer.texture.glo)
-        told = watched.renderer._context.external_texture(glos[-1], SIZE, 4, 0, "f1")
-        assert set(told.read()[:3]) == {level}
-    assert glos[0] == glos[2] != glos[1]
-
-
-def test_what_will_be_read_is_transferred_at_once(
-    watched: Watched, picture: Callable[..., PictureInput], is_gpu: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queued = {"f1": 0, "nu2": 0}
-    queue = Readback.queue
-
-    def count(readback: Readback, framebuffer: Any) -> None:
-        queued[readback._dtype] += framebuffer.size == SIZE
-        queue(readback, framebuffer)
-
-    monkeypatch.setattr(Readback, "queue", count)
-    for read, dtype, white in (("read_rgba", "f1", 255), ("read_rgba16", "nu2", 65535)):
-        waits, transfers = [], []
-        for frame in range(16):
-            queued[dtype] = 0
-            watched.show(picture(SIMPLE, layer5=np.full((4, 4, 3), 10 + 15 * frame, np.uint8)))
-            if frame < 4 or frame % 3 == 0:
-                levels = getattr(watched.renderer, read)()[0, 0, :3].astype(int) * 255 // white
-                assert set(levels) == {10 + 15 * frame}
-            waits.append(watched.waits)
-            transfers.append(queued[dtype])
-        # Every picture is read, and from the third on that is known; then every third, known from the third of them on.
-        known, unknown, vain, unread = (1, 1), (2, 1), (1, 1), (1, 0)
-        each = [unknown, unknown, known, known]
-        expected = [*each, vain, unread, unknown, unread, unread, *([known, unread, unread] * 3)[:7]]
-        assert list(zip(waits, transfers, strict=True)) == expected if is_gpu else waits == [1] * 16
-
-
-def test_buffers_for_reading_are_kept_where_the_program_reads_fast(gl: Renderer) -> None:
-    assert isinstance(gl, GLRenderer)
-    buffer = stream_buffer(gl._context, 64)
-    usage = ctypes.c_int()
-    load = gl._context.mglo._context.load
-    bind = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_uint)(load("glBindBuffer"))
-    ask = ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p)(load("glGetBufferParameteriv"))
-    bind(0x8F36, buffer.glo)  # GL_COPY_READ_BUFFER
-    ask(0x8F36, 0x8765, ctypes.addressof(usage))  # GL_BUFFER_USAGE
-    bind(0x8F36, 0)
-    assert usage.value == 0x88E1 and buffer.size == 64  # GL_STREAM_READ
-    buffer.release()
-
-
-def test_a_gpu_draws_a_plain_look_by_a_program_of_its_own(monkeypatch: Any, gl: Renderer, picture: Any) -> None:
-    renderer = Watched(monkeypatch, "gpu").renderer
-    used = []
-    programs = renderer._look._programs
-    assert set(programs) == {(), _FEATURES}
-    plain, full = programs[()], programs[_FEATURES]
-    run = renderer._look._run
-
-    def watch(vertices: Any, trail: Any, into: Any, *rest: Any) -> None:
-        used.append((vertices, len(into.color_attachments)))
-        run(vertices, trail, into, *rest)
-
-    monkeypatch.setattr(renderer._look, "_run", watch)
-    going = Leaving(number=1, mix=0.5, picture=picture())
-    for shown, expected in (
-        (picture(), [(plain, 2)]),
-        (picture(TRAIL), [(full, 2)]),
-        (picture({"/multiverse/tone": "clip"}), [(full, 2)]),
-        (picture({"/master/fade": 0.5}), [(plain, 2)]),
-        (picture(EFFECTS), [(plain, 1)]),
-        (replace(picture(TRAIL), leaving=going), [(plain, 1), (full, 1)]),
-        (replace(picture(), shaders=(SLOT,)), [(plain, 1)]),
-        (replace(picture(), shaders=(replace(SLOT, mix=0.0),)), [(plain, 2)]),
-    ):
-        used.clear()
-        drawn(renderer, shown)
-        assert used == expected
-    renderer.close()

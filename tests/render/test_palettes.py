@@ -11,7 +11,7 @@ import pytest
 import osc_schema
 from engine.params import ParamStore, Slew
 from engine.render import Look, Renderer
-from engine.render.colour import display_rgb, layer_colours, oklab_of_display, palette_rgb, ramp_rgb, station
+from engine.render.colour import display_rgb, layer_colours, oklab_of_display, palette_rgb, ramp_rgb
 from engine.values import ChannelFeatures, GlidingItem
 from osc_schema.palettes import NAMES, PALETTES, encoded, linear_rgb, oklab_of, oklch_hex
 
@@ -110,21 +110,6 @@ def test_dimmed_warm_colours_go_to_red_and_not_to_brown(cpu: Renderer, draw: Cal
                 alone = look | {f"/layer/{layer}/solo": True, f"/layer/{layer}/angle": 0.0}
                 rgba = draw(cpu, alone, waves=fades, size=(64, 1))
                 assert not any(is_mud(tuple(rgb / 255)) for rgb in rgba[0, :, :3]), (name, light, layer)
-
-
-def test_shift_moves_the_layers_along_and_back_and_a_note_a_little(look: Callable) -> None:
-    there = layer_colours(look(palette="sunset", shift=station(5, 2)), FOUR)[0]
-    assert there == pytest.approx(at("sunset", 0.25))
-    assert layer_colours(look(palette="sunset", shift=0.999), FOUR)[0] == pytest.approx(
-        layer_colours(look(palette="sunset"), FOUR)[0], abs=0.02
-    )
-
-    def colour(hue: float) -> Lab:
-        heard = tuple(ChannelFeatures(hue=hue) for _ in range(4))
-        return lab_of(layer_colours(look(palette="aurora"), heard)[1])
-
-    assert 0.01 < math.dist(colour(0.25), colour(0.0)) < 0.12
-    assert colour(0.4999) == pytest.approx(colour(-0.5), abs=0.002)
 
 
 def test_another_palette_glides_in_without_a_jump_and_arrives_within_a_second() -> None:

@@ -1,15 +1,12 @@
 """Bloom, glow, chromatic aberration, vignette, grain and exposure on real pictures."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from engine.render import PictureInput, Renderer
-from engine.render.picture import Leaving
+from engine.render import Renderer
 from osc_schema import post
-from tests.support.pictures import drawn
 
 SIMPLE = {"/mode": "simple"}
 SIZE = (192, 108)
@@ -36,14 +33,6 @@ def spot(level: int = 255, size: tuple[int, int] = SIZE, radius: int = 6) -> np.
     y, x = np.mgrid[: size[1], : size[0]]
     disc = np.hypot(x - (size[0] - 1) / 2, y - (size[1] - 1) / 2) < radius
     return np.ascontiguousarray((disc * level).astype(np.uint8)[..., None].repeat(3, -1))
-
-
-def test_without_effects_nothing_is_drawn_for_them(renderer: Renderer, draw: Callable) -> None:
-    draw(renderer, SIMPLE | {"/post/bloom_radius": 0.9}, size=SIZE, layer5=spot())
-    if renderer.kind == "gl":
-        assert renderer._post._sized is None and renderer._current is renderer._targets.dissolve.coming.front
-    else:
-        assert not renderer._post._down and renderer._current is renderer._last
 
 
 def test_black_stays_black(renderer: Renderer, draw: Callable) -> None:
@@ -87,27 +76,6 @@ def test_bloom_looks_the_same_in_any_resolution(renderer: Renderer, draw: Callab
         assert abs(one - other) <= 6
 
 
-def test_glow_lays_a_veil_and_chromatic_aberration_grows_towards_the_corners(
-    renderer: Renderer, draw: Callable
-) -> None:
-    rgba = draw(renderer, SIMPLE | {"/post/glow": 1.0}, size=SIZE, layer5=spot(150, radius=30))
-    assert rgba[2, 2, 0] >= 3 and rgba[54, 135, 0] > rgba[54, 185, 0] >= 5
-    lines = grey(0)
-    lines[:, 20:22], lines[:, 95:97] = 255, 255
-    rgba = draw(renderer, SIMPLE | {"/post/chromatic": 1.0}, size=SIZE, layer5=lines).astype(float)
-
-    def column(row: int, part: slice, channel: int) -> float:
-        light = rgba[row, part, channel]
-        return float((light * np.arange(SIZE[0])[part]).sum() / light.sum())
-
-    left, middle = slice(0, 50), slice(70, 122)
-    corner, edge = (column(row, left, 2) - column(row, left, 0) for row in (1, SIZE[1] // 2))
-    assert corner > edge > 0.5  # red outwards, blue inwards
-    assert column(54, left, 1) == pytest.approx(20.5, abs=0.01)
-    assert column(1, left, 0) < 20.2 and column(1, left, 2) > 20.8
-    assert abs(column(54, middle, 2) - column(54, middle, 0)) < 0.05
-
-
 def test_a_vignette_darkens_the_corners_and_grain_the_middle_tones(renderer: Renderer, draw: Callable) -> None:
     rgba = draw(renderer, SIMPLE | {"/post/vignette": 1.0}, size=SIZE, layer5=grey(200)).astype(int)
     assert rgba[54, 96, 0] == 200 and 48 <= rgba[0, 0, 0] <= 56
@@ -144,30 +112,6 @@ def test_grain_moves_as_film_does_and_is_the_same_at_the_same_time(renderer: Ren
     frozen = at(10.06).copy()
     assert (at(11.0, {"/master/freeze": True}) == frozen).all()
     assert (at(10.0) == first).all()
-
-
-def test_premultiplied_alpha_follows_the_light(renderer: Renderer, draw: Callable) -> None:
-    look = {"/multiverse/alpha": "luma", "/post/bloom": 1.0, "/post/vignette": 0.5, "/post/grain": 0.5}
-    draw(renderer, look, size=SIZE)
-    rgba = renderer.read_rgba()
-    assert (rgba[..., 3] == rgba[..., :3].max(axis=-1)).all()
-
-
-def test_amounts_glide_while_one_look_dissolves_into_another(renderer: Renderer, picture: Callable) -> None:
-    renderer.resize(*SIZE)
-    plain = picture(SIMPLE, layer5=grey(200))
-    dark = picture(SIMPLE | {"/post/vignette": 1.0}, layer5=grey(200))
-
-    def corner(shown: PictureInput) -> float:
-        return float(drawn(renderer, shown).read_rgba16()[0, 0, 0]) / 257
-
-    ends = corner(plain), corner(dark)
-    corner(plain)
-    fade = [corner(replace(dark, leaving=Leaving(number=1, mix=mix, picture=plain))) for mix in (0.0, 0.3, 0.6, 1.0)]
-    assert fade[0] == pytest.approx(ends[0], abs=0.1) and fade[-1] == pytest.approx(ends[1], abs=0.1)
-    assert fade[0] > fade[1] > fade[2] > fade[3]
-    still = [corner(replace(plain, leaving=Leaving(number=2, mix=mix, picture=None))) for mix in (0.0, 0.5)]
-    assert still[0] == pytest.approx(ends[1], abs=0.1) and ends[1] < still[1] < ends[0]
 
 
 def test_the_flash_guard_measures_the_picture_with_its_effects(renderer: Renderer, draw: Callable) -> None:

@@ -2,13 +2,11 @@
 
 import ctypes
 import os
-import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,9 @@ import pytest
 
 from engine.errors import RenderError
 from engine.render import Matte, Renderer, open_renderer
-from engine.render.context import explain, is_software, load_finish, open_context, refusal
+from engine.render.context import explain, is_software, refusal
 from engine.render.masks import IdPicture, Overlay
 from engine.render.picture import PictureCrossfade
-from engine.render.pixel_pool import MAX_BUFFERS, PixelPool
-from engine.render.readback import Readback
-from engine.render.shader_source import compile_program, name_places, read_shader
 from tests.support.pictures import frame_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -134,16 +129,6 @@ def test_each_known_cause_says_what_to_install_and_unusable_contexts_are_rejecte
     assert not is_software("NVIDIA H100/PCIe/SSE2") and not is_software("Apple M2")
 
 
-def test_two_renderers_in_one_thread_do_not_disturb_each_other(gl: Renderer, draw: Callable) -> None:
-    other = open_renderer("gl", 48, 27)
-    try:
-        first = draw(gl, size=(64, 36)).copy()
-        second = draw(other, {"/multiverse/blend": 2.0}).copy()
-        assert (draw(gl) == first).all() and (draw(other, {"/multiverse/blend": 2.0}) == second).all()
-    finally:
-        other.close()
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="EGL is how contexts are made on Linux only")
 def test_the_context_stays_current_for_the_sinks(gl: Renderer, draw: Callable) -> None:
     current = ctypes.CDLL("libEGL.so.1").eglGetCurrentContext
@@ -251,14 +236,6 @@ def test_a_size_that_cannot_be_drawn_is_rejected_and_the_old_one_stays(renderer:
     assert (draw(renderer) == before).all()
 
 
-def test_a_gl_error_of_the_driver_is_a_render_error(gl: Renderer, draw: Callable, picture: Callable) -> None:
-    draw(gl, size=(64, 36))
-    gl.draw(picture())
-    gl._context.enable_direct(0xFFFF)  # no such capability: a GL error
-    with pytest.raises(RenderError, match="GL_INVALID_ENUM"):
-        gl.wait()
-
-
 def test_any_size_is_drawn_and_read(renderer: Renderer, draw: Callable) -> None:
     for size in [(1, 1), (3, 5), (641, 361), (512, 256)]:
         rgba = draw(renderer, size=size)
@@ -290,30 +267,6 @@ def test_reading_twice_reads_back_once_and_is_of_this_frame(renderer: Renderer, 
     renderer.resize(16, 16)
     for level in (10, 250, 90):
         assert draw(renderer, {"/mode": "simple"}, layer5=np.full((4, 4, 3), level, np.uint8))[8, 8, 0] == level
-
-
-def test_unreferenced_buffers_are_reused() -> None:
-    pool = PixelPool(8, 4)
-    first = pool.take()
-    assert first.shape == (4, 8, 4)
-    place = first.ctypes.data
-    second = pool.take()
-    assert second.ctypes.data != place
-    del first
-    assert pool.take().ctypes.data == place
-    held = [pool.take() for _ in range(3 * MAX_BUFFERS)]
-    assert len({buffer.ctypes.data for buffer in held}) == 3 * MAX_BUFFERS
-
-
-def test_both_ways_of_reading_back_give_the_same_bytes(gl: Renderer, draw: Callable) -> None:
-    """Through a pixel buffer object, as on a GPU, and directly, as from a software rasteriser."""
-    draw(gl, size=(67, 35))
-    draw(gl, {"/master/fade": 0.7})
-    for is_direct, dtype in product((True, False), ("f1", "nu2")):
-        readback = Readback(gl._context, load_finish(), (67, 35), is_direct=is_direct, dtype=dtype)
-        drawn, expected = (gl._published, gl.read_rgba()) if dtype == "f1" else (gl._targets.deep(), gl.read_rgba16())
-        assert (readback.read(drawn.framebuffer) == expected).all()
-        readback.release()
 
 
 class Heartbeat:
@@ -355,39 +308,3 @@ def test_other_threads_run_while_a_picture_is_waited_for(gl: Renderer, picture: 
             if standstills[-1] < 0.5:
                 break
     assert standstills[-1] < 0.5, standstills  # the best of eight: a busy machine delays threads as well
-
-
-def test_no_texture_of_an_odd_source_has_a_side_that_is_a_power_of_two(gl: Renderer, draw: Callable) -> None:
-    for side in (1, 2, 3, 4, 512, 640):
-        draw(gl, {"/layer/5/intensity": 1.0}, layer5=np.zeros((side, side, 3), np.uint8))
-        width, height = gl._shown.layer5._picture._texture.size
-        assert width >= side and height >= side
-        assert all(side & (side - 1) for side in (width, height))
-
-
-def test_a_shader_that_does_not_compile_is_named_with_file_and_line(monkeypatch: Any, tmp_path: Path) -> None:
-    (tmp_path / "fullscreen.glsl").write_text((ROOT / "engine/render/shaders/fullscreen.glsl").read_text())
-    (tmp_path / "part.glsl").write_text("// Provides part().\nfloat part() {\n    return nothing_known;\n}\n")
-    (tmp_path / "whole.glsl").write_text(
-        '#version 330 core\n#include "part.glsl"\nout vec4 f_rgba;\nvoid main() { f_rgba = vec4(part()); }\n'
-    )
-    monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)
-    context = open_context()
-    try:
-        with pytest.raises(RenderError, match=r"shader whole: .*nothing_known") as caught:
-            compile_program(context, "whole", ("FEATURE",))
-        assert re.search(r"part\.glsl[:(]3", str(caught.value)) and "\n" not in str(caught.value)
-    finally:
-        context.release()
-
-
-def test_lines_after_an_include_keep_their_numbers_and_every_vendors_error_is_understood() -> None:
-    text, files = read_shader("multiverse", ("WARP", "PICTURES", "MATTE", "FEEDBACK", "BLENDS"))
-    assert files[0] == "multiverse.glsl" and {"block.glsl", "warp.glsl", "feedback.glsl", "mask.glsl"} <= set(files)
-    lines = text.splitlines()
-    main = lines.index("void main() {")
-    back = max(n for n in range(main) if lines[n].startswith("#line") and lines[n].endswith(" 0"))
-    original = (ROOT / "engine/render/shaders/multiverse.glsl").read_text().splitlines()
-    assert original.index("void main() {") + 1 == int(lines[back].split()[1]) + main - back - 1
-    for message in ["1:14(3): error: no", "1(14) : error C1: no", "ERROR: 1:14: no"]:
-        assert "blend.glsl" in name_places(message, ["multiverse.glsl", "blend.glsl"]), message

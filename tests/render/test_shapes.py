@@ -37,16 +37,6 @@ def red(renderer: Renderer, draw: Callable) -> Callable[..., np.ndarray]:
     return drawn
 
 
-def test_rings_are_round_and_the_newest_sound_is_in_the_centre(red: Callable) -> None:
-    wave = np.linspace(0, 1, 1024, dtype=np.float32)
-    seen = red({"/layer/1/shape": "rings"}, wave, (128, 96))
-    assert seen[47:49, 63:65].min() > 0.98 and seen[0, 0] < 0.02
-    assert np.abs(seen - seen[::-1]).max() < 0.01 and np.abs(seen - seen[:, ::-1]).max() < 0.01
-    y, x = np.mgrid[:96, :128] + 0.5
-    expected = 1 - np.hypot(x - 64, y - 48) / 80  # half the diagonal is one wave
-    assert np.abs(seen - expected).max() < 0.01
-
-
 def test_rays_run_around_the_centre_without_a_seam_and_a_spiral_is_the_same_after_half_a_turn(red: Callable) -> None:
     for ratio in (1.0, 1.37):
         seen = red({"/layer/1/shape": "rays", "/layer/1/ratio": ratio}, tone(2), (120, 120))
@@ -94,16 +84,6 @@ def test_traces_have_glow_but_no_streaks_at_a_jump(red: Callable) -> None:
     assert all(earlier > later for earlier, later in pairwise(means))
     assert max(np.ptp(ring) for ring in rings[1:]) < 0.16
     assert seen[beyond_px > 21].max() < 0.01 and seen[beyond_px < -0.6].min() > 0.98
-
-
-def test_a_circle_is_deflected_by_the_wave_and_closed(red: Callable) -> None:
-    flat, wavy = (red(LINE | {"/layer/1/shape": "circle"}, wave, (160, 160)) for wave in (0.0, 0.4 * tone(6)))
-    y, x = np.mgrid[:160, :160] + 0.5
-    radius = np.hypot(x - 80, y - 80)
-    assert np.ptp(radius[flat > 0.5]) < 3 < 10 < np.ptp(radius[wavy > 0.5])
-    for turn in np.linspace(-math.pi, math.pi, 64):
-        on_ray = np.abs((np.arctan2(y - 80, x - 80) - turn + math.pi) % (2 * math.pi) - math.pi) < 0.06
-        assert wavy[on_ray].max() > 0.7
 
 
 def test_fine_stripes_make_no_moire_and_smooth_waves_keep_their_swing(renderer: Renderer, draw: Callable) -> None:

@@ -53,20 +53,11 @@ def test_cards_are_found_by_their_files_in_a_sandbox_too(machine: Callable[[dict
     assert [card.name for card in find_cards(root, {})] == ["NVIDIA H100 PCIe", "AMD card"]
 
 
-def test_a_machine_without_a_card_has_none(machine: Callable[[dict[str, str]], Path]) -> None:
-    root = machine({name: text for name, text in NVIDIA_MACHINE.items() if "02:00.0" in name})
-    assert find_cards(root, {}) == ()
-
-
 def test_the_hosts_cards_are_not_the_containers(machine: Callable[[dict[str, str]], Path]) -> None:
     root = machine(without(NVIDIA_MACHINE, "dev/nvidia") | CONTAINER)
     assert find_cards(root, {}) == ()
     machine({"dev/nvidia3": "", "dev/nvidia-uvm": ""})
     assert [card.file for card in find_cards(root, {})] == [root / "dev/nvidia3"]
-
-
-def test_a_sandbox_without_sys_has_the_card_of_its_device_file(machine: Callable[[dict[str, str]], Path]) -> None:
-    assert [card.name for card in find_cards(machine({"dev/nvidia0": ""}), {})] == ["NVIDIA card"]
 
 
 CAUSES = {
@@ -94,7 +85,7 @@ CAUSES = {
     "a variable that leaves only Mesa": (
         NVIDIA_MACHINE | {ICD: '"libEGL_nvidia.so.0"'},
         {"can_load": bool, "environ": {"__EGL_VENDOR_LIBRARY_FILENAMES": "/50_mesa.json"}},
-        "__EGL_VENDOR_LIBRARY_FILENAMES is /50_mesa.json, without NVIDIA's driver; unset __EGL",
+        "__EGL_VENDOR_LIBRARY_FILENAMES is /50_mesa.json, which may lack NVIDIA's driver; unset __EGL",
     ),
     "a driver of another release": (
         NVIDIA_MACHINE | {ICD: '"libEGL_nvidia.so.0"'},

@@ -77,31 +77,6 @@ def test_a_new_renderer_gets_new_servers_of_its_own_context(
     assert reports.lines == []
 
 
-def test_a_server_that_cannot_be_recreated_is_retried_while_others_continue(
-    texture_kind, open_gl, make_stage, make_frame, reports
-) -> None:
-    kind, library = texture_kind
-    renderer = open_gl()
-    clock = SteppedClock()
-    sinks = SinkSet(make_stage(), clock, reports)
-    for spec in (SinkSpec(kind=kind), SinkSpec(kind=kind, argument="second"), SinkSpec(kind="null")):
-        sinks.start(spec)
-
-    def refuse(*_: object, **__: object) -> None:
-        raise RuntimeError("not now")
-
-    library.answers[LIFE[kind][0]] = library.answers[LIFE[kind][2]] = refuse
-    sinks.renew_context()
-    assert [status.state for status in sinks.status()] == ["retrying", "retrying", "running"]
-    assert {key for key, _ in reports.lines} == {f"sink.{kind}"}
-    del library.answers[LIFE[kind][0]], library.answers[LIFE[kind][2]]
-    clock.advance(1)
-    sinks.pump()
-    sinks.publish(make_frame(0, texture=renderer.texture))
-    assert [(status.state, status.frames) for status in sinks.status()] == [("running", 1)] * 3
-    sinks.close()
-
-
 @pytest.mark.parametrize("kind", ["syphon", "spout"])
 def test_a_receiver_sees_the_main_texture_and_that_of_a_model_upright(
     kind: str, open_gl, receivers, f_card, make_stage, make_frame, reports

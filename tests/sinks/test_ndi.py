@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from engine import Config, open_engine
-from engine.errors import SinkUnavailableError
 from engine.sinks import Stage
-from engine.sinks.ndi import NdiSink, straight
+from engine.sinks.ndi import NdiSink
 
 TOLERANCE = 24  # of 255: NDI's codec turns pure blue into 240; another card would differ by 95
 MIDDLE = slice(8, -8)
@@ -91,14 +90,6 @@ def test_transparency_arrives_as_straight_alpha(receive, opened, make_frame, wai
     assert np.abs(middle - (199, 100, 50, 128)).max() <= TOLERANCE
 
 
-def test_straight_alpha_divides_colours_and_keeps_opaque_and_empty_pixels() -> None:
-    rgba = np.array([[(10, 20, 30, 255), (0, 0, 0, 0), (64, 32, 0, 64), (1, 2, 3, 6), (9, 9, 9, 0)]], np.uint8)
-    expected = np.array(
-        [[(10, 20, 30, 255), (0, 0, 0, 0), (255, 128, 0, 64), (42, 85, 128, 6), (0, 0, 0, 0)]], np.uint8
-    )
-    assert np.array_equal(straight(rgba), expected)
-
-
 def test_nothing_is_read_back_without_a_receiver(opened, make_frame) -> None:
     sink = opened(unique("alone"))
     reads: list[int] = []
@@ -139,26 +130,6 @@ def test_a_name_in_use_is_rejected_and_free_again_after_that_program_exits(opene
     assert done.returncode == 1, "not the library's segmentation fault"
     first.close()
     assert name in opened(name).status().detail
-
-
-def test_a_library_that_cannot_be_loaded_is_reported_during_a_show(
-    make_stage, make_frame, wait_for, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "cyndilib.sender", None)
-    with pytest.raises(SinkUnavailableError, match=r"^ndi: unavailable \(ModuleNotFoundError"):
-        NdiSink("").start(make_stage(), may_wait=True)
-    sink = NdiSink("")
-    sink.start(make_stage())
-
-    def is_told() -> bool:
-        try:
-            sink.publish(make_frame())
-        except SinkUnavailableError:
-            return True
-        return False
-
-    wait_for(is_told, "the error")
-    sink.close()
 
 
 def test_ndi_is_opened_only_on_request() -> None:

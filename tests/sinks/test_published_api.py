@@ -1,16 +1,17 @@
 """Syphon and Spout cannot run here, so fakes that accept only their published interfaces take every call of our sinks.
 
 A member, an argument or a type that the libraries do not have fails in the fake (`stand_in_syphon`, `stand_in_spout`).
+The interfaces were read from the wheels that `published_api/*.json` name, without running them: from Python's sources
+by `ast`, from compiled modules by the signature texts of pybind11. A new pinned version needs them read anew.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from engine.errors import SinkError, SinkUnavailableError
+from engine.errors import SinkError
 from engine.sinks import syphon as syphon_module
 from engine.sinks.spout import SpoutSink
 from engine.sinks.syphon import SyphonSink
@@ -245,14 +246,3 @@ def test_spout_fails_when_three_pictures_in_a_row_are_refused_and_tells_the_numb
     with pytest.raises(SinkError, match=r"3 pictures in a row were refused .*same graphics card"):
         sink.publish(make_frame(6, texture=TEXTURE))
     assert sink.status().frames == 2
-
-
-def test_a_broken_library_makes_its_sink_unavailable_with_the_reason(
-    stand_in_syphon, stand_in_spout, make_stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for kind, sink, module in (("syphon", SyphonSink(""), "syphon"), ("spout", SpoutSink(""), "SpoutGL")):
-        monkeypatch.setattr("engine.sinks.registry.PLATFORM", KINDS[kind].platform)
-        monkeypatch.setitem(sys.modules, module, None)  # makes the import fail
-        with pytest.raises(SinkUnavailableError, match=rf"^{kind}: unavailable \(ModuleNotFoundError: .*{module}"):
-            sink.start(make_stage())
-        sink.close()

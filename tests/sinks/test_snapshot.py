@@ -91,18 +91,6 @@ def test_offline_no_take_is_lost_even_if_many_come_at_once(make_stage, make_fram
     assert len(list(tmp_path.iterdir())) == 18
 
 
-def test_a_removed_folder_is_an_error(make_stage, make_frame, tmp_path: Path, wait_for) -> None:
-    folder = tmp_path / "usb stick"
-    folder.mkdir()
-    sink = SnapshotSink(str(folder / "a.png"))
-    sink.start(make_stage(), may_wait=True)
-    folder.rmdir()
-    sink.take()
-    sink.publish(make_frame(0))
-    with pytest.raises(SinkError, match=r"cannot write .*usb stick"):
-        sink.close()
-
-
 def test_an_impossible_file_is_an_error_at_start(make_stage, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name, picture, complaint in (

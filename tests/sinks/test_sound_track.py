@@ -108,12 +108,3 @@ def test_a_film_in_51_is_heard_in_stereo_in_the_shares_of_bs775(tmp_path, report
             container.mux(stream.encode(None))
         heard, _ = mixed_offline(tmp_path / f"film{suffix}", reports)
         assert heard == pytest.approx(np.tile(BY_BS775, (2400, 1)), abs=1e-3), suffix
-
-
-def test_unrelated_channels_keep_their_level_and_loud_ones_do_not_pass_full_scale() -> None:
-    noise = np.random.default_rng(1).normal(0, 0.1, (50_000, 6)).astype(np.float32)
-    assert np.sqrt((stereo(noise) ** 2).mean()) == pytest.approx(0.1, rel=0.02)
-    track = live_track(channels=6)
-    track.place(None, 0)
-    assert np.abs(track.place(block(1600, 1.0, channels=6), 1 / FPS)).max() == 1.0
-    assert track.peak == pytest.approx(1.4 * np.sqrt(3))

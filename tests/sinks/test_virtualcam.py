@@ -12,7 +12,6 @@ from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks.opening import make_sink
 from engine.sinks.sink import SinkSpec
 from engine.sinks.virtualcam import VirtualcamSink, missing_driver
-from engine.sinks.virtualcam_program import fitted
 
 
 @pytest.fixture
@@ -70,12 +69,6 @@ def test_the_camera_keeps_its_size_and_shows_another_picture_in_the_middle(
 
     wait_for(lambda: rows() == [(0, 0, 0)] * 12 + [(255, 0, 0)] * 24 + [(0, 0, 0)] * 12, "the second one between bars")
     wait_for(lambda: sink.status().detail == "/dev/video7, 64x48, scaled from 64x24", "what it says")
-
-
-def test_a_picture_is_fitted_whole_and_an_odd_row_is_cut_off() -> None:
-    assert fitted(np.full((49, 64, 4), 9, np.uint8), 64, 48).shape == (48, 64, 3)
-    grey = fitted(np.full((100, 50, 4), 100, np.uint8), 64, 48)
-    assert grey[:, 20:44].min() == grey.max() == 100 and grey[:, :20].max() == grey[:, 44:].max() == 0
 
 
 def test_without_a_package_a_driver_or_a_camera_one_line_says_what_to_do(

@@ -375,9 +375,6 @@ def test_a_shape_leads_each_corner_of_the_display_to_its_place_in_the_picture() 
         place = shape.to_picture((1600, 900), (160, 90)) @ (x, y, 1.0)
         return tuple(np.round(place[:2] / place[2], 6).tolist())
 
-    assert at(Shape(), 40, 45) == (0.25, 0.5)
-    assert at(Shape(rotate=90, fit="stretch"), 160, 0) == (0.0, 0.0)
-    assert at(Shape(rotate=180), 160, 90) == (0.0, 0.0)
     assert at(Shape(rotate=270, fit="stretch"), 0, 90) == (0.0, 0.0)
     pin = ((0.1, 0.2), (0.8, 0.0), (1.0, 1.0), (0.0, 0.9))
     for corner, place in zip(pin, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True):

@@ -3,9 +3,8 @@
 from engine.params import ParamStore
 from engine.params.store import Snapshot
 from engine.sinks import SinkSet
-from engine.sinks.adjustable import AdjustableSink
 from engine.sinks.sink import SinkSpec
-from engine.sinks.window_messages import DEFAULTS, WindowState
+from engine.sinks.window_messages import DEFAULTS, AdjustableSink, WindowState
 from engine.system.reporting import Report
 
 DISPLAY = "/window/display"

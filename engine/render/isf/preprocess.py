@@ -250,12 +250,9 @@ class _Expander:
             if words[:1] == ["#"]:
                 self._flush()
                 self._directive(words[1:], line)
-                self._group.append(newline)
             elif self._counts:
                 self._group += line
-                self._group.append(newline)
-            else:
-                self._group.append(newline)
+            self._group.append(newline)
             self._line += len(newline)
             place = end + 1
         self._flush()
@@ -327,9 +324,7 @@ class _Expander:
         return evaluate_condition(expanded, self._line) != 0
 
     def _define(self, line: list[str]) -> None:
-        at = next(place for place, token in enumerate(line) if token == "define") + 1
-        while at < len(line) and is_blank(line[at]):
-            at += 1
+        at = after_blank(line, line.index("define") + 1)
         name = line[at] if at < len(line) else ""
         if not (name[:1].isalpha() or name[:1] == "_") or name == "defined" or name in _PREDEFINED:
             raise IsfError(f"#define {name[:40]}: this is no name for a macro", self._line)
@@ -343,7 +338,7 @@ class _Expander:
             if not is_listed or not all(token[:1].isalpha() or token[:1] == "_" for token in parameters):
                 raise IsfError(f"#define {name[:40]}: its parameters cannot be read", self._line)
             at = end + 1
-        body = _trimmed(line[at:])
+        body = [token for token, _ in _trimmed([(token, _NOTHING) for token in line[at:]])]
         if body[:1] == ["##"] or body[-1:] == ["##"]:
             raise IsfError(f"#define {name[:40]}: ## joins two words, and stands between them", self._line)
         self._macros[name] = _Macro(None if parameters is None else tuple(parameters), tuple(body))
@@ -421,7 +416,8 @@ class _Expander:
     ) -> list[_Told]:
         """The macro's text with its arguments; beside ## they are not expanded."""
         body = macro.body
-        beside = _places_beside(body)
+        words = [place for place, token in enumerate(body) if not is_blank(token)]
+        beside = {place for place, after in pairwise(words) if body[after] == "##"}
         written: list[_Told] = []
         pastes = False
         for place, token in enumerate(body):
@@ -435,7 +431,7 @@ class _Expander:
             is_beside = pastes or place in beside
             if token in plain:
                 filled = [(each, own | hidden) for each, own in (plain if is_beside else expanded)[token]]
-                filled = _trimmed_told(filled) if is_beside else _apart(filled)
+                filled = _trimmed(filled) if is_beside else _apart(filled)
             else:
                 filled = [(token, hidden)]
             if pastes and written and filled and not is_blank(written[-1][0]):
@@ -460,18 +456,6 @@ def _apart(told: list[_Told]) -> list[_Told]:
     return [(" ", _NOTHING), *told, (" ", _NOTHING)]
 
 
-def _trimmed(tokens: list[str]) -> list[str]:
-    first = next((place for place, token in enumerate(tokens) if not is_blank(token)), len(tokens))
-    last = next((place for place in range(len(tokens), first, -1) if not is_blank(tokens[place - 1])), first)
-    return tokens[first:last]
-
-
-def _trimmed_told(told: list[_Told]) -> list[_Told]:
+def _trimmed(told: list[_Told]) -> list[_Told]:
     words = [place for place, (token, _) in enumerate(told) if not is_blank(token)]
     return told[words[0] : words[-1] + 1] if words else []
-
-
-def _places_beside(body: Sequence[str]) -> frozenset[int]:
-    """The words with ## behind them."""
-    words = [place for place, token in enumerate(body) if not is_blank(token)]
-    return frozenset(place for place, after in pairwise(words) if body[after] == "##")

@@ -225,13 +225,12 @@ class Structure:
                 largest = max(largest, size)
             elif word == "[":
                 longest = max(longest, self._length(place))
-        largest = max(largest, longest * max(16 if self._has_matrices() else 4, *_own(sizes)))
+        own = [size for name, size in sizes.items() if name not in SIZES]
+        has_matrices = any(word.startswith("mat") and word in SIZES for word in words)
+        largest = max(largest, longest * max(16 if has_matrices else 4, *own, 1))
         if largest > MAX_FLOATS:
             raise IsfError(f"an array or a struct has up to {largest} numbers: at most {MAX_FLOATS}")
         return largest
-
-    def _has_matrices(self) -> bool:
-        return any(word.startswith("mat") and word in SIZES for word in self.words)
 
     def _member(self, first: int, last: int, sizes: dict[str, int]) -> int:
         """Floats of one declaration in a struct."""
@@ -271,10 +270,6 @@ class Structure:
         if not is_variable:
             raise self.refuse(f"the size of an array, {' '.join(self.words[first:last])[:60]!r}, cannot be read", place)
         return 1
-
-
-def _own(sizes: dict[str, int]) -> list[int]:
-    return [size for name, size in sizes.items() if name not in SIZES] or [1]
 
 
 def is_name(word: str) -> bool:

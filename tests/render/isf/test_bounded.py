@@ -3,12 +3,10 @@
 import pytest
 
 from engine.errors import IsfError
-from engine.render.isf.clocks import DrawClock, OverrunError
 from engine.render.isf.isf_file import MAX_BUDGET, IsfFile
 from engine.render.isf.loops import MAX_STRAIGHT, MIN_ROUND, Guarded
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.preprocess import join_tokens, preprocess
-from engine.render.isf.program import bands
 
 LATE = "if (TIME > 8.0) { %s }"
 CALLS = "float f0(float x) { return sin(x); }\n" + "".join(
@@ -138,33 +136,3 @@ def test_a_damaged_directive_gives_one_clear_reason() -> None:
         with pytest.raises(IsfError) as refused:
             preprocess(text)
         assert word in refused.value.reason and len(refused.value.reason) < 300, text
-
-
-def test_the_bands_of_a_pass_cover_each_pixel_once() -> None:
-    for size_px, band_px in (((96, 54), 1000), ((97, 53), 64), ((5, 3), 64), ((64, 64), 64 * 64)):
-        seen: set[tuple[int, int]] = set()
-        for x, y, width, height in bands(size_px, band_px):
-            here = {(x + a, y + b) for a in range(width) for b in range(height)}
-            assert not here & seen and len(here) <= max(band_px, 4) and x % 2 == y % 2 == 0
-            seen |= here
-        assert len(seen) == size_px[0] * size_px[1]
-
-
-def test_the_clock_of_a_picture_blames_the_slowest_and_waits_for_short_shaders_together() -> None:
-    now_s = [0.0]
-    clock = DrawClock(0.2, lambda: now_s[0])
-    clock.begin()
-    with clock.running("1"):
-        now_s[0] += 0.15
-        clock.check()
-    with pytest.raises(OverrunError), clock.running("2"):
-        now_s[0] += 0.06
-        clock.check()
-    assert clock.slowest == "1" and clock.spent_s("1") == pytest.approx(0.15)
-    clock.begin()
-    with clock.running("2"):
-        now_s[0] += 0.06
-        clock.check()
-    clock = DrawClock()
-    clock.begin()
-    assert [clock.is_due(0.4) for _ in range(6)] == [False, False, True, False, True, False]

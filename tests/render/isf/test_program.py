@@ -14,8 +14,6 @@ from engine.errors import NoGLError
 from engine.params.looks import PLAIN
 from engine.render.isf import IsfFile
 from engine.render.isf.clocks import date_live, date_offline, isf_date
-from engine.render.isf.gl_images import spectrum_image, wave_image
-from engine.render.isf.isf_file import FOLDER
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.program import Moment
 
@@ -26,13 +24,7 @@ IMAGE = [{"NAME": "inputImage", "TYPE": "image"}]
 RED, BLUE = [255, 0, 0, 255], [0, 0, 255, 255]
 CLOCK = """/*{"INPUTS": []}*/
 void main() { gl_FragColor = vec4(DATE.x == 2000.0 && DATE.yz == vec2(1.0) ? 1.0 : 0.0, DATE.w / 2.0, 0.0, 1.0); }"""
-HARD = {"Gates", "Field"}
 """The edges in their pictures may fall on columns of either kind."""
-GENERATORS = [
-    path.stem
-    for path in sorted(FOLDER.glob("*.fs"))
-    if path.stem not in HARD and parse_isf(path.read_text(encoding="utf-8"), path=path).is_generator
-]
 
 
 def test_what_a_shader_draws_high_is_seen_at_the_top_and_slopes_point_up(isf: Isf, show: Show) -> None:
@@ -131,15 +123,6 @@ def test_the_sounds_waves_and_spectra_are_images(isf: Isf, show: Show) -> None:
     assert show(file, waves=waves)[0, 0].tolist() == [204, 255, 0, 255]
 
 
-def test_a_full_tone_is_one_and_silence_a_half() -> None:
-    time_s = np.arange(1024) / 1024 * 0.05
-    tone = np.tile(np.sin(2 * np.pi * 2000 * time_s), (4, 1)).astype(np.float32)
-    assert spectrum_image(tone)[0].argmax() == 100 and spectrum_image(tone)[0].max() == pytest.approx(1.0, abs=1e-3)
-    assert spectrum_image(tone, 16).shape == (4, 16) and spectrum_image(tone, 16)[0].argmax() == 100 * 16 // 512
-    assert spectrum_image(0 * tone).max() == 0.0 and (wave_image(0 * tone) == 0.5).all()
-    assert wave_image(tone, 8).shape == (4, 8)
-
-
 def test_mix_goes_from_the_picture_to_the_effect(isf: Isf, show: Show, f_card: Callable) -> None:
     card = f_card()
     negative = isf("gl_FragColor = vec4(1.0 - IMG_THIS_PIXEL(inputImage).rgb, 1.0);", IMAGE)
@@ -187,14 +170,3 @@ def test_a_film_with_a_clock_is_the_same_each_time(tmp_path: Path) -> None:
         pytest.skip(str(error))
     assert red == 255
     assert green == pytest.approx(127.5, abs=1), "a second after the start"
-
-
-def test_no_picture_is_made_of_blocks_of_2_by_2_pixels(show: Callable[..., np.ndarray]) -> None:
-    for name in GENERATORS:
-        path = FOLDER / f"{name}.fs"
-        file = parse_isf(path.read_text(encoding="utf-8"), path=path)
-        picture = show(file, inputs={"hat": 1.0}, size_px=(320, 180), frames=2)[..., :3].astype(float)
-        for axis in (0, 1):
-            steps = np.moveaxis(np.abs(np.diff(picture, axis=axis)), axis, 0)
-            within, between = steps[0::2].mean(), steps[1::2].mean()
-            assert between < 1.08 * within, "a block's pixels differ less than those of two blocks"

@@ -92,13 +92,6 @@ def test_layer_5_of_each_look_shows_its_own_generator(gl: Renderer, play: Draw, 
         assert gl.read_rgba()[5, 5].tolist() == pytest.approx([red, 0, 255 - red, 255], abs=1)
 
 
-def test_inputs_move_from_frame_to_frame(play: Draw) -> None:
-    file = file_of(LEVEL)
-    assert play(slot("1", file))[0, 0, 0] == 51
-    assert play(slot("1", file, inputs={"level": 0.6}), frames=1)[0, 0, 0] == 153
-    assert play(slot("1", file, 0.0, {"level": 0.6}), frames=1)[0, 0].tolist() == play(frames=1)[0, 0].tolist()
-
-
 def test_the_old_shader_plays_until_the_new_one_is_built_and_on_if_it_is_refused(play: Draw, gl: Renderer) -> None:
     red, level = file_of(RED), file_of(LEVEL)
     play(slot("1", red))
@@ -144,25 +137,6 @@ def test_a_new_size_keeps_the_shaders(gl: Renderer, play: Draw) -> None:
     gl.resize(80, 60)
     shown = play(told, frames=1)
     assert shown.shape == (60, 80, 4) and (shown[..., :3] == 51).all()
-
-
-def test_alpha_follows_the_effects_where_it_is_luma(play: Draw) -> None:
-    shown = play(slot("1", file_of(LEVEL)), changes={"/multiverse/alpha": "luma"})
-    assert shown[0, 0].tolist() == [51, 51, 51, 51]
-
-
-def test_without_shaders_the_picture_is_the_same_as_before(play: Draw) -> None:
-    plain = play()
-    play(slot("1", file_of(RED)))
-    assert np.array_equal(play(frames=1), plain)
-
-
-def test_a_transition_goes_from_the_picture_to_the_generator(play: Draw) -> None:
-    images = '{"NAME": "startImage", "TYPE": "image"}, {"NAME": "endImage", "TYPE": "image"}'
-    header = f'/*{{"INPUTS": [{images}, {{"NAME": "progress", "TYPE": "float", "DEFAULT": 1}}]}}*/'
-    body = "void main() { gl_FragColor = mix(IMG_THIS_PIXEL(startImage), IMG_THIS_PIXEL(endImage), progress); }"
-    shown = play(slot("generator", file_of(RED), 0.0), slot("1", file_of(header + body)), frames=12)
-    assert shown[0, 0].tolist() == [255, 0, 0, 255]
 
 
 def hostile_file() -> IsfFile:

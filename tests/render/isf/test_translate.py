@@ -52,12 +52,6 @@ def test_every_way_to_read_the_picture_shows_it_upright(isf: Isf, show: Show, f_
         assert np.abs(show(isf(body, IMAGE), card).astype(int) - card).max() <= 1, body
 
 
-def test_an_input_may_have_a_name_that_glsl_has_taken(isf: Isf, show: Show) -> None:
-    for name in ["smooth", "sample", "texture", "input", "mix", "round", "default", "max"]:
-        file = isf(f"gl_FragColor = vec4({name}, 0.0, 0.0, 1.0);", [{"NAME": name, "TYPE": "float"}])
-        assert show(file, inputs={name: 0.2})[0, 0].tolist() == [51, 0, 0, 255], name
-
-
 def test_the_driver_names_the_line_of_the_file(isf: Isf, show: Show) -> None:
     with pytest.raises(IsfError) as refused:
         show(isf("\n\nvoid main() {\n  gl_FragColor = nothing;\n}"))
