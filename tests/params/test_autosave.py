@@ -73,14 +73,6 @@ def test_nothing_is_written_while_no_saved_value_changes(tmp_path: Path) -> None
     assert not autosave.path.exists(), "the master is not part of it"
 
 
-def test_an_engine_that_did_not_start_it_writes_nothing(tmp_path: Path) -> None:
-    store = ParamStore()
-    autosave = Autosave(tmp_path, store)
-    store.set("/layer/1/angle", 5)
-    autosave.close()
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_missing_or_corrupt_autosave_is_reported_in_one_line(tmp_path: Path) -> None:
     autosave = Autosave(tmp_path / "new", ParamStore())
     assert autosave.load().problems == [f"nothing to resume: no {autosave.path}"]

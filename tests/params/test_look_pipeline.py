@@ -114,12 +114,6 @@ def test_both_looks_are_drawn_if_they_fit_into_four_fifths_of_a_frame() -> None:
     assert DrawingCost().begin(PERIOD_S, 0) == "", "nothing is known before the first frame"
 
 
-def test_draw_times_of_two_looks_are_halved(show: Show) -> None:
-    for _ in range(60):
-        show.looks.cost.add(work_s=0.025, draw_s=0.023, looks=2)
-    assert show.looks.cost.begin(PERIOD_S, 0) == ""
-
-
 def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Show) -> None:
     show.looks.cost.add(work_s=0.030, draw_s=0.028, looks=1)
     show.load((BRIGHTNESS, 4.0))
@@ -201,12 +195,6 @@ def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_p
     show.late += 1
     assert frames(2) == [(False, True)] * 2, "without time it keeps what it has"
     assert frames(1, "") == [(False, False)], "it is on screen"
-
-
-def test_an_expected_look_waits_for_a_running_fade(show: Show) -> None:
-    show.load((BRIGHTNESS, 4.0), seconds=0.1)
-    assert [expect(show, "Silk") for _ in range(8)] == [False] * 3 + [True] * 5
-    assert show.looks.leaving is None
 
 
 def test_a_cut_shows_the_new_values_in_its_first_frame(show: Show) -> None:
