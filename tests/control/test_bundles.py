@@ -33,12 +33,6 @@ def test_a_bundle_also_with_queries_lands_in_one_version_of_the_store(desk: Desk
     assert desk.frame() == [Message("/synced", (1,), "i")]
 
 
-def test_a_bad_value_does_not_affect_the_rest_of_its_bundle(desk: Desk) -> None:
-    desk.bundle(encode_reply(ANGLE, 1.0), encode_reply("/mode", "neither"), encode_reply("/layer/2/angle", 2.0))
-    assert (desk[ANGLE], desk["/layer/2/angle"]) == (1.0, 2.0)
-    assert desk.counters.rejected == 1
-
-
 def test_waiting_bundles_land_in_the_first_frame_after_their_times_in_order(desk: Desk) -> None:
     desk.bundle(encode_reply(ANGLE, 5.0), encode_reply("/mode", 1), after_s=2.0)
     desk.clock.advance(1.999)
@@ -71,28 +65,6 @@ def test_a_bundle_too_far_ahead_is_refused_and_explained(desk: Desk) -> None:
     desk.frame()
     assert desk[ANGLE] == 0.0
     assert (desk.counters.scheduled, desk.counters.rejected) == (0, 1)
-
-
-def test_a_bundle_waits_by_the_clock_that_runs_whatever_is_set(desk: Desk) -> None:
-    desk.bundle(encode_reply(ANGLE, 5.0), after_s=2.0)
-    desk.clock._wall_offset_s += 3600.0
-    desk.frame()
-    assert desk[ANGLE] == 0.0
-    desk.clock.advance(2.0)
-    desk.frame()
-    assert desk[ANGLE] == 5.0
-
-
-def test_the_commands_of_a_waiting_bundle_run_on_an_osc_thread(desk: Desk) -> None:
-    """The frame loop applies values; a handler that reads a disk must not run there."""
-    seen: list[object] = []
-    desk.commands.add("/preset/load", lambda args, reply: seen.append(desk[ANGLE]))
-    desk.bundle(encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply(ANGLE, 2.0), after_s=1.0)
-    desk.clock.advance(1.0)
-    desk.frame()
-    assert (seen, desk[ANGLE]) == ([], 1.0)
-    desk.dispatcher.run_deferred()
-    assert (seen, desk[ANGLE]) == ([1.0], 2.0)
 
 
 def test_a_deferred_bundle_is_not_overtaken(desk: Desk) -> None:

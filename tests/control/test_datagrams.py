@@ -90,23 +90,6 @@ def test_the_time_is_that_of_the_arrival_not_of_the_reading(receiver: socket.soc
 
 
 @IS_BATCHED
-@pytest.mark.parametrize("step_s", [-3600.0, 3600.0])
-def test_a_wall_clock_that_was_set_gives_the_time_of_the_reading(
-    receiver: socket.socket, sender: socket.socket, monkeypatch: pytest.MonkeyPatch, step_s: float
-) -> None:
-    reader = BatchReader(receiver)
-    sender.send(b"/a\0\0")
-    own_time = time.time
-    monkeypatch.setattr(datagrams.time, "time", lambda: own_time() + step_s)
-    assert [arrived_s for _, _, arrived_s in read_all(reader, 1, noticed_s=123.0)] == [123.0]
-
-
-def test_without_a_kernels_time_that_of_the_notice_counts(receiver: socket.socket, sender: socket.socket) -> None:
-    sender.send(b"/a\0\0")
-    assert [arrived_s for _, _, arrived_s in read_all(SingleReader(receiver), 1, noticed_s=5.5)] == [5.5]
-
-
-@IS_BATCHED
 def test_without_the_call_it_is_read_slowly(receiver: socket.socket, sender: socket.socket, monkeypatch: Any) -> None:
     def refuse(self: BatchReader, descriptor: int) -> int:
         raise OSError(errno.ENOSYS, "Function not implemented")

@@ -10,7 +10,6 @@ import osc_schema
 from engine.control import CommandTable, Dispatcher, Sender
 from engine.control.flood import (
     MAX_COMMANDS_IN_ORDER,
-    MAX_IN_ORDER,
     MAX_KEPT_BYTES,
     MAX_PULLS,
     MAX_WITHOUT_EFFECT,
@@ -114,16 +113,6 @@ def test_every_command_is_kept_in_order_however_many_there_are(engine: Engine) -
     assert sifted.replaced == 300 - MAX_COMMANDS_IN_ORDER and sifted.discarded == 0
 
 
-def test_a_query_comes_after_everything_that_was_sent_before_it(engine: Engine) -> None:
-    sync, get = encode_message("/sync", 1), encode_message("/get", A)
-    assert engine.kept(value(A, 1.0), sync, value(A, 2.0), get, value(B, 3.0)) == [
-        value(A, 2.0),
-        value(B, 3.0),
-        sync,
-        get,
-    ]
-
-
 def test_patterns_mistakes_and_the_newest_of_other_programs_messages_are_kept(engine: Engine) -> None:
     packets = [
         encode_message("/layer/*/angle", 1.0),
@@ -168,27 +157,6 @@ def test_a_bundle_is_left_out_whole_or_kept_whole_and_replaces_only_what_it_sets
     assert engine.kept(value(A, 1.0), value(B, 1.0), mixed) == [value(A, 1.0), mixed]
 
 
-def test_a_bundle_is_kept_whole_with_more_than_values_or_broken(engine: Engine) -> None:
-    for element in [
-        encode_message("/tempo/tap", 1),
-        encode_message("/preset/save", "x"),
-        encode_message("/layer/*/angle", 2.0),
-    ]:
-        mixed = bundle(value(A, 1.0), element)
-        assert engine.kept(mixed, value(A, 2.0)) == [mixed, value(A, 2.0)], element
-    for cut in [4, 12, 20, 30]:
-        broken = bundle(value(A, 1.0), value(B, 1.0))[:-cut]
-        assert engine.kept(value(A, 2.0), broken) == [value(A, 2.0), broken], cut
-
-
-def test_a_query_in_a_bundle_sees_everything_before_it(engine: Engine) -> None:
-    for is_inner in [False, True]:
-        asked = bundle(value(B, 1.0), encode_message("/sync", 1))
-        asked = bundle(asked) if is_inner else asked
-        packets = [value(A, 1.0), asked, value(A, 2.0)]
-        assert engine.kept(*packets) == packets, is_inner
-
-
 def test_after_any_flood_the_store_is_as_if_every_message_had_been_executed(make_engine: Callable[[], Engine]) -> None:
     """Random values, refused ones, bundles, inner bundles, panics, patterns and commands, from two senders."""
     for seed in range(20):
@@ -219,14 +187,6 @@ def _random_packet(chance: random.Random) -> bytes:
     return chance.choice(
         [encode_message("/master/panic"), encode_message("/layer/*/angle", 5.0), encode_message("/preset/save", "x")]
     )
-
-
-def test_a_short_backlog_is_executed_in_the_order_of_arrival(engine: Engine) -> None:
-    backlog = Backlog(engine.sieve)
-    packets = [value(A, n / 10) for n in range(MAX_IN_ORDER)]
-    assert backlog.add(engine.datagrams(*packets)) is None and backlog.begin_generation() is None
-    taken = [data for _ in range(4) for data, _, _ in backlog.take(MAX_IN_ORDER // 2)]
-    assert taken == packets and len(backlog) == 0
 
 
 def test_a_fader_that_never_rests_does_not_keep_another_waiting(engine: Engine) -> None:

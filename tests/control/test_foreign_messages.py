@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.osc import Message, encode_bundle, encode_message
+from engine.osc import Message, encode_message
 from tests.control.dispatcher_desk import Desk
 from tests.support import arena
 
@@ -171,56 +171,6 @@ def test_a_flood_of_addresses_senders_and_hosts_fills_neither_the_memory_nor_the
     kept_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept_bytes < 2_000_000
-
-
-def test_our_own_addresses_are_never_translated(open_desk: Any) -> None:
-    asked, ran = [], []
-    desk = open_desk(lambda message, *_: asked.append(message.address))
-    desk.commands.add("/preset/load", lambda args, reply: ran.append(args[0]))
-    for packet in (
-        encode_message("/layer/1/intensity", 0.5),
-        encode_message("/layer/*/curve", 0.5),
-        encode_message("/preset/load", "night"),
-        encode_message("/get", "/mode"),
-        encode_message("/engine/notify", 1),
-        encode_message("/layer/[", 0.5),
-        encode_bundle(1, [encode_message("/layer/2/intensity", 0.25), encode_message("/preset/load", "day")]),
-    ):
-        desk.packet(packet)
-    assert asked == []
-    assert (ran, desk["/layer/2/intensity"]) == (["night", "day"], 0.25)
-    desk.say("/mood", 1)
-    assert asked == ["/mood"]
-
-
-def test_a_bundle_keeps_its_order_with_mapped_messages_in_it(desk: Desk) -> None:
-    seen = []
-    desk.commands.add("/mark", lambda args, reply: seen.append(desk["/layer/1/intensity"]))
-    parts = [("/fader", 0.25), ("/mark",), ("/layer/1/intensity", 0.75), ("/mark",), ("/fader", 0.5), ("/mark",)]
-    desk.bundle(*[encode_message(*part) for part in parts])
-    assert seen == [0.25, 0.75, 0.5]
-
-
-def test_the_mapped_messages_of_a_timed_bundle_land_in_one_frame(open_desk: Any) -> None:
-    desk = open_desk(lambda message, *_: (Message(f"/layer/{message.args[0]}/intensity", (0.5,), "f"),))
-    desk.bundle(*[encode_message("/fader", layer) for layer in (1, 2, 3)], after_s=0.5)
-    desk.frame()
-    assert desk.store.version == 0
-    desk.clock.advance(1.0)
-    desk.frame()
-    assert desk.store.version == 1
-    assert {change.by for change in desk.store.changes_since(0)[0]} == {f"map {desk.peer.name}"}
-
-
-def test_a_watcher_sees_each_message_as_it_came(desk: Desk) -> None:
-    seen = []
-    desk.say("/before", 1)
-    desk.dispatcher.set_watcher(lambda now_s, name, message: seen.append((now_s, name, message.address)))
-    desk.say("/layer/1/angle", 1.0)
-    desk.bundle(encode_message("/fader", 0.5), encode_message("/mood"))
-    desk.dispatcher.set_watcher(None)
-    desk.say("/after", 1)
-    assert seen == [(0.0, desk.peer.name, address) for address in ("/layer/1/angle", "/fader", "/mood")]
 
 
 def test_levels_of_a_lighting_desk_land_in_one_frame_and_the_others_are_listed_in_silence(

@@ -5,7 +5,6 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -141,20 +140,6 @@ def test_without_file_descriptors_tcp_waits_and_udp_goes_on(open_rig: Any, wait_
         late.sendall(frame(encode_message("/get", ANGLE), Framing.LENGTH))
         assert late.recv(100) == frame(encode_reply(ANGLE, 0.0), Framing.LENGTH)
     assert rig.dispatcher.counters.errors == 0
-
-
-@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs a socket that takes no TCP options")
-def test_a_connection_that_takes_no_options_any_more_is_closed_and_no_error(rig: Any, tmp_path: Path) -> None:
-    """macOS refuses options on a connection that the peer has reset; here, a socket that never accepts any."""
-    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as peer:
-        listener.bind(str(tmp_path / "osc"))
-        listener.listen()
-        peer.connect(listener.getsockname())
-        connection, _ = listener.accept()
-        rig.server._tcp._add_client(connection, ("192.0.2.1", 5000))
-        peer.settimeout(120.0)
-        assert peer.recv(1) == b""
-    assert rig.server._tcp._clients == {}
 
 
 def try_again(rig: Any) -> Message | None:

@@ -8,8 +8,7 @@ import pytest
 
 from engine.errors import MappingError
 from engine.osc import encode_bundle, encode_message
-from engine.params.mapping.built_in_maps import built_in, is_from
-from engine.params.mapping.entry import make_entry
+from engine.params.mapping.built_in_maps import built_in
 from osc_schema.fixture import CHANNELS
 from tests.support.desk import Desk, open_desk
 from tests.support.dmx import sacn
@@ -127,16 +126,6 @@ def test_a_preset_whose_name_begins_with_the_number_comes_before_a_built_in_one(
     warning = "/preset/number: no preset has number 77; name a preset 77 and more, such as '77 Finale'"
     wait_for(lambda: any(warning in line for line in desk.engine.status().warnings), "the line")
     assert desk.ask("/preset/current")[0].args[0] == "07 Finale"
-
-
-def test_the_fixture_may_be_patched_elsewhere_and_replaces_itself() -> None:
-    first = [make_entry(entry) for entry in built_in("fixture:9.101")]
-    assert all(is_from("fixture", entry) for entry in first) and not is_from("resolume", first[0])
-    assert first[0].control.name == "osc /dmx/9/101" and not first[0].takeover
-    assert {entry.target for entry in first} == {channel.address for channel in CHANNELS if channel.param is not None}
-    other = make_entry({"control": "osc /dmx/9/101", "target": "/master/fade", "high": 0.5})
-    assert not is_from("fixture", other), "one that was changed by hand stays"
-    built_in("fixture:1.489")
 
 
 @pytest.mark.parametrize("place", ["1", "1.0", "1.490", "99999.1", "x.y", "1.1.1", "-1.5"])

@@ -36,19 +36,6 @@ def test_the_spare_desk_takes_over_when_the_first_one_ends_or_fell_silent() -> N
     assert universe.take(of_sacn(99, component=SPARE_DESK, sequence=2), 2.6)
 
 
-def test_among_equal_desks_the_newest_packet_wins() -> None:
-    universe = Universe(1)
-    for level, packet in (
-        (5, of_sacn(5)),
-        (6, of_artnet(6)),
-        (7, of_artnet(7, host="2.0.0.6")),
-        (8, of_sacn(8, sequence=1)),
-    ):
-        assert universe.take(packet, 0.0)
-        assert universe.levels[0] == level
-    assert universe.status(0.0).sources == 3
-
-
 def test_a_packet_that_was_overtaken_is_left_out_and_an_art_net_number_may_repeat() -> None:
     universe = Universe(1)
     assert universe.take(of_sacn(1, sequence=254), 0.0)
