@@ -52,12 +52,6 @@ def test_waiting_bundles_land_in_the_first_frame_after_their_times_in_order(desk
     assert seen == [10.0, 21.0, 30.0]
 
 
-@pytest.mark.parametrize(("after_s", "late"), [(-1.0, 1), (-0.005, 0)])  # osc.js stamps with the time of sending
-def test_a_late_bundle_applies_at_once_and_is_counted(desk: Desk, after_s: float, late: int) -> None:
-    desk.bundle(encode_reply(ANGLE, 5.0), after_s=after_s)
-    assert (desk[ANGLE], desk.counters.late_bundles) == (5.0, late)
-
-
 def test_a_bundle_too_far_ahead_is_refused_and_explained(desk: Desk) -> None:
     (answer,) = desk.bundle(encode_reply(ANGLE, 5.0), after_s=10.5)
     assert answer.args[0] == "#bundle" and "10.5 s ahead" in answer.args[1]

@@ -62,17 +62,6 @@ def test_datagrams_come_whole_in_order_with_senders(make: type, receiver: socket
     assert reader.read(0.0) == []
 
 
-@pytest.mark.parametrize("make", READERS)
-def test_two_senders_are_told_apart(make: type, receiver: socket.socket, sender: socket.socket) -> None:
-    reader = make(receiver)
-    with socket.socket(receiver.family, socket.SOCK_DGRAM) as other:
-        for sock in (sender, other, sender):
-            sock.sendto(b"/a\0\0", receiver.getsockname()) if sock is other else sock.send(b"/a\0\0")
-        keys = [key for _, key, _ in read_all(reader, 3)]
-        assert keys[0] == keys[2] != keys[1]
-        assert reader.address_of(keys[1])[1] == other.getsockname()[1]
-
-
 @IS_BATCHED
 def test_the_time_is_that_of_the_arrival_not_of_the_reading(receiver: socket.socket, sender: socket.socket) -> None:
     reader = BatchReader(receiver)

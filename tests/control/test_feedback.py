@@ -2,14 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
 
 import osc_schema
 from engine.control import CommandTable, Dispatcher
-from engine.control.outgoing.feedback import MAX_SUBSCRIBERS, PACKETS_TO_ALL
+from engine.control.outgoing.feedback import MAX_SUBSCRIBERS
 from engine.control.outgoing.outbox import KEPT_RECEIVERS, MAX_PACKETS, PACKETS_A_SENDING, PACKETS_A_TURN
 from engine.osc import Message, encode_message
 from engine.params import ParamStore
@@ -232,25 +231,6 @@ def test_features_alone_go_to_their_own_port_as_numbers_only(hall: Hall, one: An
     hall.say(one, "/engine/notify", 0, 9002, "features")
     hall.after(0.5)
     assert one.others[9002].take() == [] and one.others[9001].take()
-
-
-def test_many_rapid_subscriptions_miss_no_value(hall: Hall, make_peer: Callable[..., Any], reports: Any) -> None:
-    crowd = [make_peer(f"ws 127.0.0.1:{port}") for port in range(1, 65)]
-    outbox = hall.dispatcher.outbox
-    for peer in crowd:
-        post = partial(outbox.put, peer.name, peer.packets.append)
-        hall.feedback.subscribe(dataclasses.replace(peer.sender(), post=post), origin=peer.name)
-    for _ in range(12):
-        hall.after(0.1)
-        outbox.send(0.0, 64)  # two of them have had their turn, after six turns of feedback
-    hall.store.set(ANGLE, 12.0, by="web")
-    for _ in range(64 * len(osc_schema.PARAMS) // PACKETS_TO_ALL + 60):
-        hall.after(FRAME_S)
-        outbox.send(0.0, 2 * MAX_PACKETS)
-    for peer in crowd:
-        told = {message.address: message.args for message in peer.take()}
-        assert told[ANGLE] == (12.0,) and told.keys() >= {param.address for param in osc_schema.PARAMS}
-    assert reports.lines == []
 
 
 # -- single addresses, and announcements -------------------------------------------------------

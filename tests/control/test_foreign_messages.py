@@ -87,16 +87,6 @@ def test_a_typing_error_is_explained_each_second_while_another_program_floods(
     assert desk.reports.keys == ["osc.unmapped", *["osc.unknown"] * 3]
 
 
-def test_a_program_with_addresses_like_ours_is_not_warned_about_for_ever(desk: Desk) -> None:
-    """Resolume 5 and before: `/layer1/clip3/connect`."""
-    answers = []
-    for number in range(200):
-        answers += desk.say(f"/layer1/clip{number}/connect", 1)
-        desk.clock.advance(0.01)
-    assert desk.reports.keys == ["osc.unknown"] * 16 + ["osc.unmapped"]
-    assert len(answers) <= 2
-
-
 def test_a_subscriber_reads_what_is_wrong_with_each_message_and_is_sent_what_its_mapped_control_sets(
     desk: Desk,
 ) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from engine.control import Args, Reply
 from engine.control.answering import Launched
-from engine.osc import encode_message
 from engine.params.fade_time import Pulse
 from tests.control.dispatcher_desk import Desk
 
@@ -162,24 +161,6 @@ def test_panic_drops_what_waits(desk: Launch) -> None:
     assert desk.answers == [("/fail", "/preset/load", "superseded by /master/panic")]
     desk.at(8.0)
     assert desk.ran == []
-
-
-def test_a_bundle_that_is_due_later_waits_for_the_beat_after_that(desk: Launch) -> None:
-    desk.bundle(encode_message("/layer/2/angle", 45.0), encode_message(ANGLE, 90.0, "beat"), after_s=5.0)
-    desk.at(6.0)
-    assert desk[ANGLE] != 90.0 and desk.told == []
-    desk.clock.advance(5.0)
-    assert desk.at(15.3) == [("/launch/queued", ANGLE, 1, "")]
-    assert desk["/layer/2/angle"] == 45.0 and desk[ANGLE] != 90.0
-    desk.at(16.0)
-    assert desk[ANGLE] == 90.0
-
-
-def test_a_bar_that_gets_another_length_is_waited_for_at_that(desk: Launch) -> None:
-    desk.say("/preset/load", "Aurora", "bar")
-    desk.at(5.9, beats_a_bar=3)
-    desk.at(6.0, beats_a_bar=3)
-    assert desk.ran == [("Aurora",)]
 
 
 def test_the_values_that_come_soon_are_known_until_the_frame_of_their_beat(desk: Launch) -> None:

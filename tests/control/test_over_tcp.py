@@ -86,19 +86,6 @@ def test_a_tcp_client_that_does_not_read_is_hung_up_and_the_rest_go_on(rig: Any,
     assert fine.hear("/mode").args == ("multiverse",)
 
 
-def test_a_tcp_client_that_reads_late_gets_everything(rig: Any, wait_for: Callable[..., Any]) -> None:
-    late = rig.client(tcp=True)
-    late.say("/get", ANGLE)
-    late.hear(ANGLE)
-    (connection,) = rig.server._tcp._clients.values()
-    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    for number in range(900):  # more than the system buffers, less than the engine does
-        connection.sender.post(encode_reply("/late", number, "x" * 1000))
-    wait_for(lambda: rig.dispatcher.counters.sent == 901, "every answer to be on its way")
-    assert connection._unsent
-    assert [late.hear("/late").args[0] for _ in range(900)] == list(range(900))
-
-
 def test_the_number_of_tcp_clients_is_bounded(rig: Any, wait_for: Callable[..., Any]) -> None:
     crowd = [rig.client(tcp=True) for _ in range(MAX_CLIENTS)]
     for client in crowd:

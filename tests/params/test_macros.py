@@ -95,16 +95,6 @@ def test_moves_are_edited_one_by_one(knob: Knob) -> None:
             knob.say("/macro/add", *args)
 
 
-@pytest.mark.parametrize(
-    "moves", ["/nothing 0 1", f"{BLOOM} 0", f"{BLOOM} 0 one", f"{BLOOM} 0 1 2", "/macro/2", "/sd/prompt"]
-)
-def test_moves_that_cannot_be_read_are_refused(knob: Knob, moves: str) -> None:
-    before = knob.store.get("/macro/moves/1")
-    with pytest.raises(Rejected):
-        knob.store.set("/macro/moves/1", moves)
-    assert knob.store.get("/macro/moves/1") == before
-
-
 @pytest.mark.parametrize("every", [4, 90], ids=["seldom", "every two seconds"])
 def test_a_desk_that_fades_a_macro_and_one_of_its_parameters_shows_no_flicker(knob: Knob, every: int) -> None:
     """The channels step at different rates, so most packets hold the macro alone."""

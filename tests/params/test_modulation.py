@@ -123,13 +123,6 @@ def test_levels_are_linear_in_decibels_from_48_to_6_below_full_scale() -> None:
             )
 
 
-def test_each_octave_of_pitch_is_an_equal_step(rig: Rig) -> None:
-    for pitch_hz, level in [(20, 0.0), (55, 0.0), (110, 0.2), (440, 0.6), (1760, 1.0), (9000, 1.0)]:
-        rig.store.set(BRIGHTNESS, 0.0)
-        rig.route(source="pitch", channel=1, target=BRIGHTNESS, amount=1.0)
-        assert rig.step(sound(pitch_hz=pitch_hz))[BRIGHTNESS] == pytest.approx(4 * level), pitch_hz
-
-
 def test_a_level_rises_at_once_and_falls_to_a_third_within_its_release() -> None:
     for fps in [25, 60]:
         rig = Rig()
@@ -187,16 +180,6 @@ def test_each_drum_moves_its_own_target() -> None:
         assert rig.step(heard(**counts | others | {f"{source}_count": 4}), time_s=0.3)[BRIGHTNESS] == pytest.approx(
             2.0 / math.e
         ), source
-
-
-def test_a_muted_route_moves_nothing_and_moves_again_with_the_values_it_had(rig: Rig) -> None:
-    rig.route(source="rms", target=BRIGHTNESS, amount=0.25)
-    loud, before = sound(rms=1.0), rig.store.get(BRIGHTNESS)
-    moved = rig.step(loud)[BRIGHTNESS]
-    rig.route(mute=True)
-    assert rig.step(loud)[BRIGHTNESS] == before != moved and not rig.modulation.moved
-    rig.route(mute=False)
-    assert rig.step(loud)[BRIGHTNESS] == moved
 
 
 def test_watched_sources_have_levels_without_a_route_and_cost_nothing_afterwards(rig: Rig) -> None:

@@ -72,16 +72,6 @@ def test_a_file_dropped_in_is_found_and_a_removed_one_gone(tmp_path: Path, open_
     wait_for(lambda: names(catalog) == [], "the file to go")
 
 
-def test_of_two_shaders_of_one_name_that_of_the_earlier_folder_wins(tmp_path: Path, open_catalog: Open) -> None:
-    for place in ("mine", "theirs", "mine/deep"):
-        (tmp_path / place).mkdir()
-        (tmp_path / place / "Plasma.fs").write_text("")
-    catalog = open_catalog(tmp_path / "mine", tmp_path / "theirs")
-    assert names(catalog) == ["deep/Plasma", "Plasma"]
-    plasma = catalog.find("plasma")
-    assert plasma is not None and plasma.root == tmp_path / "mine"
-
-
 def test_a_circle_of_links_and_a_folder_without_end_hurt_nobody(tmp_path: Path, open_catalog: Open) -> None:
     (tmp_path / "one.fs").write_text("")
     os.symlink(tmp_path, tmp_path / "again")

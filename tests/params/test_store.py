@@ -48,14 +48,6 @@ def test_a_set_value_is_in_the_next_snapshot_and_not_in_the_last() -> None:
     assert after["/mode"] == "multiverse"
 
 
-def test_while_nothing_changes_the_snapshot_is_the_same_object() -> None:
-    store = ParamStore()
-    store.set("/mode", "simple")
-    assert store.snapshot() is store.snapshot()
-    store.set("/mode", 1)
-    assert store.version == 1, "setting the current value is not a change"
-
-
 def test_valid_entries_of_a_group_are_set_together_and_invalid_ones_returned() -> None:
     store = ParamStore()
     group = [("/mode", 0), ("/mode", "simple"), ("/nothing", 1), ("/layer/1/curve", "x"), ("/multiverse/brightness", 9)]

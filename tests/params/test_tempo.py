@@ -63,13 +63,6 @@ def test_reset_sets_beat_0_at_the_time_of_the_trigger(store: ParamStore, tempo: 
     assert tempo.beat_at(3.3) == 0.0 and tempo.beat_at(3.8) == 1.0
 
 
-def test_two_taps_set_the_tempo_and_the_beat(tempo: Tempo) -> None:
-    assert tap(tempo, 10.2) == 120.0
-    assert tap(tempo, 10.8) == pytest.approx(100.0)
-    assert tempo.beat_at(10.8) % 1 == 0.0
-    assert tempo.beat_at(11.4) == pytest.approx(tempo.beat_at(10.8) + 1)
-
-
 def test_uneven_taps_are_averaged_over_the_last_eight_intervals(tempo: Tempo) -> None:
     times_s = [n * 0.5 + (0.03 if n % 2 else 0.0) for n in range(9)]
     assert tap(tempo, *times_s) == pytest.approx(120.0)
@@ -116,14 +109,6 @@ def test_ticks_5_ms_off_give_a_steady_tempo_and_position(midi: Tempo) -> None:
             errors.append(midi.beat_at(true_s + 0.005) - true_s * 128 / 60)
     assert max(abs(bpm - 128.0) for bpm in bpms) < 3.0, "interval by interval it would swing by 60"
     assert max(map(abs, errors)) < 0.008, "a beat is placed to within 4 ms"
-
-
-def test_the_tempo_is_written_at_most_four_times_a_second(store: ParamStore, midi: Tempo) -> None:
-    for _, came_s in jittered(128.0, 16, 0.005):
-        midi.midi_clock(came_s)
-        midi.step(came_s)
-    assert store.version <= 16 / 128 * 60 * 4 + 1
-    assert store.get(BPM) == pytest.approx(128.0, abs=3.0)
 
 
 def test_start_sets_the_bar_and_continue_goes_on_from_stop(midi: Tempo) -> None:
@@ -268,15 +253,6 @@ def test_the_beat_glides_to_a_clock_without_running_back(
     steps = [after - before for before, after in itertools.pairwise(on_the_way)]
     assert min(steps) >= 0.0099 and max(steps) <= 0.0301, "half to one and a half times the tempo"
     assert tempo.beat_at(6.0) == pytest.approx(12.0 + off_by)
-
-
-def test_a_clock_that_jumps_takes_the_beat_along(store: ParamStore, tempo: Tempo, clock: SteppedClock) -> None:
-    store.set("/tempo/source", "timecode")
-    tempo.step(0.0)
-    tempo.follow("timecode", beat=1000.0, bpm=90.0, at_s=-0.1)
-    assert tempo.beat_at(0.0) == pytest.approx(1000.15) and tempo.bpm == 90.0
-    tempo.follow("timecode", beat=10.0, bpm=90.0, at_s=0.0)
-    assert tempo.beat_at(0.0) == pytest.approx(10.0)
 
 
 @pytest.mark.parametrize("source", ["manual", "midi", "link", "beat"])

@@ -81,12 +81,3 @@ def rate_after(rate: str, first: tuple, frames: int, *, fps: float, step: int = 
         for label in labels_from(first, frames, rate)[::step]
     ]
     return names[-1]
-
-
-@pytest.mark.parametrize("rate", ["24", "25", "30"])
-@pytest.mark.parametrize("step", [1, 2])
-@pytest.mark.parametrize("speed", [0.6, 1.0, 2.0])
-def test_the_rate_is_counted_whatever_the_speed(rate: str, step: int, speed: float) -> None:
-    for start in range(4):
-        assert rate_after(rate, (0, 0, 4, start), 40, fps=FPS[rate] * speed, step=step) == rate
-        assert rate_after(rate, (0, 0, 4, start), 12, fps=FPS[rate], step=step) == rate, "at the nominal speed at once"

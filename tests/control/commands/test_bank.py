@@ -1,6 +1,6 @@
 """Banks of pads over OSC: taps, holds and edits on real presets, at times that the test sets; the file; the engine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,8 @@ from engine.control.launching import Launching
 from engine.control.midi.grids import AMBER, GREEN, GREY
 from engine.errors import BankError
 from engine.osc import encode_message
-from engine.params import LookPipeline, Looks, Modulation, PresetFolder, Slew
-from engine.params.expected_look import ExpectedLook
-from engine.params.fade_time import AT_ONCE, Pulse
+from engine.params import PresetFolder
+from engine.params.fade_time import Pulse
 from engine.params.looks import LOOKS
 from tests.control.commands.show_rig import BRIGHTNESS, PresetRig
 from tests.control.midi.midi_rig import FakeMidi
@@ -336,42 +335,3 @@ def test_next_and_previous_walk_through_the_pads_of_the_shown_bank(rig: Rig) -> 
     assert waits.name == "low" and waits.is_cut
     rig.launching.add_look(waits.name, "bar", print, print, preset=waits.preset)
     assert launched(()).name == "mid", "a second press goes on from the look that waits"
-
-
-def test_a_prepared_look_begins_with_the_trail_that_it_has_whoever_lets_it_begin(rig: Rig) -> None:
-    mixer, current = rig.presets.mixer, rig.presets.current
-    expected = ExpectedLook(lambda frames: "", lambda: mixer.awaited, rig.presets.values_of, lambda: current.name)
-    looks = Looks(LookPipeline(Slew(), Modulation()), expected)
-
-    def keeps_waiting(meanwhile: Callable[[], object] = lambda: None) -> bool:
-        """True after a frame that keeps the trail of a look that is still to come."""
-        rig.after(0.02)
-        mixer.step(rig.clock.now_s())
-        snapshot, fade = rig.crossfade.snapshot()
-        meanwhile()
-        looks.follow(fade, snapshot, period_s=None, late=0, crossfade=rig.crossfade)
-        looks.glide(snapshot, 0.02)
-        return expected.keeps_trail
-
-    def warm(name: str) -> None:
-        rig.presets.load("low")
-        rig.store.set("/feedback/amount", 0.9)
-        rig.presets.prepare(name)
-        assert [keeps_waiting() for _ in range(4)][-1]
-
-    warm("high")
-    rig.say("/pad/1", 1)
-    held = [keeps_waiting() for _ in range(25)]
-    assert held.index(False) == round(HELD_S * 50) and held[-1], "a flash; then it waits again"
-    rig.say("/pad/1", 0)
-    assert keeps_waiting(), "the look before comes back, not the prepared one"
-    warm("mid")
-    rig.presets.load("mid")
-    assert not keeps_waiting()
-    warm("high")
-    seen = list[bool]()
-    rig.presets.take(AT_ONCE, lambda superseded_by: seen.append(keeps_waiting()))
-    assert seen == [False], "a frame in the midst of a cut, before another look is prepared"
-    warm("high")
-    assert keeps_waiting(lambda: rig.done("/preset/cut")), "the cut came after this frame had begun"
-    assert not keeps_waiting()

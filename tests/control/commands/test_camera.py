@@ -221,20 +221,3 @@ def test_a_driver_that_never_answers_does_not_block_the_next_choice(rig: Rig, dr
     wait_for(lambda: drivers.opened and drivers.opened[0].is_closed, "what came too late to be closed")
     rig.current.poll()
     assert not rig.current.has_source and len(rig.told) == 2
-
-
-def test_an_invalid_source_is_refused_in_one_line(wait_for: Any) -> None:
-    rig = Rig(partial(open_source, offline=False, clock=SteppedClock(), report=print))
-    rig.control.start()
-    names = (letter * count for letter in ("a", "9", "\u00e4") for count in (250, 5000))
-    for word in (*names, f"spout:{'a' * 4000}", f"ndi:{'9' * 4000}", "a\0b"):
-        rig.answers.clear()
-        try:
-            rig.send("/camera/open", word)
-        except SourceError as error:  # which is answered with /fail
-            assert len(str(error)) < 400
-        else:
-            wait_for(lambda: rig.answers, "an answer")
-            assert len(rig.told[0][-1]) < 400
-            assert any(said in rig.told[0][-1] for said in ("not found (available: ", "is not offered in the film"))
-    rig.control.close()

@@ -224,16 +224,6 @@ def test_another_port_gets_feedback_and_a_mistake_is_answered(stage: Stage, repo
     assert "/map/feedback: takes 1 or 0" in reports.lines[-1][1]
 
 
-def test_a_repeated_subscription_gets_everything_and_a_changed_map_the_new_values(stage: Stage) -> None:
-    stage.add("midi 1 cc 7", "/layer/1/curve")
-    assert stage.follow() == [("/control", 1, 7, 0)]
-    assert stage.follow() == [("/control", 1, 7, 0)]
-    stage.say("/map/add", "midi 1 cc 8", "/layer/1/curve")
-    assert [told for told in stage.after(INTERVAL_S) if told[0] == "/control"] == [("/control", 1, 8, 0)]
-    stage.say("/map/set", 1, "invert", 1)
-    assert [told for told in stage.after(INTERVAL_S) if told[0] == "/control"] == [("/control", 1, 7, 127)]
-
-
 def test_feedback_for_many_controls_is_sent_in_portions_with_backpressure(stage: Stage) -> None:
     for number in range(40):
         stage.add(f"midi 1 cc {number}", "/layer/1/curve")

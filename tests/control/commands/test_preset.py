@@ -278,14 +278,6 @@ def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_may_be_renamed(des
         pass  # a smaller step back is no reset
     desk.client.send(encode_message("/tempo/reset", 1))
     assert desk.answers_up_to("/done", "/fail")[-1].args == ("/preset/load", "fresher")
-    desk.done("/cue/set", 1, "fresher")
-    desk.client.send(encode_message("/cue/1", "4_bars"))
-    desk.answers_up_to("/launch/queued")
-    desk.client.send(encode_message("/preset/rename", "fresher", "freshest"))
-    assert desk.answers_up_to("/launch/dropped")[-1].args == ("cue 1 fresher",)
-    assert desk.answers_up_to("/launch/queued")[-1].args[0] == "cue 1 freshest"
-    desk.client.send(encode_message("/launch/drop"))
-    desk.answers_up_to("/launch/dropped")
     desk.done("/engine/notify", 0)
 
 

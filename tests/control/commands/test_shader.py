@@ -8,7 +8,7 @@ import pytest
 
 import osc_schema
 from engine.control import Reply
-from engine.control.commands.shader_stage import MAX_SLOW_FRAMES, UNMEASURED_FRAMES, SlowShaders
+from engine.control.commands.shader_stage import MAX_SLOW_FRAMES, UNMEASURED_FRAMES
 from engine.osc import Message, decode_packet
 from engine.params.fade_time import FadeTime
 from engine.params.looks import LOOKS
@@ -80,18 +80,6 @@ def test_numbers_of_a_bundle_hold_in_any_order(rig: Rig, wait_for: Any, is_file_
     assert rig.frame()["1"].inputs == {"speed": 10 * speed, "flash": False, "shape": 1}
 
 
-def test_a_preset_with_another_order_of_inputs_gets_each_value_to_its_name(rig: Rig, play: Any, wait_for: Any) -> None:
-    names = {"/fx/1/1": "shape", "/fx/1/2": "speed", "/fx/1/3": "flash"}
-    preset = rig.views.arrange(
-        entries_of([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0), ("/fx/1/2", 0.9), ("/fx/1/3", 0.0)]), names
-    )
-    rig.store.apply(preset, by="preset")
-    rig.frame()
-    wait_for(lambda: rig.is_playing("Glow"), "the shader")
-    drawn = rig.frame()["1"].inputs
-    assert (drawn["speed"], drawn["shape"], drawn["flash"]) == (9.0, 2, False)
-
-
 def test_a_fader_moved_while_a_shader_is_tested_is_not_taken_back(rig: Rig, wait_for: Any) -> None:
     rig.tester.may_answer.clear()
     rig.store.set("/fx/1/file", "Glow", by="test")
@@ -151,18 +139,6 @@ def test_no_file_means_no_shader_and_no_names(rig: Rig, play: Any, wait_for: Any
     assert rig.frame() == {}
     wait_for(lambda: rig.state() == "off", "the end")
     assert rig.views.every == () and rig.told[-1] == ("/fx/playing", "1", "")
-
-
-@pytest.mark.parametrize(
-    ("slot", "name", "reason"), [("generator", "Glow", "is an effect"), ("1", "Cut", "transition")]
-)
-def test_a_shader_says_in_which_slot_it_can_play(rig: Rig, wait_for: Any, slot: str, name: str, reason: str) -> None:
-    images = '{ "NAME": "startImage", "TYPE": "image" }, { "NAME": "endImage", "TYPE": "image" }'
-    rig.write("Cut", f'/*{{ "INPUTS": [{images}] }}*/\nvoid main() {{ gl_FragColor = vec4(1.0); }}')
-    wait_for(lambda: rig.control.catalog.find("Cut"), "the file")
-    rig.store.set(f"/fx/{slot}/file", name, by="test")
-    wait_for(lambda: rig.state(slot) == "failed", "the refusal")
-    assert reason in rig.detail(slot)
 
 
 def test_an_event_is_true_for_one_frame_however_often_its_button_is_seen(rig: Rig, play: Any) -> None:
@@ -268,19 +244,6 @@ def test_a_shader_that_cannot_be_drawn_is_told_once_a_file(rig: Rig, play: Any, 
         assert rig.detail() == "shaders need OpenGL"
     told = [f"/fx/1/file: {name}: shaders need OpenGL" for name in ("Glow", "Wave")]
     assert [line for _, line in reports.lines] == told
-
-
-def test_a_shader_is_bypassed_after_many_slow_frames_in_a_row_or_two_that_stop_the_picture() -> None:
-    slow = SlowShaders()
-    slow.begin("1")
-    assert not any(slow.add("1", 30.0 if n % MAX_SLOW_FRAMES else 5.0, 33.0) for n in range(200))
-    slow.begin("1")
-    assert [slow.add("1", 30.0, 33.0) for _ in range(UNMEASURED_FRAMES + MAX_SLOW_FRAMES)].count(True) == 1
-    slow = SlowShaders()
-    slow.begin("1")
-    assert [slow.add("1", 900.0, 33.0) for _ in range(2)] == [False, True]
-    slow.begin("2")
-    assert not slow.add("2", 900.0, 33.0) and not slow.add("2", 5.0, 33.0) and not slow.add("2", 900.0, 33.0)
 
 
 def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: Any) -> None:

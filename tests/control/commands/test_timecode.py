@@ -129,18 +129,6 @@ def test_a_dropout_runs_on_and_still_starts_its_cue_and_then_it_is_lost(show: Ri
     assert show.run(8.0) == [], "the time stands before cue 2"
 
 
-def test_the_offset_is_the_zero_of_cues_and_beat(show: Rig) -> None:
-    show.store.set("/timecode/offset", "01:00:00:00")
-    show.store.set("/tempo/source", "timecode")
-    show.store.set("/tempo/bpm", 90.0)
-    show.play_ltc((1, 0, 8, 0), 6.0, begin_s=0.0)
-    assert show.run(5.0) == [(2.0, 1)]
-    assert show.tempo.beat_at(5.0) == pytest.approx(13.0 * 90.0 / 60.0, abs=0.01)
-    assert show.store.get("/tempo/bpm") == 90.0
-    with pytest.raises(Rejected, match=r"/timecode/offset: 'an hour' is neither hh:mm:ss:ff"):
-        show.store.set("/timecode/offset", "an hour")
-
-
 def test_subscribers_are_told_the_time_at_the_rate_they_asked_for(show: Rig) -> None:
     show.store.set("/timecode/now/rate_hz", 10.0)
     show.play_ltc((0, 0, 1, 0), 4.0, begin_s=0.0)

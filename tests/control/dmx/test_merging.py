@@ -90,9 +90,6 @@ def test_the_rate_of_packets_is_right_after_a_pause_and_two_seconds_after_a_chan
         for number in range(int(44 * 1.5)):
             universe.take(of_artnet(1), began_s + number / 44)
         assert abs(universe.status(began_s + 1.5).packets_hz - 44.0) < 1.0
-    for packet_s in (100.0, 103.0, 106.0):
-        universe.take(of_artnet(2), packet_s)
-        assert universe.status(packet_s).packets_hz == 1.0
     universe = Universe(1)
     for number in range(440):
         universe.take(of_artnet(1), number / 44)

@@ -62,10 +62,6 @@ class Stage:
         with self._came:
             assert self._came.wait_for(is_so, CEILING_S), (self.values, self.said, self.receiver.status())
 
-    def wait_for_news(self, most_s: float) -> None:
-        with self._came:
-            self._came.wait(most_s)
-
     def _on_messages(self, messages: list[Message], source: str) -> None:
         with self._came:
             self.values |= {message.address: message.args[0] for message in messages}  # type: ignore[misc]

@@ -157,23 +157,8 @@ def test_a_command_describes_its_arguments_and_our_own_attributes_are_separate(a
     assert node["MULTIVERSE"]["replies"] == ["/done /sink/start <kind>", "/fail /sink/start <reason>"]
     assert "TYPE" not in ask("/engine/quit")[1]
     _, answer = ask("/multiverse/blend", "MULTIVERSE")
-    assert answer["MULTIVERSE"] == {
-        "type": "stops",
-        "default": 1.0,
-        "unit": "",
-        "scale": "linear",
-        "step": 1,
-        "out_of_range": "clip",
-        "stops": ["add", "screen", "difference", "dodge"],
-        "menu": [],
-        "smoothing_ms": 30.0,
-        "stored": True,
-        "is_look": True,
-        "child": None,
-        "area_title": "Multiverse",
-        "words": "mix glow bloom screen composite",
-        "is_confirmed": False,
-    }
+    stops = ["add", "screen", "difference", "dodge"]
+    assert answer["MULTIVERSE"].items() >= {"type": "stops", "default": 1.0, "stops": stops, "is_look": True}.items()
     assert ask("/sd/prompt", "MULTIVERSE")[1]["MULTIVERSE"]["child"] == "sd"
 
 
@@ -238,22 +223,10 @@ def test_a_cue_is_a_button_while_it_exists(store: ParamStore, leaves: Callable) 
     one, two = Cue(number=1, preset="Night", fade=FadeTime(2.5), follow=FadeTime(8.0)), Cue(number=12, preset="Day")
     assert listed() == {}
     assert tree.show_cues([one]) == (PathEvent("PATH_ADDED", "/cue/1"), PathEvent("PATH_CHANGED", "/cue"))
-    assert listed()["/cue/1"] == {
-        "FULL_PATH": "/cue/1",
-        "TYPE": "I",
-        "ACCESS": 2,
-        "DESCRIPTION": "Cue 1: Night, fade 2.5 s, next after 8 s",
-        "TAGS": ["Cues"],
-        "CRITICAL": True,
-        "MULTIVERSE": {
-            "type": "cue",
-            "preset": "Night",
-            "fade": 2.5,
-            "follow": 8,
-            "glide": False,
-            "area_title": "Cues",
-        },
-    }
+    shown = listed()["/cue/1"]
+    assert (shown["TYPE"], shown["ACCESS"]) == ("I", 2)
+    assert shown["DESCRIPTION"] == "Cue 1: Night, fade 2.5 s, next after 8 s"
+    assert (shown["MULTIVERSE"]["preset"], shown["MULTIVERSE"]["fade"]) == ("Night", 2.5)
     assert tree.show_cues([one]) == ()
     assert [event.command for event in tree.show_cues([one, two])] == ["PATH_ADDED", "PATH_CHANGED"]
     assert [*listed()] == ["/cue/1", "/cue/12"] and tree.answer("/cue/12", None, {}).status == 200

@@ -320,11 +320,6 @@ def test_an_nrpn_is_selected_once_by_each_device_and_no_rpn_is_taken_for_it() ->
     assert controllers(surface, (99, 2), (98, 44), (6, 64), (38, 1), (38, 9)) == (64 * 128 + 9) / 16383
     assert controllers(surface, (98, 45), (6, 0)) == (64 * 128 + 9) / 16383, "another one, with the same upper half"
     assert controllers(surface, (98, 44), (6, 65), (38, 0)) == 65 * 128 / 16383
-    surface.store.set("/layer/2/curve", 0.5)
-    controllers(surface, (6, 20), (38, 0))
-    assert surface.store.get("/layer/2/curve") == 0.5, "the value of an NRPN is not a value of controller 6"
-    assert controllers(surface, (99, 127), (98, 127), (6, 127)) == 20 * 128 / 16383
-    assert surface.store.get("/layer/2/curve") == 1.0, "nothing is selected: controller 6 is a plain controller"
     surface = Surface({**NRPN, "control": "midi 1 nrpn 0"})
     assert controllers(surface, (99, 0), (98, 0), (6, 64), (38, 0)) == 8192 / 16383
     assert controllers(surface, (101, 0), (100, 0), (6, 2), (38, 0)) == 8192 / 16383
