@@ -1,15 +1,11 @@
 """Commands and questions: messages that are answered, unlike parameters, which are only set.
 
 A command runs a handler (`CommandTable`). A question needs its sender and changes no value: `/get`, `/sync`,
-`/engine/notify`. Both run one at a time, and are answered at the port where the sender listens: Max, TouchDesigner and
-Resolume send from another one.
+`/engine/notify`. Both run one at a time, and are answered at the port where the sender listens.
 
-What is answered with many messages is rate limited, and few of one listing are made at a time: some need a thread or a
-process of their own. A `/get //*` of 16 bytes is answered with a hundred packets, and
-over UDP the sender's address may be forged: without a limit the engine could be used to amplify a flood a hundredfold
-against a third party (a reflection attack). And a client that keeps asking for a list of a thousand entries would block
-the thread that handles everybody's messages. The limits are per host, not per port: a sender that forges its address
-forges the port too.
+Long answers are rate limited for each host, and few of one listing are made at a time. A `/get //*` of 16 bytes is
+answered with a hundred packets, and over UDP the sender's address may be forged: without a limit the engine would
+amplify a flood against a third party, and a client that keeps asking for a long list would block everybody's messages.
 """
 
 import threading
@@ -269,11 +265,8 @@ class Answering:
             reply.send(view.address, *views_by_name.values_now(view))
 
     def _on_sync(self, message: Message, sender: Sender) -> None:
-        """Answer `/synced` after the next frame to begin, which shows all earlier messages.
-
-        Their values are in the store already, or were posted to the frame loop, which runs them right after
-        `begin_frame`.
-        """
+        """Answer `/synced` after the next frame to begin, which shows all earlier messages. Their values are in the
+        store already, or were posted to the frame loop, which runs them right after `begin_frame`."""
         ids = [value for value in message.args if isinstance(value, int | float | str)]
         if len(message.args) > 1 or len(ids) < len(message.args):
             self._reply("/sync", sender).fail("takes one number or text, which is sent back")

@@ -77,10 +77,8 @@ class Autosave:
         )
 
     def close(self) -> None:
-        """Save the last changes; does nothing if `start` was not called. Idempotent.
-
-        Waits 5 s at most: a disk that does not answer by then is reported.
-        """
+        """Save the last changes; does nothing if `start` was not called. Idempotent. Waits 5 s at most: a disk that
+        does not answer by then is reported."""
         queue, self._queue = self._queue, None
         if queue is not None:
             queue.post(self.save_if_changed, lambda reason: self._report("autosave", f"{self.path}: {reason}"))

@@ -74,12 +74,9 @@ class ShaderCatalog:
         on_changed: Callable[[int], None],
         on_saved: Callable[[Path], None],
     ) -> None:
-        """`folders`, the first wins: of two shaders of one name, the one in the earlier folder has it. The last
-        one comes with the engine.
-
-        `on_changed(count)`: the list has changed; `on_saved(path)`: a watched file has been saved. Both are called on a
-        disk thread.
-        """
+        """`folders`, the first wins: of two shaders of one name, the one in the earlier folder has it. The last one
+        comes with the engine. `on_changed(count)`: the list has changed; `on_saved(path)`: a watched file has been
+        saved. Both are called on a disk thread."""
         self._disk = disk
         self._on_changed, self._on_saved = on_changed, on_saved
         self._lock = threading.Lock()

@@ -1,11 +1,9 @@
 """Smoothing: values glide to a new setting instead of jumping.
 
-A one-pole filter: 63 % of the way after one time constant, 99.3 % after five. With y the gliding value and t the
-target, a frame of dt seconds does `y += (t - y) (1 - exp(-dt / tau))`, the exact solution of y' = (t - y) / tau, so the
-values at a given time are the same at 30 and 60 frames a second. Parameters that wrap take the short way round. Those
-with an exponential scale glide in the logarithm: an octave up takes as long as an octave down. A menu that glides, such
-as the palette, has a share of each item: the chosen one's goes to 1 and the others' to 0, all by the same filter, so a
-choice in the middle of a glide does not jump either.
+A one-pole filter: 63 % of the way after one time constant. With y the gliding value and t the target, a frame of dt
+seconds does `y += (t - y) (1 - exp(-dt / tau))`, the exact solution, so the values at a given time are the same at any
+frame rate. Parameters that wrap take the short way round; those with an exponential scale glide in the logarithm. A
+menu that glides, such as the palette, has a share of each item: the chosen one's goes to 1 and the others' to 0.
 """
 
 import math
@@ -77,10 +75,8 @@ class _MenuGlide:
 
 
 class Slew:
-    """Smoothed values of all parameters, one step per frame. For the render thread.
-
-    Only moving parameters cost time; while none moves, `step` returns the same mapping.
-    """
+    """Smoothed values of all parameters, one step per frame. For the render thread. Only moving parameters cost time;
+    while none moves, `step` returns the same mapping."""
 
     def __init__(self, smoothing_overrides: Mapping[str, float] = MappingProxyType({})) -> None:
         self._glides = {param.address: _glide(param) for param in osc_schema.PARAMS if param.can_glide}
@@ -144,10 +140,8 @@ class Slew:
             _take(address, self._menus, self._moving_menus, other._menus, other._moving_menus)
 
     def step(self, snapshot: Snapshot, dt_s: float) -> Mapping[str, Value]:
-        """The values `dt_s` seconds after the last step, gliding to those of the snapshot; the first step jumps.
-
-        The returned mapping does not change afterwards.
-        """
+        """The values `dt_s` seconds after the last step, gliding to those of the snapshot; the first step jumps. The
+        returned mapping does not change afterwards."""
         if self._snapshot is None:
             self.jump(snapshot)
             return self._values

@@ -1,17 +1,14 @@
 """Tempo and beat: from the sound, MIDI clock, Link, timecode, or tapped and set by hand.
 
-`/tempo/source` names the one clock that moves the beat. The beat is a line in time (`BeatLine`): a change of tempo
-changes its slope at that moment, so that synced LFOs continue without a jump. Only events that give the position of a
-beat shift it: a tap moves to the nearest whole beat, reset and MIDI start go to 0, MIDI continue goes on where it
+`/tempo/source` names the one clock that moves the beat, a line in time (`BeatLine`): a change of tempo changes its
+slope, so that synced LFOs continue without a jump. Only events that give the position of a beat shift it: a tap moves
+to the nearest whole beat, reset and MIDI start go to 0, MIDI continue goes on where it stopped. Other clocks call
+`follow`, from their own threads, and the beat glides to them. If a clock ends, the beat runs on at the last tempo.
+
+Taps (`Taps`) set the tempo while no clock does; while the beat is tracked in the sound, they choose between its
+readings (`HandOnBeat`). After a MIDI stop the beat continues, because a picture without movement looks broken; ticks
+that arrive then still set the tempo (`TickLine`), but not the position. `/tempo/state` tells that the clock has
 stopped.
-
-Taps (`Taps`) set the tempo while no clock does. While the beat is tracked in the sound, they choose between its
-readings: see `HandOnBeat`. MIDI clock (`TickLine`): after stop the beat continues at its tempo, because a picture
-without movement looks broken. Ticks that arrive while stopped, which many machines send, still set the tempo, but not
-the position. `/tempo/state` tells that the clock has stopped, as it does for Ableton Link with start/stop sync.
-
-Other clocks call `follow`, from their own threads. The beat glides to them. If a clock ends, or the tracker loses the
-beat, the beat runs on at the last tempo.
 """
 
 import math

@@ -50,17 +50,10 @@ ReadPacket = Callable[[bytes, str, int], LevelsPacket | None]
 
 
 class WaitingPolls:
-    """ArtPolls that wait for their reply. Pure: time is an argument.
-
-    The reply goes to the host that asked, and nowhere else (art-net.org.uk, "Discovery Packets": every device answers
-    by unicast), at Art-Net's port, which is the only one of the protocol, whichever port the poll came from.
-
-    Art-Net 4 lets nodes spread their replies at random over a second, so that a console is not buried by a hundred at
-    once. The sender's address may be forged, and a reply is seventeen times as large as a poll: one reply a second goes
-    to a host, and at most 16 hosts wait.
-
-    One thread at a time.
-    """
+    """ArtPolls that wait for their reply, one thread at a time. Pure: time is an argument. The reply goes to the host
+    that asked, at Art-Net's port ("Discovery Packets"), after a random delay of up to a second, so that a console is
+    not buried by a hundred at once. The sender's address may be forged, and a reply is seventeen times as large as a
+    poll: one reply a second goes to a host, and at most 16 hosts wait."""
 
     def __init__(self, delay_s: Callable[[], float]) -> None:
         """`delay_s()`: the delay of one reply, 0..`MAX_DELAY_S`."""

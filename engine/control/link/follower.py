@@ -42,12 +42,10 @@ class Follow(Protocol):
 
 
 class Orders:
-    """Decides which values of parameters are told to the session, and which reports count meanwhile. Pure.
-
-    Anyone in a Link session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the
-    engine itself wrote there do not count. Reports from before the session took it over would pull the beat back, so
-    orders are numbered, and a report names the newest one that it includes.
-    """
+    """Decides which values of parameters are told to the session, and which reports count meanwhile. Pure. Anyone in a
+    Link session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the engine itself
+    wrote there do not count. Reports from before the session took it over would pull the beat back, so orders are
+    numbered, and a report names the newest one that it includes."""
 
     def __init__(self) -> None:
         self._newest = 0

@@ -4,12 +4,9 @@
                                            └─► controls ─► deliver (the dispatcher, the map)
     map feedback, beat, timecode ─► queues ─► ports
 
-A device is all ports with its name. It may be pulled and come back: then it is opened again, and its lights are sent
-again. Two devices of one name are one here.
-
-A broken device may send as fast as USB carries. Its bytes wait in a bounded queue. Of a turn's messages the newest
-values are executed (`messages.thinned`), and the next turn is later; they go through the lock and the translation that
-packets of OSC take.
+A device is all ports with its name. If it comes back, it is opened and lit again. A broken device may send as fast as
+USB carries: its bytes wait in a bounded queue, the newest values of a turn are executed (`messages.thinned`), and the
+next turn is later.
 """
 
 import logging
@@ -79,11 +76,9 @@ class MidiStatus:
 
 
 class ArrivalTimes:
-    """Turns a driver's times into the engine's. Pure.
-
-    A message is read up to some milliseconds after it arrived, so the smallest delay so far is the distance of the two
-    clocks. It follows their drift; a delay far above it is a driver without times, or another start: it begins anew.
-    """
+    """Turns a driver's times into the engine's. Pure. A message is read up to some milliseconds after it arrived, so
+    the smallest delay so far is the distance of the two clocks. It follows their drift; a delay far above it is a
+    driver without times, or another start: it begins anew."""
 
     def __init__(self) -> None:
         self._distance_s: float | None = None

@@ -118,10 +118,8 @@ class Announcer:
 
 
 def service_name(wanted: str | None = None) -> str:
-    """The engine's name on the network: `wanted`, or by default `Multiverse HOST`, such as `Multiverse studio`.
-
-    Raises ConfigError if `wanted` cannot be announced.
-    """
+    """The engine's name on the network: `wanted`, or by default `Multiverse HOST`, such as `Multiverse studio`. Raises
+    ConfigError if `wanted` cannot be announced."""
     if wanted is None:
         name = f"Multiverse {socket.gethostname().partition('.')[0]}".strip()
         return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
@@ -137,10 +135,8 @@ def service_name(wanted: str | None = None) -> str:
 
 
 def host_info(reached_at: str, *, name: str, osc: tuple[str, int] | None, web: tuple[str, int]) -> dict[str, object]:
-    """The HOST_INFO object for a client that reached this machine at that address.
-
-    `name`: from `service_name`. `osc`, `web`: numeric host and port in use; `osc` None: OSC over WebSocket only.
-    """
+    """The HOST_INFO object for a client that reached this machine at that address. `name`: from `service_name`. `osc`,
+    `web`: numeric host and port in use; `osc` None: OSC over WebSocket only."""
     info: dict[str, object] = {"NAME": name, "EXTENSIONS": EXTENSIONS}
     if osc is not None:
         info |= {"OSC_IP": _reachable(osc[0], reached_at), "OSC_PORT": osc[1], "OSC_TRANSPORT": "UDP"}

@@ -67,12 +67,9 @@ class Peer:
 
     def receive_text(self, text: str) -> None:
         """Execute LISTEN or IGNORE. Never raises, and never answers, because a client takes any OSC message for a
-        value.
-
-        Harmless requests are ignored: listening to a node without a value (Chataigne's "Listen to all" includes
+        value. Harmless requests are ignored: listening to a node without a value (Chataigne's "Listen to all" includes
         commands), and OSC over UDP (libossia's START_OSC_STREAMING; it listens here as well). Other invalid requests
-        are counted and reported.
-        """
+        are counted and reported."""
         try:
             command = msgspec.json.decode(text, type=_Command)
         except (msgspec.DecodeError, RecursionError, ValueError) as error:  # ValueError: half a surrogate pair
@@ -102,11 +99,8 @@ class Peer:
         return is_declared or self._dispatcher.views.find(address) is not None
 
     def take(self) -> list[Data]:
-        """Remove and return the queued messages, oldest first: OSC as bytes, JSON as text.
-
-        If packets were dropped, the current values are sent again. If a tree event was dropped, the client is told to
-        read the tree again.
-        """
+        """Remove and return the queued messages, oldest first: OSC as bytes, JSON as text. If packets were dropped, the
+        current values are sent again. If a tree event was dropped, the client is told to read the tree again."""
         with self._lock:
             taken = list(self._waiting)
             self._waiting.clear()

@@ -1,15 +1,13 @@
 """MIDI learn: detects which control is being moved. Pure: time is an argument.
 
-A note on, a program change and a message without arguments are learned at once. A control with a value is learned after
-two different values, or after one that clearly differs from its last value before learning. Repeated values and note
-offs are ignored, and so are controls that move all the time without a pause: the position of a playing clip, a meter,
-an LFO. A pause is three times the usual interval between two of its movements, at least half a second and at most two.
-If both halves of a 14-bit pair arrive together, the pair is learned, and an NRPN instead of the controllers it is made
-of.
+A note on, a program change and a message without arguments are learned at once; a control with a value after two
+different values, or one that clearly differs from its last before learning. Repeated values and note offs are ignored,
+and so are controls that move all the time (the position of a clip, a meter) without a pause: three times the usual
+interval of their movements, half a second to two. If both halves of a 14-bit pair arrive together, the pair is learned,
+and an NRPN instead of the controllers it is made of.
 
-If the target is a number, the control may be an encoder, which sends the same few values again and again (see
-`detect_mode`). A possible encoder is learned when its mode is clear; one that is turned in one direction only, after
-a dozen ticks.
+If the target is a number, the control may be an encoder: it is learned when its mode is clear (`detect_mode`), or after
+a dozen ticks in one direction.
 """
 
 from collections import deque
