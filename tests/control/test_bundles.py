@@ -76,22 +76,6 @@ def test_a_deferred_bundle_is_not_overtaken(desk: Desk) -> None:
     assert desk[ANGLE] == 8.0
 
 
-@pytest.mark.parametrize("after_s", [None, 1.0])
-def test_a_command_that_sets_values_keeps_its_place_among_others(desk: Desk, after_s: float | None) -> None:
-    """As with `/preset/load`: it replaces values set before it, not those set after it."""
-    preset = [(ANGLE, 50.0), ("/layer/2/angle", 50.0)]
-    desk.commands.add("/preset/load", lambda args, reply: desk.store.set_many(preset, by="preset"))
-    elements = (encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply("/layer/2/angle", 2.0))
-    desk.bundle(*elements, after_s=after_s)
-    desk.clock.advance(1.0)
-    desk.frame()
-    desk.dispatcher.run_deferred()
-    assert (desk[ANGLE], desk["/layer/2/angle"]) == (50.0, 2.0)
-    for element in elements:
-        desk.packet(element)
-    assert (desk[ANGLE], desk["/layer/2/angle"]) == (50.0, 2.0)
-
-
 def test_of_many_values_the_last_stands_and_a_panic_resets_the_earlier(desk: Desk) -> None:
     desk.bundle(*(encode_reply("/layer/*/angle", float(value)) for value in range(1000)), encode_reply(ANGLE, 3.0))
     assert [desk[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == pytest.approx([3.0, -81.0, -81.0, -81.0])

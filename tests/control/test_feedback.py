@@ -214,25 +214,6 @@ def test_a_program_with_many_ports_does_not_displace_a_page(hall: Hall, make_pee
     assert without_heartbeat(page.take()) == [Message(ANGLE, (12.0,), "f")]
 
 
-def test_features_alone_go_to_their_own_port_as_numbers_only(hall: Hall, one: Any) -> None:
-    hall.say(one, "/engine/notify", 1, 9001, "values")
-    hall.say(one, "/engine/notify", 1, 9002, "features")
-    hall.store.set("/audio/features/rate_hz", 30.0)
-    hall.feedback.offer_features((ChannelFeatures(rms=0.25),) * 4)
-    hall.after(1.0)
-    hall.feedback.tell("/engine/warning", "too loud")
-    hall.after(1.5)
-    values, features = one.others[9001].take(), one.others[9002].take()
-    assert {"/engine/heartbeat", "/engine/warning", "/layer/1/angle"} <= {message.address for message in values}
-    assert [message.args for message in values if message.address == "/done"] == [("/engine/notify",)] * 2
-    assert not any(message.address.endswith("/rms") for message in values)
-    assert len({message.address for message in features}) == 4 * 7 + 5
-    assert all(message.type_tags == "f" for message in features)
-    hall.say(one, "/engine/notify", 0, 9002, "features")
-    hall.after(0.5)
-    assert one.others[9002].take() == [] and one.others[9001].take()
-
-
 # -- single addresses, and announcements -------------------------------------------------------
 
 

@@ -94,15 +94,6 @@ def test_a_value_that_will_be_refused_replaces_nothing(engine: Engine) -> None:
         assert engine.kept(right, right, wrong) == [right, wrong], "its sender hears about the mistake"
 
 
-def test_a_panic_resets_and_a_command_sees_what_came_before_it_alone(engine: Engine) -> None:
-    engine.execute(engine.sift(value(A, 5.0), value(B, 5.0), encode_message("/master/panic"), value(A, 7.0)).kept)
-    assert (engine.store.get(A), engine.store.get(B)) == (7.0, osc_schema.lookup(B).default)
-    save = encode_message("/preset/save", "x")
-    packets = [value(A, 1.0), value(A, 5.0), save, value(A, 6.0), value(A, 7.0)]
-    engine.execute(engine.sift(*packets).kept)
-    assert engine.saved == [(5.0, "x")] and engine.store.get(A) == 7.0
-
-
 def test_every_command_is_kept_in_order_however_many_there_are(engine: Engine) -> None:
     packets = [packet for n in range(300) for packet in (value(A, n / 10), encode_message("/preset/save", n))]
     sifted = engine.sift(*packets)
@@ -155,6 +146,19 @@ def test_a_bundle_is_left_out_whole_or_kept_whole_and_replaces_only_what_it_sets
     assert engine.kept(due, later, value(A, 3.0)) == [later, value(A, 3.0)]
     mixed = bundle(value(A, float("nan")), value(B, 2.0))
     assert engine.kept(value(A, 1.0), value(B, 1.0), mixed) == [value(A, 1.0), mixed]
+
+
+def test_a_bundle_is_kept_whole_with_more_than_values_or_broken(engine: Engine) -> None:
+    for element in [
+        encode_message("/tempo/tap", 1),
+        encode_message("/preset/save", "x"),
+        encode_message("/layer/*/angle", 2.0),
+    ]:
+        mixed = bundle(value(A, 1.0), element)
+        assert engine.kept(mixed, value(A, 2.0)) == [mixed, value(A, 2.0)], element
+    for cut in [4, 12, 20, 30]:
+        broken = bundle(value(A, 1.0), value(B, 1.0))[:-cut]
+        assert engine.kept(value(A, 2.0), broken) == [value(A, 2.0), broken], cut
 
 
 def test_after_any_flood_the_store_is_as_if_every_message_had_been_executed(make_engine: Callable[[], Engine]) -> None:

@@ -43,13 +43,6 @@ def desk(open_desk: Callable[..., Desk]) -> Desk:
     return open_desk(intensity)
 
 
-def test_a_mapped_message_sets_its_parameter_with_the_map_as_author(desk: Desk) -> None:
-    desk.say("/fader", 0.5)
-    assert desk["/layer/1/intensity"] == 0.5
-    assert desk.store.changes_since(0)[0][-1].by == f"map {desk.peer.name}"
-    assert desk.reports.lines == []
-
-
 def test_unmapped_messages_are_reported_once_a_sender_and_then_counted(desk: Desk, make_peer: Any) -> None:
     answers = []
     for number in range(40):
@@ -85,22 +78,6 @@ def test_a_typing_error_is_explained_each_second_while_another_program_floods(
     assert [answer.args[0] for answer in answers] == [address] * 3
     assert all("nearest: /" in answer.args[1] for answer in answers)
     assert desk.reports.keys == ["osc.unmapped", *["osc.unknown"] * 3]
-
-
-def test_a_subscriber_reads_what_is_wrong_with_each_message_and_is_sent_what_its_mapped_control_sets(
-    desk: Desk,
-) -> None:
-    desk.say("/engine/notify", 1)
-    for number in range(3):
-        (answer,) = desk.say(f"/foreign/{number}", 0.5)
-        assert answer.args[0] == f"/foreign/{number}"
-        desk.clock.advance(1.0)
-    for second in range(20):
-        desk.dispatcher.feedback.tick(float(second))
-    desk.peer.take()
-    desk.say("/fader", 0.5)
-    desk.dispatcher.feedback.tick(30.0)
-    assert Message("/layer/1/intensity", (0.5,), "f") in desk.peer.take()
 
 
 def test_one_of_our_addresses_without_its_slash_is_explained(desk: Desk) -> None:

@@ -76,16 +76,6 @@ def test_the_setting_counts_where_the_message_names_no_beat(desk: Launch) -> Non
     assert desk.ran[1:] == [("bar",)], "the first argument is a name"
 
 
-def test_only_one_look_waits_and_the_one_it_replaces_is_answered(desk: Launch) -> None:
-    desk.say("/preset/load", "Aurora", "bar")
-    answers = desk.say("/preset/load", "Silk", "beat")
-    assert [each.args for each in answers] == [("/preset/load", "superseded by Silk")]
-    assert desk.told[1:] == [("/launch/dropped", "Aurora"), ("/launch/queued", "Silk", 1, "Silk")]
-    desk.at(6.0)
-    desk.at(8.0)
-    assert desk.ran == [("Silk",)]
-
-
 @pytest.mark.parametrize(
     ("between", "by", "ran"),
     [

@@ -98,6 +98,15 @@ def test_neither_a_draw_that_takes_for_ever_nor_a_small_receive_buffer_shuts_osc
         rig.server.draw_ends()
 
 
+def test_the_page_knows_which_hosts_osc_accepts_at_which_address(open_rig: Callable) -> None:
+    rig = open_rig(allow=("192.0.2.0/24",))
+    assert rig.server.hears("192.0.2.7", "127.0.0.1") and rig.server.hears("::ffff:192.0.2.7", "127.0.0.1")
+    assert not rig.server.hears("203.0.113.9", "127.0.0.1"), "not allowed"
+    assert not rig.server.hears("192.0.2.7", "192.0.2.1"), "OSC is not heard at that address"
+    rig.server.close()
+    assert not rig.server.hears("192.0.2.7", "127.0.0.1")
+
+
 def test_senders_outside_the_allow_list_are_not_heard(open_rig: Any, wait_for: Any, reports: Any) -> None:
     rig = open_rig(allow=("127.0.0.0/29", "192.0.2.0/24"))
     counters = rig.dispatcher.counters
@@ -159,6 +168,15 @@ def test_an_error_while_waiting_is_not_the_end(monkeypatch: Any, open_rig: Any, 
 
 
 # -- subscriptions through sockets -------------------------------------------------------------
+
+
+def test_a_program_named_in_the_configuration_is_subscribed_from_the_start(rig: Any) -> None:
+    client = rig.client()
+    rig.server.subscribe("localhost", client.port)
+    client.hear("/engine/heartbeat")
+    rig.store.set(ANGLE, 3.0, by="web")
+    while client.hear(ANGLE).args != (3.0,):
+        pass
 
 
 def test_queued_answers_are_sent_before_the_end(rig: Any, wait_for: Callable[..., Any]) -> None:

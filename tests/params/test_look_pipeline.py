@@ -141,18 +141,6 @@ def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
     assert show.looks.leaving is None
 
 
-def test_a_second_load_during_a_fade_keeps_the_new_look_moving_as_the_old_one(show: Show) -> None:
-    show.load((BRIGHTNESS, 4.0), (MIRROR, "x"))
-    for _ in range(21):
-        show.frame()
-    show.load((BRIGHTNESS, 1.0), (MIRROR, "y"))
-    for _ in range(2):
-        values = show.frame()
-        assert (values[BRIGHTNESS], values[MIRROR]) == (1.0, "y")
-        assert (show.looks.leaving.values[BRIGHTNESS], show.looks.leaving.values[MIRROR]) == (4.0, "x")
-        assert show.looks.fade.revealed == pytest.approx(1 / 3) and show.looks.drawn_as == BOTH
-
-
 TRAIL = {"/feedback/amount": 0.9, MIRROR: "xy"}
 
 

@@ -23,17 +23,6 @@ def between(param: Param, part: float) -> float:
     return param.low + (param.high - param.low) * part
 
 
-def test_the_first_step_and_jump_take_all_values_at_once() -> None:
-    store = ParamStore()
-    store.set("/multiverse/brightness", 4)
-    slew = Slew()
-    assert slew.step(store.snapshot(), 1 / 60)["/multiverse/brightness"] == 4.0
-    store.set("/layer/1/curve", 0)
-    assert slew.step(store.snapshot(), 0.001).keys() == store.snapshot().keys(), "every frame has every value"
-    slew.jump(store.snapshot())
-    assert slew.step(store.snapshot(), 0.001)["/layer/1/curve"] == 0.0
-
-
 def test_smoothing_covers_63_percent_in_its_time_and_never_leaves_the_range() -> None:
     store = ParamStore()
     store.set("/layer/1/curve", 0)

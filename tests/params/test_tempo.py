@@ -78,19 +78,6 @@ def test_after_a_pause_a_bounce_or_another_song_the_taps_start_over(tempo: Tempo
         assert tap(tempo, last_s + gap_s + 0.75) == pytest.approx(80.0), gap_s
 
 
-def test_a_tap_counts_at_once_and_shows_in_the_next_frame(store: ParamStore, tempo: Tempo, clock: SteppedClock) -> None:
-    for _ in range(4):
-        clock.advance(0.4)
-        store.set("/tempo/tap", 1)
-    assert tempo.bpm == pytest.approx(150.0) and store.get(BPM) == 120.0
-    tempo.step(1.7)
-    assert store.get(BPM) == pytest.approx(150.0)
-    (change,) = (change for change in store.changes_since(0)[0] if change.address == BPM)
-    assert change.by == "tempo"
-    tempo.step(1.8)
-    assert tempo.bpm == pytest.approx(150.0), "its own update does not count as set by a user"
-
-
 def jittered(bpm: float, beats: int, jitter_s: float, seed: int = 3) -> Iterable[tuple[float, float]]:
     """(ideal time, actual time) of each tick."""
     noise = random.Random(seed)
@@ -159,22 +146,6 @@ def test_a_midi_clock_that_is_not_followed_is_named_once_with_what_to_set(
     assert "comes from beat" in lines[0] and "/tempo/source midi" in lines[0]
     store.set("/tempo/source", "midi")
     assert tick(tempo, 240, 60 / 90 / 24) and tempo.bpm == pytest.approx(90.0), "which then does it"
-
-
-def test_the_status_tells_if_the_beat_follows_its_clock_or_runs_on(store: ParamStore, clock: SteppedClock) -> None:
-    tempo = Tempo(store, clock)
-    assert tempo.status(0.0, 0.1).state == "free"
-    tempo.follow("beat", beat=0.0, bpm=124.0, at_s=0.0)
-    heard = tempo.status(0.5, 0.9)
-    assert (heard.source, heard.state, heard.bpm, heard.heard_confidence) == ("beat", "following", 124.0, 0.9)
-    assert tempo.status(2.0, 0.0).state == "free" and tempo.status(2.0, 0.0).bpm == 124.0
-    store.set("/tempo/source", "midi")
-    tempo.step(2.0)
-    end_s = tick(tempo, 48, from_s=2.0)
-    assert tempo.status(end_s, 0.0).state == "following" and tempo.status(end_s + 3.0, 0.0).state == "free"
-    store.set("/tempo/source", "manual")
-    tempo.step(9.0)
-    assert tempo.status(9.0, 0.9).state == "manual"
 
 
 def test_a_stopped_transport_is_told_and_a_start_counts_the_bars_anew(store: ParamStore, clock: SteppedClock) -> None:

@@ -168,6 +168,15 @@ def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig
     assert rig.banks.shown().pads[1][0] == "queued", "of a cue, too"
 
 
+def test_a_preset_that_is_renamed_while_it_is_held_is_released(rig: Rig) -> None:
+    rig.done("/preset/load", "low")
+    rig.done("/pad/1", 1)
+    assert rig.after(HELD_S + 0.1) == 3.0
+    rig.done("/preset/rename", "high", "higher")
+    rig.done("/pad/1", 0)
+    assert rig.after(0.1) == 1.0 and rig.presets.prepared == ""
+
+
 def test_pads_are_put_swapped_and_coloured_and_the_file_keeps_them(rig: Rig, tmp_path: Path, reports: Any) -> None:
     assert rig.done("/bank/put", 1, 16, "aurora", "#FF8800") == (1,)
     assert rig.done("/bank/swap", 1, 16, 2, 1) == (2,)

@@ -207,6 +207,15 @@ def test_of_several_requests_the_last_one_is_opened(rig: Rig, drivers: Drivers, 
     wait_for(lambda: (rig.current.poll(), "gave up after" in rig.told[-1][-1])[1], "the last to be let go")
 
 
+def test_a_search_for_ndi_supersedes_one_that_waits(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
+    rig.send("/camera/open", "0")
+    wait_for(lambda: drivers.asked == ["0"], "the source to be opened")
+    for _ in range(2):
+        rig.send("/camera/ndi", 0)
+    drivers.answering.set()
+    wait_for(lambda: rig.told[:2] == [SUPERSEDED, ("/done", 0)], "the last")
+
+
 def test_a_driver_that_never_answers_does_not_block_the_next_choice(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
     rig.send("/camera/open", "0")
     wait_for(lambda: drivers.asked == ["0"], "the first to be opened")

@@ -231,6 +231,16 @@ def test_learning_is_superseded_cancelled_or_times_out_if_nothing_moves(desk: De
     assert desk.entries() == [] and reports.keys == ["osc.unmapped"]
 
 
+def test_mapped_controls_keep_working_while_learning(desk: Desk) -> None:
+    desk.done("/map/add", "osc /fader", "/layer/1/intensity")
+    desk.done("/map/set", 1, "takeover", 0)
+    desk.say("/map/learn", "/layer/1/curve")
+    for value in (0.5, 0.75):
+        desk.say("/fader", value)
+    assert desk.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader", "fader")
+    assert (desk.store.get("/layer/1/intensity"), desk.store.get("/layer/1/curve")) == (0.75 * 1.5, 1.0)
+
+
 def test_a_map_file_that_hangs_delays_nothing(desk: Desk, wait_for: Any) -> None:
     desk.done("/map/add", "osc /fader", "/layer/1/mute")
     desk.done("/map/save", "desk")
@@ -289,6 +299,15 @@ def test_maps_are_loaded_by_name_and_saved_under_one(desk: Desk) -> None:
         assert "name" in desk.failed("/map/load", escape)
 
 
+def test_a_map_that_does_not_fit_is_not_loaded_partially(desk: Desk, tmp_path: Path) -> None:
+    entries = "".join(f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(990))
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "large.toml").write_text(entries)
+    desk.done("/map/load", "large")
+    assert "which is the limit" in desk.failed("/map/load", "resolume")
+    assert "(1..990)" in desk.failed("/map/delete", 991)
+
+
 def test_a_closed_connection_is_sent_no_more_feedback(desk: Desk, wait_for: Any) -> None:
     desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
     bridge = ReadingClient(*desk.server.address, tcp=True)
@@ -297,17 +316,6 @@ def test_a_closed_connection_is_sent_no_more_feedback(desk: Desk, wait_for: Any)
     assert desk.feedback.poll(desk.dispatcher.clock.now_s())
     bridge.close()
     assert wait_for(lambda: not desk.feedback.poll(desk.dispatcher.clock.now_s()))
-
-
-def test_unmapped_midi_is_reported_once(desk: Desk, reports: Any) -> None:
-    for note in range(50):
-        desk.say("/note", 1, note, 100)
-    desk.entries()
-    assert [line for key, line in reports.lines if key == "map.unmapped"] == [
-        f"midi 1 note 0 (from udp 127.0.0.1:{desk.client.socket.getsockname()[1]}) is not mapped; "
-        "/map/learn ADDRESS maps the control that moves next"
-    ]
-    assert desk.dispatcher.counters.unknown == 0
 
 
 def test_the_last_change_is_saved_beside_an_invalid_entry(open_desk: Any, tmp_path: Path, reports: Any) -> None:

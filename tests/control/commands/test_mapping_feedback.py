@@ -157,6 +157,14 @@ def test_a_light_is_sent_at_once_and_again_when_its_button_is_released(stage: St
     assert stage.after(INTERVAL_S) == [("/control", 1, 32, 127)]
 
 
+def test_the_ring_of_an_encoder_follows_its_turns_as_an_absolute_value(stage: Stage) -> None:
+    stage.add("midi 1 cc 0", "/layer/1/curve", mode="offset")
+    assert stage.follow() == [("/control", 1, 0, 0)]
+    for _ in range(10):
+        stage.say("/control", 1, 0, 65)
+    assert stage.after(INTERVAL_S) == [("/control", 1, 0, 10)]
+
+
 def test_lights_and_rings_are_sent_values_in_the_range_of_their_device(stage: Stage) -> None:
     """X-Touch Compact, "RX MIDI data": velocity 1 is on, 3 to 127 are ignored; rings have other controllers, 1 to 13.
     Mackie Control: ring 1 is controller 48, 0x21 to 0x2B are bars (TouchMCU's mackie_control_protocol.md)."""

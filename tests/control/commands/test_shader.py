@@ -80,6 +80,18 @@ def test_numbers_of_a_bundle_hold_in_any_order(rig: Rig, wait_for: Any, is_file_
     assert rig.frame()["1"].inputs == {"speed": 10 * speed, "flash": False, "shape": 1}
 
 
+def test_a_preset_with_another_order_of_inputs_gets_each_value_to_its_name(rig: Rig, play: Any, wait_for: Any) -> None:
+    names = {"/fx/1/1": "shape", "/fx/1/2": "speed", "/fx/1/3": "flash"}
+    preset = rig.views.arrange(
+        entries_of([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0), ("/fx/1/2", 0.9), ("/fx/1/3", 0.0)]), names
+    )
+    rig.store.apply(preset, by="preset")
+    rig.frame()
+    wait_for(lambda: rig.is_playing("Glow"), "the shader")
+    drawn = rig.frame()["1"].inputs
+    assert (drawn["speed"], drawn["shape"], drawn["flash"]) == (9.0, 2, False)
+
+
 def test_a_fader_moved_while_a_shader_is_tested_is_not_taken_back(rig: Rig, wait_for: Any) -> None:
     rig.tester.may_answer.clear()
     rig.store.set("/fx/1/file", "Glow", by="test")
@@ -131,14 +143,6 @@ def test_a_file_saved_again_keeps_the_values_and_a_mended_one_its_error_not(rig:
     drawn = rig.frame()["1"]
     assert "mended" in drawn.file.texts.fragment and drawn.inputs["speed"] == pytest.approx(5.0)
     assert rig.detail() == "" and rig.told[-2:] == [("/fx/playing", "1", "Glow"), ("/fx/1/error", "")]
-
-
-def test_no_file_means_no_shader_and_no_names(rig: Rig, play: Any, wait_for: Any) -> None:
-    play("Glow")
-    rig.store.set("/master/panic", 1, by="test")
-    assert rig.frame() == {}
-    wait_for(lambda: rig.state() == "off", "the end")
-    assert rig.views.every == () and rig.told[-1] == ("/fx/playing", "1", "")
 
 
 def test_an_event_is_true_for_one_frame_however_often_its_button_is_seen(rig: Rig, play: Any) -> None:

@@ -118,15 +118,12 @@ def test_a_locate_recalls_the_last_cue_with_the_rest_of_its_fade(show: Rig) -> N
     assert show.crossfade.snapshot()[1] is None, "of four seconds, three had passed"
 
 
-def test_a_dropout_runs_on_and_still_starts_its_cue_and_then_it_is_lost(show: Rig) -> None:
-    show.play_ltc((0, 0, 8, 0), 1.6, begin_s=0.1)
-    assert show.run(2.5) == [(2.1, 1)]
-    assert show.control.status.state == "flywheel"
-    show.run(4.0)
-    assert show.control.status.state == "lost" and show.control.status.speed == 0.0
-    show.store.set("/timecode/flywheel_s", 0.0)
-    show.play_ltc((0, 0, 19, 0), 0.6, begin_s=5.0)
-    assert show.run(8.0) == [], "the time stands before cue 2"
+def test_without_chase_no_cue_starts_and_switching_it_on_recalls(show: Rig) -> None:
+    show.store.set("/timecode/chase", False)
+    show.play_ltc((0, 0, 9, 0), 5.0, begin_s=0.0)
+    assert show.run(3.0) == []
+    show.store.set("/timecode/chase", True)
+    assert [number for _, number in show.run(3.1)] == [1]
 
 
 def test_subscribers_are_told_the_time_at_the_rate_they_asked_for(show: Rig) -> None:
@@ -198,6 +195,13 @@ def test_timecode_that_nothing_reads_or_brings_is_reported_once(
 
 
 # -- end to end --------------------------------------------------------------------------------
+
+
+def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_goes_on(show: Rig, reports: Any) -> None:
+    show.done("/cue/set", 1, "gone", 0, 0, 0, "00:00:10:00")
+    show.play_ltc((0, 0, 9, 0), 12.0, begin_s=0.0)
+    assert show.run(12.0) == [(11.0, 2)]
+    assert [key for key, _ in reports.lines].count("cues") == 1
 
 
 def test_ltc_in_a_file_leads_an_offline_show(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from engine.errors import MappingError
-from engine.osc import encode_bundle, encode_message
 from engine.params.mapping.built_in_maps import built_in
 from osc_schema.fixture import CHANNELS
 from tests.support.desk import Desk, open_desk
@@ -62,51 +61,6 @@ def test_a_patched_desk_plays_intensity_blackout_looks_and_colours(rig, wait_for
     lighting.send(Look=0)
     wait_for(lambda: params.get("/preset/number") == 0, "no look")
     assert desk.ask("/preset/current")[0].args[0] == "Mandala"
-
-
-def test_a_macro_leaves_alone_what_its_own_group_sets(rig, wait_for: Callable) -> None:
-    desk, lighting, _ = rig
-    params = desk.engine.params
-    trail, moves = "/feedback/amount", ("/macro/moves/2", "/feedback/amount 0 0.98; /feedback/rotate -10 10")
-
-    def synced() -> None:
-        desk.client.send(encode_message("/sync", 1))
-        desk.hear("/synced")
-
-    def start(amount: float = 0.5) -> None:
-        params.set_many([moves, ("/macro/2", 0.6), (trail, amount)], by="test")
-        synced()
-
-    def shown(amount: float, what: str, rotate: float = -4.0) -> None:
-        wait_for(lambda: params.get("/macro/2") == pytest.approx(0.3, abs=0.003), what)
-        synced()
-        assert params.get(trail) == pytest.approx(amount, abs=0.001), what
-        assert params.get("/feedback/rotate") == pytest.approx(rotate, abs=0.05), what
-
-    for level, rotate in ((60, 0.04), (200, -4.0)):  # a desk's first packet, with all its channels; two faders together
-        start()
-        lighting.send(Trail=level, Macro_2=round(255 * 0.3), Rotation=128)
-        shown(level / 255 * 0.98, "a packet of a desk", rotate)
-        lighting.send(Macro_2=0)
-        wait_for(lambda: params.get("/macro/2") == 0.0, "the macro at rest")
-    start()
-    elements = [encode_message("/macro/2", 0.3), encode_message("/launch/drop"), encode_message(trail, 0.8)]
-    desk.client.send(encode_bundle(1, elements))
-    shown(0.8, "a bundle")
-    no_pause = ("/cue/go_pause_s", 0.0)
-    params.set_many([(trail, 0.8), ("/macro/moves/2", "/feedback/amount 0 0.5"), no_pause], by="test")
-    desk.done("/preset/save", "08 Set")
-    desk.done("/cue/set", 1, "08 Set", 0.1)
-    desk.done("/cue/set", 2, "08 Set", 0.1, 0, 1)
-    for step in (("/preset/load", "08 Set"), ("/cue/go", 1), ("/cue/go", 2)):
-        start()
-        desk.done(*step)
-        shown(0.8, str(step))
-    start()
-    lighting.send(Look=8, Macro_2=round(255 * 0.7))
-    wait_for(lambda: params.get(trail) == pytest.approx(0.35, abs=0.01), "the macro of the cue, in the new look")
-    assert params.get("/macro/2") == pytest.approx(0.7, abs=0.01)
-    lighting.send(Look=0)
 
 
 def test_a_preset_whose_name_begins_with_the_number_comes_before_a_built_in_one(rig, wait_for: Callable) -> None:

@@ -194,3 +194,30 @@ def test_a_port_that_fails_leaves_the_others_alone(open_stage: Any, reports: Any
     stage.midi.broken.clear()
     stage.after(6.0)
     assert "broken" in [device.name for device in stage.ports.status().devices], "it is tried again"
+
+
+def test_a_clock_by_two_ways_keeps_its_tempo_and_is_not_sent_back(open_stage: Any) -> None:
+    stage = open_stage("all")
+    stage.store.set("/tempo/source", "midi")
+    stage.midi.plug("Drums")
+    stage.midi.plug("Bass")
+    stage.after(SEARCH_INTERVAL_S)
+    stage.store.set("/tempo/midi_out", True)
+    for _ in range(96):
+        stage.clock.advance(60 / (100 * 24))
+        stage.hear("Drums", b"\xf8")
+        stage.say("/midi/drums/clock")
+    assert stage.tempo.bpm == pytest.approx(100.0, abs=0.1)
+    assert len(stage.lights("Bass")) >= 90 and stage.lights("Drums") == []
+
+
+def test_mtc_goes_out_while_it_is_switched_on(open_stage: Any) -> None:
+    stage = open_stage("all")
+    stage.midi.plug("Desk")
+    stage.after(SEARCH_INTERVAL_S)
+    stage.timecode = (60.0, 0.0, "25")
+    stage.after(SEARCH_INTERVAL_S)
+    assert stage.lights("Desk") == []
+    stage.store.set("/timecode/midi_out", True)
+    stage.after(SEARCH_INTERVAL_S)
+    assert stage.lights("Desk") == [b"\xf0\x7f\x7f\x01\x01\x20\x01\x00\x00\xf7"]

@@ -150,18 +150,6 @@ def test_a_message_that_is_told_is_read_only_and_has_its_last_values(ask: Callab
     assert ask("/sam3/object/17")[0] == 404
 
 
-def test_a_command_describes_its_arguments_and_our_own_attributes_are_separate(ask: Callable) -> None:
-    _, node = ask("/sink/start")
-    assert (node["TYPE"], node["ACCESS"], node["OVERLOADS"]) == ("ss", 2, [{"TYPE": "s"}])
-    assert node["MULTIVERSE"]["arguments"][1] == {"name": "name_or_file", "type": "s", "is_optional": True}
-    assert node["MULTIVERSE"]["replies"] == ["/done /sink/start <kind>", "/fail /sink/start <reason>"]
-    assert "TYPE" not in ask("/engine/quit")[1]
-    _, answer = ask("/multiverse/blend", "MULTIVERSE")
-    stops = ["add", "screen", "difference", "dodge"]
-    assert answer["MULTIVERSE"].items() >= {"type": "stops", "default": 1.0, "stops": stops, "is_look": True}.items()
-    assert ask("/sd/prompt", "MULTIVERSE")[1]["MULTIVERSE"]["child"] == "sd"
-
-
 def test_a_colour_has_four_numbers_and_host_info_only_reachable_addresses() -> None:
     colour = Param(
         address="/wash/colour", type=ParamType.COLOUR, default=(1.0, 0.5, 0.0, 1.0), low=0, high=1, description=""

@@ -79,23 +79,6 @@ def test_a_control_that_moves_all_the_time_is_ignored_until_it_rests(desk: Desk)
     assert desk.hear("osc /clip/position", 0.1, 0.3) == "osc /clip/position"
 
 
-def test_a_few_movements_a_second_count_as_moving_all_the_time(desk: Desk) -> None:
-    """Resolume sends each of its many playheads two or three times a second, at irregular intervals."""
-
-    def tell(number: int) -> str:
-        desk.now_s += (0.3, 0.3, 0.8)[number % 3]
-        return desk.hear("osc /composition/layers/3/position", number / 100)
-
-    desk.hear("midi 1 cc 7", *range(20))
-    for number in range(ALL_ALONG + 3):
-        tell(number)
-    desk.learner.begin()
-    assert [tell(number) for number in range(11, 20)] == [""] * 9
-    assert desk.hear("midi 1 cc 7", 30, 31) == "midi 1 cc 7"
-    desk.now_s += 2.0
-    assert desk.hear("osc /composition/layers/3/position", 0.9, 0.1) == "osc /composition/layers/3/position"
-
-
 def test_a_message_without_a_value_is_learned_at_once_but_not_a_heartbeat(desk: Desk) -> None:
     beat, press = control_of("osc /alive"), control_of("osc /go")
     for _ in range(ALL_ALONG):
