@@ -165,13 +165,8 @@ class Answering:
             "/engine/notify": self._on_notify,
         }
         """Filled before the server starts."""
-        self._store = store
-        self._commands = commands
-        self._launching = launching
-        self._feedback = feedback
-        self._clock = clock
-        self._mistakes = mistakes
-        self._report_refusal = report_refusal
+        self._store, self._commands, self._launching, self._feedback = store, commands, launching, feedback
+        self._clock, self._mistakes, self._report_refusal = clock, mistakes, report_refusal
         self._listings = Listings(clock)
         # A burst of every value eight times (several programs on one machine that start together), then once a second.
         self._patterns = TokenBuckets(8 * len(osc_schema.PARAMS), len(osc_schema.PARAMS))

@@ -90,9 +90,7 @@ class Dispatcher:
         """`feedback` None: creates one. `on_gone(name)` is called, on any thread, after a TCP or WebSocket sender has
         disconnected. `launching` None: nothing waits for the beat."""
         self.feedback = feedback = feedback or Feedback(store, report)
-        self.clock = clock
-        self.report = report
-        self.on_gone = on_gone
+        self.clock, self.report, self.on_gone = clock, report, on_gone
         self.counters, self.outbox, self.views = feedback.counters, feedback.outbox, feedback.views
         self.latency = PacketLatency()
         self.heard = HeardMessages(clock, foreign_map.is_mapped) if foreign_map else HeardMessages(clock)

@@ -90,10 +90,7 @@ class Sieve:
     ) -> None:
         """`kind_of(address)`: of an address that is no parameter. `has_no_effect(address, sender_name)`: True if a
         foreign message sets nothing."""
-        self._store = store
-        self._clock = clock
-        self._kind_of = kind_of
-        self._has_no_effect = has_no_effect
+        self._store, self._clock, self._kind_of, self._has_no_effect = store, clock, kind_of, has_no_effect
         self._kinds: dict[bytes, Param | AddressKind] = {}
 
     def sift(self, waiting: Sequence[Datagram]) -> Sifted:

@@ -82,10 +82,7 @@ class Launching:
     ) -> None:
         """`pulse()`: the beat of the newest frame. `values_of(preset)`: the values of one that waits, on the render
         thread."""
-        self._store = store
-        self._pulse = pulse
-        self._tell = tell
-        self._values_of = values_of
+        self._store, self._pulse, self._tell, self._values_of = store, pulse, tell, values_of
         self._lock = threading.Lock()  # held for moments only; nothing is run or told under it
         self._waiting: dict[str, _Launch] = {}
         self._started: list[_Launch] = []

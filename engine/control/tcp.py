@@ -96,12 +96,8 @@ class TcpTransport:
         selector: BaseSelector,
         udp_sender_at: Callable[[str, int], Sender],
     ) -> None:
-        self.dispatcher = dispatcher
-        self.report = report
-        self.udp_sender_at = udp_sender_at
-        self._listener = listener
-        self._allow = allow
-        self._selector = selector
+        self.dispatcher, self.report, self.udp_sender_at = dispatcher, report, udp_sender_at
+        self._listener, self._allow, self._selector = listener, allow, selector
         self._clients: dict[socket.socket, TcpClient] = {}
         self._resume_s: float | None = None
         self.noticed_s: float | None = None

@@ -63,9 +63,7 @@ class Tempo:
 
     def __init__(self, store: ParamStore, clock: Clock, say: Callable[[str], None] = lambda line: None) -> None:
         """`say`: takes a line for the performer that is no warning, on any thread."""
-        self._store = store
-        self._clock = clock
-        self._say = say
+        self._store, self._clock, self._say = store, clock, say
         self._lock = threading.Lock()  # a tap comes under the store's lock: never use the store while holding this one
         self._line = BeatLine(at_s=clock.now_s(), beat=0.0, bpm=_DEFAULT_BPM)
         """Replaced as a whole, so read without the lock."""

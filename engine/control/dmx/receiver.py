@@ -109,15 +109,9 @@ class DmxReceiver:
         """
         self.listen = listen
         self._numbers = tuple(dict.fromkeys(universes))
-        self._merge = merge
-        self._on_timecode = on_timecode
-        self._deliver = deliver
-        self._mapped = mapped
-        self._clock = clock
-        self._report = report
-        self._say = say
-        self._name = name
-        self._interface = interface
+        self._merge, self._on_timecode, self._deliver, self._mapped = merge, on_timecode, deliver, mapped
+        self._clock, self._report, self._say = clock, report, say
+        self._name, self._interface = name, interface
         self._ports = (artnet_port, sacn_port)
         self._lock = threading.Lock()  # the status is read on other threads
         self._universes: dict[int, Universe] = {}

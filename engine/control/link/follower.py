@@ -76,11 +76,8 @@ class LinkFollower:
         self, store: ParamStore, follow: Follow, *, clock: Clock, report: Report, say: Callable[[str], None]
     ) -> None:
         """`clock` must be real time: its seconds are those of `time.perf_counter`."""
-        self._store = store
-        self._follow = follow
-        self._clock = clock
-        self._report = report
-        self._say = say
+        self._store, self._follow, self._clock = store, follow, clock
+        self._report, self._say = report, say
         self._guard = Guard(log, report, "link.error", "link")
         self._status = LinkStatus()
         self._is_wanted = False

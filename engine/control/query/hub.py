@@ -46,10 +46,7 @@ class Peer:
     def __init__(
         self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], report: Report, forget: Callable[[], object]
     ) -> None:
-        self._dispatcher = dispatcher
-        self._wake = wake
-        self._report = report
-        self._forget = forget
+        self._dispatcher, self._wake, self._report, self._forget = dispatcher, wake, report, forget
         self.sender = Sender(name=name, post=partial(dispatcher.outbox.put, name, self._deliver), at_port=None)
         self.dropped = 0
         """Number of packets dropped because the client did not read."""
