@@ -76,13 +76,11 @@ class CommandTable:
     def add(
         self, address: str, handler: Handler, *, is_listing: bool = False, launched_as: LaunchedAs | None = None
     ) -> None:
-        """Register a handler. `handler(args, reply)` answers now or later; it must not block, because packets wait.
-
-        A MultiverseError or osc_schema.Rejected that it raises is answered with `/fail`. `<n>` in the address means
-        a whole number 1..999, which the handler gets before the arguments. `is_listing`: it is answered with many
+        """Register a handler. `handler(args, reply)` answers now or later; it must not block, because packets wait. A
+        MultiverseError or osc_schema.Rejected that it raises is answered with `/fail`. `<n>` in the address means a
+        whole number 1..999, which the handler gets before the arguments. `is_listing`: it is answered with many
         messages, or takes a thread of its own, so it is rate limited. `launched_as(args)`: the command may wait for the
-        beat; then the frame loop runs the handler, which must neither wait nor use the disk.
-        """
+        beat; then the frame loop runs the handler, which must neither wait nor use the disk."""
         handlers = self._numbered if "/<n>" in address else self._handlers
         if address in handlers:
             raise ValueError(f"{address} has a handler already")

@@ -2,11 +2,9 @@
 
     folder ─ its disk thread: every 0.25 s a look at the folders' times; a scan if one changed, or after 10 s ─► entries
 
-Only this list can be played: a name from the network is looked up here and never becomes a path, so a sender cannot
-read other files. Each folder has its own disk thread, because a network folder may hang; the others are still found. A
-scan is bounded in depth, files and bytes, and visits each folder once, whatever links there are.
-
-A saved file is reported once its size and time have been the same in two looks, because editors write in several steps.
+Only this list can be played: a name from the network never becomes a path. Each folder has its own disk thread, because
+a network folder may hang. A scan is bounded in depth, files and bytes, and visits each folder once. A saved file is
+reported once its size and time have been the same in two looks, because editors write in several steps.
 """
 
 import os
@@ -76,7 +74,7 @@ class ShaderCatalog:
     ) -> None:
         """`folders`, the first wins: of two shaders of one name, the one in the earlier folder has it. The last one
         comes with the engine. `on_changed(count)`: the list has changed; `on_saved(path)`: a watched file has been
-        saved. Both are called on a disk thread."""
+        saved. Both on a disk thread."""
         self._disk = disk
         self._on_changed, self._on_saved = on_changed, on_saved
         self._lock = threading.Lock()

@@ -191,15 +191,11 @@ class Tempo:
         is_playing: bool = True,
         count: int = 0,
     ) -> None:
-        """A clock says: at `at_s` (the engine clock's seconds) the beat was `beat` at `bpm`. Any thread.
-
-        Ignored unless `/tempo/source` names it, and below a confidence of MIN_CONFIDENCE (0..1). The beat glides to it
-        without a jump back; if it is more than a bar away, it goes there at once. Of the beat tracker (`beat`) only the
-        position within the beat counts, because the sound does not number its beats.
-
-        `is_playing`: False while the clock's transport is stopped. Another `count` than before: the clock counts its
-        beats anew, so the beat goes there at once, and a reset before it is void.
-        """
+        """A clock says: at `at_s` (the engine clock's seconds) the beat was `beat` at `bpm`. Any thread. Ignored unless
+        `/tempo/source` names it, and below a confidence of MIN_CONFIDENCE (0..1). The beat glides to it without a jump
+        back; if it is more than a bar away, it goes there at once. Of the beat tracker (`beat`) only the position
+        within the beat counts. `is_playing`: False while the clock's transport is stopped. Another `count` than before:
+        the clock counts its beats anew, so the beat goes there at once, and a reset before it is void."""
         if source != self._current_source() or confidence < MIN_CONFIDENCE or not (math.isfinite(beat) and bpm > 0.0):
             return
         now_s = self._clock.now_s()

@@ -27,10 +27,9 @@ SPEEDS: Final = (0.4, 2.6)  # of a confirmed line; -40 % to +100 % and reserve f
 
 
 class RateFinder:
-    """Finds the frame rate of a timecode whose signal does not tell it, by counting its frames. LTC tells drop frame
-    only; 24, 25 and 30 look the same, and a tape at 1.2 times 25 is as fast as 30. Open Stage Control's text leaves the
-    rate out. But the last frame before each new second tells: 23, 24 or 29. Until a second has passed, the rate is that
-    which is nearest to the measured duration of a frame, as if the speed were nominal."""
+    """Finds the frame rate of a timecode whose signal does not tell it: the last frame before each new second is 23, 24
+    or 29. Until a second has passed, the rate is the one nearest to the measured duration of a frame. (LTC tells drop
+    frame only, Open Stage Control's text nothing, and a tape at 1.2 times 25 is as fast as 30.)"""
 
     def __init__(self) -> None:
         self._counted: TimecodeRate | None = None

@@ -101,12 +101,10 @@ class DmxReceiver:
         on_timecode: Callable[[TimecodeReading], None] = lambda reading: None,
     ) -> None:
         """`listen`: `artnet`, `sacn` or `both`. `mapped()`: the addresses in the map; the same object until it changes.
-
-        `deliver(messages, source)` executes mapped messages and lists the others; called on the receiving thread.
-        `name`: what a console lists this node as. `interface`: an IPv4 address of this machine; None: all. Port 0: the
-        system chooses. `reply_delay_s`: random by default. `merge`: among senders of one priority.
-        `on_timecode(reading)`: Art-Net's timecode, on the receiving thread.
-        """
+        `deliver(messages, source)` executes mapped messages and lists the others; called on the receiving thread, as
+        `on_timecode(reading)` with Art-Net's timecode. `name`: what a console lists this node as. `interface`: an IPv4
+        address of this machine; None: all. Port 0: the system chooses. `reply_delay_s`: random by default. `merge`:
+        among senders of one priority."""
         self.listen = listen
         self._numbers = tuple(dict.fromkeys(universes))
         self._merge, self._on_timecode, self._deliver, self._mapped = merge, on_timecode, deliver, mapped

@@ -1,11 +1,10 @@
 """The UDP sockets of Art-Net and sACN.
 
 Art-Net comes by broadcast, which on Linux and macOS only a socket bound to all addresses receives; so the interface is
-used for binding only where it is this machine itself, or on Windows. A console's program on the same machine may use
-the same ports; the sockets allow that, and so do the usual consoles.
+used for binding only where it is this machine itself, or on Windows. A console's program here may use the same ports.
 
-Multicast: one socket for each universe, bound to its group. A single socket may join only 20 groups on Linux, and would
-receive the groups of every other program on the machine. Windows has no such binding: all groups share a socket there.
+sACN: one socket for each universe, bound to its group. A single socket may join only 20 groups on Linux, and would
+receive those of every other program. Windows has no such binding: all groups share a socket there.
 """
 
 import errno

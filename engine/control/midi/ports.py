@@ -152,9 +152,9 @@ class MidiPorts:
         say: Callable[[str], None],
     ) -> None:
         """`deliver(messages, sender_name, at_s)` executes controls, `take_time(event, sender_name, at_s)` clocks.
-        `subscribe(sender, device)` sends the device its lights as MIDI bytes. `farewell(device)`: sent to it
-        at the end. `clock_owner()`: the device that leads
-        the beat, which gets no clock back. `timecode(now_s)`: seconds, speed and the rate's name, or None."""
+        `subscribe(sender, device)` sends the device its lights as MIDI bytes, `farewell(device)` gives what is sent to
+        it at the end. `clock_owner()`: the device that leads the beat, which gets no clock back. `timecode(now_s)`:
+        seconds, speed and the rate's name, or None."""
         self._wanted = tuple(wanted)
         self._open_system = open_system
         self._deliver, self._take_time = deliver, take_time

@@ -33,12 +33,10 @@ MAX_NAME_BYTES: Final = 60  # mDNS allows 63 (RFC 6763, 4.1.1); a second engine 
 
 class Announcer:
     """Announces from `start` to `close`, on its own thread, because checking that the name is free takes seconds.
-
     `name`: the name of both services. `host`: the machine's name, such as `multiverse-studio.local`, announced with its
     addresses. `web_port`: the port of OSCQuery. `osc_port`: the UDP port of OSC, or None if it is off.
-    `find_interfaces()`: this machine's IPv4 addresses on the networks to announce to. Raises MultiverseError if there
-    are none; it is then called again until there are, because an installation may be switched on before its network.
-    """
+    `find_interfaces()`: this machine's IPv4 addresses on the networks to announce to; it raises MultiverseError if
+    there are none, and is called again until there are."""
 
     def __init__(
         self,

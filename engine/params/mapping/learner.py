@@ -45,18 +45,17 @@ TOUCHES = range(104, 113)  # notes that the faders of Mackie Control and X-Touch
 
 
 def detect_mode(values: Iterable[int], bits: int) -> Mode | Literal[False] | None:
-    """Detection of an encoder's mode from its values.
+    """Detection of an encoder's mode from its values, oldest first, 0..127 or 0..16383. False: not an encoder; None:
+    needs more.
 
-    A fader sends its position, so each value is next to the last one. An encoder sends how far it was turned, so a slow
+    A fader sends its position, so each value is next to the last one. An encoder sends how far it was turned: a slow
     turn repeats a value, and a turn back sends a different one: 1 and 127 (`twos`), 65 and 63 (`offset`), 1 and 65
-    (`sign`); with 14 bits the same around 0, 8192 and 16384. These are the tables of Ableton Live's manual ("Mapping to
-    Relative MIDI Controllers") and of Mackie Control.
+    (`sign`); with 14 bits the same around 0, 8192 and 16384 (Ableton Live's manual, "Mapping to Relative MIDI
+    Controllers", and Mackie Control).
 
-    - 127 or 63 alone is unambiguous. 1 alone is two's complement or sign bit, 65 alone is offset or sign bit: the turn
-      back decides. Without a turn back we assume a turn to the right, in two's complement or offset.
+    - 127 or 63 alone is unambiguous. 1 is two's complement or sign bit, 65 offset or sign bit: the turn back decides,
+      and without one we assume a turn to the right, in two's complement or offset.
     - Only repeated values mean an encoder: a fader at its lower end sends 1, 2, 3.
-
-    `values`: oldest first, 0..127 or 0..16383. False: not an encoder; None: needs more values.
     """
     half, values = 1 << (bits - 1), tuple(values)
     sides = [_side(value, half) for value in values]
