@@ -126,6 +126,7 @@ def test_a_preset_brings_back_the_shader_and_its_values(desk: Desk, wait_for: An
 
 
 def test_a_control_is_mapped_and_a_route_led_to_an_input_by_its_name(desk: Desk) -> None:
+    desk.done("/map/clear")
     desk.done("/map/add", "midi 1 cc 7", "/fx/1/speed")
     assert [each.args[2] for each in desk.ask("/map/list") if each.address == "/map/entry"] == ["/fx/1/1"]
     assert "map them one by one: /fx/1/2, /fx/1/3" in desk.failed("/map/add", "midi 1 cc 8", "/fx/1/centre")
