@@ -33,13 +33,7 @@ class OscServer:
     `bind` raises MultiverseError, which names `--osc`, if it cannot bind. The sending thread is closed first."""
 
     def __init__(
-        self,
-        dispatcher: Dispatcher,
-        sending: SendingThread,
-        host: str,
-        port: int,
-        allow: Iterable[str],
-        report: Report,
+        self, dispatcher: Dispatcher, sending: SendingThread, host: str, port: int, allow: Iterable[str], report: Report
     ) -> None:
         self._dispatcher = dispatcher
         self._sending = sending

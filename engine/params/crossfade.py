@@ -170,6 +170,8 @@ class Crossfade:
                 for param, target in gliding:
                     assert isinstance(target, float)  # it can glide: a FLOAT or STOPS
                     paths[param.address] = _path(param, now.number(param.address), target)
+                params = tuple(param for param, _ in values)
+                origin = _Origin(before=before, params=params, by=by, version=now.version)
                 self._fades.append(
                     _Fade(
                         paths=paths,
@@ -178,11 +180,7 @@ class Crossfade:
                         panics=before[PANIC],
                         ended=ended,
                         picture=picture,
-                        origin=None
-                        if hand is None
-                        else _Origin(
-                            before=before, params=tuple(param for param, _ in values), by=by, version=now.version
-                        ),
+                        origin=None if hand is None else origin,
                     )
                 )
         for fade in superseded:

@@ -126,9 +126,8 @@ class Tempo:
         if source == "manual":
             return "manual"
         is_fed = now_s - self._followed_s < OUTSIDE_GONE_S or self._has_clock(source, now_s)
-        if self._is_stopped and (
-            source == "midi" or (source == "link" and is_fed)
-        ):  # a stopped MIDI clock may be silent
+        # A stopped MIDI clock may be silent.
+        if self._is_stopped and (source == "midi" or (source == "link" and is_fed)):
             return "stopped"
         return "following" if is_fed else "free"
 

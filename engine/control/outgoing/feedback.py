@@ -100,10 +100,8 @@ class Feedback:
         """Send `target` every value, then every change not made by `origin`. A repeated call starts over. `values` and
         `features`: the part it wants. Who wants features alone gets its answers where it sends from."""
         with self._lock:
-            if not any(
-                each.hears_all for each in self._subscribers.values()
-            ):  # announcements from before the first subscriber are out of date
-                self._announcements.clear()
+            if not any(each.hears_all for each in self._subscribers.values()):
+                self._announcements.clear()  # those from before the first subscriber are out of date
             listened = self._forget(target.name)
             asked = Subscriber(target, origin, hears_all=values, hears_features=features, listened=listened)
             subscriber = self._remember(asked)
