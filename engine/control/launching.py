@@ -43,9 +43,7 @@ MAX_EARLY_BEATS: Final = 0.1  # after a frame that took long, the next one may c
 
 def quantum_of(value: object) -> str | None:
     """The word at the end of a message that names a beat to wait for, as the schema writes it; None for others."""
-    if not isinstance(value, str):
-        return None
-    return _QUANTA.get(value)
+    return _QUANTA.get(value) if isinstance(value, str) else None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

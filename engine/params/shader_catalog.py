@@ -177,9 +177,7 @@ class ShaderCatalog:
     def _merge(self) -> None:
         with self._lock:
             entries, by_name = _named(self._folders)
-            has_changed = [(each.name, each.path) for each in entries] != [
-                (each.name, each.path) for each in self._entries
-            ]
+            has_changed = entries != self._entries
             self._entries, self._by_name = entries, by_name
         if has_changed:
             self._on_changed(len(entries))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from engine.control.midi.clock_out import START, ClockOut, TimecodeOut
 from engine.control.midi.messages import Timed, control_message, device_word, thinned, time_event
@@ -36,8 +36,6 @@ from engine.system.plain_text import some_of
 from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 ALL: Final = "all"
 THROUGH: Final = "midi through"  # ALSA's loop: what is sent there comes back
@@ -227,10 +225,6 @@ class MidiPorts:
     def _keep_reason(self, error: Exception) -> None:
         self._detail = str(error)
 
-    def use(self, system: MidiSystem) -> None:
-        """Use these ports, without a thread: for tests."""
-        self._system = system
-
     def step(self, now_s: float) -> float:
         """Do what is due; returns the seconds until the next call."""
         if now_s >= self._search_s:
@@ -239,16 +233,12 @@ class MidiPorts:
         if not self._devices:
             return SEARCH_INTERVAL_S
         if now_s >= self._read_s:
-            is_flood = any([self._alone(self._read, device, now_s) for device in self._devices.values()])
+            is_flood = any([self._guard.attempt(partial(self._read, each, now_s)) for each in self._devices.values()])
             self._read_s = now_s + FLOODED_INTERVAL_S if is_flood else now_s
         wait_s = min(READ_INTERVAL_S, self._send_times())
         for device in list(self._devices.values()):
             self._send(device, [device.to_send.popleft() for _ in range(min(SENT_A_TURN, len(device.to_send)))])
         return wait_s
-
-    def _alone(self, act: Callable[..., Result], *arguments: Any) -> Result | None:
-        """Do something with one port or device; the driver of one must not stop the others."""
-        return self._guard.attempt(partial(act, *arguments))
 
     def _read(self, device: _Device, now_s: float) -> bool:
         """Execute what a device sent. True if messages were left out."""
@@ -308,7 +298,7 @@ class MidiPorts:
             except OSError as error:
                 self._report(f"midi.send.{device.name}", f"midi: {device.name} takes nothing ({error})")
 
-        self._alone(send)
+        self._guard.attempt(send)
 
     # -- ports come and go -------------------------------------------------------------------------
 
@@ -324,7 +314,7 @@ class MidiPorts:
                 continue
             if self._refused.get(port, float("-inf")) <= now_s:
                 self._refused[port] = now_s + RETRY_S
-                self._alone(self._open, port)
+                self._guard.attempt(partial(self._open, port))  # a broken driver must not stop the others
         self._tell_waiting(there)
 
     def _close_missing(self, device: _Device, there: frozenset[Port]) -> None:

@@ -48,11 +48,9 @@ class Announcer:
         find_interfaces: Callable[[], Sequence[str]],
         report: Report,
     ) -> None:
-        self._name = name
-        self._host = host
+        self._name, self._host = name, host
         self._ports = {OSCQUERY: web_port} if osc_port is None else {OSCQUERY: web_port, OSC: osc_port}
-        self._find_interfaces = find_interfaces
-        self._report = report
+        self._find_interfaces, self._report = find_interfaces, report
         self._is_closing = threading.Event()
         self._thread = GuardedThread("mdns", self._run, Guard(log, report, "mdns", FAILED))
 

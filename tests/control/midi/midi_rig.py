@@ -113,7 +113,7 @@ class Stage:
             report=report,
             say=self.lines.append,
         )
-        self.ports.use(self.midi)
+        self.ports._system = self.midi
 
     def subscribe(self, to: Sender, device: str) -> None:
         self.feedback.subscribe(to, PORT_FORM, is_kept=True, device=device)
