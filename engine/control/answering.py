@@ -1,15 +1,11 @@
 """Commands and questions: messages that are answered, unlike parameters, which are only set.
 
 A command runs a handler (`CommandTable`). A question needs its sender and changes no value: `/get`, `/sync`,
-`/engine/notify`. Both run one at a time, and are answered at the port where the sender listens: Max, TouchDesigner and
-Resolume send from another one.
+`/engine/notify`. Both run one at a time, and are answered at the port where the sender listens.
 
-What is answered with many messages is rate limited, and few of one listing are made at a time: some need a thread or a
-process of their own. A `/get //*` of 16 bytes is answered with a hundred packets, and
-over UDP the sender's address may be forged: without a limit the engine could be used to amplify a flood a hundredfold
-against a third party (a reflection attack). And a client that keeps asking for a list of a thousand entries would block
-the thread that handles everybody's messages. The limits are per host, not per port: a sender that forges its address
-forges the port too.
+Long answers are rate limited for each host, and few of one listing are made at a time. A `/get //*` of 16 bytes is
+answered with a hundred packets, and over UDP the sender's address may be forged: without a limit the engine would
+amplify a flood against a third party, and a client that keeps asking for a long list would block everybody's messages.
 """
 
 import threading
@@ -80,13 +76,11 @@ class CommandTable:
     def add(
         self, address: str, handler: Handler, *, is_listing: bool = False, launched_as: LaunchedAs | None = None
     ) -> None:
-        """Register a handler. `handler(args, reply)` answers now or later; it must not block, because packets wait.
-
-        A MultiverseError or osc_schema.Rejected that it raises is answered with `/fail`. `<n>` in the address means
-        a whole number 1..999, which the handler gets before the arguments. `is_listing`: it is answered with many
+        """Register a handler. `handler(args, reply)` answers now or later; it must not block, because packets wait. A
+        MultiverseError or osc_schema.Rejected that it raises is answered with `/fail`. `<n>` in the address means a
+        whole number 1..999, which the handler gets before the arguments. `is_listing`: it is answered with many
         messages, or takes a thread of its own, so it is rate limited. `launched_as(args)`: the command may wait for the
-        beat; then the frame loop runs the handler, which must neither wait nor use the disk.
-        """
+        beat; then the frame loop runs the handler, which must neither wait nor use the disk."""
         handlers = self._numbered if "/<n>" in address else self._handlers
         if address in handlers:
             raise ValueError(f"{address} has a handler already")
@@ -169,13 +163,8 @@ class Answering:
             "/engine/notify": self._on_notify,
         }
         """Filled before the server starts."""
-        self._store = store
-        self._commands = commands
-        self._launching = launching
-        self._feedback = feedback
-        self._clock = clock
-        self._mistakes = mistakes
-        self._report_refusal = report_refusal
+        self._store, self._commands, self._launching, self._feedback = store, commands, launching, feedback
+        self._clock, self._mistakes, self._report_refusal = clock, mistakes, report_refusal
         self._listings = Listings(clock)
         # A burst of every value eight times (several programs on one machine that start together), then once a second.
         self._patterns = TokenBuckets(8 * len(osc_schema.PARAMS), len(osc_schema.PARAMS))
@@ -269,11 +258,8 @@ class Answering:
             reply.send(view.address, *views_by_name.values_now(view))
 
     def _on_sync(self, message: Message, sender: Sender) -> None:
-        """Answer `/synced` after the next frame to begin, which shows all earlier messages.
-
-        Their values are in the store already, or were posted to the frame loop, which runs them right after
-        `begin_frame`.
-        """
+        """Answer `/synced` after the next frame to begin, which shows all earlier messages. Their values are in the
+        store already, or were posted to the frame loop, which runs them right after `begin_frame`."""
         ids = [value for value in message.args if isinstance(value, int | float | str)]
         if len(message.args) > 1 or len(ids) < len(message.args):
             self._reply("/sync", sender).fail("takes one number or text, which is sent back")

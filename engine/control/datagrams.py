@@ -1,12 +1,9 @@
 """Reads the waiting datagrams of a UDP socket, each with its sender and the time of its arrival.
 
-Problem: a datagram that nobody reads in time is thrown away by the system, and always the newest one. Python's `recv`
-costs 3 us a datagram (a system call, the GIL released and taken, the sender's address as text), a quarter of what
-executing it costs. And `recv` does not tell when it arrived: while a frame is drawn, datagrams wait for up to 50 ms.
-
-On Linux `recvmmsg` reads 256 datagrams in one call, without the GIL, each with the sender's address as bytes and the
-kernel's time of arrival (SO_TIMESTAMPNS, socket(7)). Python does not offer it, so it is called through ctypes.
-Elsewhere `recvfrom_into` is used; then a datagram counts as arrived when the thread noticed that the socket has some.
+On Linux `recvmmsg`, which Python does not offer, is called through ctypes: 256 datagrams in one call, without the GIL,
+each with the kernel's time of arrival (SO_TIMESTAMPNS, socket(7)). Python's `recv` costs 3 us a datagram, a quarter of
+what executing it costs, and does not tell when it arrived, up to 50 ms ago while a frame is drawn. Elsewhere
+`recvfrom_into` is used; then a datagram counts as arrived when the thread noticed that the socket has some.
 """
 
 import ctypes
@@ -175,10 +172,8 @@ def _address_of(memory: bytearray | mmap.mmap) -> int:
 
 
 def _wall_clock_ahead_s() -> tuple[float, float]:
-    """How far the wall clock, which stamps datagrams, is ahead of `time.perf_counter`; and the latter's time now.
-
-    Read anew each time, because the wall clock is adjusted; read again if the thread was interrupted in between.
-    """
+    """How far the wall clock, which stamps datagrams, is ahead of `time.perf_counter`; and the latter's time now. Read
+    anew each time, because the wall clock is adjusted; read again if the thread was interrupted in between."""
     for _ in range(_CLOCK_ATTEMPTS):
         before_s = time.perf_counter()
         wall_s = time.time()

@@ -3,27 +3,18 @@
     packet ─► decoded ─┬─► one parameter, one plain value, which is most packets: checked, stored
                        └─► steps: changes of values, commands, questions ─► now, or in the frame in which they are due
 
-A mistake is handled where it is found: it is counted, reported and answered (`foreign/unmapped.py`), and the rest
-of the packet goes on.
+A mistake is counted, reported and answered where it is found (`foreign/unmapped.py`); the rest of the packet goes on.
 
-Steps. The changes of one packet are one `store.apply`: they land in one frame (those of mapped messages are another
-one, as another sender made them). A bundle may also hold commands, and a command must see the changes before it
-(`/layer/1/angle 5`, `/preset/save x`) but not those after it. So changes are collected into one step until a command
-ends it. Questions (`/get`, `/sync` ...) do not end a step: they change nothing and are answered after the last step.
-So a bundle of values, or of values and questions, is always one step. A bundle inside a bundle belongs to the outer
-bundle's step, unless its own time is later.
+Steps. Changes are collected into one `store.apply`, so they land in one frame, until a command ends the step: it must
+see the changes before it, but not those after it. Questions (`/get`, `/sync` ...) are answered after the last step. A
+bundle inside a bundle belongs to the outer one's step, unless its own time is later.
 
-Time. Values are checked when a bundle arrives, so that the sender hears about a mistake at once. They are applied at
-the start of the first frame after the bundle is due, by `tick` on the render thread. That thread never uses a socket or
-runs a command's handler: from the first command on, an OSC thread runs the rest of a due plan (`run_deferred`). What
-waits for a beat begins to wait then, too. Time tags are converted to the engine's clock on arrival. A bundle more than
-10 s ahead is refused, with an answer that names the usual cause, a wrong clock: applying it now and dropping it
-silently would both be guesses.
+Time. Values are checked when a bundle arrives and applied by `tick`, on the render thread, in the first frame after it
+is due. That thread never uses a socket or runs a handler: from the first command on, an OSC thread runs the rest
+(`run_deferred`). A bundle more than 10 s ahead is refused, with the usual cause, a wrong clock.
 
-Foreign messages. A message to an address that nothing here has is looked up in the map. What it is mapped to is done
-instead, with the sender name `map`, so that the sender is sent these changes too: its display shows its own control,
-not our parameter. Unmapped messages that resemble none of our addresses are counted and listed without a warning,
-because another program sends hundreds a second.
+Foreign messages. An address that nothing here has is looked up in the map. What it is mapped to is set by the sender
+`map`, so that the sender is sent these changes too: its display shows its own control, not our parameter.
 """
 
 import logging
@@ -80,11 +71,9 @@ the message was refused."""
 
 
 class Dispatcher:
-    """`receive`: any thread, one at a time; `run_deferred`: the sending thread; `tick`, `frame_drawn`: render thread.
-
-    A view is an input of a playing shader by its name; its aliases are the numbered parameters that it moves. A sieve
-    looks at packets of a flood before they are decoded, so that only the newest value of each parameter costs time.
-    """
+    """`receive`: any thread, one at a time; `run_deferred`: the sending thread; `tick`, `frame_drawn`: render thread. A
+    view is an input of a playing shader by its name; its aliases are the numbered parameters that it moves. A sieve
+    looks at packets of a flood before they are decoded, so that only the newest value of each parameter costs time."""
 
     def __init__(
         self,
@@ -101,9 +90,7 @@ class Dispatcher:
         """`feedback` None: creates one. `on_gone(name)` is called, on any thread, after a TCP or WebSocket sender has
         disconnected. `launching` None: nothing waits for the beat."""
         self.feedback = feedback = feedback or Feedback(store, report)
-        self.clock = clock
-        self.report = report
-        self.on_gone = on_gone
+        self.clock, self.report, self.on_gone = clock, report, on_gone
         self.counters, self.outbox, self.views = feedback.counters, feedback.outbox, feedback.views
         self.latency = PacketLatency()
         self.heard = HeardMessages(clock, foreign_map.is_mapped) if foreign_map else HeardMessages(clock)
@@ -129,19 +116,15 @@ class Dispatcher:
         return self._watcher is not None
 
     def add_question(self, address: str, answer: Question) -> None:
-        """Register `answer(message, sender)` for a command that needs its sender and changes no value.
-
-        Before the server starts.
-        """
+        """Register `answer(message, sender)` for a command that needs its sender and changes no value. Before the
+        server starts."""
         self._answering.questions[address] = answer
 
     # -- packets: OSC's threads ------------------------------------------------------------------
 
     def receive(self, data: bytes, sender: Sender, arrived_s: float | None = None) -> None:
-        """Execute one packet. Never raises: a malformed one is counted and reported. Any thread.
-
-        `arrived_s`: when it arrived, by `time.perf_counter`; None: now.
-        """
+        """Execute one packet. Never raises: a malformed one is counted and reported. Any thread. `arrived_s`: when it
+        arrived, by `time.perf_counter`; None: now."""
         if arrived_s is None:
             arrived_s = time.perf_counter()
         with self._receiving:
@@ -379,10 +362,8 @@ class Dispatcher:
             self._deferred.popleft()
 
     def tick(self) -> None:
-        """Apply the bundles that are due, at the start of a frame. Uses no socket and runs no handler.
-
-        Keeps the order: while an OSC thread still has to run a deferred bundle, later ones wait.
-        """
+        """Apply the bundles that are due, at the start of a frame. Uses no socket and runs no handler. Keeps the order:
+        while an OSC thread still has to run a deferred bundle, later ones wait."""
         self._answering.begin_frame()
         if self._deferred:
             return

@@ -1,24 +1,18 @@
 """Decides which undecoded datagrams still matter when more arrive than can be executed.
 
-Problem: executing a message takes 8 us, and the frame loop, other programs and the picture want the processor too. When
-messages come faster, something must be left out. The naive way is to let the receive buffer fill up: then the system
-throws away the newest messages, a fader stops where it was a second ago, and everything else is a second late.
-
-So the waiting datagrams are sifted, newest first, by their addresses alone:
-- A value is left out if a newer message sets the same parameter. Newer messages that would be refused do not count.
-- A bundle that is due is left out if all its values are set by newer messages; otherwise it is kept whole, so it still
-  takes effect in one frame. A bundle with anything but values is kept.
-- Commands are kept, and see the values that came before them: these are not left out for values that came after it.
-  That holds for the newest four commands, beyond which an older value may be missing.
+If the receive buffer filled up instead, the system would throw away the newest messages, and a fader would stop where
+it was a second ago. So the waiting datagrams are sifted, newest first, by their addresses alone:
+- A value is left out if a newer message, which will not be refused, sets the same parameter.
+- A bundle that is due is left out if all its values are set by newer messages; otherwise it is kept whole.
+- Commands are kept, and the newest four see the values that came before them.
 - Triggers are kept, up to 32 of each: they are read once a frame.
-- Queries (`/sync`, `/get`) are kept and moved to the end. So `/synced` still means that every earlier message from its
-  sender is shown, or a newer value of the same parameter.
-- Messages of other programs that were heard before and are not mapped have no effect; the newest 1024 are kept, for the
-  list of what was heard. Everything else (patterns, mapped controls, mistakes) is kept.
-- What is kept stays in order, so the values at the end are those that all the messages in order would have left.
+- Queries (`/sync`, `/get`) are kept and moved to the end, so `/synced` still means that every earlier message is shown.
+- Messages of other programs that were heard before and are not mapped have no effect; the newest 1024 are kept.
+- Everything else (patterns, mapped controls, mistakes) is kept. What is kept stays in order, so the values at the end
+  are those that all the messages would have left.
 
-What is not kept without a newer value (surplus triggers and messages without effect, and at more than 16 MiB of
-messages the oldest that are no values) is counted as discarded.
+What is not kept without a newer value (surplus triggers, messages without effect, and beyond 16 MiB the oldest that are
+no values) is counted as discarded.
 """
 
 from collections import Counter
@@ -96,10 +90,7 @@ class Sieve:
     ) -> None:
         """`kind_of(address)`: of an address that is no parameter. `has_no_effect(address, sender_name)`: True if a
         foreign message sets nothing."""
-        self._store = store
-        self._clock = clock
-        self._kind_of = kind_of
-        self._has_no_effect = has_no_effect
+        self._store, self._clock, self._kind_of, self._has_no_effect = store, clock, kind_of, has_no_effect
         self._kinds: dict[bytes, Param | AddressKind] = {}
 
     def sift(self, waiting: Sequence[Datagram]) -> Sifted:
@@ -234,18 +225,12 @@ def _addresses_in(data: bytes) -> list[bytes]:
 
 
 class Backlog:
-    """Datagrams that have been read and not yet executed, in two generations.
+    """Datagrams that have been read and not yet executed, in two generations; for the receiving thread.
 
-    While few wait, they are executed in the order of their arrival. When more than 512 wait, which is more than a
-    quarter of a frame's time, a `Sieve` leaves out those that newer ones replace.
-
-    Values that are replaced again and again must not move to the back of the queue for ever. So datagrams that arrive
-    while others wait form the next generation: it is sifted and executed only when the one before is finished. A
-    generation holds little more than one message for each parameter, so it is finished within a frame, and each value
-    is delayed by two generations at most. Queries at the end of a generation come after everything that arrived before
-    them.
-
-    Filled and emptied by the receiving thread.
+    While few wait, they are executed in the order of their arrival. When more than 512 wait, a `Sieve` leaves out those
+    that newer ones replace. Datagrams that arrive meanwhile form the next generation, which is sifted only when the one
+    before is finished: so a value that is replaced again and again is delayed by two generations at most, each less
+    than a frame.
     """
 
     def __init__(self, sieve: Sieve) -> None:

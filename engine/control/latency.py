@@ -1,11 +1,8 @@
 """Live latency: from a packet's arrival to the published frame that contains its values.
 
-The receiving threads note when each executed packet arrived. Just before the frame loop takes its snapshot of the
-values, it counts the notes so far: those packets are in this frame. Once the frame is published, their ages go into a
-histogram, one for each second of the last minute.
-
-A histogram has steps of 0.25 ms, so percentiles are exact to that; the worst is exact. Ages above 500 ms share the last
-step.
+The receiving threads note each arrival; just before the frame loop takes its snapshot, it counts the notes so far. Once
+the frame is published, their ages go into a histogram for each second of the last minute, in steps of 0.25 ms up to 500
+ms. The worst is exact.
 """
 
 from array import array

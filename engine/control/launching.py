@@ -1,12 +1,10 @@
 """Launching on the beat: changes and commands wait here for the beat, the bar or the four bars they were sent for.
 
-They start in the frame that is nearest to that beat. If the beats are counted anew meanwhile (reset, MIDI start, a
-clock that goes to another place, bars of another length), each waits for the next such beat of the new count, which may
-be now. A hand that means the beat is often a little late, so what comes within `/launch/late_ms` after one starts at
-once, unless something started there already: what a program sends on `/launch/started` waits for the next one.
-
-The frame loop runs what is due itself, because a message to another thread and back would cost a frame: only values,
-and commands that neither wait nor use the disk (`CommandTable.add`, `launched_as`).
+They start in the frame that is nearest to that beat; if the beats are counted anew meanwhile, each waits for the next
+such beat of the new count. What comes within `/launch/late_ms` after a beat starts at once, unless something started
+there already: a hand is often a little late, and what a program sends on `/launch/started` waits for the next one. The
+frame loop runs what is due: only values, and commands that neither wait nor use the disk (`launched_as` of
+`CommandTable.add`).
 """
 
 import math
@@ -45,9 +43,7 @@ MAX_EARLY_BEATS: Final = 0.1  # after a frame that took long, the next one may c
 
 def quantum_of(value: object) -> str | None:
     """The word at the end of a message that names a beat to wait for, as the schema writes it; None for others."""
-    if not isinstance(value, str):
-        return None
-    return _QUANTA.get(value)
+    return _QUANTA.get(value) if isinstance(value, str) else None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -84,10 +80,7 @@ class Launching:
     ) -> None:
         """`pulse()`: the beat of the newest frame. `values_of(preset)`: the values of one that waits, on the render
         thread."""
-        self._store = store
-        self._pulse = pulse
-        self._tell = tell
-        self._values_of = values_of
+        self._store, self._pulse, self._tell, self._values_of = store, pulse, tell, values_of
         self._lock = threading.Lock()  # held for moments only; nothing is run or told under it
         self._waiting: dict[str, _Launch] = {}
         self._started: list[_Launch] = []
@@ -124,10 +117,8 @@ class Launching:
         *,
         sets: Iterable[tuple[Param, Value]] = (),
     ) -> None:
-        """Call `run()` on the render thread when the beat comes, or `drop(reason)` on any thread if it never will.
-
-        It replaces what waits at the same `place`. `sets`: the values it sets. Raises Rejected if too much waits.
-        """
+        """Call `run()` on the render thread when the beat comes, or `drop(reason)` on any thread if it never will. It
+        replaces what waits at the same `place`. `sets`: the values it sets. Raises Rejected if too much waits."""
         values = {param.address: value for param, value in sets}
         self.add_look(name, quantum, lambda name: run(), drop, preset="", place=place, values=values)
 

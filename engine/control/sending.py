@@ -32,11 +32,9 @@ class SendingThread:
         self._held_until_s: float | None = None
 
     def serve(self, send_rest: Callable[[], bool], count_lost: Callable[[], None]) -> None:
-        """Also do the sockets' periodic work, from the next turn on. Any thread.
-
-        `send_rest()` continues sending to connections that were full; True while something is left. `count_lost()`
-        counts packets that the system dropped; called once a second.
-        """
+        """Also do the sockets' periodic work, from the next turn on. Any thread. `send_rest()` continues sending to
+        connections that were full; True while something is left. `count_lost()` counts packets that the system dropped;
+        called once a second."""
         self._send_rest, self._count_lost = send_rest, count_lost
 
     def poll(self, action: Callable[[float], bool]) -> None:

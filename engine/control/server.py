@@ -33,13 +33,7 @@ class OscServer:
     `bind` raises MultiverseError, which names `--osc`, if it cannot bind. The sending thread is closed first."""
 
     def __init__(
-        self,
-        dispatcher: Dispatcher,
-        sending: SendingThread,
-        host: str,
-        port: int,
-        allow: Iterable[str],
-        report: Report,
+        self, dispatcher: Dispatcher, sending: SendingThread, host: str, port: int, allow: Iterable[str], report: Report
     ) -> None:
         self._dispatcher = dispatcher
         self._sending = sending
@@ -82,10 +76,8 @@ class OscServer:
         self._thread.start()
 
     def subscribe(self, host: str, port: int) -> None:
-        """Send every value and every change to a program that the configuration names (`[[osc.feedback]]`).
-
-        Raises MultiverseError if its host is unknown.
-        """
+        """Send every value and every change to a program that the configuration names (`[[osc.feedback]]`). Raises
+        MultiverseError if its host is unknown."""
         target = self.target_at(host, port, "osc.feedback")
         self._dispatcher.feedback.subscribe(target, origin=target.name)
         self._dispatcher.outbox.wake()
@@ -100,10 +92,8 @@ class OscServer:
         return self._udp.sender_at(*found[0][4][:2])
 
     def hears(self, host: str, at: str) -> bool:
-        """True if OSC from the numeric address `host` to this machine's address `at` is accepted.
-
-        Used by the web thread: a host whose OSC is accepted may use OSCQuery as well.
-        """
+        """True if OSC from the numeric address `host` to this machine's address `at` is accepted. Used by the web
+        thread: a host whose OSC is accepted may use OSCQuery as well."""
         if self._thread is None or not is_reached(self.address[0], at):
             return False
         return self._web_allow.allows(host, self._dispatcher.clock.now_s())

@@ -1,13 +1,11 @@
 """The steps of a packet: what it sets, commands and asks; and the queue of the bundles that are due later.
 
-Arguments become one value for a parameter, which `osc_schema.accept` then checks. MIDI arguments from bridges (`m`:
-port, status, data 1, data 2): controllers, note velocities, channel pressure and pitch bend are fader positions across
-the parameter's range, snapped to the steps of a menu or a whole number. Note off is the lower end. A program change is
-a menu index or a whole number.
+MIDI arguments from bridges (`m`: port, status, data 1, data 2) are fader positions across the parameter's range:
+controllers, note velocities (off: the lower end), pressure and bend. A program change is a menu index or a whole
+number.
 
-Patterns have two limits. `//*` is quickly typed, and its 12 bytes match every parameter. If it could set protected
-areas, it would shrink the picture to 64 x 64, start sinks and models and pull every trigger. Without the limit of
-values a second, a receive buffer full of it (2 MB) would delay a `/engine/quit` by half a minute.
+Patterns have two limits, because `//*` matches every parameter: it cannot set protected areas (picture size, sinks,
+models, triggers), and patterns set so many values a second that a buffer full of them delays no `/engine/quit`.
 """
 
 import heapq
@@ -25,9 +23,7 @@ from osc_schema.launch import QUANTA
 from osc_schema.scale import nearest_step, scale_of
 
 PLAIN_TAGS: Final = frozenset("fisTFdhScN")  # a single argument of these types needs no conversion
-VALUES_A_SECOND: Final = (
-    50_000  # of all patterns together: 0.15 s of the OSC thread; `/layer/*/angle` at 1 kHz has 4000
-)
+VALUES_A_SECOND: Final = 50_000  # of all patterns: 0.15 s of the OSC thread; `/layer/*/angle` at 1 kHz has 4000
 MAX_PULLS: Final = 16  # of one trigger in one step: triggers are read once a frame
 BYTES_A_VALUE: Final = 16  # bytes of a queued packet that count as one value
 MAX_WAIT_S: Final = 10.0
@@ -103,11 +99,9 @@ def _position(event: int, midi: Midi) -> float | None:
 
 @lru_cache(maxsize=1024)
 def settable(address: str) -> tuple[Param, ...]:
-    """The parameters that a pattern may set; none if `address` is not a pattern or matches nothing.
-
-    Protected areas (`/engine`, `/sink` ...) and triggers are set only by a pattern whose first part has no wildcard
-    (`/sink/*/enable`). Raises Rejected if a pattern matches nothing else, and if it is malformed.
-    """
+    """The parameters that a pattern may set; none if `address` is not a pattern or matches nothing. Protected areas
+    (`/engine`, `/sink` ...) and triggers are set only by a pattern whose first part has no wildcard (`/sink/*/enable`).
+    Raises Rejected if a pattern matches nothing else, and if it is malformed."""
     if not osc_schema.is_pattern(address):
         return ()
     params = osc_schema.match(address)
@@ -143,11 +137,9 @@ def _group(bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, li
 
 
 class Changes:
-    """Accepted values, in the order in which their addresses were last set; only the last of each address counts.
-
-    A bundle of 64 KB can set every parameter four thousand times (`//*`). The store, and for a scheduled bundle the
-    frame loop, still get one value per parameter.
-    """
+    """Accepted values, in the order in which their addresses were last set; only the last of each address counts. A
+    bundle of 64 KB can set every parameter four thousand times (`//*`). The store, and for a scheduled bundle the frame
+    loop, still get one value per parameter."""
 
     __slots__ = ("_pulls", "_values", "differing", "launches", "together")
 
@@ -201,9 +193,7 @@ def cost_of(steps: list[PlanStep], packet_bytes: int) -> int:
 
 class BundleQueue:
     """The steps of bundles that wait for their time tag, on the engine's clock, by due time and then by arrival.
-
-    Bounded; the receiving thread fills it, the frame loop empties it.
-    """
+    Bounded; the receiving thread fills it, the frame loop empties it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -96,12 +96,8 @@ class TcpTransport:
         selector: BaseSelector,
         udp_sender_at: Callable[[str, int], Sender],
     ) -> None:
-        self.dispatcher = dispatcher
-        self.report = report
-        self.udp_sender_at = udp_sender_at
-        self._listener = listener
-        self._allow = allow
-        self._selector = selector
+        self.dispatcher, self.report, self.udp_sender_at = dispatcher, report, udp_sender_at
+        self._listener, self._allow, self._selector = listener, allow, selector
         self._clients: dict[socket.socket, TcpClient] = {}
         self._resume_s: float | None = None
         self.noticed_s: float | None = None
@@ -117,18 +113,16 @@ class TcpTransport:
             if error.errno in EXHAUSTED:
                 self._pause(error)
             return  # any other error: the client is gone already
-        counters, report = self.dispatcher.counters, self.report
-        name = display_address(*address[:2])
         if not self._allow.allows(address[0], self.dispatcher.clock.now_s()):
-            counters.refused += 1
-            report("osc.refused", f"OSC from {name} refused: not in --osc-allow")
-            sock.close()
+            key, reason = "osc.refused", "not in --osc-allow"
         elif len(self._clients) >= MAX_CLIENTS:
-            counters.refused += 1
-            report("osc.clients", f"OSC from {name} refused: {MAX_CLIENTS} TCP clients are connected")
-            sock.close()
+            key, reason = "osc.clients", f"{MAX_CLIENTS} TCP clients are connected"
         else:
             self._add_client(sock, address)
+            return
+        self.dispatcher.counters.refused += 1
+        self.report(key, f"OSC from {display_address(*address[:2])} refused: {reason}")
+        sock.close()
 
     def _add_client(self, sock: socket.socket, address: SocketAddress) -> None:
         client = TcpClient(sock, address, self)

@@ -47,9 +47,7 @@ class Autosave:
         self._current, self._input_names = current, input_names
         self.path = Path(folder) / FILE_NAME
         self._file = KeptFile(self.path, "preset", PresetError, previous=PREVIOUS_NAME)
-        self._store = store
-        self._report = report
-        self._interval_s = interval_s
+        self._store, self._report, self._interval_s = store, report, interval_s
         self._saved_state = (store.version, current())
         # A run without changes saves nothing, so `--resume` still works after a crash and one start without it.
         self._file.text = self._current_text()
@@ -77,10 +75,8 @@ class Autosave:
         )
 
     def close(self) -> None:
-        """Save the last changes; does nothing if `start` was not called. Idempotent.
-
-        Waits 5 s at most: a disk that does not answer by then is reported.
-        """
+        """Save the last changes; does nothing if `start` was not called. Idempotent. Waits 5 s at most: a disk that
+        does not answer by then is reported."""
         queue, self._queue = self._queue, None
         if queue is not None:
             queue.post(self.save_if_changed, lambda reason: self._report("autosave", f"{self.path}: {reason}"))

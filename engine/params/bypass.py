@@ -1,9 +1,7 @@
-"""The values that are drawn in place of shaders that the engine has bypassed.
+"""The values that are drawn in place of shaders that the engine has bypassed; the store keeps what the performer set.
 
-The store keeps what the performer set; only the values that are drawn change. An effect that is bypassed is left out. A
-generator covers the layers, so that without it something else must hold the picture: the look names another look for
-that (`/fx/fallback`), one without shaders. It is drawn in the palette of the first one, with its effects; layer 5 stays
-covered.
+An effect is left out. A generator covers the layers, so the look names another, without shaders, that holds the picture
+then (`/fx/fallback`), drawn in the palette of the first, with its effects; layer 5 stays covered.
 """
 
 from typing import Final

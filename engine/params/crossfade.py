@@ -1,26 +1,18 @@
-"""Fades from one look to another over some seconds. There are two kinds.
+"""Fades from one look to another over some seconds.
 
-A picture fade mixes two pictures, the old look and the new look. The store has the new look's values from the start, so
-every surface shows them and moving a fader changes the new look; `look_pipeline.py` keeps the old look. Only values
-that are not part of the look (a voice, Stable Diffusion) glide in the store.
+A picture fade mixes the pictures of the old look and the new one. The store has the new look's values from the start,
+so every surface shows them and a moved fader changes the new look; `look_pipeline.py` keeps the old one. Only values
+that are not part of the look (a voice, Stable Diffusion) glide in the store. A hand may give its share in place of time
+(`hand.py`); undone where it began, the old look gets its values back. When a shader is bypassed, the picture on screen
+is held and dissolves into the present look (`hold`).
 
 A glide changes the store frame by frame. Each float moves evenly to its target: linearly, in the logarithm on an
-exponential scale (each octave takes the same time), the short way round if it wraps. Everything else (switches, menus,
-ints, texts) has no intermediate values and changes at the start, because a jump in the middle of a fade would be a
-surprise.
+exponential scale, the short way round if it wraps. Everything else changes at the start.
 
-Time is frame time, or the beat of the frame: it starts with the first frame after `start`, and is as exact offline as
-live.
-
-A hand may give the share of a picture fade in place of time (`hand.py`). It is undone where it began: the old look gets
-its values back, and goes on as it was drawn meanwhile.
-
-A third kind is needed when a shader is bypassed, which cannot be drawn any more: the picture on screen is held and
-dissolves into the present look (`hold`).
-
-The last source to touch a parameter owns it. The store checks that under its lock, together with setting the values
-(`ParamStore.glide`), so a fade never overwrites a fader that was just moved. A later start takes over its parameters
-from running fades, the later of two picture fades takes the picture, and a panic ends all fades.
+Time is frame time, or the beat of the frame, from the first frame after `start`: as exact offline as live. The last
+source to touch a parameter owns it, which the store checks under its lock (`ParamStore.glide`), so a fade never
+overwrites a fader that was just moved. A later start takes over its parameters and the picture from running fades; a
+panic ends all fades.
 """
 
 import threading
@@ -147,12 +139,10 @@ class Crossfade:
         is_picture: bool = False,
         hand: Hand | None = None,
     ) -> list[Rejected]:
-        """Fade to these values in that time; if it is 0, at once, and `ended` is called before this returns.
-
-        Values that this run cannot use are left out and returned. `by`: the source of values that change at once, and
-        the reason given to fades that it supersedes. `is_picture`: as a picture fade; without a time
-        it ends a running one. `hand`: moves the picture fade, in place of a time.
-        """
+        """Fade to these values in that time; if it is 0, at once, and `ended` is called before this returns. Values
+        that this run cannot use are left out and returned. `by`: the source of values that change at once, and the
+        reason given to fades that it supersedes. `is_picture`: as a picture fade; without a time it ends a running one.
+        `hand`: moves the picture fade, in place of a time."""
         addresses = {param.address for param, _ in values}
         course = hand or (None if time.is_at_once else Course(time, self._pulse))
         with self._lock:
@@ -180,6 +170,8 @@ class Crossfade:
                 for param, target in gliding:
                     assert isinstance(target, float)  # it can glide: a FLOAT or STOPS
                     paths[param.address] = _path(param, now.number(param.address), target)
+                params = tuple(param for param, _ in values)
+                origin = _Origin(before=before, params=params, by=by, version=now.version)
                 self._fades.append(
                     _Fade(
                         paths=paths,
@@ -188,11 +180,7 @@ class Crossfade:
                         panics=before[PANIC],
                         ended=ended,
                         picture=picture,
-                        origin=None
-                        if hand is None
-                        else _Origin(
-                            before=before, params=tuple(param for param, _ in values), by=by, version=now.version
-                        ),
+                        origin=None if hand is None else origin,
                     )
                 )
         for fade in superseded:
@@ -218,9 +206,7 @@ class Crossfade:
 
     def hold(self, seconds: float) -> None:
         """Hold the picture on screen, and dissolve it into the present look: a part of it cannot be drawn any more.
-
-        During a picture fade that lasts longer, it goes on in place of the old look. Render thread.
-        """
+        During a picture fade that lasts longer, it goes on in place of the old look. Render thread."""
         with self._lock:
             running = self._picture_fade()
             if running is None or not self._hold_old(running, seconds):

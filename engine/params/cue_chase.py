@@ -1,13 +1,11 @@
 """Decides which cue a timecode starts. Pure.
 
-As on lighting desks, the timecode says where in the show we are:
-
 - Running forward past a cue's time starts the cue, once. If one frame passes several, the last one starts.
-- A jump of up to SMALL_JUMP_S, forward or backward, is a splice or a new lock: cues that it skips forward start, and
-  cues that it repeats do not start again.
+- A jump of up to SMALL_JUMP_S, forward or backward, is a splice or a new lock: cues that it skips start, and cues that
+  it repeats do not start again.
 - A greater jump is a locate, and so is the first lock. It recalls the last cue before the new position, unless that is
-  the one on stage; the cues between are not started. The caller shortens the cue's fade by the time that has passed
-  since the cue's time, so that the picture is the one that would be there if the show had run.
+  on stage; the caller shortens its fade by the time that has passed since, so that the picture is as if the show had
+  run.
 - Running backward starts nothing. Forward again after more than SMALL_JUMP_S counts as a locate.
 
 All of it follows from one number: the latest position up to which cues have been dealt with.

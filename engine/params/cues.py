@@ -143,9 +143,6 @@ class CueList:
         return CueList({**self.cues, **moved, cue.number: cue})
 
 
-NO_CUES = CueList({})
-
-
 def cues_text(cues: CueList) -> str:
     """The text of the file."""
     return tomli_w.dumps({"cue": [_entry_of(cue) for cue in cues]})

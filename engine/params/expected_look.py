@@ -1,9 +1,6 @@
-"""The look that begins next, because it waits for its beat or is prepared, is drawn a few frames early, unseen, so
-that it begins with its trail and not with black.
-
-That needs the time for two looks; after a late frame the look keeps the trail that it has. A prepared look may wait for
-an hour: it is drawn once, and keeps its trail.
-"""
+"""The look that begins next, because it waits for its beat or is prepared, is drawn a few frames early, unseen, so that
+it begins with its trail and not with black. Without time for two looks, it keeps the trail that it has; a prepared one
+is drawn once."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

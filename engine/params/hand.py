@@ -13,9 +13,7 @@ UNSEEN: Final = 1 / 256  # of the new look: less than a step of a picture of 8 b
 
 class Hand:
     """Share of a fade, from where the crossfader stood (`begin`, 0..1) to whichever end it moves to. Frames in order.
-
-    Frames see the crossfader smoothed, by the same way at any frame rate.
-    """
+    Frames see the crossfader smoothed, by the same way at any frame rate."""
 
     __slots__ = ("_last_s", "_read", "at", "begin")
 

@@ -138,11 +138,9 @@ class InputViews:
         return shown if isinstance(shown, tuple) else (shown,)
 
     def mappable(self, target: str) -> tuple[str, str]:
-        """The parameter that a mapped control must move for this target, and the mode to map it with ("": any).
-
-        A target that is no input's name is returned as it is. Rejected for an input of several numbers, which a control
-        cannot give.
-        """
+        """The parameter that a mapped control must move for this target, and the mode to map it with ("": any). A
+        target that is no input's name is returned as it is. Rejected for an input of several numbers, which a control
+        cannot give."""
         view = self.find(target)
         if view is None:
             return target, ""

@@ -1,12 +1,9 @@
 """The values of each look in each frame: set values glide, then sound and LFOs move them.
 
-There is one look on screen. During a picture fade there are two, each with a pipeline of its own: the old look has the
-values from before the fade, and a copy of the pipeline that goes on from its current state: glides finish, LFOs run,
-and it still reacts to the kick. It keeps the values that presets hold. Everything else (the master, the gain of the
-sound) has the current values in both looks.
-
-Drawing two looks takes twice the time. If there is not enough, the old look freezes: its last picture, which costs
-nothing to draw, dissolves into the new look (drawing_cost.py).
+During a picture fade there are two looks. The old one has the values from before the fade, and a copy of the pipeline
+that goes on from its state: glides finish, LFOs run, it still reacts to the kick. What presets do not hold (the master,
+the gain of the sound) has the current values in both. If there is not time to draw two looks, the old one freezes: its
+last picture dissolves into the new look (drawing_cost.py).
 """
 
 from collections.abc import Mapping
@@ -101,11 +98,9 @@ class Looks:
         late: int,
         crossfade: Crossfade | None = None,
     ) -> None:
-        """Follow the fade. Call it before `glide` with the same snapshot.
-
-        `period_s`: frame period, None offline, where there is always enough time; `late`: late frames so far;
-        `crossfade`: where the fade is from. It is told if the old look is drawn, and may have undone the last fade.
-        """
+        """Follow the fade. Call it before `glide` with the same snapshot. `period_s`: frame period, None offline, where
+        there is always enough time; `late`: late frames so far; `crossfade`: where the fade is from. It is told if the
+        old look is drawn, and may have undone the last fade."""
         before, self.fade = self.fade, fade
         begins = fade is not None and (before is None or before.number != fade.number)
         if crossfade is not None and crossfade.returns != self._returns:

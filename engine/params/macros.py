@@ -2,11 +2,10 @@
 
     /macro/moves/1 "/post/bloom 0 1; /layer/*/angle 90 0 -0.5"
 
-A macro that somebody moves sets its parameters, in the frame after: every surface shows them, presets hold them, and
-a fader moved afterwards wins until the macro moves again. What the same group sets (a bundle, a pattern, a packet of a
-desk) stays as the group set it, and what the same sender is moving stays its own: the channels of a desk's crossfade
-step at different rates, and few packets hold both. A macro moved by a preset, a fade or panic sets nothing, because
-these set the parameters themselves. A macro moved by modulation moves its parameters in that frame only (`spread`).
+A macro that somebody moves sets its parameters in the frame after; a fader moved afterwards wins until the macro moves
+again. What the same group sets (a bundle, a pattern, a packet of a desk), and what the same sender is moving (the
+channels of a desk's crossfade step at different rates), stays. A macro moved by a preset, a fade or panic sets nothing,
+because these set the parameters themselves; one moved by modulation moves them in that frame only (`spread`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,24 +1,20 @@
 """Modulation: the sound and the LFOs move parameters, on top of their set values.
 
-Sources as a level 0..1, scaled for music on a stage:
-- rms, peak, envelope, low, mid, high: (dBFS + 48) / 42, so 0 at -48 dBFS and 1 at -6 dBFS. Linear in amplitude, music
-  (peaks at -12 dBFS with automatic gain, RMS some 12 dB below) would stay in the lowest fifth.
-- pitch: log2(f / 55 Hz) / 5, so 0 at A1, 1 at A6, 0.6 at A4 (440 Hz): each octave is an equal step.
+Sources as a level 0..1, clipped, scaled for music on a stage:
+- rms, peak, envelope, low, mid, high: (dBFS + 48) / 42, so 0 at -48 dBFS and 1 at -6 dBFS.
+- pitch: log2(f / 55 Hz) / 5, so 0 at A1, 1 at A6: each octave is an equal step.
 - onset: 1 in the frame after an onset, else 0; onsets are counted, so that none between two frames is missed.
 - beat, bar: 1 in the frame after a beat, or after the first of a bar, else 0; those of `/tempo/source`.
-- kick, snare, hat: 1 in the frame after a hit, else 0; heard in the sum of all source channels.
-Levels are clipped at both ends. Channel 0 is the channel with the highest RMS in this frame.
-
-Release is that of a peak follower: y = max(x, x + (y - x) exp(-dt / release)). A level rises at once, and falls at the
-same speed at 30 and 60 frames a second. LFOs are used unchanged.
+- kick, snare, hat: 1 in the frame after a hit, else 0; heard in the sum of all source channels. Channel 0 is the
+  channel with the highest RMS in this frame. Release is that of a peak follower: y = max(x, x + (y - x) exp(-dt /
+  release)), the same at any frame rate. LFOs are used unchanged.
 
 Each route adds `amount (level^(4^curve) + offset)` of its target's range to the target's value, in the logarithm on an
-exponential scale. The routes to one target are summed first, then clipped or wrapped. They are added to the gliding
-value and do not set the parameter, so faders, feedback and presets keep the value that the user chose.
+exponential scale. The routes to one target are summed, then clipped or wrapped, and added to the gliding value; they do
+not set the parameter, so faders, feedback and presets keep the value that the user chose.
 
-A frame needs modulated values twice: for the analysis, before there are features, and for drawing, after that.
-`analysis_values` returns the first ones with the modulation of the last frame, so one frame old. That is why settings
-of the analysis (/audio) cannot be targets, while those of the picture (/multiverse/window_ms, /layer/<n>/ratio) can.
+The analysis needs values before there are features: `analysis_values` has the modulation of the last frame. So its
+settings (/audio) cannot be targets, while those of the picture (/multiverse/window_ms, /layer/<n>/ratio) can.
 """
 
 import math
@@ -138,10 +134,8 @@ class Modulation:
     def step(
         self, values: Mapping[str, Any], features: AudioFeatures, *, time_s: float, beat: float
     ) -> Mapping[str, Any]:
-        """`values` with the current modulation; `values` itself if no route is on. The result is immutable.
-
-        `time_s`: due time of the frame; `beat`: beat of the tempo at that time.
-        """
+        """`values` with the current modulation; `values` itself if no route is on. The result is immutable. `time_s`:
+        due time of the frame; `beat`: beat of the tempo at that time."""
         is_watched = self._watched_steps > 0
         if values is self._quiet and not is_watched:
             return values

@@ -1,13 +1,11 @@
 """Assembles MIDI timecode (MTC: MIDI 1.0 detailed specification, RP-004/008). Pure.
 
-A label comes in eight quarter frame messages (0xF1), pieces 0 to 7, four a frame; a full frame message (system
-exclusive) tells a locate. Problem: when piece 7 arrives, the label that it completes is almost two frames old. Adding
-two frames is right at the nominal speed only, and each message is late by some milliseconds. Instead the label is dated
-back: piece 0 was sent when its frame began, so a straight line through the eight arrivals gives that time, with the
-jitter averaged. Played backward, pieces come from 7 to 0, and piece 0 is the newest.
+A label comes in eight quarter frame messages (0xF1), pieces 0 to 7, four a frame; backward from 7 to 0. A full frame
+message (system exclusive) tells a locate. When piece 7 arrives, the label is almost two frames old. So it is dated
+back: piece 0 was sent when its frame began, and a straight line through the eight arrivals gives that time, with the
+jitter averaged.
 
-Open Stage Control assembles labels itself and sends a text at each piece 7, without the rate. It does so at 7/4 frames
-after the label's frame began.
+Open Stage Control sends a text at each piece 7, 7/4 frames after the label's frame began, without the rate.
 """
 
 from collections import deque

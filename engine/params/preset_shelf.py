@@ -92,9 +92,7 @@ class PresetShelf:
 
     def find(self, name: str) -> LoadedPreset | None:
         """The preset, or None if it is unknown or could not be used, so that reading the disk again may help.
-
-        PresetError for an invalid name.
-        """
+        PresetError for an invalid name."""
         content = self._content(name)
         return content if isinstance(content, LoadedPreset) else None
 
@@ -181,10 +179,8 @@ class PresetShelf:
             self._pictures = {**self._pictures, clean: _picture(jpeg, None)}
 
     def poll(self) -> list[str]:
-        """Read new and changed files; returns the names of presets that were added, removed or changed.
-
-        If the folder cannot be read, nothing changes, and `problem` has the reason.
-        """
+        """Read new and changed files; returns the names of presets that were added, removed or changed. If the folder
+        cannot be read, nothing changes, and `problem` has the reason."""
         try:
             files = self.folder.files()
         except PresetError as error:
@@ -266,15 +262,10 @@ class _Current:
 
 
 class CurrentPreset:
-    """The current preset and whether it is edited, for the performer.
-
-    A preset becomes current when it is loaded (by OSC, the page, a cue or `--preset`) or saved. It is edited while any
-    of its values differs from the current value; setting the value back clears the mark. While a fade to it is running,
-    it does not count as edited. The first one is the look that the engine starts with. There is none after it was
-    deleted, and after a resume of values that belonged to none.
-
-    Call `step` on the render thread, everything else on any.
-    """
+    """The current preset and whether it is edited, for the performer. `step` on the render thread, the rest on any. A
+    preset becomes current when it is loaded or saved; the first is the look that the engine starts with. It is edited
+    while any of its values differs from the current one, except during a fade to it. There is none after it was
+    deleted, and after a resume of values that belonged to none."""
 
     def __init__(self, store: ParamStore, send: Callable[..., None]) -> None:
         """`send("/preset/current", name, edited)` is called at each change; it must not wait."""

@@ -100,11 +100,8 @@ class SavedFile:
 
 
 class PresetFolder:
-    """Presets as files `NAME.toml`, with pictures `NAME.jpg`.
-
-    Overwritten and deleted presets are kept in `replaced`, and `restore` brings them back. Every method uses the disk,
-    so do not call them on a thread that must not wait.
-    """
+    """Presets as files `NAME.toml`, with pictures `NAME.jpg`. Overwritten and deleted presets are kept in `replaced`,
+    and `restore` brings them back. Every method uses the disk, so do not call them on a thread that must not wait."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -137,11 +134,9 @@ class PresetFolder:
         return is_another
 
     def restore(self, name: str) -> LoadedPreset:
-        """Bring back the preset of that name that was overwritten or deleted last, with its picture.
-
-        The present one is kept in its place, so that a second call undoes the first. Raises PresetError, without any
-        change, if none is kept.
-        """
+        """Bring back the preset of that name that was overwritten or deleted last, with its picture. The present one is
+        kept in its place, so that a second call undoes the first. Raises PresetError, without any change, if none is
+        kept."""
         path = self._path_of(name)
         try:
             kept = self._replaced.newest(clean_name(name))
@@ -215,10 +210,8 @@ class PresetFolder:
         return preset_text(loaded.name, loaded.by_address(), holds=is_stored, inputs=loaded.inputs)
 
     def import_file(self, file: Path, name: str | None = None, *, overwrite: bool = False) -> LoadedPreset:
-        """Copy a preset file into this folder, under `name` or its own, without its invalid entries.
-
-        PresetError if the name exists; `overwrite` replaces that preset, unless it is built in.
-        """
+        """Copy a preset file into this folder, under `name` or its own, without its invalid entries. PresetError if the
+        name exists; `overwrite` replaces that preset, unless it is built in."""
         loaded = read_preset(file, holds=is_stored)
         name = name or loaded.name
         if is_factory(name):

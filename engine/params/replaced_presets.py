@@ -61,9 +61,8 @@ class ReplacedPresets:
 
     def newest(self, name: str) -> Replaced | None:
         """The newest one of that name, or None."""
-        return max(
-            (entry for entry in self._entries() if entry.name == name), key=lambda entry: entry.number, default=None
-        )
+        of_name = [entry for entry in self._entries() if entry.name == name]
+        return max(of_name, key=lambda entry: entry.number, default=None)
 
     def _entries(self) -> list[Replaced]:
         try:

@@ -2,11 +2,9 @@
 
     folder ─ its disk thread: every 0.25 s a look at the folders' times; a scan if one changed, or after 10 s ─► entries
 
-Only this list can be played: a name from the network is looked up here and never becomes a path, so a sender cannot
-read other files. Each folder has its own disk thread, because a network folder may hang; the others are still found. A
-scan is bounded in depth, files and bytes, and visits each folder once, whatever links there are.
-
-A saved file is reported once its size and time have been the same in two looks, because editors write in several steps.
+Only this list can be played: a name from the network never becomes a path. Each folder has its own disk thread, because
+a network folder may hang. A scan is bounded in depth, files and bytes, and visits each folder once. A saved file is
+reported once its size and time have been the same in two looks, because editors write in several steps.
 """
 
 import os
@@ -74,12 +72,9 @@ class ShaderCatalog:
         on_changed: Callable[[int], None],
         on_saved: Callable[[Path], None],
     ) -> None:
-        """`folders`, the first wins: of two shaders of one name, the one in the earlier folder has it. The last
-        one comes with the engine.
-
-        `on_changed(count)`: the list has changed; `on_saved(path)`: a watched file has been saved. Both are called on a
-        disk thread.
-        """
+        """`folders`, the first wins: of two shaders of one name, the one in the earlier folder has it. The last one
+        comes with the engine. `on_changed(count)`: the list has changed; `on_saved(path)`: a watched file has been
+        saved. Both on a disk thread."""
         self._disk = disk
         self._on_changed, self._on_saved = on_changed, on_saved
         self._lock = threading.Lock()
@@ -182,9 +177,7 @@ class ShaderCatalog:
     def _merge(self) -> None:
         with self._lock:
             entries, by_name = _named(self._folders)
-            has_changed = [(each.name, each.path) for each in entries] != [
-                (each.name, each.path) for each in self._entries
-            ]
+            has_changed = entries != self._entries
             self._entries, self._by_name = entries, by_name
         if has_changed:
             self._on_changed(len(entries))

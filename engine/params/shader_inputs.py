@@ -1,9 +1,9 @@
 """The inputs of a shader as aliases, and as parameters with their own names. Pure.
 
-Problem: a preset, a MIDI map, the smoothing and the modulation know a fixed list of parameters, but each shader brings
-its own inputs. So each slot has sixteen fixed parameters, its aliases /fx/<slot>/<1..16>, floats 0..1, and they alone
-have a value. An input takes as many aliases as it has numbers, in the order of the file: a point two, a colour four.
-/fx/<slot>/<input> is a view of them: it has the range, the type and the label of the input, but no value of its own.
+A preset, a MIDI map, the smoothing and the modulation know a fixed list of parameters. So each slot has sixteen, its
+aliases /fx/<slot>/<1..16>, floats 0..1, and they alone have a value. An input takes as many as it has numbers, in the
+order of the file: a point two, a colour four. /fx/<slot>/<input> is a view of them, with the input's range, type and
+label.
 
     /fx/1/glow 3.5  ─► alias /fx/1/2 = 0.35 ─► smoothing, modulation, presets ─► the shader gets glow = 3.5
 
@@ -11,8 +11,8 @@ have a value. An input takes as many aliases as it has numbers, in the order of 
   among its values. event: true for one frame when the alias rises to 0.5; the engine then sets it back to 0.
 - A name that is one of `osc_schema.fx.RESERVED` gets an underscore (`mix_`), any character other than letters, digits,
   `.` and `-` becomes one, and of two equal names the second gets `_2`.
-- Inputs that do not fit into sixteen aliases keep the shader's default. Images and sound have no alias,
-  nor have the colours of `osc_schema.fx.PALETTE_INPUTS`, which follow /colour/palette.
+- Inputs that do not fit keep the shader's default. Images and sound have no alias, nor have the colours of
+  `osc_schema.fx.PALETTE_INPUTS`, which follow /colour/palette.
 """
 
 import re
@@ -111,9 +111,7 @@ class ShaderInput:
 
     def positions_of(self, value: object) -> tuple[tuple[float, ...], str]:
         """The positions that set the view to `value`, in a form of `osc_schema.accept`, and a note if it was changed.
-
-        Raises Rejected.
-        """
+        Raises Rejected."""
         if self.param is None:
             return self._point(value)
         accepted = osc_schema.accept(self.param, value)
@@ -181,11 +179,9 @@ def inputs_of(slot: str, shapes: Sequence[InputShape]) -> tuple[tuple[ShaderInpu
 def rearranged(
     now: Sequence[ShaderInput], saved: Mapping[str, str], positions: Mapping[str, float]
 ) -> dict[str, float]:
-    """The positions of the aliases of a shader whose inputs stood at other aliases when a preset was saved.
-
-    `saved`: the name of the input by alias, as it was then; `positions`: as saved. An input that was not there then has
-    its default, unless its alias belonged to none.
-    """
+    """The positions of the aliases of a shader whose inputs stood at other aliases when a preset was saved. `saved`:
+    the name of the input by alias, as it was then; `positions`: as saved. An input that was not there then has its
+    default, unless its alias belonged to none."""
     stood = {name: alias for alias, name in saved.items()}
     result = {}
     for each in now:
@@ -200,10 +196,8 @@ def rearranged(
 def carried_over(
     before: Sequence[ShaderInput], now: Sequence[ShaderInput], positions: Mapping[str, float]
 ) -> dict[str, float]:
-    """The positions of all aliases after a shader was saved again: each input keeps its value, if it still exists.
-
-    An input that was at its default before follows a new default. `positions`: those of the aliases before.
-    """
+    """The positions of all aliases after a shader was saved again: each input keeps its value, if it still exists. An
+    input that was at its default before follows a new default. `positions`: those of the aliases before."""
     known = {each.name: each for each in before}
     result: dict[str, float] = {}
     for each in now:

@@ -65,12 +65,10 @@ class Snapshot(Mapping[str, Value]):
 
 
 class ParamStore:
-    """The current values; starts with the schema's defaults. Thread-safe.
-
-    A group of changes appears in one snapshot and makes one version. Setting a parameter to its current value is not a
-    change, so two surfaces that echo everything they receive do not answer each other forever.
-    `/master/panic` resets the look to its defaults, within its group.
-    """
+    """The current values; starts with the schema's defaults. Thread-safe. A group of changes appears in one snapshot
+    and makes one version. Setting a parameter to its current value is not a change, so two surfaces that echo
+    everything they receive do not answer each other forever. `/master/panic` resets the look to its defaults, within
+    its group."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -105,18 +103,14 @@ class ParamStore:
             return self._last_set.get(address, (0, ""))[0], self._groups[address]
 
     def add_condition(self, address: str, check: Callable[[Value], None]) -> None:
-        """Add `check(value)`, which raises Rejected for a value that the schema accepts but this run cannot use.
-
-        Call it before the first value is set. `check` runs on the thread that sets the value and must not block.
-        """
+        """Add `check(value)`, which raises Rejected for a value that the schema accepts but this run cannot use. Call
+        it before the first value is set. `check` runs on the thread that sets the value and must not block."""
         self._conditions.setdefault(_known(address).address, []).append(check)
 
     def on_trigger(self, address: str, fired: Callable[[float | None], None]) -> None:
-        """Call `fired(arrived_s)` whenever the trigger fires, immediately and not in the next frame.
-
-        Call it before the first value is set. `fired` runs on the thread that fires the trigger, under the store's
-        lock: it must not block and must not call the store. `arrived_s`: that of `apply`.
-        """
+        """Call `fired(arrived_s)` whenever the trigger fires, immediately and not in the next frame. Call it before the
+        first value is set. `fired` runs on the thread that fires the trigger, under the store's lock: it must not block
+        and must not call the store. `arrived_s`: that of `apply`."""
         self._hooks[_known(address).address] = fired
 
     def require(self, param: Param, value: Value) -> None:
@@ -141,9 +135,7 @@ class ParamStore:
         self, changes: Iterable[tuple[str, object]], *, by: str, together: Iterable[str] = ()
     ) -> list[Change | Rejected]:
         """Set a group at once. Returns, in order, each newest change, or the reason why an entry was left out.
-
-        `together`: as in `apply`.
-        """
+        `together`: as in `apply`."""
         results: list[Change | Rejected | Param] = []
         good: list[tuple[Param, Value]] = []
         for address, value in changes:
@@ -169,10 +161,8 @@ class ParamStore:
 
     def glide(self, values: Iterable[tuple[Param, Value]], *, by: str, since: int) -> tuple[dict[str, str], int]:
         """Apply values, except those set by a source other than `by` after version `since`; after a panic, none.
-
         Returns the addresses left out, each with the source that set it, and the current version. Atomic, so that a
-        fader moved meanwhile is never overwritten.
-        """
+        fader moved meanwhile is never overwritten."""
         nobody = (0, by)
         with self._lock:
             is_panic = self._last_set.get(PANIC, nobody)[0] > since

@@ -1,17 +1,14 @@
 """Tempo and beat: from the sound, MIDI clock, Link, timecode, or tapped and set by hand.
 
-`/tempo/source` names the one clock that moves the beat. The beat is a line in time (`BeatLine`): a change of tempo
-changes its slope at that moment, so that synced LFOs continue without a jump. Only events that give the position of a
-beat shift it: a tap moves to the nearest whole beat, reset and MIDI start go to 0, MIDI continue goes on where it
+`/tempo/source` names the one clock that moves the beat, a line in time (`BeatLine`): a change of tempo changes its
+slope, so that synced LFOs continue without a jump. Only events that give the position of a beat shift it: a tap moves
+to the nearest whole beat, reset and MIDI start go to 0, MIDI continue goes on where it stopped. Other clocks call
+`follow`, from their own threads, and the beat glides to them. If a clock ends, the beat runs on at the last tempo.
+
+Taps (`Taps`) set the tempo while no clock does; while the beat is tracked in the sound, they choose between its
+readings (`HandOnBeat`). After a MIDI stop the beat continues, because a picture without movement looks broken; ticks
+that arrive then still set the tempo (`TickLine`), but not the position. `/tempo/state` tells that the clock has
 stopped.
-
-Taps (`Taps`) set the tempo while no clock does. While the beat is tracked in the sound, they choose between its
-readings: see `HandOnBeat`. MIDI clock (`TickLine`): after stop the beat continues at its tempo, because a picture
-without movement looks broken. Ticks that arrive while stopped, which many machines send, still set the tempo, but not
-the position. `/tempo/state` tells that the clock has stopped, as it does for Ableton Link with start/stop sync.
-
-Other clocks call `follow`, from their own threads. The beat glides to them. If a clock ends, or the tracker loses the
-beat, the beat runs on at the last tempo.
 """
 
 import math
@@ -66,9 +63,7 @@ class Tempo:
 
     def __init__(self, store: ParamStore, clock: Clock, say: Callable[[str], None] = lambda line: None) -> None:
         """`say`: takes a line for the performer that is no warning, on any thread."""
-        self._store = store
-        self._clock = clock
-        self._say = say
+        self._store, self._clock, self._say = store, clock, say
         self._lock = threading.Lock()  # a tap comes under the store's lock: never use the store while holding this one
         self._line = BeatLine(at_s=clock.now_s(), beat=0.0, bpm=_DEFAULT_BPM)
         """Replaced as a whole, so read without the lock."""
@@ -131,9 +126,8 @@ class Tempo:
         if source == "manual":
             return "manual"
         is_fed = now_s - self._followed_s < OUTSIDE_GONE_S or self._has_clock(source, now_s)
-        if self._is_stopped and (
-            source == "midi" or (source == "link" and is_fed)
-        ):  # a stopped MIDI clock may be silent
+        # A stopped MIDI clock may be silent.
+        if self._is_stopped and (source == "midi" or (source == "link" and is_fed)):
             return "stopped"
         return "following" if is_fed else "free"
 
@@ -196,15 +190,11 @@ class Tempo:
         is_playing: bool = True,
         count: int = 0,
     ) -> None:
-        """A clock says: at `at_s` (the engine clock's seconds) the beat was `beat` at `bpm`. Any thread.
-
-        Ignored unless `/tempo/source` names it, and below a confidence of MIN_CONFIDENCE (0..1). The beat glides to it
-        without a jump back; if it is more than a bar away, it goes there at once. Of the beat tracker (`beat`) only the
-        position within the beat counts, because the sound does not number its beats.
-
-        `is_playing`: False while the clock's transport is stopped. Another `count` than before: the clock counts its
-        beats anew, so the beat goes there at once, and a reset before it is void.
-        """
+        """A clock says: at `at_s` (the engine clock's seconds) the beat was `beat` at `bpm`. Any thread. Ignored unless
+        `/tempo/source` names it, and below a confidence of MIN_CONFIDENCE (0..1). The beat glides to it without a jump
+        back; if it is more than a bar away, it goes there at once. Of the beat tracker (`beat`) only the position
+        within the beat counts. `is_playing`: False while the clock's transport is stopped. Another `count` than before:
+        the clock counts its beats anew, so the beat goes there at once, and a reset before it is void."""
         if source != self._current_source() or confidence < MIN_CONFIDENCE or not (math.isfinite(beat) and bpm > 0.0):
             return
         now_s = self._clock.now_s()

@@ -36,11 +36,9 @@ ON_BEAT: Final = 1 / 6  # beats by which a tap, or the beat after a break, may b
 
 
 class Taps:
-    """Tempo from taps: the mean of up to eight intervals.
-
-    An interval outside the tempo range 20..300 (a pause, a bounce of the finger), or more than a third off the mean so
-    far (another song), starts over with this tap; the tempo stays until the next tap.
-    """
+    """Tempo from taps: the mean of up to eight intervals. An interval outside the tempo range 20..300 (a pause, a
+    bounce of the finger), or more than a third off the mean so far (another song), starts over with this tap; the tempo
+    stays until the next tap."""
 
     def __init__(self) -> None:
         self.times_s: deque[float] = deque(maxlen=TAP_INTERVALS + 1)
@@ -60,19 +58,16 @@ class Taps:
 
 
 class TickLine:
-    """Tempo and position of a MIDI clock: a straight line through its ticks.
+    """Tempo and position of a MIDI clock: a straight line through its ticks, 24 per beat.
 
-    The 24 ticks per beat arrive through a network and a bridge: milliseconds early or late, in bursts, or not at all.
-    Using each interval as the tempo makes 120 bpm vary by 30; a mean over a beat is stable, but its position is two
-    beats late. So a straight line is fitted to the ticks: position and period are predicted, and the error of the
-    prediction corrects both with
+    They arrive milliseconds early or late, in bursts, or not at all. Position and period are predicted, and the error
+    of the prediction corrects both with the gains of the growing-memory filter, the least squares line through all
+    ticks (Brookner, "Tracking and Kalman Filtering Made Easy", 1998, ch. 1), with k the ticks so far, limited to 48 to
+    follow a drifting tempo:
 
         alpha_k = 2 (2k + 1) / ((k + 1)(k + 2)),   beta_k = 6 / ((k + 1)(k + 2))
 
-    with k the ticks so far. These are the gains of the growing-memory filter, the least squares line through all ticks
-    (Brookner, "Tracking and Kalman Filtering Made Easy", 1998, ch. 1). k is limited to 48, two beats, to follow a
-    drifting tempo. A tick more than half a beat off its prediction, or more than half a second late before there is a
-    period, starts a new line.
+    A tick more than half a beat off, or more than half a second late before there is a period, starts a new line.
     """
 
     def __init__(self) -> None:
@@ -105,14 +100,10 @@ class TickLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatLine:
-    """The beat as a line in time that glides to a clock instead of jumping.
-
-    `beat = beat0 + (t - t0) bpm / 60 + rest`. The rest is the distance to the clock when the line was made. It shrinks
-    by half a beat per beat, so while it does, the beat runs at half or at one and a half times its tempo: it never
-    stands still or runs back, because a beat that passes twice makes LFOs and pulses fire twice.
-
-    Immutable, so one reference read on any thread is consistent. Times in seconds of one clock.
-    """
+    """The beat as a line in time that glides to a clock instead of jumping. Immutable. Times in seconds of one clock.
+    `beat = beat0 + (t - t0) bpm / 60 + rest`. The rest, the distance to the clock when the line was made, shrinks by
+    half a beat per beat: the beat runs at half or at one and a half times its tempo, and never back, as a beat that
+    passes twice makes LFOs and pulses fire twice."""
 
     at_s: float
     beat: float
@@ -142,21 +133,16 @@ class BeatLine:
 
 
 class HandOnBeat:
-    """The hand on a tracked beat: taps choose which reading of the sound is the beat.
+    """The hand on a tracked beat: taps choose which reading of the sound is the beat. Used under the lock of `Tempo`.
 
-    Problem: a tracker can be right and still not play what the performer counts. 70, 140 and 280 beats a minute are
-    readings of one groove, and so are the beat and the off-beat. Taps know which one, but their position is uneven by
-    some 20 ms, while the tracker's is not.
-
-    So taps choose, and the tracker measures. The tapped tempo picks the ratio to the tracked one, which stays as the
-    song drifts; taps between the beats shift the beat by half; taps a bar apart show where the bar begins. One tap may
-    be a slip. Under a new ratio, bars begin on tracked beats on which bars began, so half and back changes nothing.
+    70, 140 and 280 beats a minute are readings of one groove, and so are the beat and the off-beat. Taps know which
+    one, but are uneven by some 20 ms; the tracker is not. So the tapped tempo picks the ratio to the tracked one, which
+    stays as the song drifts; taps between the beats shift the beat by half; taps a bar apart show where the bar begins.
+    One tap may be a slip. Under a new ratio, bars begin on tracked beats on which bars began, so half and back changes
+    nothing.
 
     After 2 s of silence, or a jump of the tracker, it may be another song: the chosen tempo is kept only if it is 1/2,
-    1 or 2 times what is tracked within the next 6 s. If a tempo set by hand fits no ratio, the tracker may not have
-    found the song: for 6 s the hand is right.
-
-    Used under the lock of `Tempo`.
+    1 or 2 times what is tracked within the next 6 s. If a tempo set by hand fits no ratio, for 6 s the hand is right.
     """
 
     def __init__(self) -> None:

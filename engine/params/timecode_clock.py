@@ -1,18 +1,15 @@
 """The position of a running timecode at any time, from readings that jitter, jump and fail.
 
-Problem: readings come 12 to 60 times a second, late by a varying time (MTC through a network, LTC through the blocks of
-a sound device), sometimes wrong (noise, a splice), sometimes not at all. The show needs a position that runs smoothly.
+Readings come 12 to 60 times a second, late by a varying time, sometimes wrong (noise, a splice), sometimes not at all.
+So a straight line, position over time, is corrected by each reading, with the gains of a line fitted to all readings of
+the last MEMORY_S (growing memory; Brookner, "Tracking and Kalman Filtering Made Easy", 1998, ch. 1).
 
-Solution: a straight line, position over time, that each reading corrects. The gains are those of a line fitted to all
-readings of the last MEMORY_S (growing memory at first; Brookner, "Tracking and Kalman Filtering Made Easy", 1998, ch.
-1): long enough to average jitter, short enough to follow a spooling tape.
-
-A reading further than MAX_ERROR_S off the line is not trusted alone. A second one that continues it, at a possible
-speed, starts a new line there: so a locate takes effect one reading later, and a single wrong label has no effect. The
-first lock works in the same way. A locate that stands (MTC's full frame) takes effect at once.
+A reading further than MAX_ERROR_S off the line is not trusted alone: a second one that continues it, at a possible
+speed, starts a new line there. The first lock works in the same way. A locate that stands (MTC's full frame) takes
+effect at once.
 
 States: `none` before the first lock; `locked`; `flywheel` while readings are missing and the line runs on; `lost` once
-`flywheel_s` has passed: the position then stands. Readings lead back to `locked`.
+`flywheel_s` has passed: the position then stands.
 """
 
 import math
@@ -30,12 +27,9 @@ SPEEDS: Final = (0.4, 2.6)  # of a confirmed line; -40 % to +100 % and reserve f
 
 
 class RateFinder:
-    """Finds the frame rate of a timecode whose signal does not tell it, by counting its frames.
-
-    LTC tells drop frame only; 24, 25 and 30 look the same, and a tape at 1.2 times 25 is as fast as 30. Open Stage
-    Control's text leaves the rate out. But the last frame before each new second tells: 23, 24 or 29. Until a second
-    has passed, the rate is that which is nearest to the measured duration of a frame, as if the speed were nominal.
-    """
+    """Finds the frame rate of a timecode whose signal does not tell it: the last frame before each new second is 23, 24
+    or 29. Until a second has passed, the rate is the one nearest to the measured duration of a frame. (LTC tells drop
+    frame only, Open Stage Control's text nothing, and a tape at 1.2 times 25 is as fast as 30.)"""
 
     def __init__(self) -> None:
         self._counted: TimecodeRate | None = None

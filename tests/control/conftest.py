@@ -118,19 +118,3 @@ def open_rig(reports: Any) -> Iterator[Callable[..., Rig]]:
 @pytest.fixture
 def rig(open_rig: Callable[..., Rig]) -> Rig:
     return open_rig()
-
-
-@pytest.fixture
-def settle(wait_for: Callable[..., Any]) -> Callable[[Rig, Client], None]:
-    """`settle(rig, client)` waits until all messages of `client` are executed and drawn."""
-    numbers = iter(range(1_000_000))
-
-    def synchronise(rig: Rig, client: Client) -> None:
-        number = next(numbers)
-        client.say("/sync", number)
-        wait_for(
-            lambda: rig.draw() and (message := client.receive(0.02)) and message == Message("/synced", (number,), "i"),
-            "/synced",
-        )
-
-    return synchronise

@@ -33,12 +33,6 @@ def test_a_bundle_also_with_queries_lands_in_one_version_of_the_store(desk: Desk
     assert desk.frame() == [Message("/synced", (1,), "i")]
 
 
-def test_a_bad_value_does_not_affect_the_rest_of_its_bundle(desk: Desk) -> None:
-    desk.bundle(encode_reply(ANGLE, 1.0), encode_reply("/mode", "neither"), encode_reply("/layer/2/angle", 2.0))
-    assert (desk[ANGLE], desk["/layer/2/angle"]) == (1.0, 2.0)
-    assert desk.counters.rejected == 1
-
-
 def test_waiting_bundles_land_in_the_first_frame_after_their_times_in_order(desk: Desk) -> None:
     desk.bundle(encode_reply(ANGLE, 5.0), encode_reply("/mode", 1), after_s=2.0)
     desk.clock.advance(1.999)
@@ -58,12 +52,6 @@ def test_waiting_bundles_land_in_the_first_frame_after_their_times_in_order(desk
     assert seen == [10.0, 21.0, 30.0]
 
 
-@pytest.mark.parametrize(("after_s", "late"), [(-1.0, 1), (-0.005, 0)])  # osc.js stamps with the time of sending
-def test_a_late_bundle_applies_at_once_and_is_counted(desk: Desk, after_s: float, late: int) -> None:
-    desk.bundle(encode_reply(ANGLE, 5.0), after_s=after_s)
-    assert (desk[ANGLE], desk.counters.late_bundles) == (5.0, late)
-
-
 def test_a_bundle_too_far_ahead_is_refused_and_explained(desk: Desk) -> None:
     (answer,) = desk.bundle(encode_reply(ANGLE, 5.0), after_s=10.5)
     assert answer.args[0] == "#bundle" and "10.5 s ahead" in answer.args[1]
@@ -71,28 +59,6 @@ def test_a_bundle_too_far_ahead_is_refused_and_explained(desk: Desk) -> None:
     desk.frame()
     assert desk[ANGLE] == 0.0
     assert (desk.counters.scheduled, desk.counters.rejected) == (0, 1)
-
-
-def test_a_bundle_waits_by_the_clock_that_runs_whatever_is_set(desk: Desk) -> None:
-    desk.bundle(encode_reply(ANGLE, 5.0), after_s=2.0)
-    desk.clock._wall_offset_s += 3600.0
-    desk.frame()
-    assert desk[ANGLE] == 0.0
-    desk.clock.advance(2.0)
-    desk.frame()
-    assert desk[ANGLE] == 5.0
-
-
-def test_the_commands_of_a_waiting_bundle_run_on_an_osc_thread(desk: Desk) -> None:
-    """The frame loop applies values; a handler that reads a disk must not run there."""
-    seen: list[object] = []
-    desk.commands.add("/preset/load", lambda args, reply: seen.append(desk[ANGLE]))
-    desk.bundle(encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply(ANGLE, 2.0), after_s=1.0)
-    desk.clock.advance(1.0)
-    desk.frame()
-    assert (seen, desk[ANGLE]) == ([], 1.0)
-    desk.dispatcher.run_deferred()
-    assert (seen, desk[ANGLE]) == ([1.0], 2.0)
 
 
 def test_a_deferred_bundle_is_not_overtaken(desk: Desk) -> None:
@@ -108,22 +74,6 @@ def test_a_deferred_bundle_is_not_overtaken(desk: Desk) -> None:
     assert (desk[ANGLE], desk["/mode"]) == (7.0, "simple")
     desk.frame()
     assert desk[ANGLE] == 8.0
-
-
-@pytest.mark.parametrize("after_s", [None, 1.0])
-def test_a_command_that_sets_values_keeps_its_place_among_others(desk: Desk, after_s: float | None) -> None:
-    """As with `/preset/load`: it replaces values set before it, not those set after it."""
-    preset = [(ANGLE, 50.0), ("/layer/2/angle", 50.0)]
-    desk.commands.add("/preset/load", lambda args, reply: desk.store.set_many(preset, by="preset"))
-    elements = (encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply("/layer/2/angle", 2.0))
-    desk.bundle(*elements, after_s=after_s)
-    desk.clock.advance(1.0)
-    desk.frame()
-    desk.dispatcher.run_deferred()
-    assert (desk[ANGLE], desk["/layer/2/angle"]) == (50.0, 2.0)
-    for element in elements:
-        desk.packet(element)
-    assert (desk[ANGLE], desk["/layer/2/angle"]) == (50.0, 2.0)
 
 
 def test_of_many_values_the_last_stands_and_a_panic_resets_the_earlier(desk: Desk) -> None:

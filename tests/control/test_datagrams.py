@@ -62,17 +62,6 @@ def test_datagrams_come_whole_in_order_with_senders(make: type, receiver: socket
     assert reader.read(0.0) == []
 
 
-@pytest.mark.parametrize("make", READERS)
-def test_two_senders_are_told_apart(make: type, receiver: socket.socket, sender: socket.socket) -> None:
-    reader = make(receiver)
-    with socket.socket(receiver.family, socket.SOCK_DGRAM) as other:
-        for sock in (sender, other, sender):
-            sock.sendto(b"/a\0\0", receiver.getsockname()) if sock is other else sock.send(b"/a\0\0")
-        keys = [key for _, key, _ in read_all(reader, 3)]
-        assert keys[0] == keys[2] != keys[1]
-        assert reader.address_of(keys[1])[1] == other.getsockname()[1]
-
-
 @IS_BATCHED
 def test_the_time_is_that_of_the_arrival_not_of_the_reading(receiver: socket.socket, sender: socket.socket) -> None:
     reader = BatchReader(receiver)
@@ -87,23 +76,6 @@ def test_the_time_is_that_of_the_arrival_not_of_the_reading(receiver: socket.soc
     late_s = [at_s - after_s for at_s, (_, after_s) in zip(arrived, spans, strict=True)]
     assert all(at_s >= before_s - tolerance_s for at_s, (before_s, _) in zip(arrived, spans, strict=True))
     assert sum(each <= tolerance_s for each in late_s) >= 3, "a busy kernel may take one a moment later"
-
-
-@IS_BATCHED
-@pytest.mark.parametrize("step_s", [-3600.0, 3600.0])
-def test_a_wall_clock_that_was_set_gives_the_time_of_the_reading(
-    receiver: socket.socket, sender: socket.socket, monkeypatch: pytest.MonkeyPatch, step_s: float
-) -> None:
-    reader = BatchReader(receiver)
-    sender.send(b"/a\0\0")
-    own_time = time.time
-    monkeypatch.setattr(datagrams.time, "time", lambda: own_time() + step_s)
-    assert [arrived_s for _, _, arrived_s in read_all(reader, 1, noticed_s=123.0)] == [123.0]
-
-
-def test_without_a_kernels_time_that_of_the_notice_counts(receiver: socket.socket, sender: socket.socket) -> None:
-    sender.send(b"/a\0\0")
-    assert [arrived_s for _, _, arrived_s in read_all(SingleReader(receiver), 1, noticed_s=5.5)] == [5.5]
 
 
 @IS_BATCHED

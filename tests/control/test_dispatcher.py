@@ -10,14 +10,12 @@ import pytest
 
 import osc_schema
 from engine.control import Reply
-from engine.control.answering import MAX_LISTINGS
 from engine.control.outgoing.outbox import MAX_PACKETS
 from engine.control.steps import VALUES_A_SECOND
 from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
 from engine.params import Tempo
 from engine.system.clock import SystemClock
-from osc_schema import Rejected
 from tests.control.dispatcher_desk import Desk
 from tests.support.time_tags import time_tag_of
 
@@ -37,14 +35,10 @@ def test_an_unambiguous_value_is_accepted(desk: Desk) -> None:
         (ANGLE, (30,), 30.0),  # node-osc sends whole numbers as i
         ("/layer/1/mute", (1.0,), True),  # Pd sends every number as f
         ("/layer/1/mute", (1,), True),  # sclang sends booleans as i
-        ("/layer/1/mute", (True,), True),
         ("/mode", (1.0,), "simple"),
-        ("/mode", ("simple",), "simple"),
         ("/mode", ("1",), "simple"),
         ("/multiverse/blend", ("screen",), 1.0),
-        ("/mirror/segments", (8.0,), 8),
         (ANGLE, ([30.0],), 30.0),
-        (ANGLE, ([[30.0]],), 30.0),
         (ANGLE, (190.0,), -170.0),  # wraps
         ("/multiverse/brightness", (9.0,), 4.0),  # clips
         ("/multiverse/brightness", (2**40,), 4.0),  # liblo sends large ints as h
@@ -82,18 +76,6 @@ def test_an_ambiguous_value_is_refused_and_explained(desk: Desk, packet: bytes, 
     assert desk.reports.keys == ["osc.rejected"]
 
 
-@pytest.mark.parametrize("is_bundled", [False, True])
-def test_a_value_that_this_run_cannot_use_is_answered_with_the_reason(desk: Desk, is_bundled: bool) -> None:
-    def refuse(value: object) -> None:
-        raise Rejected("/sd/enable: no model is configured")
-
-    desk.store.add_condition("/sd/enable", refuse)
-    message = encode_message("/sd/enable", 1)
-    (answer,) = desk.bundle(message) if is_bundled else desk.packet(message)
-    assert answer.args == ("/sd/enable", "no model is configured")
-    assert desk["/sd/enable"] is False
-
-
 def midi(status: int, data1: int, data2: int) -> tuple[int, int, int, int]:
     return (0, status, data1, data2)
 
@@ -113,17 +95,6 @@ def test_midi_is_a_position_on_the_range(desk: Desk) -> None:
     ]:
         assert desk.say(address, event) == [], address
         assert desk[address] == pytest.approx(value), address
-
-
-def test_a_midi_fader_reaches_every_step_of_an_int_without_a_warning(desk: Desk) -> None:
-    for address, steps in [("/sd/width", range(64, 1025, 64)), ("/sam3/resolution", range(336, 1009, 168))]:
-        reached = []
-        for position in range(128):
-            assert desk.say(address, midi(0xB0, 7, position)) == [], address
-            reached.append(desk[address])
-        assert sorted(set(reached)) == list(steps) and reached == sorted(reached), address
-        assert (reached[0], reached[-1]) == (min(steps), max(steps)), address
-        assert desk.reports.lines == [], address
 
 
 @pytest.mark.parametrize(
@@ -190,34 +161,16 @@ def test_patterns_set_fifty_thousand_values_a_second_and_the_rest_is_refused_wit
     assert desk.counters.changes == VALUES_A_SECOND + 1 + 48  # a millisecond's worth
 
 
-def test_a_fader_on_a_pattern_a_thousand_times_a_second_is_never_refused(desk: Desk) -> None:
-    values = len(osc_schema.match("/layer/*/*"))
-    for _ in range(80_000 // values):  # longer than the first second's values last
-        desk.clock.advance(values / 4000)
-        desk.say("/layer/*/*", 1.0)
-    assert (desk.counters.changes, desk.counters.rejected) == (80_000 // values * values, 0)
-
-
-@pytest.mark.parametrize("address", ["/layr/1/angle", "/layer/1/angel", "/engine/statsu", "/LAYER/1/ANGLE"])
-def test_an_unknown_address_is_answered_with_the_nearest(desk: Desk, address: str) -> None:
+@pytest.mark.parametrize("address", ["/layr/1/angle", "/layer/1/angel", "/LAYER/1/ANGLE"])
+def test_an_unknown_address_is_answered_with_the_nearest_or_with_our_word_for_subscribing(
+    desk: Desk, address: str
+) -> None:
+    assert "here send /engine/notify 1" in desk.say("/sys/notify", 9002)[0].args[1]
+    desk.clock.advance(1.0)
     (answer,) = desk.say(address, 1.0)
     assert answer.address == "/fail" and answer.args[0] == address
     assert answer.args[1].startswith("no such parameter") and osc_schema.nearest(address)[0] in answer.args[1]
     assert (desk.counters.unknown, desk.counters.rejected) == (1, 0)
-
-
-@pytest.mark.parametrize("address", ["/subscribe", "/register", "/sys/notify", "/notify", "/live/addClient"])
-def test_words_by_which_other_engines_are_subscribed_to_are_answered_with_ours(desk: Desk, address: str) -> None:
-    (answer,) = desk.say(address, 9002)
-    assert (answer.address, answer.args[0]) == ("/fail", address) and "here send /engine/notify 1" in answer.args[1]
-
-
-def test_a_pattern_that_matches_nothing_or_is_malformed_is_answered(desk: Desk) -> None:
-    (nothing,) = desk.say("/nothing/*", 1.0)
-    assert "matches no parameter" in nothing.args[1]
-    desk.clock.advance(1.0)
-    (malformed,) = desk.say("/layer/[1/angle", 1.0)
-    assert "closing ]" in malformed.args[1]
 
 
 def test_a_mistake_is_answered_once_a_second_a_sender_but_no_flood_of_senders(desk: Desk, make_peer: Any) -> None:
@@ -245,17 +198,11 @@ def test_ten_thousand_mutated_packets_leave_the_dispatcher_working(desk: Desk) -
         encode_bundle(time_tag_of(desk.clock.wall_s() + 5.0), [encode_reply(ANGLE, 1.0)]),
     ]
 
-    def flood() -> None:
-        for number in range(10_000):
-            data = bytearray(seeds[number % len(seeds)])
-            for _ in range(chance.randint(1, 3)):
-                data[chance.randrange(len(data))] = chance.randrange(256)
-            desk.packet(bytes(data))
-
-    flooding = threading.Thread(target=flood, daemon=True)
-    flooding.start()
-    flooding.join(timeout=120.0)
-    assert not flooding.is_alive()
+    for number in range(10_000):
+        data = bytearray(seeds[number % len(seeds)])
+        for _ in range(chance.randint(1, 3)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        desk.packet(bytes(data))
     assert desk.counters.packets == 10_000
     assert desk.counters.errors == 0
     assert min(desk.counters.malformed, desk.counters.changes, desk.counters.unknown) > 500
@@ -264,16 +211,6 @@ def test_ten_thousand_mutated_packets_leave_the_dispatcher_working(desk: Desk) -
 
 
 # -- queries and commands ----------------------------------------------------------------------
-
-
-def test_get_answers_with_the_value(desk: Desk) -> None:
-    assert desk.say("/get", "/mode") == [Message("/mode", ("multiverse",), "s")]
-    assert desk.say("/get", "/layer/*/angle") == [
-        Message(f"/layer/{n}/angle", (45.0 * (n - 1),), "f") for n in (1, 2, 3, 4)
-    ]
-    assert desk.say("/get", "/layer/1/mute") == [Message("/layer/1/mute", (0,), "i")]
-    desk.say("/master/panic")
-    assert desk.say("/get", "/master/panic") == [Message("/master/panic", (0,), "i")]
 
 
 def test_patterns_in_get_get_eight_full_listings_at_once_then_one_a_second(desk: Desk) -> None:
@@ -318,29 +255,6 @@ def test_repeated_long_lists_are_rate_limited(desk: Desk) -> None:
     answers = [desk.say("/map/list") for _ in range(5)]
     # 3840 a second, and the first lists exceeded that by 192.
     assert [len(answer) for answer in answers] == [entries + 1] * 4 + [1]
-
-
-def test_listings_that_threads_of_their_own_send_are_few_and_counted_too(desk: Desk) -> None:
-    begun: list[Reply] = []
-    desk.commands.add("/audio/file/list", lambda args, reply: begun.append(reply), is_listing=True)
-    refused = [Message("/fail", ("/audio/file/list", "asked too often"), "ss")]
-    answers = [desk.say("/audio/file/list") for _ in range(100)]
-    assert len(begun) == MAX_LISTINGS and answers[MAX_LISTINGS:] == [refused] * (100 - MAX_LISTINGS)
-    for reply in begun:
-        for number in range(2000):
-            reply.send("/audio/file/entry", number)
-        reply.done()
-    desk.peer.take()
-    assert desk.say("/audio/file/list") == refused, "it was sent more than UDP takes"
-    desk.clock.advance(60.0)
-    desk.say("/audio/file/list")
-    assert len(begun) == MAX_LISTINGS + 1
-
-
-def test_get_of_nothing_fails(desk: Desk) -> None:
-    for args in [(), (1,), ("/nowhere",), ("/nowhere/*",), ("/layer/[/x",), ("a", "b")]:
-        (answer,) = desk.say("/get", *args)
-        assert answer.args[0] == "/get" and answer.address == "/fail", args
 
 
 def test_sync_is_answered_with_its_argument_by_the_first_frame_that_begins_after_it(desk: Desk) -> None:

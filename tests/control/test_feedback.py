@@ -2,14 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
 
 import osc_schema
 from engine.control import CommandTable, Dispatcher
-from engine.control.outgoing.feedback import MAX_SUBSCRIBERS, PACKETS_TO_ALL
+from engine.control.outgoing.feedback import MAX_SUBSCRIBERS
 from engine.control.outgoing.outbox import KEPT_RECEIVERS, MAX_PACKETS, PACKETS_A_SENDING, PACKETS_A_TURN
 from engine.osc import Message, encode_message
 from engine.params import ParamStore
@@ -131,18 +130,6 @@ def test_a_value_is_sent_back_if_it_was_not_accepted_as_sent(hall: Hall, one: An
         assert without_heartbeat(one.take()) == [], f"{address}: only spelled differently"
 
 
-def test_an_older_change_by_another_sender_does_not_overwrite_an_own_one(hall: Hall, one: Any, other: Any) -> None:
-    hall.say(one, "/engine/notify", 1)
-    hall.feedback.tick(hall.clock.now_s())  # the first portion; the rest is still queued
-    late = osc_schema.PARAMS[-1]
-    hall.say(other, late.address, 100.0)
-    hall.say(one, late.address, 50.0)
-    one.take()
-    hall.after(0.1)
-    assert late.address not in [message.address for message in one.take()]
-    assert hall.store.get(late.address) == 50.0
-
-
 def test_of_many_changes_only_the_newest_is_sent_sixty_times_a_second(hall: Hall, one: Any, other: Any) -> None:
     hall.subscribe(one)
     for step in range(1000):  # one second
@@ -227,63 +214,6 @@ def test_a_program_with_many_ports_does_not_displace_a_page(hall: Hall, make_pee
     assert without_heartbeat(page.take()) == [Message(ANGLE, (12.0,), "f")]
 
 
-def test_features_alone_go_to_their_own_port_as_numbers_only(hall: Hall, one: Any) -> None:
-    hall.say(one, "/engine/notify", 1, 9001, "values")
-    hall.say(one, "/engine/notify", 1, 9002, "features")
-    hall.store.set("/audio/features/rate_hz", 30.0)
-    hall.feedback.offer_features((ChannelFeatures(rms=0.25),) * 4)
-    hall.after(1.0)
-    hall.feedback.tell("/engine/warning", "too loud")
-    hall.after(1.5)
-    values, features = one.others[9001].take(), one.others[9002].take()
-    assert {"/engine/heartbeat", "/engine/warning", "/layer/1/angle"} <= {message.address for message in values}
-    assert [message.args for message in values if message.address == "/done"] == [("/engine/notify",)] * 2
-    assert not any(message.address.endswith("/rms") for message in values)
-    assert len({message.address for message in features}) == 4 * 7 + 5
-    assert all(message.type_tags == "f" for message in features)
-    hall.say(one, "/engine/notify", 0, 9002, "features")
-    hall.after(0.5)
-    assert one.others[9002].take() == [] and one.others[9001].take()
-
-
-def test_many_rapid_subscriptions_miss_no_value(hall: Hall, make_peer: Callable[..., Any], reports: Any) -> None:
-    crowd = [make_peer(f"ws 127.0.0.1:{port}") for port in range(1, 65)]
-    outbox = hall.dispatcher.outbox
-    for peer in crowd:
-        post = partial(outbox.put, peer.name, peer.packets.append)
-        hall.feedback.subscribe(dataclasses.replace(peer.sender(), post=post), origin=peer.name)
-    for _ in range(12):
-        hall.after(0.1)
-        outbox.send(0.0, 64)  # two of them have had their turn, after six turns of feedback
-    hall.store.set(ANGLE, 12.0, by="web")
-    for _ in range(64 * len(osc_schema.PARAMS) // PACKETS_TO_ALL + 60):
-        hall.after(FRAME_S)
-        outbox.send(0.0, 2 * MAX_PACKETS)
-    for peer in crowd:
-        told = {message.address: message.args for message in peer.take()}
-        assert told[ANGLE] == (12.0,) and told.keys() >= {param.address for param in osc_schema.PARAMS}
-    assert reports.lines == []
-
-
-def test_many_subscribers_get_everything_slower_but_in_equal_shares(hall: Hall, make_peer: Callable[..., Any]) -> None:
-    crowd = [make_peer(f"ws 127.0.0.1:{port}") for port in range(1, 61)]
-    for peer in crowd:
-        hall.say(peer, "/engine/notify", 1)
-    hall.after(60 * len(osc_schema.PARAMS) / (PACKETS_TO_ALL / FRAME_S) + 2.0)  # everyone has been sent every value
-    for peer in crowd:
-        peer.take()
-    moving = [param for param in osc_schema.PARAMS if param.can_glide][:40]
-    seen = [0] * len(crowd)
-    for frame in range(1, 61):
-        share = frame / 60
-        hall.store.set_many([(param.address, param.low + (param.high - param.low) * share) for param in moving], by="f")
-        hall.after(FRAME_S)
-        told = [len(without_heartbeat(peer.take())) for peer in crowd]
-        assert sum(told) <= PACKETS_TO_ALL
-        seen = [before + now for before, now in zip(seen, told, strict=True)]
-    assert min(seen) >= 0.7 * max(seen) and sum(seen) == 60 * PACKETS_TO_ALL
-
-
 # -- single addresses, and announcements -------------------------------------------------------
 
 
@@ -307,35 +237,6 @@ def test_a_listener_gets_the_current_value_and_then_the_changes_by_others(hall: 
     hall.say(one, ANGLE, 190.0)
     hall.after(0.1)
     assert one.take() == [Message(ANGLE, (-170.0,), "f")]
-
-
-def test_listening_and_a_subscription_send_a_change_once_and_end_independently(hall: Hall, one: Any) -> None:
-    listen(hall, one, ANGLE)
-    hall.subscribe(one)
-    hall.store.set(ANGLE, 3.0)
-    hall.after(0.1)
-    assert without_heartbeat(one.take()) == [Message(ANGLE, (3.0,), "f")]
-    hall.store.set("/mode", "simple")
-    hall.say(one, "/engine/notify", 0)
-    hall.store.set(ANGLE, 4.0)
-    hall.after(2.0)
-    assert one.take() == [Message("/done", ("/engine/notify",), "s"), Message(ANGLE, (4.0,), "f")]
-    hall.feedback.leave(one.name)
-    assert hall.feedback.next_due_s() is None
-
-
-def test_after_lost_packets_the_current_values_are_sent(hall: Hall, one: Any, other: Any) -> None:
-    for address in (ANGLE, "/mode"):
-        listen(hall, one, address)
-    hall.subscribe(other)
-    hall.after(0.1)
-    one.take()
-    hall.feedback.resend(one.name)
-    hall.feedback.resend(other.name)
-    hall.feedback.resend("ws 192.0.2.3:5000")  # the client has gone already
-    hall.after(0.5)
-    assert {message.address for message in one.take()} == {ANGLE, "/mode"}
-    assert len(without_heartbeat(other.take())) == len(osc_schema.PARAMS)
 
 
 def test_announcements_reach_subscribers_only_and_none_from_before_they_subscribed(

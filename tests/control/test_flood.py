@@ -10,7 +10,6 @@ import osc_schema
 from engine.control import CommandTable, Dispatcher, Sender
 from engine.control.flood import (
     MAX_COMMANDS_IN_ORDER,
-    MAX_IN_ORDER,
     MAX_KEPT_BYTES,
     MAX_PULLS,
     MAX_WITHOUT_EFFECT,
@@ -95,15 +94,6 @@ def test_a_value_that_will_be_refused_replaces_nothing(engine: Engine) -> None:
         assert engine.kept(right, right, wrong) == [right, wrong], "its sender hears about the mistake"
 
 
-def test_a_panic_resets_and_a_command_sees_what_came_before_it_alone(engine: Engine) -> None:
-    engine.execute(engine.sift(value(A, 5.0), value(B, 5.0), encode_message("/master/panic"), value(A, 7.0)).kept)
-    assert (engine.store.get(A), engine.store.get(B)) == (7.0, osc_schema.lookup(B).default)
-    save = encode_message("/preset/save", "x")
-    packets = [value(A, 1.0), value(A, 5.0), save, value(A, 6.0), value(A, 7.0)]
-    engine.execute(engine.sift(*packets).kept)
-    assert engine.saved == [(5.0, "x")] and engine.store.get(A) == 7.0
-
-
 def test_every_command_is_kept_in_order_however_many_there_are(engine: Engine) -> None:
     packets = [packet for n in range(300) for packet in (value(A, n / 10), encode_message("/preset/save", n))]
     sifted = engine.sift(*packets)
@@ -112,16 +102,6 @@ def test_every_command_is_kept_in_order_however_many_there_are(engine: Engine) -
     newest = engine.saved[-MAX_COMMANDS_IN_ORDER:]
     assert [seen for seen, _ in newest] == pytest.approx([(300 - MAX_COMMANDS_IN_ORDER + n) / 10 for n in range(4)])
     assert sifted.replaced == 300 - MAX_COMMANDS_IN_ORDER and sifted.discarded == 0
-
-
-def test_a_query_comes_after_everything_that_was_sent_before_it(engine: Engine) -> None:
-    sync, get = encode_message("/sync", 1), encode_message("/get", A)
-    assert engine.kept(value(A, 1.0), sync, value(A, 2.0), get, value(B, 3.0)) == [
-        value(A, 2.0),
-        value(B, 3.0),
-        sync,
-        get,
-    ]
 
 
 def test_patterns_mistakes_and_the_newest_of_other_programs_messages_are_kept(engine: Engine) -> None:
@@ -181,14 +161,6 @@ def test_a_bundle_is_kept_whole_with_more_than_values_or_broken(engine: Engine) 
         assert engine.kept(value(A, 2.0), broken) == [value(A, 2.0), broken], cut
 
 
-def test_a_query_in_a_bundle_sees_everything_before_it(engine: Engine) -> None:
-    for is_inner in [False, True]:
-        asked = bundle(value(B, 1.0), encode_message("/sync", 1))
-        asked = bundle(asked) if is_inner else asked
-        packets = [value(A, 1.0), asked, value(A, 2.0)]
-        assert engine.kept(*packets) == packets, is_inner
-
-
 def test_after_any_flood_the_store_is_as_if_every_message_had_been_executed(make_engine: Callable[[], Engine]) -> None:
     """Random values, refused ones, bundles, inner bundles, panics, patterns and commands, from two senders."""
     for seed in range(20):
@@ -219,14 +191,6 @@ def _random_packet(chance: random.Random) -> bytes:
     return chance.choice(
         [encode_message("/master/panic"), encode_message("/layer/*/angle", 5.0), encode_message("/preset/save", "x")]
     )
-
-
-def test_a_short_backlog_is_executed_in_the_order_of_arrival(engine: Engine) -> None:
-    backlog = Backlog(engine.sieve)
-    packets = [value(A, n / 10) for n in range(MAX_IN_ORDER)]
-    assert backlog.add(engine.datagrams(*packets)) is None and backlog.begin_generation() is None
-    taken = [data for _ in range(4) for data, _, _ in backlog.take(MAX_IN_ORDER // 2)]
-    assert taken == packets and len(backlog) == 0
 
 
 def test_a_fader_that_never_rests_does_not_keep_another_waiting(engine: Engine) -> None:

@@ -83,16 +83,6 @@ def test_the_receive_buffer_is_emptied_while_a_picture_is_drawn(rig: Any, wait_f
     assert counters.lost == 0
 
 
-def test_surplus_triggers_are_counted_and_reported(rig: Any, wait_for: Callable[..., Any], reports: Any) -> None:
-    blocked = Blocked(rig)
-    for _ in range(1000):
-        blocked.client.say("/tempo/tap", 1)
-    blocked.release()
-    wait_for(lambda: rig.dispatcher.counters.discarded == 1000 - 32, "the account of the triggers")
-    assert rig.store.get("/tempo/tap") == 32 and rig.dispatcher.counters.replaced == 0
-    assert any("968 messages discarded" in line for key, line in reports.lines if key == "osc.discarded")
-
-
 def test_a_sender_is_told_that_another_ones_value_has_replaced_its_own(rig: Any) -> None:
     """Its value was never in the store, so there is no change to tell; its display would be wrong."""
     other = rig.client()

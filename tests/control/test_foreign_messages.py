@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.osc import Message, encode_bundle, encode_message
+from engine.osc import Message, encode_message
 from tests.control.dispatcher_desk import Desk
 from tests.support import arena
 
@@ -41,13 +41,6 @@ def open_desk(reports: Any, make_peer: Callable[..., Any]) -> Callable[..., Desk
 def desk(open_desk: Callable[..., Desk]) -> Desk:
     """`/fader` is mapped to the intensity of layer 1."""
     return open_desk(intensity)
-
-
-def test_a_mapped_message_sets_its_parameter_with_the_map_as_author(desk: Desk) -> None:
-    desk.say("/fader", 0.5)
-    assert desk["/layer/1/intensity"] == 0.5
-    assert desk.store.changes_since(0)[0][-1].by == f"map {desk.peer.name}"
-    assert desk.reports.lines == []
 
 
 def test_unmapped_messages_are_reported_once_a_sender_and_then_counted(desk: Desk, make_peer: Any) -> None:
@@ -85,32 +78,6 @@ def test_a_typing_error_is_explained_each_second_while_another_program_floods(
     assert [answer.args[0] for answer in answers] == [address] * 3
     assert all("nearest: /" in answer.args[1] for answer in answers)
     assert desk.reports.keys == ["osc.unmapped", *["osc.unknown"] * 3]
-
-
-def test_a_program_with_addresses_like_ours_is_not_warned_about_for_ever(desk: Desk) -> None:
-    """Resolume 5 and before: `/layer1/clip3/connect`."""
-    answers = []
-    for number in range(200):
-        answers += desk.say(f"/layer1/clip{number}/connect", 1)
-        desk.clock.advance(0.01)
-    assert desk.reports.keys == ["osc.unknown"] * 16 + ["osc.unmapped"]
-    assert len(answers) <= 2
-
-
-def test_a_subscriber_reads_what_is_wrong_with_each_message_and_is_sent_what_its_mapped_control_sets(
-    desk: Desk,
-) -> None:
-    desk.say("/engine/notify", 1)
-    for number in range(3):
-        (answer,) = desk.say(f"/foreign/{number}", 0.5)
-        assert answer.args[0] == f"/foreign/{number}"
-        desk.clock.advance(1.0)
-    for second in range(20):
-        desk.dispatcher.feedback.tick(float(second))
-    desk.peer.take()
-    desk.say("/fader", 0.5)
-    desk.dispatcher.feedback.tick(30.0)
-    assert Message("/layer/1/intensity", (0.5,), "f") in desk.peer.take()
 
 
 def test_one_of_our_addresses_without_its_slash_is_explained(desk: Desk) -> None:
@@ -171,56 +138,6 @@ def test_a_flood_of_addresses_senders_and_hosts_fills_neither_the_memory_nor_the
     kept_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept_bytes < 2_000_000
-
-
-def test_our_own_addresses_are_never_translated(open_desk: Any) -> None:
-    asked, ran = [], []
-    desk = open_desk(lambda message, *_: asked.append(message.address))
-    desk.commands.add("/preset/load", lambda args, reply: ran.append(args[0]))
-    for packet in (
-        encode_message("/layer/1/intensity", 0.5),
-        encode_message("/layer/*/curve", 0.5),
-        encode_message("/preset/load", "night"),
-        encode_message("/get", "/mode"),
-        encode_message("/engine/notify", 1),
-        encode_message("/layer/[", 0.5),
-        encode_bundle(1, [encode_message("/layer/2/intensity", 0.25), encode_message("/preset/load", "day")]),
-    ):
-        desk.packet(packet)
-    assert asked == []
-    assert (ran, desk["/layer/2/intensity"]) == (["night", "day"], 0.25)
-    desk.say("/mood", 1)
-    assert asked == ["/mood"]
-
-
-def test_a_bundle_keeps_its_order_with_mapped_messages_in_it(desk: Desk) -> None:
-    seen = []
-    desk.commands.add("/mark", lambda args, reply: seen.append(desk["/layer/1/intensity"]))
-    parts = [("/fader", 0.25), ("/mark",), ("/layer/1/intensity", 0.75), ("/mark",), ("/fader", 0.5), ("/mark",)]
-    desk.bundle(*[encode_message(*part) for part in parts])
-    assert seen == [0.25, 0.75, 0.5]
-
-
-def test_the_mapped_messages_of_a_timed_bundle_land_in_one_frame(open_desk: Any) -> None:
-    desk = open_desk(lambda message, *_: (Message(f"/layer/{message.args[0]}/intensity", (0.5,), "f"),))
-    desk.bundle(*[encode_message("/fader", layer) for layer in (1, 2, 3)], after_s=0.5)
-    desk.frame()
-    assert desk.store.version == 0
-    desk.clock.advance(1.0)
-    desk.frame()
-    assert desk.store.version == 1
-    assert {change.by for change in desk.store.changes_since(0)[0]} == {f"map {desk.peer.name}"}
-
-
-def test_a_watcher_sees_each_message_as_it_came(desk: Desk) -> None:
-    seen = []
-    desk.say("/before", 1)
-    desk.dispatcher.set_watcher(lambda now_s, name, message: seen.append((now_s, name, message.address)))
-    desk.say("/layer/1/angle", 1.0)
-    desk.bundle(encode_message("/fader", 0.5), encode_message("/mood"))
-    desk.dispatcher.set_watcher(None)
-    desk.say("/after", 1)
-    assert seen == [(0.0, desk.peer.name, address) for address in ("/layer/1/angle", "/fader", "/mood")]
 
 
 def test_levels_of_a_lighting_desk_land_in_one_frame_and_the_others_are_listed_in_silence(

@@ -41,28 +41,6 @@ def test_median_and_percentile_are_those_of_the_packets() -> None:
         assert figures.worst == pytest.approx(ages_ms.max(), abs=1e-6), packets_a_frame
 
 
-def test_a_packet_that_arrives_while_a_frame_is_drawn_belongs_to_the_next() -> None:
-    latency = PacketLatency()
-    latency.note_arrival(1.000)
-    latency.begin_frame()
-    latency.note_arrival(1.005)  # after the snapshot
-    latency.frame_published(1.010)
-    assert (latency.latest(1.0).packets, latency.latest(1.0).worst) == (1, pytest.approx(10.0))
-    latency.begin_frame()
-    latency.frame_published(1.027)
-    assert latency.latest(1.0).packets == 2
-    assert latency.latest(1.0).worst == pytest.approx(22.0)
-
-
-def test_a_frame_that_could_not_be_published_delays_its_packets() -> None:
-    latency = PacketLatency()
-    latency.note_arrival(1.0)
-    latency.begin_frame()  # its draw fails
-    latency.begin_frame()
-    latency.frame_published(1.033)
-    assert latency.latest(1.0).worst == pytest.approx(33.0)
-
-
 def test_the_worst_is_forgotten_after_a_minute_and_may_be_of_seconds() -> None:
     latency = PacketLatency()
     measured(latency, [400.0], 10.0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine import open_engine
+from engine import Config, open_engine
 from engine.config import build_config
 from engine.control.launching import Launching
 from engine.osc import encode_message
@@ -79,22 +79,14 @@ def test_a_launch_shows_in_the_frame_of_its_beat_with_every_clock(source: str) -
     assert np.percentile(np.abs(late_frames), 95) <= allowed, late_frames
 
 
+def small_run(**values: Any) -> Config:
+    return build_config({"width": 64, "height": 64, "web": "off", "osc": {"listen": "off"}, **values})
+
+
 def test_a_launch_starts_on_the_beat_that_is_heard_in_the_sound(tmp_path: Path, make_peer: Callable[..., Any]) -> None:
     song, path = clicks(BPM, 16.0), tmp_path / "clicks.wav"
     soundfile.write(path, song.sound, RATE_HZ)
-    config = build_config(
-        {
-            "width": 64,
-            "height": 64,
-            "fps": FPS,
-            "audio": str(path),
-            "offline": True,
-            "params": {"/mode": "simple"},
-            "renderer": "numba",
-            "web": "off",
-            "osc": {"listen": "off"},
-        }
-    )
+    config = small_run(fps=FPS, audio=str(path), offline=True, params={"/mode": "simple"}, renderer="numba")
     late_frames = []
     with open_engine(config) as engine:
         dispatcher, store = engine._parts.desk.dispatcher, engine._parts.desk.store
@@ -123,24 +115,9 @@ def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
 ) -> None:
     (tmp_path / "isf").mkdir()
     (tmp_path / "isf" / "White.fs").write_text(WHITE, encoding="utf-8")
-    config = build_config(
-        {
-            "width": 64,
-            "height": 64,
-            "audio": "demo",
-            "renderer": "gl",
-            "web": "off",
-            "osc": {"listen": "off"},
-            "shaders": [str(tmp_path / "isf")],
-            "presets": str(tmp_path / "presets"),
-            "params": {
-                "/tempo/source": "manual",
-                "/tempo/bpm": 20.0,
-                "/tempo/beats_a_bar": 7,
-                "/launch/quantise": "bar",
-            },
-        }
-    )
+    slow_bars = {"/tempo/source": "manual", "/tempo/bpm": 20.0, "/tempo/beats_a_bar": 7, "/launch/quantise": "bar"}
+    folders = {"shaders": [str(tmp_path / "isf")], "presets": str(tmp_path / "presets")}
+    config = small_run(audio="demo", renderer="gl", params=slow_bars, **folders)
     with open_engine(config, sound=held_sound()) as engine:
         parts, sender = engine._parts, make_peer().sender()
 

@@ -7,7 +7,6 @@ import pytest
 
 from engine.control import Args, Reply
 from engine.control.answering import Launched
-from engine.osc import encode_message
 from engine.params.fade_time import Pulse
 from tests.control.dispatcher_desk import Desk
 
@@ -77,25 +76,6 @@ def test_the_setting_counts_where_the_message_names_no_beat(desk: Launch) -> Non
     assert desk.ran[1:] == [("bar",)], "the first argument is a name"
 
 
-def test_a_bar_has_the_beats_it_is_set_to(desk: Launch) -> None:
-    desk.at(5.3, beats_a_bar=7)
-    desk.say("/preset/load", "Aurora", "bar")
-    desk.at(6.9, beats_a_bar=7)
-    assert desk.ran == []
-    desk.at(7.0, beats_a_bar=7)
-    assert desk.ran == [("Aurora",)]
-
-
-def test_only_one_look_waits_and_the_one_it_replaces_is_answered(desk: Launch) -> None:
-    desk.say("/preset/load", "Aurora", "bar")
-    answers = desk.say("/preset/load", "Silk", "beat")
-    assert [each.args for each in answers] == [("/preset/load", "superseded by Silk")]
-    assert desk.told[1:] == [("/launch/dropped", "Aurora"), ("/launch/queued", "Silk", 1, "Silk")]
-    desk.at(6.0)
-    desk.at(8.0)
-    assert desk.ran == [("Silk",)]
-
-
 @pytest.mark.parametrize(
     ("between", "by", "ran"),
     [
@@ -152,15 +132,6 @@ def test_any_value_can_wait_and_a_wrong_one_is_refused_at_once(desk: Launch) -> 
     assert [desk[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] != [45.0] * 4, "panic, sent later, came after it"
 
 
-def test_a_word_alone_is_a_value(desk: Launch) -> None:
-    desk.say("/sd/prompt", "bar")
-    assert desk["/sd/prompt"] == "bar"
-    desk.say("/sd/prompt", "a cat", "bar")
-    assert desk["/sd/prompt"] == "bar"
-    desk.at(8.0)
-    assert desk["/sd/prompt"] == "a cat"
-
-
 def test_a_count_that_begins_anew_starts_what_waits_for_its_one(desk: Launch) -> None:
     desk.say("/preset/load", "Aurora", "bar")
     desk.at(0.02, jumped=-5.5)
@@ -180,24 +151,6 @@ def test_panic_drops_what_waits(desk: Launch) -> None:
     assert desk.answers == [("/fail", "/preset/load", "superseded by /master/panic")]
     desk.at(8.0)
     assert desk.ran == []
-
-
-def test_a_bundle_that_is_due_later_waits_for_the_beat_after_that(desk: Launch) -> None:
-    desk.bundle(encode_message("/layer/2/angle", 45.0), encode_message(ANGLE, 90.0, "beat"), after_s=5.0)
-    desk.at(6.0)
-    assert desk[ANGLE] != 90.0 and desk.told == []
-    desk.clock.advance(5.0)
-    assert desk.at(15.3) == [("/launch/queued", ANGLE, 1, "")]
-    assert desk["/layer/2/angle"] == 45.0 and desk[ANGLE] != 90.0
-    desk.at(16.0)
-    assert desk[ANGLE] == 90.0
-
-
-def test_a_bar_that_gets_another_length_is_waited_for_at_that(desk: Launch) -> None:
-    desk.say("/preset/load", "Aurora", "bar")
-    desk.at(5.9, beats_a_bar=3)
-    desk.at(6.0, beats_a_bar=3)
-    assert desk.ran == [("Aurora",)]
 
 
 def test_the_values_that_come_soon_are_known_until_the_frame_of_their_beat(desk: Launch) -> None:
@@ -223,13 +176,6 @@ def test_the_values_that_come_soon_are_known_until_the_frame_of_their_beat(desk:
     assert coming(8.9) == [{"/sd/seed": 3}]
     desk.say("/launch/drop")
     assert coming(9.0) == [], "taken back, so never due"
-
-
-def test_a_cut_has_all_of_its_values_ahead(desk: Launch) -> None:
-    values = desk.presets["Aurora"] = {"/sd/prompt": "ice", "/sd/strength": 0.7}
-    desk.launching.add_look("cue 3", "beat", str, str, preset="Aurora", is_cut=True)
-    (before,), (after,) = desk.launching.coming(1.0), desk.launching.coming(0.9)
-    assert before.values == after.values == values and before.key == after.key
 
 
 def test_a_hand_that_is_a_little_late_starts_at_once_and_a_program_that_chains_waits(desk: Launch) -> None:

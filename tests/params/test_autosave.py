@@ -60,27 +60,6 @@ def test_a_hung_disk_does_not_delay_the_end(tmp_path: Path, reports, monkeypatch
     assert not thread.is_alive()
 
 
-def test_nothing_is_written_while_no_saved_value_changes(tmp_path: Path) -> None:
-    store = ParamStore()
-    autosave = Autosave(tmp_path, store)
-    autosave.save_if_changed()
-    assert not autosave.path.exists()
-    store.set("/layer/1/angle", 5)
-    autosave.save_if_changed()
-    autosave.path.unlink()
-    store.set("/master/fade", 0.5)
-    autosave.save_if_changed()
-    assert not autosave.path.exists(), "the master is not part of it"
-
-
-def test_an_engine_that_did_not_start_it_writes_nothing(tmp_path: Path) -> None:
-    store = ParamStore()
-    autosave = Autosave(tmp_path, store)
-    store.set("/layer/1/angle", 5)
-    autosave.close()
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_missing_or_corrupt_autosave_is_reported_in_one_line(tmp_path: Path) -> None:
     autosave = Autosave(tmp_path / "new", ParamStore())
     assert autosave.load().problems == [f"nothing to resume: no {autosave.path}"]

@@ -1,7 +1,7 @@
 """The values that are drawn in place of bypassed shaders."""
 
 from engine.params import ParamStore
-from engine.params.bypass import Bypass, fallback_of
+from engine.params.bypass import fallback_of
 from engine.params.looks import LOOKS
 from osc_schema.fx import FALLBACK, FALLBACKS, GENERATOR, OWN_LAYERS, SLOTS, file_address
 
@@ -25,16 +25,3 @@ def test_a_fallback_moves_by_its_own_routes_and_those_to_models_stay() -> None:
     values = fallback_of(store.snapshot())
     assert values["/mod/1/target"] == LOOKS["Thunder"]["/mod/1/target"] and "/mod/2/target" not in values
     assert "/text/1/text" not in values, "words stay"
-
-
-def test_an_empty_slot_and_one_that_is_not_bypassed_change_nothing() -> None:
-    store, bypass = ParamStore(), Bypass()
-    store.set("/fx/1/file", "Glow")
-    snapshot = store.snapshot()
-    bypass.begin(GENERATOR)
-    assert bypass.shown(snapshot) is snapshot
-    bypass.begin("1")
-    shown = bypass.shown(snapshot)
-    assert shown.changed_from(snapshot) == ("/fx/1/enable",) and bypass.shown(snapshot) is shown
-    bypass.end("1")
-    assert bypass.shown(snapshot) is snapshot

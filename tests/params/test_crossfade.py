@@ -64,18 +64,6 @@ def test_floats_glide_evenly_on_their_own_scale_and_everything_else_changes_at_t
     assert store.version == version
 
 
-def test_a_frame_sets_all_values_of_a_fade_at_once(store: ParamStore, fade: Fade) -> None:
-    fade.start([(ANGLE, 100.0), (BRIGHTNESS, 3.0)], FadeTime(2.0), by="preset x")
-    fade.step(0.0)
-    before = store.version
-    fade.step(1.0)
-    changes, _ = store.changes_since(before)
-    assert {(change.address, change.by, change.version) for change in changes} == {
-        (ANGLE, "fade", before + 1),
-        (BRIGHTNESS, "fade", before + 1),
-    }
-
-
 def test_a_moved_fader_leaves_a_fade_and_others_arrive(store: ParamStore, fade: Fade, ends: list[str]) -> None:
     fade.start([(BRIGHTNESS, 3.0), (WINDOW, 1000.0)], FadeTime(2.0), by="preset x", ended=ends.append)
     fade.step(0.0)
@@ -85,24 +73,6 @@ def test_a_moved_fader_leaves_a_fade_and_others_arrive(store: ParamStore, fade: 
         fade.step(now_s)
         assert store.get(BRIGHTNESS) == 0.5
     assert store.get(WINDOW) == 1000.0 and ends == [""]
-
-
-def test_a_value_set_before_the_fade_does_not_stop_it(store: ParamStore, fade: Fade) -> None:
-    fade.start([(WINDOW, 100.0)], FadeTime(9.0), by="preset x")
-    fade.step(0.0)
-    store.set(BRIGHTNESS, 2.0, by="udp hand")
-    fade.start([(BRIGHTNESS, 3.0)], FadeTime(1.0), by="preset y")
-    for now_s in (1.0, 2.0):
-        fade.step(now_s)
-    assert store.get(BRIGHTNESS) == 3.0
-
-
-def test_taking_over_its_last_parameter_supersedes_a_fade(store: ParamStore, fade: Fade, ends: list[str]) -> None:
-    fade.start([(BRIGHTNESS, 3.0)], FadeTime(2.0), by="preset x", ended=ends.append)
-    fade.step(0.0)
-    store.set(BRIGHTNESS, 0.5, by="udp hand")
-    fade.step(1.0)
-    assert ends == ["udp hand"] and store.get(BRIGHTNESS) == 0.5
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
@@ -172,23 +142,6 @@ def test_a_load_during_a_fade_fades_from_the_current_look_and_one_without_a_time
     assert ends == ["preset y"]
     fade.start([(BRIGHTNESS, 1.0)], FadeTime(0.0), by="preset z", is_picture=True)
     assert fade.snapshot()[1] is None and ends == ["preset y", "preset z"]
-
-
-def test_two_loads_between_two_frames_fade_from_what_was_on_screen(store: ParamStore, fade: Fade) -> None:
-    fade.start([(BRIGHTNESS, 3.0)], FadeTime(4.0), by="preset x", is_picture=True)
-    fade.start([(BRIGHTNESS, 2.0)], FadeTime(4.0), by="preset y", is_picture=True)
-    fade.step(0.0)
-    snapshot, picture = fade.snapshot()
-    assert (snapshot[BRIGHTNESS], picture.before[BRIGHTNESS], picture.revealed) == (2.0, 1.0, 1.0)
-
-
-def test_panic_ends_a_picture_fade_in_the_same_frame(store: ParamStore, fade: Fade, ends: list[str]) -> None:
-    fade.start([(BRIGHTNESS, 3.0)], FadeTime(4.0), by="preset x", ended=ends.append, is_picture=True)
-    fade.step(0.0)
-    store.set("/master/panic", 1)
-    assert fade.snapshot()[1] is None
-    fade.step(0.1)
-    assert ends == ["/master/panic"]
 
 
 def test_no_frame_has_the_old_look_with_the_cut_to_the_new_one(store: ParamStore, fade: Fade) -> None:

@@ -46,21 +46,6 @@ def test_each_cue_starts_once_at_any_speed_and_of_two_in_one_picture_the_last() 
     assert chase.step(1.02, 1.0, cues, 2) == DueCue(number=3, passed_s=0.0)
 
 
-def test_a_small_jump_forward_starts_what_it_skips_and_back_repeats_nothing() -> None:
-    desk = Desk()
-    desk.run(0.0, 19.5)
-    assert desk.run(20.3, 20.6) == [2]
-    assert desk.run(19.7, 25.0) == []
-
-
-def test_a_cue_at_the_first_position_starts_and_before_the_first_cue_none_is_recalled() -> None:
-    desk = Desk()
-    assert desk.run(10.0, 11.0) == [1]
-    desk = Desk()
-    desk.run(15.0, 16.0)
-    assert desk.run(3.0, 4.0) == []
-
-
 def test_a_locate_recalls_the_last_cue_before_it_unless_it_is_on_stage() -> None:
     desk = Desk()
     desk.run(0.0, 5.0)

@@ -43,12 +43,6 @@ def test_a_new_count_does_not_disturb_it_and_a_tap_back_does_not_turn_it_back() 
     assert course_at(FadeTime(4.0, "b"), Pulse(beat=0.0), Pulse(beat=2.0), Pulse(beat=1.8)) == [0.0, 0.5, 0.5]
 
 
-def test_seconds_are_exact_also_where_sums_of_periods_are_not() -> None:
-    course = Course(FadeTime(3.0), Pulse)
-    shares = [course.share(100.0 + frame / 30.0) for frame in range(91)]
-    assert shares[45] == pytest.approx(0.5) and shares[89] < 1.0 and shares[90] == 1.0
-
-
 def test_what_is_left_of_a_time_in_bars_is_told_before_it_has_begun() -> None:
     pulse = Pulse(bpm=60.0, beats_a_bar=3)
     course = Course(FadeTime(2.0, "bars"), lambda: pulse)

@@ -54,22 +54,9 @@ def test_the_names_count_when_the_file_has_another_order_now(views: InputViews) 
         assert tuple(arranged[f"/fx/1/{number}"] for number in (1, 2, 3, 4)) == pytest.approx(positions), headers
 
 
-def test_a_preset_without_names_stays_as_it_is(views: InputViews) -> None:
-    views.show("1", inputs(CENTRE, SPEED), "Glow")
-    assert views.arrange(ENTRIES, {}) == ENTRIES
-
-
 def test_names_of_a_shader_that_has_not_played_are_kept_for_it_once(views: InputViews) -> None:
     assert views.arrange(ENTRIES, NAMES) == ENTRIES
     assert views.expected("1", "GLOW") == NAMES
     assert views.expected("1", "Glow") == {}
     views.arrange(ENTRIES, NAMES)
     assert views.expected("1", "Wave") == {}
-
-
-def test_a_table_that_names_nothing_is_ignored(tmp_path: Path) -> None:
-    for table in ["inputs = 3", "[inputs]\n'/fx/1/1' = 3\n'/layer/1/angle' = 'x'"]:
-        head, tail = (table, "") if table.startswith("inputs") else ("", table)
-        (tmp_path / "a.toml").write_text(f"{head}\n[values]\n'/fx/1/1' = 0.5\n{tail}\n", encoding="utf-8")
-        loaded = PresetFolder(tmp_path).load("a")
-        assert loaded.inputs == {} and loaded.by_address() == {"/fx/1/1": 0.5}, table

@@ -114,12 +114,6 @@ def test_both_looks_are_drawn_if_they_fit_into_four_fifths_of_a_frame() -> None:
     assert DrawingCost().begin(PERIOD_S, 0) == "", "nothing is known before the first frame"
 
 
-def test_draw_times_of_two_looks_are_halved(show: Show) -> None:
-    for _ in range(60):
-        show.looks.cost.add(work_s=0.025, draw_s=0.023, looks=2)
-    assert show.looks.cost.begin(PERIOD_S, 0) == ""
-
-
 def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Show) -> None:
     show.looks.cost.add(work_s=0.030, draw_s=0.028, looks=1)
     show.load((BRIGHTNESS, 4.0))
@@ -145,18 +139,6 @@ def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
     assert show.looks.leaving is None and show.looks.drawn_as == "the old look is frozen (3 frames were late)"
     show.frame()
     assert show.looks.leaving is None
-
-
-def test_a_second_load_during_a_fade_keeps_the_new_look_moving_as_the_old_one(show: Show) -> None:
-    show.load((BRIGHTNESS, 4.0), (MIRROR, "x"))
-    for _ in range(21):
-        show.frame()
-    show.load((BRIGHTNESS, 1.0), (MIRROR, "y"))
-    for _ in range(2):
-        values = show.frame()
-        assert (values[BRIGHTNESS], values[MIRROR]) == (1.0, "y")
-        assert (show.looks.leaving.values[BRIGHTNESS], show.looks.leaving.values[MIRROR]) == (4.0, "x")
-        assert show.looks.fade.revealed == pytest.approx(1 / 3) and show.looks.drawn_as == BOTH
 
 
 TRAIL = {"/feedback/amount": 0.9, MIRROR: "xy"}
@@ -201,12 +183,6 @@ def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_p
     show.late += 1
     assert frames(2) == [(False, True)] * 2, "without time it keeps what it has"
     assert frames(1, "") == [(False, False)], "it is on screen"
-
-
-def test_an_expected_look_waits_for_a_running_fade(show: Show) -> None:
-    show.load((BRIGHTNESS, 4.0), seconds=0.1)
-    assert [expect(show, "Silk") for _ in range(8)] == [False] * 3 + [True] * 5
-    assert show.looks.leaving is None
 
 
 def test_a_cut_shows_the_new_values_in_its_first_frame(show: Show) -> None:

@@ -93,16 +93,9 @@ def test_moves_are_edited_one_by_one(knob: Knob) -> None:
     for args in ((9, BLOOM), (1,), (1, BLOOM, 1), (1, BLOOM, "a", "b"), (1, "/layer/1/nothing"), (1, "/master/fade")):
         with pytest.raises((MultiverseError, Rejected)):
             knob.say("/macro/add", *args)
-
-
-@pytest.mark.parametrize(
-    "moves", ["/nothing 0 1", f"{BLOOM} 0", f"{BLOOM} 0 one", f"{BLOOM} 0 1 2", "/macro/2", "/sd/prompt"]
-)
-def test_moves_that_cannot_be_read_are_refused(knob: Knob, moves: str) -> None:
-    before = knob.store.get("/macro/moves/1")
-    with pytest.raises(Rejected):
-        knob.store.set("/macro/moves/1", moves)
-    assert knob.store.get("/macro/moves/1") == before
+    for moves in ("/nothing 0 1", f"{BLOOM} 0", f"{BLOOM} 0 one", f"{BLOOM} 0 1 2", "/macro/2", "/sd/prompt"):
+        with pytest.raises(Rejected):
+            knob.store.set("/macro/moves/1", moves)
 
 
 @pytest.mark.parametrize("every", [4, 90], ids=["seldom", "every two seconds"])
@@ -123,12 +116,3 @@ def test_a_desk_that_fades_a_macro_and_one_of_its_parameters_shows_no_flicker(kn
     knob.store.set("/macro/1", 0.5, by="map sacn Desk")
     knob.macros.step(rested_s)
     assert knob.store.get(BLOOM) == pytest.approx(0.6), "a macro that is moved alone, later"
-
-
-def test_another_senders_macro_moves_a_parameter_at_once(knob: Knob) -> None:
-    knob.store.set(BLOOM, 0.33, by="map sacn Desk")
-    assert knob.turn(0.5, by="page 1")[0] == pytest.approx(0.6)
-    knob.store.set(BLOOM, 0.33, by="page 1")
-    assert knob.turn(0.25, by="page 1")[0] == pytest.approx(0.33)
-    knob.store.set_many([(BLOOM, 0.8)], by="preset Aurora")
-    assert knob.turn(0.5, by="page 1")[0] == pytest.approx(0.6), "the look has set it since"

@@ -6,7 +6,6 @@ import pytest
 
 from engine.params.mtc import MtcAssembler, full_frame
 from engine.params.timecode import RATES, Label, seconds_of
-from engine.params.timecode_clock import TimecodeClock
 from engine.values import TimecodeReading
 from tests.support.ltc_signal import FPS
 from tests.support.mtc_signal import quarter_frames
@@ -35,17 +34,6 @@ def test_a_label_is_dated_back_to_the_start_of_its_frame() -> None:
             for each in readings:
                 assert seconds_of(label_of(each), RATES[rate]) == pytest.approx(begin_s + each.at_s * speed, abs=1e-6)
                 assert each.frame_s == pytest.approx(1.0 / FPS[rate] / abs(speed)), rate
-
-
-def test_the_position_is_right_when_the_label_is_complete_and_not_two_frames_late() -> None:
-    clock, assembler = TimecodeClock(), MtcAssembler()
-    for at_s, data in quarter_frames((0, 0, 10, 0), 50):
-        reading = assembler.quarter_frame(data, at_s)
-        if reading is not None:
-            clock.add(reading)
-            assert at_s - reading.at_s == pytest.approx(7 / 4 / 25)
-            position_s = clock.position_s(at_s, 1.0)
-            assert position_s is None or position_s == pytest.approx(10.0 + at_s)
 
 
 def test_jitter_is_averaged_and_bytes_that_are_not_a_time_are_left_out() -> None:

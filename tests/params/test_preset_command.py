@@ -91,8 +91,3 @@ def test_every_verb_has_a_form_for_scripts(run, tmp_path: Path) -> None:
     assert json.loads(run("import", str(file), "--name", "day", "--json").stdout) == {"name": "day", "problems": []}
     assert json.loads(run("delete", "day", "--json").stdout) == {"deleted": "day"}
     assert "day" not in run("list").stdout
-
-
-def test_a_time_that_is_none_is_refused_before_anything_is_sent(run) -> None:
-    refused = CliRunner().invoke(app, ["load", "night", "4q"])
-    assert str(refused.exception).startswith("preset load: '4q' is not a time of 0..3600 s, nor one in beats or bars")

@@ -63,21 +63,6 @@ def test_no_file_outside_the_folders_can_be_named(tmp_path: Path, open_catalog: 
             catalog.check(name)
 
 
-def test_an_unknown_name_leads_to_the_folders_of_the_user_alone(tmp_path: Path, open_catalog: Open) -> None:
-    catalog = open_catalog(tmp_path / "mine", tmp_path / "engine")
-    assert catalog.not_found("Glow").endswith(f"put ISF files into one of {tmp_path / 'mine'})")
-
-
-def test_a_mistyped_name_gets_the_nearest_ones(tmp_path: Path, open_catalog: Open) -> None:
-    for name in ("Plasma", "Kaleidoscope", "Bloom"):
-        (tmp_path / f"{name}.fs").write_text("")
-    catalog = open_catalog(tmp_path)
-    with pytest.raises(Rejected, match=r"'plsma' is not in the shader folders \(nearest: Plasma\)"):
-        catalog.check("plsma")
-    catalog.check("plasma")
-    catalog.check("")
-
-
 def test_a_file_dropped_in_is_found_and_a_removed_one_gone(tmp_path: Path, open_catalog: Open, wait_for: Any) -> None:
     catalog = open_catalog(tmp_path / "later")
     (tmp_path / "later").mkdir()
@@ -85,16 +70,6 @@ def test_a_file_dropped_in_is_found_and_a_removed_one_gone(tmp_path: Path, open_
     wait_for(lambda: names(catalog) == ["new"], "the new file")
     (tmp_path / "later" / "new.fs").unlink()
     wait_for(lambda: names(catalog) == [], "the file to go")
-
-
-def test_of_two_shaders_of_one_name_that_of_the_earlier_folder_wins(tmp_path: Path, open_catalog: Open) -> None:
-    for place in ("mine", "theirs", "mine/deep"):
-        (tmp_path / place).mkdir()
-        (tmp_path / place / "Plasma.fs").write_text("")
-    catalog = open_catalog(tmp_path / "mine", tmp_path / "theirs")
-    assert names(catalog) == ["deep/Plasma", "Plasma"]
-    plasma = catalog.find("plasma")
-    assert plasma is not None and plasma.root == tmp_path / "mine"
 
 
 def test_a_circle_of_links_and_a_folder_without_end_hurt_nobody(tmp_path: Path, open_catalog: Open) -> None:

@@ -21,17 +21,6 @@ def frequent_switches() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-def test_a_new_store_holds_the_defaults_and_rejects_an_unknown_address() -> None:
-    snapshot = ParamStore().snapshot()
-    assert len(snapshot) == len(PARAMS)
-    for param in PARAMS:
-        assert snapshot[param.address] == (0 if param.type is ParamType.TRIGGER else param.default)
-    store = ParamStore()
-    for ask in (lambda: store.get("/layr/1/angle"), lambda: store.set("/layr/1/angle", 1)):
-        with pytest.raises(Rejected, match="nearest: /layer/1/angle"):
-            ask()
-
-
 def test_a_set_value_is_in_the_next_snapshot_and_not_in_the_last() -> None:
     store = ParamStore()
     before = store.snapshot()
@@ -46,14 +35,6 @@ def test_a_set_value_is_in_the_next_snapshot_and_not_in_the_last() -> None:
     with pytest.raises(TypeError):
         after["/mode"] = "simple"  # type: ignore[index]
     assert after["/mode"] == "multiverse"
-
-
-def test_while_nothing_changes_the_snapshot_is_the_same_object() -> None:
-    store = ParamStore()
-    store.set("/mode", "simple")
-    assert store.snapshot() is store.snapshot()
-    store.set("/mode", 1)
-    assert store.version == 1, "setting the current value is not a change"
 
 
 def test_valid_entries_of_a_group_are_set_together_and_invalid_ones_returned() -> None:

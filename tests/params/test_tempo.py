@@ -63,13 +63,6 @@ def test_reset_sets_beat_0_at_the_time_of_the_trigger(store: ParamStore, tempo: 
     assert tempo.beat_at(3.3) == 0.0 and tempo.beat_at(3.8) == 1.0
 
 
-def test_two_taps_set_the_tempo_and_the_beat(tempo: Tempo) -> None:
-    assert tap(tempo, 10.2) == 120.0
-    assert tap(tempo, 10.8) == pytest.approx(100.0)
-    assert tempo.beat_at(10.8) % 1 == 0.0
-    assert tempo.beat_at(11.4) == pytest.approx(tempo.beat_at(10.8) + 1)
-
-
 def test_uneven_taps_are_averaged_over_the_last_eight_intervals(tempo: Tempo) -> None:
     times_s = [n * 0.5 + (0.03 if n % 2 else 0.0) for n in range(9)]
     assert tap(tempo, *times_s) == pytest.approx(120.0)
@@ -83,24 +76,6 @@ def test_after_a_pause_a_bounce_or_another_song_the_taps_start_over(tempo: Tempo
         assert tap(tempo, 0.0, 0.5, 1.0, last_s) == pytest.approx(120.0), gap_s
         assert tap(tempo, last_s + gap_s) == pytest.approx(120.0), "one tap does not set the tempo"
         assert tap(tempo, last_s + gap_s + 0.75) == pytest.approx(80.0), gap_s
-
-
-def test_the_slowest_and_the_fastest_tempo_can_be_tapped(tempo: Tempo) -> None:
-    for bpm in [20, 300]:
-        assert tap(tempo, *(100 + n * 60 / bpm for n in range(4))) == pytest.approx(bpm), bpm
-
-
-def test_a_tap_counts_at_once_and_shows_in_the_next_frame(store: ParamStore, tempo: Tempo, clock: SteppedClock) -> None:
-    for _ in range(4):
-        clock.advance(0.4)
-        store.set("/tempo/tap", 1)
-    assert tempo.bpm == pytest.approx(150.0) and store.get(BPM) == 120.0
-    tempo.step(1.7)
-    assert store.get(BPM) == pytest.approx(150.0)
-    (change,) = (change for change in store.changes_since(0)[0] if change.address == BPM)
-    assert change.by == "tempo"
-    tempo.step(1.8)
-    assert tempo.bpm == pytest.approx(150.0), "its own update does not count as set by a user"
 
 
 def jittered(bpm: float, beats: int, jitter_s: float, seed: int = 3) -> Iterable[tuple[float, float]]:
@@ -121,21 +96,6 @@ def test_ticks_5_ms_off_give_a_steady_tempo_and_position(midi: Tempo) -> None:
             errors.append(midi.beat_at(true_s + 0.005) - true_s * 128 / 60)
     assert max(abs(bpm - 128.0) for bpm in bpms) < 3.0, "interval by interval it would swing by 60"
     assert max(map(abs, errors)) < 0.008, "a beat is placed to within 4 ms"
-
-
-def test_a_change_of_tempo_is_followed_within_four_beats(midi: Tempo) -> None:
-    end_s = tick(midi, 240)
-    assert midi.bpm == pytest.approx(120.0)
-    tick(midi, 96, 60 / 132 / 24, end_s)
-    assert midi.bpm == pytest.approx(132.0, abs=1.0)
-
-
-def test_the_tempo_is_written_at_most_four_times_a_second(store: ParamStore, midi: Tempo) -> None:
-    for _, came_s in jittered(128.0, 16, 0.005):
-        midi.midi_clock(came_s)
-        midi.step(came_s)
-    assert store.version <= 16 / 128 * 60 * 4 + 1
-    assert store.get(BPM) == pytest.approx(128.0, abs=3.0)
 
 
 def test_start_sets_the_bar_and_continue_goes_on_from_stop(midi: Tempo) -> None:
@@ -171,17 +131,6 @@ def test_a_running_clock_ignores_taps_and_replaces_a_tempo_set_by_hand(store: Pa
     assert tap(midi, end_s + 5.0, end_s + 5.6) == pytest.approx(100.0), "once it is gone they count again"
 
 
-def test_with_midi_off_the_clock_is_ignored(store: ParamStore, midi: Tempo) -> None:
-    midi.step(0.0)
-    assert store.get("/tempo/midi") is True, "the older address tells the same"
-    store.set("/tempo/midi", 0)
-    midi.step(0.1)
-    assert store.get("/tempo/source") == "manual"
-    tick(midi, 240, 60 / 90 / 24)
-    assert midi.bpm == 120.0
-    assert tap(midi, 7.0, 7.6) == pytest.approx(100.0)
-
-
 def test_a_midi_clock_that_is_not_followed_is_named_once_with_what_to_set(
     store: ParamStore, clock: SteppedClock
 ) -> None:
@@ -197,29 +146,6 @@ def test_a_midi_clock_that_is_not_followed_is_named_once_with_what_to_set(
     assert "comes from beat" in lines[0] and "/tempo/source midi" in lines[0]
     store.set("/tempo/source", "midi")
     assert tick(tempo, 240, 60 / 90 / 24) and tempo.bpm == pytest.approx(90.0), "which then does it"
-
-
-def test_the_status_tells_if_the_beat_follows_its_clock_or_runs_on(store: ParamStore, clock: SteppedClock) -> None:
-    tempo = Tempo(store, clock)
-    assert tempo.status(0.0, 0.1).state == "free"
-    tempo.follow("beat", beat=0.0, bpm=124.0, at_s=0.0)
-    heard = tempo.status(0.5, 0.9)
-    assert (heard.source, heard.state, heard.bpm, heard.heard_confidence) == ("beat", "following", 124.0, 0.9)
-    assert tempo.status(2.0, 0.0).state == "free" and tempo.status(2.0, 0.0).bpm == 124.0
-    store.set("/tempo/source", "midi")
-    tempo.step(2.0)
-    end_s = tick(tempo, 48, from_s=2.0)
-    assert tempo.status(end_s, 0.0).state == "following" and tempo.status(end_s + 3.0, 0.0).state == "free"
-    store.set("/tempo/source", "manual")
-    tempo.step(9.0)
-    assert tempo.status(9.0, 0.9).state == "manual"
-
-
-def test_a_burst_of_ticks_sets_no_tempo(store: ParamStore, midi: Tempo) -> None:
-    later_s = tick(midi, 4000, 1e-5)  # 250 000 beats a minute
-    assert midi.bpm == 120.0
-    tick(midi, 240, 60 / 90 / 24, from_s=later_s + 1.0)
-    assert midi.bpm == pytest.approx(90.0)
 
 
 def test_a_stopped_transport_is_told_and_a_start_counts_the_bars_anew(store: ParamStore, clock: SteppedClock) -> None:
@@ -245,26 +171,6 @@ def test_a_stopped_transport_is_told_and_a_start_counts_the_bars_anew(store: Par
     clock.advance(3.0)
     tempo.step(clock.now_s())
     assert store.get("/tempo/state") == "free"
-
-
-def test_a_stop_of_midi_clock_is_told(store: ParamStore, midi: Tempo) -> None:
-    midi.midi_start(0.0)
-    end_s = tick(midi, 48)
-    midi.step(end_s)
-    assert store.get("/tempo/state") == "following"
-    midi.midi_stop(end_s)
-    midi.step(end_s + 9.0)
-    assert store.get("/tempo/state") == "stopped"
-
-
-def test_a_clock_beyond_the_range_is_followed_and_shown_at_its_end(store: ParamStore, midi: Tempo) -> None:
-    tick(midi, 240, 60 / 400 / 24)
-    for step_s in (1.5, 2.5):  # in the second the clock is gone, which is told
-        midi.step(step_s)
-    before = store.version
-    for frame in range(2, 9):
-        midi.step(1.5 + frame)
-    assert midi.bpm == pytest.approx(400.0) and store.get(BPM) == 300.0 and store.version == before
 
 
 def test_a_link_session_beyond_the_range_is_told_once_with_its_tempo(store: ParamStore, clock: SteppedClock) -> None:
@@ -318,31 +224,6 @@ def test_the_beat_glides_to_a_clock_without_running_back(
     steps = [after - before for before, after in itertools.pairwise(on_the_way)]
     assert min(steps) >= 0.0099 and max(steps) <= 0.0301, "half to one and a half times the tempo"
     assert tempo.beat_at(6.0) == pytest.approx(12.0 + off_by)
-
-
-def test_a_clock_that_jumps_takes_the_beat_along(store: ParamStore, tempo: Tempo, clock: SteppedClock) -> None:
-    store.set("/tempo/source", "timecode")
-    tempo.step(0.0)
-    tempo.follow("timecode", beat=1000.0, bpm=90.0, at_s=-0.1)
-    assert tempo.beat_at(0.0) == pytest.approx(1000.15) and tempo.bpm == 90.0
-    tempo.follow("timecode", beat=10.0, bpm=90.0, at_s=0.0)
-    assert tempo.beat_at(0.0) == pytest.approx(10.0)
-
-
-def test_only_the_clock_of_the_source_moves_the_beat(store: ParamStore, tempo: Tempo) -> None:
-    for source in ["manual", "midi", "beat", "link"]:
-        store.set("/tempo/source", source)
-        tempo.step(0.0)
-        tempo.follow("timecode", beat=3.3, bpm=90.0, at_s=0.0)
-        assert tempo.bpm == 120.0 and tempo.beat_at(1.0) == 2.0, source
-
-
-def test_a_clock_that_is_unsure_or_gone_leaves_the_beat_running(tempo: Tempo, clock: SteppedClock) -> None:
-    tempo.follow("beat", beat=0.0, bpm=100.0, at_s=0.0)
-    clock.advance(6.0)
-    tempo.follow("beat", beat=0.4, bpm=177.0, at_s=6.0, confidence=0.1)
-    assert tempo.bpm == 100.0 and tempo.beat_at(6.0) == pytest.approx(10.0)
-    assert tap(tempo, 6.0, 6.4) == pytest.approx(150.0), "taps count while no clock does"
 
 
 @pytest.mark.parametrize("source", ["manual", "midi", "link", "beat"])

@@ -83,24 +83,3 @@ def test_a_missing_signal_runs_on_for_the_flywheels_time_is_lost_and_comes_back(
     clock = TimecodeClock()
     last_s = play(clock, 0, 50, 0.0) - 0.04
     assert clock.state(last_s + LOCKED_S + 0.01, 0.0) == "lost"
-
-
-def test_a_still_locate_stands_until_the_timecode_runs() -> None:
-    clock = TimecodeClock()
-    clock.add(reading(2500, 1.0, is_still=True))
-    assert clock.position_s(9.0, FLYWHEEL_S) == 100.0 and clock.speed(9.0, FLYWHEEL_S) == 0.0
-    assert clock.state(9.0, FLYWHEEL_S) == "locked"
-    play(clock, 2500, 3, 10.0)
-    assert clock.position_s(10.1, FLYWHEEL_S) == pytest.approx(100.1)
-
-
-def test_it_turns_round_and_runs_past_midnight() -> None:
-    clock = TimecodeClock()
-    next_s = play(clock, 2500, 30, 0.0)
-    play(clock, 2529, 5, next_s, speed=-1.0)
-    assert clock.speed(next_s + 0.2, FLYWHEEL_S) == pytest.approx(-1.0)
-    clock = TimecodeClock()
-    day = 24 * 3600 * 25
-    next_s = play(clock, day - 10, 10, 0.0)
-    play(clock, 0, 10, next_s)
-    assert clock.position_s(next_s + 0.38, FLYWHEEL_S) == pytest.approx(0.38)

@@ -1,15 +1,12 @@
 """Chooses the channels that go on to the map: only changed ones, mapped ones first. Pure.
 
-Problem: 64 universes of 512 channels at 44 Hz are 1.4 million levels a second. Passing each on as a message would take
-a core and more. But few of them are mapped, and of a level that changes twice before the next frame only the newest
-counts.
+64 universes of 512 channels at 44 Hz are 1.4 million levels a second, of which few are mapped. So the levels last
+passed on are kept beside the newest, and in each turn a limited number of channels that differ goes on: mapped ones
+first, in turns between universes; then a few others, for learning and for the list of what is heard. What is left goes
+on later, with the level it has then.
 
-So the levels last passed on are kept beside the newest ones, and in each turn a limited number of channels that differ
-goes on: mapped channels first, in turns between universes; then a few of the others, for learning and for the list of
-what is heard. What is left differs still, and goes on in a later turn with the level it has then.
-
-The first packet of a universe sets mapped channels, as a fader does that is touched. Its other channels are only noted:
-five hundred levels at once are no movement, and would be learned in place of the fader that moves.
+The first packet of a universe sets mapped channels, as a fader does that is touched; its other channels are only noted,
+or they would be learned in place of the fader that moves.
 
 `/dmx/1/17` is channel 17 of universe 1, 0..1 in steps of 1/255. `/dmx/1/17/16bit` is channels 17 (coarse) and 18 (fine)
 as one value; it exists only if it is mapped.
@@ -89,9 +86,7 @@ class Forwarder:
 
     def take(self, universes: Mapping[int, Universe]) -> tuple[list[tuple[Universe, list[Message]]], frozenset[int]]:
         """Messages of changed channels, for each universe; and the numbers of universes with more for the next turn.
-
-        `universes`: those with new levels, and those that had more in the last turn.
-        """
+        `universes`: those with new levels, and those that had more in the last turn."""
         numbers = sorted(universes)
         first = self._turn % max(1, len(numbers))
         self._turn += 1

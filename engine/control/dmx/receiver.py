@@ -50,17 +50,10 @@ ReadPacket = Callable[[bytes, str, int], LevelsPacket | None]
 
 
 class WaitingPolls:
-    """ArtPolls that wait for their reply. Pure: time is an argument.
-
-    The reply goes to the host that asked, and nowhere else (art-net.org.uk, "Discovery Packets": every device answers
-    by unicast), at Art-Net's port, which is the only one of the protocol, whichever port the poll came from.
-
-    Art-Net 4 lets nodes spread their replies at random over a second, so that a console is not buried by a hundred at
-    once. The sender's address may be forged, and a reply is seventeen times as large as a poll: one reply a second goes
-    to a host, and at most 16 hosts wait.
-
-    One thread at a time.
-    """
+    """ArtPolls that wait for their reply, one thread at a time. Pure: time is an argument. The reply goes to the host
+    that asked, at Art-Net's port ("Discovery Packets"), after a random delay of up to a second, so that a console is
+    not buried by a hundred at once. The sender's address may be forged, and a reply is seventeen times as large as a
+    poll: one reply a second goes to a host, and at most 16 hosts wait."""
 
     def __init__(self, delay_s: Callable[[], float]) -> None:
         """`delay_s()`: the delay of one reply, 0..`MAX_DELAY_S`."""
@@ -108,23 +101,15 @@ class DmxReceiver:
         on_timecode: Callable[[TimecodeReading], None] = lambda reading: None,
     ) -> None:
         """`listen`: `artnet`, `sacn` or `both`. `mapped()`: the addresses in the map; the same object until it changes.
-
-        `deliver(messages, source)` executes mapped messages and lists the others; called on the receiving thread.
-        `name`: what a console lists this node as. `interface`: an IPv4 address of this machine; None: all. Port 0: the
-        system chooses. `reply_delay_s`: random by default. `merge`: among senders of one priority.
-        `on_timecode(reading)`: Art-Net's timecode, on the receiving thread.
-        """
+        `deliver(messages, source)` executes mapped messages and lists the others; called on the receiving thread, as
+        `on_timecode(reading)` with Art-Net's timecode. `name`: what a console lists this node as. `interface`: an IPv4
+        address of this machine; None: all. Port 0: the system chooses. `reply_delay_s`: random by default. `merge`:
+        among senders of one priority."""
         self.listen = listen
         self._numbers = tuple(dict.fromkeys(universes))
-        self._merge = merge
-        self._on_timecode = on_timecode
-        self._deliver = deliver
-        self._mapped = mapped
-        self._clock = clock
-        self._report = report
-        self._say = say
-        self._name = name
-        self._interface = interface
+        self._merge, self._on_timecode, self._deliver, self._mapped = merge, on_timecode, deliver, mapped
+        self._clock, self._report, self._say = clock, report, say
+        self._name, self._interface = name, interface
         self._ports = (artnet_port, sacn_port)
         self._lock = threading.Lock()  # the status is read on other threads
         self._universes: dict[int, Universe] = {}

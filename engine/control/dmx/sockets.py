@@ -1,11 +1,10 @@
 """The UDP sockets of Art-Net and sACN.
 
 Art-Net comes by broadcast, which on Linux and macOS only a socket bound to all addresses receives; so the interface is
-used for binding only where it is this machine itself, or on Windows. A console's program on the same machine may use
-the same ports; the sockets allow that, and so do the usual consoles.
+used for binding only where it is this machine itself, or on Windows. A console's program here may use the same ports.
 
-Multicast: one socket for each universe, bound to its group. A single socket may join only 20 groups on Linux, and would
-receive the groups of every other program on the machine. Windows has no such binding: all groups share a socket there.
+sACN: one socket for each universe, bound to its group. A single socket may join only 20 groups on Linux, and would
+receive those of every other program. Windows has no such binding: all groups share a socket there.
 """
 
 import errno
@@ -28,10 +27,8 @@ _REACHES_ALL: Final[dict[Protocol, str]] = {"artnet": "broadcast", "sacn": "mult
 
 
 def open_socket(protocol: str, interface: str | None, port: int) -> tuple[socket.socket, bool]:
-    """A non-blocking socket for unicast and broadcast; and True if another socket had the port before.
-
-    Raises MultiverseError, which names the port.
-    """
+    """A non-blocking socket for unicast and broadcast; and True if another socket had the port before. Raises
+    MultiverseError, which names the port."""
     is_bound = interface is not None and (sys.platform == "win32" or interface.startswith("127."))
     host = interface if is_bound and interface else ""
     was_taken = port > 0 and is_taken(host, port)
@@ -48,10 +45,8 @@ def open_socket(protocol: str, interface: str | None, port: int) -> tuple[socket
 def open_groups(
     universes: Iterable[int], interface: str | None, unicast: socket.socket, report: Report
 ) -> list[socket.socket]:
-    """Join the sACN groups of these universes on the interface, or on all; returns the additional sockets.
-
-    A group that cannot be joined is reported: its universe still arrives by unicast.
-    """
+    """Join the sACN groups of these universes on the interface, or on all; returns the additional sockets. A group that
+    cannot be joined is reported: its universe still arrives by unicast."""
     port = unicast.getsockname()[1]
     opened = []
     for number in universes:
@@ -106,11 +101,9 @@ def _own_addresses() -> list[str]:
 
 
 class SharedPort:
-    """A port that another program on this machine may have bound, too.
-
-    Then unicast of a console reaches only one of the two, usually the one started last, and the other one would look as
-    if the console sent nothing. One thread at a time calls `look`; the rest on any thread.
-    """
+    """A port that another program on this machine may have bound, too. Then unicast of a console reaches only one of
+    the two, usually the one started last, and the other one would look as if the console sent nothing. One thread at a
+    time calls `look`; the rest on any thread."""
 
     def __init__(self, protocol: Protocol, sock: socket.socket, was_taken: bool) -> None:
         """`was_taken`: another socket had the port when `sock` was bound."""

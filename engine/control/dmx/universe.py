@@ -1,14 +1,12 @@
 """One universe of several senders: the highest priority wins, among equals the newest packet or level. Pure.
 
-A lighting network often has two consoles, one in reserve. sACN gives each packet a priority for that; Art-Net has none
-and counts as 100, sACN's default. A console may also send a priority for each channel (start code 0xDD), where 0 means
-that it does not send that channel. By default senders of the same priority are not merged channel by channel: each
-packet replaces the levels of all channels it has, so two consoles on one universe with one priority flicker, which
-shows the mistake. With `highest`, the highest level among them counts (highest takes precedence), for each channel.
+sACN gives each packet a priority; Art-Net counts as 100, sACN's default. A console may also send a priority for each
+channel (start code 0xDD), where 0 means that it does not send that channel. Senders of one priority are not merged:
+each packet replaces the levels of all its channels, so that two consoles flicker, which shows the mistake. With
+`highest`, the highest level among them counts, for each channel.
 
-A sender whose packets stop is forgotten after sACN's limit of 2.5 s (E1.31, 6.7.1), or Art-Net's of 10 s ("ArtDmx",
-merging). Without any sender the last levels stay. Late packets are left out by their sequence number (E1.31, 6.7.2),
-counted for each sender of each universe. Art-Net lets a number repeat, because some senders never change it.
+A sender is forgotten after 2.5 s of silence (sACN; E1.31, 6.7.1), or 10 s (Art-Net). Without any sender the last levels
+stay. Late packets are left out by their sequence number (E1.31, 6.7.2); Art-Net lets a number repeat.
 """
 
 from dataclasses import dataclass, replace

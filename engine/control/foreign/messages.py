@@ -100,9 +100,7 @@ class ForeignMessages:
         """`kind_of_command(address)`: QUERY or COMMAND, or None. `has_commands(root)`: True if the first part of some
         command's address is `root`. `views`: the inputs of the shaders that play."""
         self._map = foreign_map
-        self._kind_of_command = kind_of_command
-        self._has_commands = has_commands
-        self._views = views
+        self._kind_of_command, self._has_commands, self._views = kind_of_command, has_commands, views
         self._kinds: dict[str, AddressKind] = {}
         self._clock = clock
 

@@ -1,15 +1,12 @@
 """Messages that set nothing: unmapped ones of other programs are counted and listed, mistakes are explained.
 
-Resolume Arena's "Output All OSC Messages" sends 236 datagrams a second while nothing plays, to 1545 addresses in 22 s.
-A warning for each, or even one a second, would drown all other warnings. So such a message costs one look-up and is
-listed with its sender, last arguments and rate, in bounded memory. `/map/heard`, `multiverse osc heard` and the page
-show the list. One line mentions the sender, unless some of that program's addresses are mapped.
+Resolume Arena sends 236 datagrams a second while nothing plays, to 1545 addresses. A warning for each would drown all
+others. So such a message costs one look-up and is listed with its sender, last arguments and rate, in bounded memory
+(`/map/heard`). One line mentions the sender, unless some of that program's addresses are mapped.
 
-Mistakes are counted, reported, and explained to their sender: one a second for each sender, fifty a second in all.
-
-Problem: messages that another program sends at its own addresses are not mistakes, but can look like typing errors
-(`/layers/1/opacity`). So an unknown address that resembles ours is explained as a typing error only while its sender
-has sent few unmapped addresses: a person mistypes some, a program sends hundreds.
+Mistakes are counted, reported, and explained to their sender: one a second for each sender, fifty a second in all. An
+unknown address that resembles ours is a typing error only while its sender has sent few unmapped addresses: a person
+mistypes some, a program sends hundreds.
 """
 
 import threading

@@ -42,12 +42,10 @@ class Follow(Protocol):
 
 
 class Orders:
-    """Decides which values of parameters are told to the session, and which reports count meanwhile. Pure.
-
-    Anyone in a Link session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the
-    engine itself wrote there do not count. Reports from before the session took it over would pull the beat back, so
-    orders are numbered, and a report names the newest one that it includes.
-    """
+    """Decides which values of parameters are told to the session, and which reports count meanwhile. Pure. Anyone in a
+    Link session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the engine itself
+    wrote there do not count. Reports from before the session took it over would pull the beat back, so orders are
+    numbered, and a report names the newest one that it includes."""
 
     def __init__(self) -> None:
         self._newest = 0
@@ -78,11 +76,8 @@ class LinkFollower:
         self, store: ParamStore, follow: Follow, *, clock: Clock, report: Report, say: Callable[[str], None]
     ) -> None:
         """`clock` must be real time: its seconds are those of `time.perf_counter`."""
-        self._store = store
-        self._follow = follow
-        self._clock = clock
-        self._report = report
-        self._say = say
+        self._store, self._follow, self._clock = store, follow, clock
+        self._report, self._say = report, say
         self._guard = Guard(log, report, "link.error", "link")
         self._status = LinkStatus()
         self._is_wanted = False

@@ -1,18 +1,14 @@
-"""The process that joins the Link session: reports its beat on stdout, takes orders from stdin.
+"""The process that joins the Link session: reports its beat on stdout, takes orders from stdin, and ends with it.
 
 Ableton Link's library is under the GNU General Public License 2 or later (or a licence from Ableton). It is loaded in
 this process only, which talks to the engine in lines of text and is useful alone:
 
     python -c "from engine.control.link.program import main; main(120.0)"
 
-It ends when stdin closes, so it never outlives the engine.
-
-Link counts microseconds of a clock of its own (on Linux CLOCK_MONOTONIC_RAW, which runs up to 0.05 % apart from the one
-of `time.perf_counter`). So each report reads both clocks together: of several readings the one that took the shortest
-time, which bounds the error to half of that, usually a microsecond.
-
-With start/stop sync, beat 0 is laid where the session started to play, as soon as that is known: often a little before,
-because a program starts on its next bar. Link moves it on to the session's next "one", if it was between two.
+Link's own clock runs up to 0.05 % apart from `time.perf_counter`. So each report reads both together: of several
+readings the shortest, which bounds the error to half its time, usually a microsecond. With start/stop sync, beat 0 is
+laid where the session started to play, often a little before that is known; Link moves it on to the session's next
+"one".
 """
 
 import importlib

@@ -14,12 +14,10 @@ MAX_LATE_PIECES: Final = 8  # two frames
 
 
 class ClockOut:
-    """24 ticks a beat, and a start on the first beat of a bar.
-
-    Receivers set their tempo by the ticks and their bar by the start, which means that the next tick is beat one. When
-    the beat jumps (a tap, a reset, a clock that went to another place), they are started again at the next bar; until
-    then they run on. A receiver that comes later is started by itself (`for_late`).
-    """
+    """24 ticks a beat, and a start on the first beat of a bar. Receivers set their tempo by the ticks and their bar by
+    the start, which means that the next tick is beat one. When the beat jumps (a tap, a reset, a clock that went to
+    another place), they are started again at the next bar; until then they run on. A receiver that comes later is
+    started by itself (`for_late`)."""
 
     def __init__(self) -> None:
         self._tick: int | None = None

@@ -9,15 +9,14 @@ is free to be mapped.
        13 14 15 16 |13 14 15 16
 
 A light is a note on; its velocity is a colour. The devices with colours share one palette: 1 and 3 are grey and white,
-then four brightnesses of each of 14 hues follow, of which the second is full and the third dim. What is queued is
-blinked by the engine, on its beat: the devices' own blinking follows a MIDI clock that they may not get.
+then four brightnesses of each of 14 hues follow, the second full and the third dim. What is queued is blinked by the
+engine, on its beat: the devices' own blinking follows a MIDI clock that they may not get.
 
-Sources, read in excerpts. Novation: "Launchpad Mini [MK3]", "Launchpad X", "Launchpad Pro [MK3] Programmer's reference
-manual": Programmer mode has notes 11 (lower left) to 88, 10 a row; `F0 00 20 29 02 <0D | 0C | 0E> 0E <1 | 0> F7` enters
-and leaves it; channel 1 is a static colour. Akai: "APC mini mk2 Communication Protocol 1.0": notes 0 (lower left) to
-63, 8 a row; the channel is the brightness, 7 the full one. "APC40 Mk2 Communication Protocol 1.2": notes 0 to 39,
-channel 1 is a solid colour. APC mini, first version (Akai's "APC mini" LED values): 1 green, 3 red, 5
-yellow, 6 yellow blinking.
+Sources. Novation: "Launchpad Mini [MK3]", "Launchpad X", "Launchpad Pro [MK3] Programmer's reference manual":
+Programmer mode has notes 11 (lower left) to 88, 10 a row; `F0 00 20 29 02 <0D | 0C | 0E> 0E <1 | 0> F7` enters and
+leaves it; channel 1 is a static colour. Akai: "APC mini mk2 Communication Protocol 1.0": notes 0 (lower left) to 63, 8
+a row; the channel is the brightness, 7 the full one. "APC40 Mk2 Communication Protocol 1.2": notes 0 to 39, channel 1
+is a solid colour. APC mini's LED values: 1 green, 3 red, 5 yellow, 6 yellow blinking.
 """
 
 import colorsys

@@ -64,10 +64,8 @@ def time_event(midi: bytes, device: str) -> MidiEvent | None:
 
 def thinned(waiting: list[Timed], down: set[bytes]) -> list[Timed]:
     """The messages of a flood that are executed: of each controller, bend and pressure only the newest, of the others
-    the newest `MAX_IN_ORDER`, and the releases of keys that stay up. All of them, if few wait.
-
-    `down`: the keys of the device whose press was executed, and not yet their release; kept here.
-    """
+    the newest `MAX_IN_ORDER`, and the releases of keys that stay up. All of them, if few wait. `down`: the keys of the
+    device whose press was executed, and not yet their release; kept here."""
     kept = waiting if len(waiting) <= MAX_IN_ORDER else _newest(waiting, down)
     for midi, _ in kept:
         if (key := _key_of(midi)) is not None:

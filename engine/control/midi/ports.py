@@ -4,12 +4,9 @@
                                            └─► controls ─► deliver (the dispatcher, the map)
     map feedback, beat, timecode ─► queues ─► ports
 
-A device is all ports with its name. It may be pulled and come back: then it is opened again, and its lights are sent
-again. Two devices of one name are one here.
-
-A broken device may send as fast as USB carries. Its bytes wait in a bounded queue. Of a turn's messages the newest
-values are executed (`messages.thinned`), and the next turn is later; they go through the lock and the translation that
-packets of OSC take.
+A device is all ports with its name. If it comes back, it is opened and lit again. A broken device may send as fast as
+USB carries: its bytes wait in a bounded queue, the newest values of a turn are executed (`messages.thinned`), and the
+next turn is later.
 """
 
 import logging
@@ -20,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from engine.control.midi.clock_out import START, ClockOut, TimecodeOut
 from engine.control.midi.messages import Timed, control_message, device_word, thinned, time_event
@@ -39,8 +36,6 @@ from engine.system.plain_text import some_of
 from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 ALL: Final = "all"
 THROUGH: Final = "midi through"  # ALSA's loop: what is sent there comes back
@@ -79,11 +74,9 @@ class MidiStatus:
 
 
 class ArrivalTimes:
-    """Turns a driver's times into the engine's. Pure.
-
-    A message is read up to some milliseconds after it arrived, so the smallest delay so far is the distance of the two
-    clocks. It follows their drift; a delay far above it is a driver without times, or another start: it begins anew.
-    """
+    """Turns a driver's times into the engine's. Pure. A message is read up to some milliseconds after it arrived, so
+    the smallest delay so far is the distance of the two clocks. It follows their drift; a delay far above it is a
+    driver without times, or another start: it begins anew."""
 
     def __init__(self) -> None:
         self._distance_s: float | None = None
@@ -157,9 +150,9 @@ class MidiPorts:
         say: Callable[[str], None],
     ) -> None:
         """`deliver(messages, sender_name, at_s)` executes controls, `take_time(event, sender_name, at_s)` clocks.
-        `subscribe(sender, device)` sends the device its lights as MIDI bytes. `farewell(device)`: sent to it
-        at the end. `clock_owner()`: the device that leads
-        the beat, which gets no clock back. `timecode(now_s)`: seconds, speed and the rate's name, or None."""
+        `subscribe(sender, device)` sends the device its lights as MIDI bytes, `farewell(device)` gives what is sent to
+        it at the end. `clock_owner()`: the device that leads the beat, which gets no clock back. `timecode(now_s)`:
+        seconds, speed and the rate's name, or None."""
         self._wanted = tuple(wanted)
         self._open_system = open_system
         self._deliver, self._take_time = deliver, take_time
@@ -232,10 +225,6 @@ class MidiPorts:
     def _keep_reason(self, error: Exception) -> None:
         self._detail = str(error)
 
-    def use(self, system: MidiSystem) -> None:
-        """Use these ports, without a thread: for tests."""
-        self._system = system
-
     def step(self, now_s: float) -> float:
         """Do what is due; returns the seconds until the next call."""
         if now_s >= self._search_s:
@@ -244,16 +233,12 @@ class MidiPorts:
         if not self._devices:
             return SEARCH_INTERVAL_S
         if now_s >= self._read_s:
-            is_flood = any([self._alone(self._read, device, now_s) for device in self._devices.values()])
+            is_flood = any([self._guard.attempt(partial(self._read, each, now_s)) for each in self._devices.values()])
             self._read_s = now_s + FLOODED_INTERVAL_S if is_flood else now_s
         wait_s = min(READ_INTERVAL_S, self._send_times())
         for device in list(self._devices.values()):
             self._send(device, [device.to_send.popleft() for _ in range(min(SENT_A_TURN, len(device.to_send)))])
         return wait_s
-
-    def _alone(self, act: Callable[..., Result], *arguments: Any) -> Result | None:
-        """Do something with one port or device; the driver of one must not stop the others."""
-        return self._guard.attempt(partial(act, *arguments))
 
     def _read(self, device: _Device, now_s: float) -> bool:
         """Execute what a device sent. True if messages were left out."""
@@ -313,7 +298,7 @@ class MidiPorts:
             except OSError as error:
                 self._report(f"midi.send.{device.name}", f"midi: {device.name} takes nothing ({error})")
 
-        self._alone(send)
+        self._guard.attempt(send)
 
     # -- ports come and go -------------------------------------------------------------------------
 
@@ -329,7 +314,7 @@ class MidiPorts:
                 continue
             if self._refused.get(port, float("-inf")) <= now_s:
                 self._refused[port] = now_s + RETRY_S
-                self._alone(self._open, port)
+                self._guard.attempt(partial(self._open, port))  # a broken driver must not stop the others
         self._tell_waiting(there)
 
     def _close_missing(self, device: _Device, there: frozenset[Port]) -> None:

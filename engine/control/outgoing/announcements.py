@@ -58,11 +58,9 @@ class Announcements:
 
 
 class ShownTexts:
-    """Forwards announcements, and shows the current preset or cue as a text in other programs (`[[osc.text]]`).
-
-    A program with its own address space, such as Resolume, cannot use `/preset/current night 0`. On every change it is
-    sent `night`, at the address of one of its own texts. Any thread.
-    """
+    """Forwards announcements, and shows the current preset or cue as a text in other programs (`[[osc.text]]`). A
+    program with its own address space, such as Resolume, cannot use `/preset/current night 0`. On every change it is
+    sent `night`, at the address of one of its own texts. Any thread."""
 
     def __init__(self, tell: Tell) -> None:
         """`tell` gets every message that is announced here."""

@@ -2,19 +2,14 @@
 
 A subscriber gets values, audio features, or both (`/engine/notify`), and single addresses (OSCQuery's LISTEN).
 
-- Changes are sent at most 60 times a second; between two ticks only the newest value of an address is kept. A
-  subscriber gets at most 64 packets per tick and the rest in the next ones: a receive buffer of 212 992 bytes, the
-  Linux default, holds 256 small packets, and a resync takes about 150. Nothing more is queued for a subscriber while
-  its last packets wait in the outbox (backpressure). All subscribers together get at most 256 packets per tick, in
-  turn: with many pages open, each sees a fade in coarser steps, but the picture stays smooth. Values are sent as plain
-  messages, not bundles, because every program reads those.
+- Changes are sent at most 60 times a second, of each address the newest, as plain messages, which every program reads.
+  A subscriber gets at most 64 packets per tick (a receive buffer of Linux holds 256), and none while its last ones wait
+  in the outbox (backpressure); all together get at most 256, in turn.
 - A subscriber's own change is not echoed: a fader under a finger would fight with its echo. If the accepted value
-  differs from the sent one (clipped, wrapped, rounded), `owe` sends it back after all. Older values of that address
-  that are still queued for this subscriber are dropped.
-- A subscriber is identified by the address where it listens, the author of a change by the address it came from. The
-  two differ for programs that send from another port than they listen on (`/engine/notify 1 PORT`).
-- UDP does not report that a subscriber is gone, and sending to it does no harm. When the table is full, the oldest
-  subscription is removed, WebSockets last.
+  differs from the sent one, `owe` sends it back after all.
+- A subscriber is identified by the address where it listens, the author of a change by the address it came from; they
+  differ for programs that listen on another port (`/engine/notify 1 PORT`).
+- UDP does not report that a subscriber is gone. When the table is full, the oldest is removed, WebSockets last.
 - The inputs of the playing shaders have two addresses, one by name and an alias. A change is told under both.
 """
 
@@ -102,15 +97,11 @@ class Feedback:
     # -- any thread ----------------------------------------------------------------------------
 
     def subscribe(self, target: Sender, origin: str, *, values: bool = True, features: bool = True) -> None:
-        """Send `target` every value, then every change not made by `origin`. A repeated call starts over.
-
-        `values` and `features`: the part it wants. Who wants features alone gets its answers where it sends from.
-        """
+        """Send `target` every value, then every change not made by `origin`. A repeated call starts over. `values` and
+        `features`: the part it wants. Who wants features alone gets its answers where it sends from."""
         with self._lock:
-            if not any(
-                each.hears_all for each in self._subscribers.values()
-            ):  # announcements from before the first subscriber are out of date
-                self._announcements.clear()
+            if not any(each.hears_all for each in self._subscribers.values()):
+                self._announcements.clear()  # those from before the first subscriber are out of date
             listened = self._forget(target.name)
             asked = Subscriber(target, origin, hears_all=values, hears_features=features, listened=listened)
             subscriber = self._remember(asked)

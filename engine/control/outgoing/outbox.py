@@ -1,10 +1,7 @@
-"""The queue of packets to send, from any thread to the sending thread.
+"""The queue of packets to send, from any thread to the sending thread: bounded and fair.
 
-It is bounded and fair: a flood cannot fill the memory, and a receiver that is sent too much loses only its own packets.
-
-Datagrams are rate limited for each receiver. A receive buffer of 212 992 bytes, the Linux default, holds 256 small
-packets, and the system drops the rest silently: a listing of 600 answers would end in the middle, without its `/done`.
-At 64 packets per 1/60 s, a receiver that reads only 15 times a second still gets everything.
+Datagrams are rate limited for each receiver: a receive buffer of Linux holds 256 small packets, and the system drops
+the rest silently. At 64 packets per 1/60 s, a receiver that reads only 15 times a second still gets everything.
 """
 
 import threading
@@ -26,10 +23,8 @@ KEPT_RECEIVERS: Final = 1024
 
 @dataclass(slots=True)
 class OscCounters:
-    """Counts since the start, of both directions; readable from any thread.
-
-    Each field is written by one thread, the receiving or the sending one, or through `add`.
-    """
+    """Counts since the start, of both directions; readable from any thread. Each field is written by one thread, the
+    receiving or the sending one, or through `add`."""
 
     _adding: ClassVar[threading.Lock] = threading.Lock()  # a class variable, so that a copy holds only the counters
 
@@ -101,12 +96,9 @@ class Outbox:
         self._limits = TokenBuckets(PACKETS_A_SENDING, PACKETS_A_SENDING / SENDING_INTERVAL_S, KEPT_RECEIVERS)
 
     def put(self, receiver: str, deliver: Deliver, packet: bytes, *, is_paced: bool = False) -> None:
-        """Queue `packet`; the sending thread calls `deliver(packet)`. Any thread; never blocks.
-
-        `is_paced`: rate limited, for datagrams, which are lost if the receiver's buffer is full.
-        Once 8192 packets are queued, a receiver that already has its share of them gets no more; the queue never
-        exceeds 16384.
-        """
+        """Queue `packet`; the sending thread calls `deliver(packet)`. Any thread; never blocks. `is_paced`: rate
+        limited, for datagrams, which are lost if the receiver's buffer is full. Once 8192 packets are queued, a
+        receiver that already has its share of them gets no more; the queue never exceeds 16384."""
         with self._lock:
             queue = self._queues.get(receiver)
             if queue is None:
@@ -141,10 +133,8 @@ class Outbox:
 
     def send(self, now_s: float | None, packets: int = PACKETS_A_PASS) -> float | None:
         """Deliver about `packets` packets, to every receiver in turn; `wait` returns at once if more are left. `now_s`
-        None: without the rate limit for datagrams, as at the end. The sending thread.
-
-        Returns the time when the rate limit allows more packets to a receiver that has used it up, or None.
-        """
+        None: without the rate limit for datagrams, as at the end. The sending thread. Returns the time when the rate
+        limit allows more packets to a receiver that has used it up, or None."""
         with self._lock:
             turns = deque(self._queues)
         held_until_s: float | None = None

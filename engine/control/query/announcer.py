@@ -33,12 +33,10 @@ MAX_NAME_BYTES: Final = 60  # mDNS allows 63 (RFC 6763, 4.1.1); a second engine 
 
 class Announcer:
     """Announces from `start` to `close`, on its own thread, because checking that the name is free takes seconds.
-
     `name`: the name of both services. `host`: the machine's name, such as `multiverse-studio.local`, announced with its
     addresses. `web_port`: the port of OSCQuery. `osc_port`: the UDP port of OSC, or None if it is off.
-    `find_interfaces()`: this machine's IPv4 addresses on the networks to announce to. Raises MultiverseError if there
-    are none; it is then called again until there are, because an installation may be switched on before its network.
-    """
+    `find_interfaces()`: this machine's IPv4 addresses on the networks to announce to; it raises MultiverseError if
+    there are none, and is called again until there are."""
 
     def __init__(
         self,
@@ -50,11 +48,9 @@ class Announcer:
         find_interfaces: Callable[[], Sequence[str]],
         report: Report,
     ) -> None:
-        self._name = name
-        self._host = host
+        self._name, self._host = name, host
         self._ports = {OSCQUERY: web_port} if osc_port is None else {OSCQUERY: web_port, OSC: osc_port}
-        self._find_interfaces = find_interfaces
-        self._report = report
+        self._find_interfaces, self._report = find_interfaces, report
         self._is_closing = threading.Event()
         self._thread = GuardedThread("mdns", self._run, Guard(log, report, "mdns", FAILED))
 
@@ -118,10 +114,8 @@ class Announcer:
 
 
 def service_name(wanted: str | None = None) -> str:
-    """The engine's name on the network: `wanted`, or by default `Multiverse HOST`, such as `Multiverse studio`.
-
-    Raises ConfigError if `wanted` cannot be announced.
-    """
+    """The engine's name on the network: `wanted`, or by default `Multiverse HOST`, such as `Multiverse studio`. Raises
+    ConfigError if `wanted` cannot be announced."""
     if wanted is None:
         name = f"Multiverse {socket.gethostname().partition('.')[0]}".strip()
         return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
@@ -137,10 +131,8 @@ def service_name(wanted: str | None = None) -> str:
 
 
 def host_info(reached_at: str, *, name: str, osc: tuple[str, int] | None, web: tuple[str, int]) -> dict[str, object]:
-    """The HOST_INFO object for a client that reached this machine at that address.
-
-    `name`: from `service_name`. `osc`, `web`: numeric host and port in use; `osc` None: OSC over WebSocket only.
-    """
+    """The HOST_INFO object for a client that reached this machine at that address. `name`: from `service_name`. `osc`,
+    `web`: numeric host and port in use; `osc` None: OSC over WebSocket only."""
     info: dict[str, object] = {"NAME": name, "EXTENSIONS": EXTENSIONS}
     if osc is not None:
         info |= {"OSC_IP": _reachable(osc[0], reached_at), "OSC_PORT": osc[1], "OSC_TRANSPORT": "UDP"}

@@ -96,11 +96,9 @@ def describe_param(param: Param, area: Area) -> Attributes:
 
 
 def describe_container(path: str, area: Area) -> Attributes:
-    """The attributes of a container: `Layer 1`, `LFO 3`, `Sink ndi`. At the top level with the area's text.
-
-    Chataigne shows DESCRIPTION as the container's name, and merges siblings with the same one (juce_organicui,
-    OSCQueryHelpers::updateContainerFromData), so it must be short and unique among siblings.
-    """
+    """The attributes of a container: `Layer 1`, `LFO 3`, `Sink ndi`. At the top level with the area's text. Chataigne
+    shows DESCRIPTION as the container's name, and merges siblings with the same one (juce_organicui,
+    OSCQueryHelpers::updateContainerFromData), so it must be short and unique among siblings."""
     attributes: Attributes = {"FULL_PATH": path, "ACCESS": NO_VALUE, "DESCRIPTION": title_of(path)}
     if path.count("/") == 1:
         attributes["MULTIVERSE"] = {"type": "container", "area_title": area.title, "about": area.description}

@@ -46,10 +46,7 @@ class Peer:
     def __init__(
         self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], report: Report, forget: Callable[[], object]
     ) -> None:
-        self._dispatcher = dispatcher
-        self._wake = wake
-        self._report = report
-        self._forget = forget
+        self._dispatcher, self._wake, self._report, self._forget = dispatcher, wake, report, forget
         self.sender = Sender(name=name, post=partial(dispatcher.outbox.put, name, self._deliver), at_port=None)
         self.dropped = 0
         """Number of packets dropped because the client did not read."""
@@ -67,12 +64,9 @@ class Peer:
 
     def receive_text(self, text: str) -> None:
         """Execute LISTEN or IGNORE. Never raises, and never answers, because a client takes any OSC message for a
-        value.
-
-        Harmless requests are ignored: listening to a node without a value (Chataigne's "Listen to all" includes
+        value. Harmless requests are ignored: listening to a node without a value (Chataigne's "Listen to all" includes
         commands), and OSC over UDP (libossia's START_OSC_STREAMING; it listens here as well). Other invalid requests
-        are counted and reported.
-        """
+        are counted and reported."""
         try:
             command = msgspec.json.decode(text, type=_Command)
         except (msgspec.DecodeError, RecursionError, ValueError) as error:  # ValueError: half a surrogate pair
@@ -102,11 +96,8 @@ class Peer:
         return is_declared or self._dispatcher.views.find(address) is not None
 
     def take(self) -> list[Data]:
-        """Remove and return the queued messages, oldest first: OSC as bytes, JSON as text.
-
-        If packets were dropped, the current values are sent again. If a tree event was dropped, the client is told to
-        read the tree again.
-        """
+        """Remove and return the queued messages, oldest first: OSC as bytes, JSON as text. If packets were dropped, the
+        current values are sent again. If a tree event was dropped, the client is told to read the tree again."""
         with self._lock:
             taken = list(self._waiting)
             self._waiting.clear()

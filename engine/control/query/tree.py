@@ -168,10 +168,8 @@ class QueryTree:
         )
 
     def answer(self, path: str, attribute: str | None, host_info: Mapping[str, object]) -> QueryAnswer:
-        """The answer to `GET <path>` or `GET <path>?<attribute>`. The path is percent-decoded, the attribute is raw.
-
-        A known attribute that the node lacks gives an empty object, as the proposal demands.
-        """
+        """The answer to `GET <path>` or `GET <path>?<attribute>`. The path is percent-decoded, the attribute is raw. A
+        known attribute that the node lacks gives an empty object, as the proposal demands."""
         if attribute == "HOST_INFO":  # the same for every path
             return _json(200, host_info)
         space = self._space

@@ -1,20 +1,16 @@
 """Built-in maps, in the same form as in a file.
 
-`resolume`: for Resolume Arena and Avenue 7 with the OSC output set to "Output All OSC Messages". All numbers are
-normalised to 0..1 (Resolume's manual, "OSC"); the tempo is 20..500 beats per minute on that scale. Resolume's layers 1
-to 4 control ours, with 100 % as intensity 1. A clip that starts in a layer shows it, clearing the layer hides it; the
-crossfader mixes layer 5 in; columns start cues. Resolume's faders may jump (a clip, an autopilot, a mouse), so they
-have no takeover.
+`resolume`: for Resolume Arena and Avenue 7 with the OSC output set to "Output All OSC Messages". All numbers are 0..1
+(Resolume's manual, "OSC"); the tempo is 20..500 on that scale. Resolume's layers 1 to 4 control ours, with 100 % as
+intensity 1; a clip that starts in a layer shows it, clearing the layer hides it; the crossfader mixes layer 5 in;
+columns start cues. Its faders may jump (a clip, an autopilot, a mouse), so they have no takeover.
 
-A clip sends two addresses: `connect`, pressed with the mouse, and `connected`, its state: 0 empty, 1 stopped, 2
-previewed, 3 playing, 4 both. Only the state reports a clip started by an autopilot, a column or a deck. When a clip
-follows another in a layer, the new clip's state may arrive before or after that of the old clip, which stays 3 until it
-is faded out. So a layer is shown when any of its clips becomes 3 or 4, and a clip that stops changes nothing.
+Only a clip's `connected` (0 empty, 1 stopped, 2 previewed, 3 playing, 4 both) reports one started by an autopilot, a
+column or a deck. The state of the old clip in a layer may arrive before or after that of the new one. So a layer is
+shown when any of its clips becomes 3 or 4, and a clip that stops changes nothing.
 
-`resolume:5` uses Resolume's layers 5 to 8 instead, `resolume:group2` its groups 2 to 5, and `resolume:selected` its
-selected layer for our layer 1. Resolume also sends the selected layer's movements under its own number.
-
-`fixture:5.101`: the engine as a fixture of a lighting desk (`osc_schema/fixture.py`), from channel 101 of universe 5.
+`resolume:5` uses Resolume's layers 5 to 8, `resolume:group2` its groups 2 to 5, `resolume:selected` its selected layer
+for our layer 1. `fixture:5.101`: the engine as a fixture of a lighting desk, from channel 101 of universe 5.
 
 Sources: a capture of Arena 7.23.2 (ShowMeshSystems/showmesh, docs/bench/resolume-control-surface.md, sections 2.6, 4.3,
 6.3 and 7), and the addresses that bitfocus/companion-module-resolume-arena sends (src/actions).

@@ -31,16 +31,9 @@ def is_pattern(control: Control) -> bool:
 
 class WildcardIndex(Generic[T]):
     """Lookup of entries with wildcards: `*` is one whole part, as in `osc /composition/layers/1/clips/*/connected`.
-
-    A hundred patterns must not take a hundred comparisons per message. So patterns are grouped by their number of parts
-    and the positions of the stars. For each group with the right number of parts, the message's address gets stars at
-    the same positions and is looked up in a dictionary. Most maps have one or two groups per number of parts. Results
-    are cached.
-
-    Each address that matches a pattern has its own state: a clip that stops must not affect the one that has started.
-
-    One thread at a time.
-    """
+    Patterns are grouped by their number of parts and the positions of the stars. For each such group, the message's
+    address gets stars at the same positions and is looked up in a dictionary: a hundred patterns take one or two
+    look-ups. Results are cached. Each address that matches has its own state. One thread at a time."""
 
     def __init__(self, patterns: Iterable[tuple[Control, Callable[[Control], T]]] = ()) -> None:
         """`patterns`: pairs of a pattern and `make(control)`, which is called once for each matching control."""
@@ -148,10 +141,8 @@ class ControlMap:
         return root in self._roots
 
     def add(self, entry: MapEntry, heard: float | None = None) -> int:
-        """Add an entry and return its number. It replaces one with the same control, target and argument.
-
-        `heard`: the last value received from its control, if known.
-        """
+        """Add an entry and return its number. It replaces one with the same control, target and argument. `heard`: the
+        last value received from its control, if known."""
         hold = Hold(at=None if heard is None else position(entry, heard))
         for number, (known, _) in enumerate(self._entries, start=1):
             if _identity(known) == _identity(entry):
@@ -165,10 +156,8 @@ class ControlMap:
     def add_all(
         self, entries: Iterable[MapEntry], instead_of: Callable[[MapEntry], bool] = lambda entry: False
     ) -> None:
-        """Add all entries at once; if there is no room for all, raise MappingError and add none.
-
-        Existing entries for which `instead_of` is true are removed, unless they are among the new ones.
-        """
+        """Add all entries at once; if there is no room for all, raise MappingError and add none. Existing entries for
+        which `instead_of` is true are removed, unless they are among the new ones."""
         entries = tuple(entries)
         kept = frozenset(entries)  # a set: a thousand entries may be compared with a thousand while OSC waits
         held = [pair for pair in self._entries if pair[0] in kept or not instead_of(pair[0])]
@@ -199,9 +188,7 @@ class ControlMap:
         sent_to: Mapping[Control, float] = MappingProxyType({}),
     ) -> tuple[Message, ...] | None:
         """The messages for our parameters that the movements cause, or None if no entry has one of the controls.
-
-        `sent_to`: the values last sent to controls, from `MapFeedback.heard`.
-        """
+        `sent_to`: the values last sent to controls, from `MapFeedback.heard`."""
         is_mapped = False
         messages = []
         for movement in movements:

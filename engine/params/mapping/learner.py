@@ -1,15 +1,13 @@
 """MIDI learn: detects which control is being moved. Pure: time is an argument.
 
-A note on, a program change and a message without arguments are learned at once. A control with a value is learned after
-two different values, or after one that clearly differs from its last value before learning. Repeated values and note
-offs are ignored, and so are controls that move all the time without a pause: the position of a playing clip, a meter,
-an LFO. A pause is three times the usual interval between two of its movements, at least half a second and at most two.
-If both halves of a 14-bit pair arrive together, the pair is learned, and an NRPN instead of the controllers it is made
-of.
+A note on, a program change and a message without arguments are learned at once; a control with a value after two
+different values, or one that clearly differs from its last before learning. Repeated values and note offs are ignored,
+and so are controls that move all the time (the position of a clip, a meter) without a pause: three times the usual
+interval of their movements, half a second to two. If both halves of a 14-bit pair arrive together, the pair is learned,
+and an NRPN instead of the controllers it is made of.
 
-If the target is a number, the control may be an encoder, which sends the same few values again and again (see
-`detect_mode`). A possible encoder is learned when its mode is clear; one that is turned in one direction only, after
-a dozen ticks.
+If the target is a number, the control may be an encoder: it is learned when its mode is clear (`detect_mode`), or after
+a dozen ticks in one direction.
 """
 
 from collections import deque
@@ -47,18 +45,17 @@ TOUCHES = range(104, 113)  # notes that the faders of Mackie Control and X-Touch
 
 
 def detect_mode(values: Iterable[int], bits: int) -> Mode | Literal[False] | None:
-    """Detection of an encoder's mode from its values.
+    """Detection of an encoder's mode from its values, oldest first, 0..127 or 0..16383. False: not an encoder; None:
+    needs more.
 
-    A fader sends its position, so each value is next to the last one. An encoder sends how far it was turned, so a slow
+    A fader sends its position, so each value is next to the last one. An encoder sends how far it was turned: a slow
     turn repeats a value, and a turn back sends a different one: 1 and 127 (`twos`), 65 and 63 (`offset`), 1 and 65
-    (`sign`); with 14 bits the same around 0, 8192 and 16384. These are the tables of Ableton Live's manual ("Mapping to
-    Relative MIDI Controllers") and of Mackie Control.
+    (`sign`); with 14 bits the same around 0, 8192 and 16384 (Ableton Live's manual, "Mapping to Relative MIDI
+    Controllers", and Mackie Control).
 
-    - 127 or 63 alone is unambiguous. 1 alone is two's complement or sign bit, 65 alone is offset or sign bit: the turn
-      back decides. Without a turn back we assume a turn to the right, in two's complement or offset.
+    - 127 or 63 alone is unambiguous. 1 is two's complement or sign bit, 65 offset or sign bit: the turn back decides,
+      and without one we assume a turn to the right, in two's complement or offset.
     - Only repeated values mean an encoder: a fader at its lower end sends 1, 2, 3.
-
-    `values`: oldest first, 0..127 or 0..16383. False: not an encoder; None: needs more values.
     """
     half, values = 1 << (bits - 1), tuple(values)
     sides = [_side(value, half) for value in values]

@@ -40,10 +40,8 @@ def map_text(entries: Iterable[MapEntry], unread: Iterable[dict[str, Any]] = ())
 
 
 def read_map(path: Path) -> LoadedMap:
-    """Load the map in `path`; an empty map if there is no such file.
-
-    Raises MappingError if the file as a whole cannot be used, so that it is not replaced by an empty one.
-    """
+    """Load the map in `path`; an empty map if there is no such file. Raises MappingError if the file as a whole cannot
+    be used, so that it is not replaced by an empty one."""
     content = KeptFile(path, "map", MappingError).read() or {}
     tables = content.get("entry", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):

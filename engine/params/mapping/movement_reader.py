@@ -104,11 +104,8 @@ class MovementReader:
         return [Movement(control, value, is_bang=is_up, steps=1 if is_up else -1), *parts]
 
     def _of_whole(self, control: Control, value: int, now_s: float) -> list[Movement]:
-        """The movements of an NRPN that the bridge has already combined.
-
-        Open Stage Control sends it after each half, the first time with a fine half of 0, which is not a position of
-        the fader (its `rpn.py`).
-        """
+        """The movements of an NRPN that the bridge has already combined. Open Stage Control sends it after each half,
+        the first time with a fine half of 0, which is not a position of the fader (its `rpn.py`)."""
         entry = self._entry(control)
         coarse, fine = divmod(value, HALF)
         position: Position | None = entry.coarse(coarse, now_s)

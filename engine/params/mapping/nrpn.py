@@ -7,18 +7,15 @@
 | 6, 38 | the value, coarse and fine |
 | 96, 97 | one up, one down |
 
-The problem: four controllers make one movement, and devices disagree about the order. MIDI 1.0 specifies 99, 98, 6, 38.
-Some devices send 98 first, or 38 before 6, or no 38, or select once and then send values only; see Yoshimi's
-`Using_NRPNs.txt`, Open Stage Control's `rpn.py` and JUCE's `juce_MidiRPN.cpp`.
+MIDI 1.0 specifies the order 99, 98, 6, 38. Some devices send 98 first, or 38 before 6, or no 38, or select only once;
+see Yoshimi's `Using_NRPNs.txt`, Open Stage Control's `rpn.py` and JUCE's `juce_MidiRPN.cpp`. So:
 
-- A half of a number is kept until it is sent again; a half that was never sent is 0. 127 and 127 deselect, and both
-  halves are forgotten.
-- While an NRPN is selected, 6, 38, 96 and 97 are its value; while an RPN is selected, they are ignored; otherwise they
-  are plain controllers. Keyboards set an RPN when they are switched on and leave it selected, so a controller that
-  keeps moving without another selection is a knob.
+- A half of a number is kept until it is sent again; one that was never sent is 0. 127 and 127 deselect and forget both.
+- While an NRPN is selected, 6, 38, 96 and 97 are its value; while an RPN is, they are ignored; otherwise they are plain
+  controllers. Keyboards leave an RPN selected, so a controller that keeps moving without another selection is a knob.
 - A device that sends no 38 still reaches the upper end: its 127 is 16383.
-- 98 to 101 may be knobs. One that is sent three times in a row, with none of the other seven controllers in between,
-  selects nothing, because no device selects without setting a value.
+- 98 to 101 may be knobs: one that is sent three times in a row, with none of the other seven in between, selects
+  nothing.
 """
 
 from typing import Final, Literal, NamedTuple
@@ -38,18 +35,14 @@ WHOLE_OF_COARSE = 129  # 127 * 129 is 16383
 class ControllerPair:
     """Two controllers as one 14-bit fader: n is the coarse half (MSB), n + 32 the fine half (LSB). Pure.
 
-    The problem: the halves arrive one after the other, and the value in between is not a position of the fader. From 63
-    * 128 + 127 to 64 * 128 + 0 the fader moves by 1, but the new coarse half with the old fine half would jump up by
-    128, or with the fine half first, down by 127. MIDI 1.0 requires the coarse half first and allows omitting it while
-    it does not change; some devices send the fine half first.
+    The halves arrive one after the other, and the value in between may be off by 128. MIDI 1.0 requires the coarse half
+    first and allows omitting it while it does not change; some devices send the fine half first.
 
-    - Coarse first: a new coarse half alone gives the nearest position that it allows, so an upward move starts at the
-      lowest one. This position always lies between the old and the new one.
-    - Fine first: the fine half waits for the coarse half. (A device that does this and also omits the coarse half looks
-      like the first kind, and jitters by less than a hundredth.)
+    - Coarse first: a new coarse half alone gives the nearest position that it allows, between the old one and the new
+      one.
+    - Fine first: the fine half waits for the coarse half.
     - The order is detected by the first half after a pause, because hands move in strokes. A coarse half first is
-      final, and so are two fine halves in a row, where the coarse half was omitted. A fine half first counts only until
-      then.
+      final, and so are two fine halves in a row, where the coarse half was omitted.
 
     `coarse` and `fine` take a half and return the position 0..16383, or None if not known yet.
     """

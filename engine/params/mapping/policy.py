@@ -3,11 +3,10 @@
 A control's position is 0..1 from the entry's `in_low` to its `in_high`, reversed by `invert`. Raised to the power of
 `curve` it is the position between `low` and `high` on the parameter's scale.
 
-Takeover (pickup): a fader sets nothing while its position differs from the parameter's. It takes over when it passes
-the position of the current value, or comes within 1/127 of it. From then on it holds the parameter, until something
-else sets it; then it has to be picked up again. If the current value is outside `low`..`high`, the nearer end of the
-fader counts. A fader that was sent a value (`/map/feedback`) and then reports a position near it has a motor: its
-movement starts where it was sent, not where it was last heard.
+Takeover (pickup): a fader sets nothing until it passes the position of the current value (or the nearer end of
+`low`..`high`), or comes within 1/127 of it. From then on it holds the parameter, until something else sets it. A fader
+that was sent a value (`/map/feedback`) and reports a position near it has a motor: its movement starts where it was
+sent.
 """
 
 import math
@@ -45,10 +44,8 @@ def arguments_for(
     entry: MapEntry, movement: Movement, now: Value | None, hold: Hold, now_s: float, sent_to: float | None = None
 ) -> Arguments | None:
     """The arguments to send to the entry's target, or None for nothing. `now`: the parameter's value, None for a
-    command.
-
-    `sent_to`: the value last sent to the control, in its own unit, if it was sent one since its last movement.
-    """
+    command. `sent_to`: the value last sent to the control, in its own unit, if it was sent one since its last
+    movement."""
     if sent_to is not None and entry.is_fader:
         _follow_motor(entry, movement, hold, position(entry, sent_to))
     hold.is_waiting = False
@@ -120,11 +117,9 @@ def position_of(entry: MapEntry, value: Value | None) -> float:
 
 
 def shown(entry: MapEntry, value: Value) -> float:
-    """The value to send back to a control so that it shows `value`: the inverse of all of the above.
-
-    A button shows its upper end if the value is its `high`; the ring of an encoder shows the position. For entries with
-    `feedback` only, whose target is a number or a switch.
-    """
+    """The value to send back to a control so that it shows `value`: the inverse of all of the above. A button shows its
+    upper end if the value is its `high`; the ring of an encoder shows the position. For entries with `feedback` only,
+    whose target is a number or a switch."""
     if entry.mode in RELATIVE:
         return position_of(entry, value) * MAX_VALUES[entry.control.kind]
     if entry.is_fader:
@@ -145,10 +140,8 @@ def picks_up(was: float | None, at: float, target: float) -> bool:
 
 def ticks(mode: str, heard: int, bits: int = 7) -> int:
     """Number of ticks an encoder was turned, -64..63 with 7 bits, -8192..8191 with 14; `heard`: its controller's value.
-
     Ableton Live calls them Relative (Bin. Offset), (2's Comp.) and (Signed Bit); its Signed Bit 2 is `sign` with
-    `invert`. The V-Pots of Mackie Control are `sign`: bit 6 set is counter-clockwise.
-    """
+    `invert`. The V-Pots of Mackie Control are `sign`: bit 6 set is counter-clockwise."""
     half = 1 << (bits - 1)
     if mode == "offset":
         return heard - half

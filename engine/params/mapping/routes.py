@@ -1,11 +1,9 @@
 """The ways by which one device may arrive twice: through a port of the engine, and through a bridge beside it. Pure.
 
-A system lets several programs read one controller. With an absolute fader nothing is wrong then, but an encoder turns
-twice as far, a toggle toggles back, and a clock runs at twice its tempo.
-
-- Of clocks, and of timecodes, one counts at a time: the one that came first, until it has been silent.
-- A control's message is left out if the same one came by the other way within `WINDOW_S`, once for each. Bridges are
-  not compared with each other, nor ports: two devices may well send the same.
+An encoder would turn twice as far, a toggle toggle back, and a clock run at twice its tempo. So of clocks, and of
+timecodes, one counts at a time: the one that came first, until it has been silent. A control's message is left out if
+the same one came by the other way within `WINDOW_S`, once for each; not among bridges, nor among ports, as two devices
+may send the same.
 """
 
 from collections import deque

@@ -123,7 +123,6 @@ class Rig:
         )
         self.control.add_commands(CommandTable())
         self.control.start()
-        self.leaves_a_still = False
         self.fade: PictureFade | None = None
         self.shown = self.store.snapshot()
         self.time_s = 0.0
@@ -148,7 +147,7 @@ class Rig:
         self.fade = fade
         self.shown = self.crossfade.bypass.shown(snapshot)
         values = self.slew.step(self.shown, PERIOD_S)
-        leaving = None if fade is None or fade.is_held or self.leaves_a_still else fade.before
+        leaving = None if fade is None or fade.is_held else fade.before
         drawn = self.stage.shaders(values, snapshot, {}, fade, leaving)
         self.awaits_tests = self.stage.awaits_tests(values, self.time_s)
         state = ShaderState(costs_ms=costs_ms or {}, failures=failures or {}, missing=frozenset(failures or {}))

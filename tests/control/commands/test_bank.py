@@ -1,6 +1,6 @@
 """Banks of pads over OSC: taps, holds and edits on real presets, at times that the test sets; the file; the engine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,9 @@ from engine.control.launching import Launching
 from engine.control.midi.grids import AMBER, GREEN, GREY
 from engine.errors import BankError
 from engine.osc import encode_message
-from engine.params import LookPipeline, Looks, Modulation, PresetFolder, Slew
-from engine.params.expected_look import ExpectedLook
-from engine.params.fade_time import AT_ONCE, Pulse
+from engine.params import PresetFolder
+from engine.params.fade_time import Pulse
 from engine.params.looks import LOOKS
-from osc_schema.fx import SLOTS, enable_address, file_address
 from tests.control.commands.show_rig import BRIGHTNESS, PresetRig
 from tests.control.midi.midi_rig import FakeMidi
 from tests.support.desk import Desk, open_desk
@@ -143,15 +141,6 @@ def test_a_pad_whose_holder_is_gone_is_released(rig: Rig) -> None:
     assert rig.presets.prepared == "high", "it can be pressed again"
 
 
-def test_a_press_that_comes_twice_counts_once(rig: Rig) -> None:
-    rig.done("/preset/load", "low")
-    for address, args in (("/pad/1", ()), ("/bank/press", (1, 1))):
-        rig.done(address, *args, 1)
-    for address, args in (("/pad/1", ()), ("/bank/press", (1, 1))):
-        rig.done(address, *args, 0)
-    assert rig.presets.prepared == "high" and rig.after(0.1) == 1.0
-
-
 def test_the_second_press_waits_for_the_beat_and_blinks_meanwhile(rig: Rig) -> None:
     rig.store.set("/launch/quantise", "bar")
     rig.done("/preset/load", "low")
@@ -177,19 +166,6 @@ def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig
     rig.launching.add_look("cue 1 low", "bar", lambda name: None, lambda reason: None, preset="low")
     rig.done("/preset/rename", "low", "lower")
     assert rig.banks.shown().pads[1][0] == "queued", "of a cue, too"
-
-
-def test_what_is_prepared_while_a_take_waits_stays_prepared(rig: Rig) -> None:
-    rig.store.set("/launch/quantise", "bar")
-    rig.done("/preset/load", "low")
-    rig.tap(1)
-    rig.say("/pad/1")
-    rig.tap(3)
-    rig.begin_bar()
-    assert rig.after(0.1) == 3.0 and rig.presets.prepared == "mid"
-    rig.store.set("/launch/quantise", "now")
-    rig.tap(3)
-    assert rig.after(0.1) == 2.0 and rig.presets.prepared == "high", "it was pressed once already"
 
 
 def test_a_preset_that_is_renamed_while_it_is_held_is_released(rig: Rig) -> None:
@@ -245,39 +221,15 @@ def test_presets_find_their_pads_when_they_come_go_and_come_back(rig: Rig, wait_
     wait_for(lambda: rig.listed()[2] == [(1, "Finale", "")], "the new name")
 
 
-def test_a_bank_that_comes_before_the_one_shown_leaves_it_shown(tmp_path: Path, reports: Any, wait_for: Any) -> None:
-    rig = Rig(tmp_path, reports)
-    assert rig.listed()[1][0] == (1, next(iter(LOOKS)), "")
-    rig.done("/preset/save", "mine")
-    wait_for(lambda: rig.store.get("/bank/shown") == 2, "the shown bank")
-    assert rig.listed()[1] == [(1, "mine", "")]
-    rig.close()
-
-
-def test_a_pad_is_faulty_while_its_shader_cannot_be_shown(rig: Rig) -> None:
-    rig.store.set_many([(file_address(SLOTS[0]), "gone.fs"), (enable_address(SLOTS[0]), True)], by="test")
-    rig.done("/preset/save", "low")
-    for reason, state in (("is missing", "faulty"), ("", "idle")):
-        rig.faults["gone.fs"] = reason
-        rig.presets.faults.step()
-        rig.done("/preset/load", "high")
-        assert rig.banks.shown().pads[1] == (state, "")
-
-
 def test_mistakes_get_one_line(rig: Rig, reports: Any, wait_for: Any) -> None:
     for command, expected in (
         (("/pad/17", 1), "pad 17 is not a whole number 1..16"),
         (("/pad/1", 2), "takes 1 for pressed or 0 for released, or nothing for a tap"),
         (("/pad/9", 1), "pad 9 of bank 1 is empty"),
-        (("/bank/press", 9, 1, 1), "pad 1 of bank 9 is empty"),
         (("/bank/put", 9, 1, "low"), f"there is no bank 9 (/bank/name {len(rig.banks.banks.banks) + 1} NAME makes"),
-        (("/bank/put", 1, 1.5, "low"), "pad 1.5 is not a whole number 1..16"),
         (("/bank/put", 1, 1, "low", "orange"), "colour 'orange' is not #rrggbb"),
-        (("/bank/put", 1, 1, "a/b"), "preset 'a/b': a name cannot contain '/'"),
         (("/bank/name", 1, " "), "name ' ' is not a text of 1 to 64 characters"),
         (("/bank/name", 1, "looks 1"), "bank 'Looks 1': exists already; choose another name"),
-        (("/bank/name", 4, "Presets 1"), "bank 'Presets 1': exists already; choose another name"),
-        (("/bank/remove",), "takes the bank's number"),
     ):
         assert rig.failed(*command).startswith(expected), command
     assert [bank.name for bank in rig.banks.banks.banks] == ["Presets 1", "Looks 1", "Looks 2"], "nothing has changed"
@@ -392,42 +344,3 @@ def test_next_and_previous_walk_through_the_pads_of_the_shown_bank(rig: Rig) -> 
     assert waits.name == "low" and waits.is_cut
     rig.launching.add_look(waits.name, "bar", print, print, preset=waits.preset)
     assert launched(()).name == "mid", "a second press goes on from the look that waits"
-
-
-def test_a_prepared_look_begins_with_the_trail_that_it_has_whoever_lets_it_begin(rig: Rig) -> None:
-    mixer, current = rig.presets.mixer, rig.presets.current
-    expected = ExpectedLook(lambda frames: "", lambda: mixer.awaited, rig.presets.values_of, lambda: current.name)
-    looks = Looks(LookPipeline(Slew(), Modulation()), expected)
-
-    def keeps_waiting(meanwhile: Callable[[], object] = lambda: None) -> bool:
-        """True after a frame that keeps the trail of a look that is still to come."""
-        rig.after(0.02)
-        mixer.step(rig.clock.now_s())
-        snapshot, fade = rig.crossfade.snapshot()
-        meanwhile()
-        looks.follow(fade, snapshot, period_s=None, late=0, crossfade=rig.crossfade)
-        looks.glide(snapshot, 0.02)
-        return expected.keeps_trail
-
-    def warm(name: str) -> None:
-        rig.presets.load("low")
-        rig.store.set("/feedback/amount", 0.9)
-        rig.presets.prepare(name)
-        assert [keeps_waiting() for _ in range(4)][-1]
-
-    warm("high")
-    rig.say("/pad/1", 1)
-    held = [keeps_waiting() for _ in range(25)]
-    assert held.index(False) == round(HELD_S * 50) and held[-1], "a flash; then it waits again"
-    rig.say("/pad/1", 0)
-    assert keeps_waiting(), "the look before comes back, not the prepared one"
-    warm("mid")
-    rig.presets.load("mid")
-    assert not keeps_waiting()
-    warm("high")
-    seen = list[bool]()
-    rig.presets.take(AT_ONCE, lambda superseded_by: seen.append(keeps_waiting()))
-    assert seen == [False], "a frame in the midst of a cut, before another look is prepared"
-    warm("high")
-    assert keeps_waiting(lambda: rig.done("/preset/cut")), "the cut came after this frame had begun"
-    assert not keeps_waiting()

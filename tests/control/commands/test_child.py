@@ -76,15 +76,6 @@ def test_a_start_right_after_a_stop_wins_and_both_are_answered(desks: Callable[.
         assert supervisor.status().pid != pid
 
 
-def test_a_stop_right_after_several_starts_wins_and_all_are_answered(desks: Callable[..., Any]) -> None:
-    desk, supervisor = desks({"loading": "wait"})
-    desk.say(START, RESTART, START, STOP)
-    for address in (START, RESTART, START):
-        assert desk.hears() == ("/fail", address, f"superseded by {STOP}")
-    assert desk.hears() == ("/done", STOP)
-    assert (supervisor.status().state, supervisor.status().pid) == ("off", 0)
-
-
 def test_a_start_waits_while_the_child_keeps_crashing(desks: Callable[..., Any], wait_for: Any) -> None:
     desk, supervisor = desks({"compiling": "raise"})
     desk.say(START)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-import osc_schema
 from engine.control import CommandTable, Dispatcher, Feedback
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import (
@@ -114,15 +113,6 @@ def test_a_motor_fader_gets_its_own_last_position(stage: Stage) -> None:
     assert stage.after(REST_S + 2 * INTERVAL_S) == [("/pitch", 1, 12000)]
 
 
-def test_a_motor_fader_that_has_not_taken_over_is_sent_the_value(stage: Stage) -> None:
-    stage.add("midi 1 cc 7", "/layer/1/curve")
-    stage.store.set("/layer/1/curve", 1.0)
-    stage.follow()
-    stage.say("/control", 1, 7, 10)
-    assert stage.after(REST_S + 2 * INTERVAL_S) == [("/control", 1, 7, 127)]
-    assert stage.store.get("/layer/1/curve") == 1.0
-
-
 @pytest.mark.parametrize("was", [0, 16383, None])
 def test_a_motor_fader_takes_over_at_the_value_that_it_was_sent(stage: Stage, was: int | None) -> None:
     stage.add("midi 1 bend", "/layer/1/curve")
@@ -134,20 +124,6 @@ def test_a_motor_fader_takes_over_at_the_value_that_it_was_sent(stage: Stage, wa
     assert stage.after(1.0) == [("/pitch", 1, 4096)]
     stage.say("/pitch", 1, 4096 + 800)  # fast: farther than the step within which any fader takes over
     assert stage.store.get("/layer/1/curve") == pytest.approx(4896 / 16383)
-
-
-def test_a_fader_without_a_motor_must_pass_the_current_value(stage: Stage) -> None:
-    stage.add("midi 1 bend", "/layer/1/curve")
-    stage.follow()
-    stage.say("/pitch", 1, 12000)
-    stage.store.set("/layer/1/curve", 0.25, by="a cue")
-    stage.after(1.0)
-    for at in (11900, 8000):
-        stage.say("/pitch", 1, at)
-        stage.after(1.0)
-    assert stage.store.get("/layer/1/curve") == 0.25
-    stage.say("/pitch", 1, 4000)
-    assert stage.store.get("/layer/1/curve") == pytest.approx(4000 / 16383)
 
 
 def test_an_echo_of_feedback_does_not_loop(stage: Stage) -> None:
@@ -167,15 +143,6 @@ def test_an_echo_of_feedback_does_not_loop(stage: Stage) -> None:
         for address, *values in heard:
             stage.say(address, *values)
     assert len(told) <= 2 + 2 + 4, "a fader (what comes back is of 32 bits), a pair and an NRPN"
-
-
-def test_movements_while_unmapped_are_overwritten_after_mapping_again(stage: Stage) -> None:
-    stage.add("midi 1 cc 7", "/layer/1/curve")
-    assert stage.follow() == [("/control", 1, 7, 0)]
-    stage.say("/map/clear")
-    stage.say("/control", 1, 7, 100)
-    stage.add("midi 1 cc 7", "/layer/1/curve")
-    assert stage.after(INTERVAL_S) == [("/control", 1, 7, 0)]
 
 
 def test_a_light_is_sent_at_once_and_again_when_its_button_is_released(stage: Stage) -> None:
@@ -198,20 +165,6 @@ def test_the_ring_of_an_encoder_follows_its_turns_as_an_absolute_value(stage: St
     assert stage.after(INTERVAL_S) == [("/control", 1, 0, 10)]
 
 
-def test_the_lights_of_a_group_of_buttons_show_the_selected_one(stage: Stage) -> None:
-    items = osc_schema.lookup("/layer/1/wrap").menu
-    for note, item in enumerate(items):
-        stage.say("/map/add", f"midi 1 note {note}", "/layer/1/wrap")
-        for key, value in (("mode", "trigger"), ("high", item)):
-            stage.say("/map/set", note + 1, key, value)
-    stage.take()
-    stage.store.set("/layer/1/wrap", items[0])
-    lights = stage.follow()
-    assert lights == [("/note", 1, note, 127 if note == 0 else 0) for note in range(len(items))]
-    stage.store.set("/layer/1/wrap", items[1], by="page")
-    assert stage.after(INTERVAL_S) == [("/note", 1, 0, 0), ("/note", 1, 1, 127)]
-
-
 def test_lights_and_rings_are_sent_values_in_the_range_of_their_device(stage: Stage) -> None:
     """X-Touch Compact, "RX MIDI data": velocity 1 is on, 3 to 127 are ignored; rings have other controllers, 1 to 13.
     Mackie Control: ring 1 is controller 48, 0x21 to 0x2B are bars (TouchMCU's mackie_control_protocol.md)."""
@@ -224,15 +177,6 @@ def test_lights_and_rings_are_sent_values_in_the_range_of_their_device(stage: St
     assert stage.store.get("/layer/1/mute") is True
     told = stage.after(INTERVAL_S)
     assert sorted(told) == [("/control", 1, 26, 13), ("/control", 1, 48, 0x2B), ("/note", 1, 16, 1)]
-
-
-def test_range_curve_and_direction_are_inverted_for_feedback(stage: Stage) -> None:
-    stage.add("midi 1 cc 1", "/layer/1/curve", low=0.5, high=0.0, curve=2)
-    stage.add("midi 1 nrpn 300", "/layer/1/curve")
-    stage.store.set("/layer/1/curve", 0.375)
-    at = round(16383 * 0.375)
-    nrpn = [("/control", 1, number, value) for number, value in ((99, 2), (98, 44), (6, at >> 7), (38, at & 127))]
-    assert stage.follow() == [("/control", 1, 1, round(127 * 0.5)), *nrpn]
 
 
 def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None:
@@ -286,16 +230,6 @@ def test_another_port_gets_feedback_and_a_mistake_is_answered(stage: Stage, repo
         assert answer[:2] == ("/fail", "/map/feedback")
         assert "takes 1 or 0, optionally the port 1..65535" in answer[2]
     assert "/map/feedback: takes 1 or 0" in reports.lines[-1][1]
-
-
-def test_a_repeated_subscription_gets_everything_and_a_changed_map_the_new_values(stage: Stage) -> None:
-    stage.add("midi 1 cc 7", "/layer/1/curve")
-    assert stage.follow() == [("/control", 1, 7, 0)]
-    assert stage.follow() == [("/control", 1, 7, 0)]
-    stage.say("/map/add", "midi 1 cc 8", "/layer/1/curve")
-    assert [told for told in stage.after(INTERVAL_S) if told[0] == "/control"] == [("/control", 1, 8, 0)]
-    stage.say("/map/set", 1, "invert", 1)
-    assert [told for told in stage.after(INTERVAL_S) if told[0] == "/control"] == [("/control", 1, 7, 127)]
 
 
 def test_feedback_for_many_controls_is_sent_in_portions_with_backpressure(stage: Stage) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import threading
 import urllib.parse
 import urllib.request
@@ -14,10 +13,9 @@ import pytest
 
 import osc_schema
 from engine.osc import encode_bundle, encode_message
-from engine.params import LoadedPreset, Modulation, PresetFolder
+from engine.params import LoadedPreset, PresetFolder
 from engine.params.store import entries_of
 from engine.system.atomic_file import unfinished_path
-from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema import Rejected
 from tests.control.commands.show_rig import BRIGHTNESS, PresetRig
 from tests.support.desk import Desk, open_desk
@@ -133,26 +131,6 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Prese
     wait_for(lambda: told_of(rig, "/preset/current")[-1] == ("", 0), "nothing to be on")
 
 
-def test_a_load_with_invalid_arguments_is_refused(rig: PresetRig) -> None:
-    for args in [(), (0.5,), (True,), ("night", -1.0), ("night", "slow"), ("night", float("nan")), ("a", 1, 2)]:
-        assert re.search("takes (the preset's name|a time)", rig.failed("/preset/load", *args)), args
-    saved(rig, "2", **{BRIGHTNESS: 3.0})
-    assert rig.done("/preset/load", 2) == ("2",), "a name of digits is a name"
-    assert rig.store.get(BRIGHTNESS) == 3.0
-
-
-def test_a_preset_saved_while_modulated_holds_the_unmodulated_values(rig: PresetRig) -> None:
-    rig.store.set_many([("/mod/1/source", "peak"), ("/mod/1/target", BRIGHTNESS), (BRIGHTNESS, 1.0)], by="test")
-    rig.store.set("/mod/1/amount", 0.5)
-    heard = AudioFeatures(channels=(ChannelFeatures(peak=1.0),) * 4)
-    drawn = Modulation().step(rig.store.snapshot(), heard, time_s=0.0, beat=0.0)
-    assert drawn[BRIGHTNESS] == pytest.approx(3.0)
-    saved(rig, "modulated")
-    rig.store.set("/master/panic", 1)
-    rig.say("/preset/load", "modulated")
-    assert (rig.store.get(BRIGHTNESS), rig.store.get("/mod/1/target")) == (1.0, BRIGHTNESS)
-
-
 def test_a_layer_is_copied_whole_in_one_frame(rig: PresetRig) -> None:
     layer = {"intensity": 0.3, "angle": 33.0, "curve": 0.7, "phase": 0.1, "ratio": 4.0, "wrap": "repeat",
              "mute": True, "solo": True}  # fmt: skip
@@ -213,29 +191,6 @@ def test_presets_of_other_programs_are_announced(
     assert "not found" in rig.failed("/preset/load", "nobody's")
 
 
-def test_a_folder_that_is_a_file_is_reported(tmp_path: Path, reports: Any) -> None:
-    rig = PresetRig(tmp_path / "presets", reports)
-    (tmp_path / "presets").write_text("a file where the folder should be")
-    assert "presets" in rig.failed("/preset/save", "lost")
-    assert "presets: cannot be read" in rig.failed("/preset/load", "lost")
-    assert len(rig.ask("/preset/list")) > 10, "the built-in ones"
-    assert any("presets: cannot be read" in line for _, line in reports.lines)
-    rig.close()
-
-
-def test_the_refusal_of_an_unknown_name_fits_a_datagram_however_many_presets_there_are(
-    tmp_path: Path, reports: Any
-) -> None:
-    """The names of 1190 presets do not."""
-    for number in range(1190):
-        (tmp_path / f"{number:04d}{'n' * 60}.toml").touch()
-    rig = PresetRig(tmp_path, reports)
-    reason = rig.failed("/preset/load", "0001" + "n" * 59)
-    assert "nearest: 0001nnn" in reason and re.search(r"and 11\d\d more\)|characters left out\)$", reason)
-    assert len(reason.encode()) < 2200
-    rig.close()
-
-
 def test_a_look_without_its_shader_does_not_keep_the_one_before(rig: PresetRig, reports: Any) -> None:
     saved(rig, "lost", **{"/fx/1/file": "Lost"})
     rig.store.set("/fx/1/file", "Glow")
@@ -286,16 +241,6 @@ def test_a_look_glides_and_fades_in_over_udp_its_faders_are_seen_to_move_and_the
     assert said() == "the old look is frozen (drawing both looks would take 1700 of 50 ms per frame)"
 
 
-def test_invalid_entries_of_a_preset_are_reported(desk: Desk) -> None:
-    folder = Path(desk.engine.config.presets)
-    desk.done("/preset/save", "plain")
-    text = (folder / "plain.toml").read_text()
-    (folder / "needs sd.toml").write_text(re.sub(r'("/layer/5/source" = )".*"', r'\1"sd"', text))
-    desk.done("/preset/load", "needs sd")
-    assert desk.engine.params.get("/layer/5/source") == "auto"
-    assert any("needs sd" in line and "--sd MODEL" in line for line in desk.engine.status().warnings)
-
-
 def test_a_preset_keeps_the_order_of_its_bundle_and_can_be_loaded_in_the_one_that_saves_it(desk: Desk) -> None:
     def send(*steps: tuple) -> None:
         desk.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
@@ -333,14 +278,6 @@ def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_may_be_renamed(des
         pass  # a smaller step back is no reset
     desk.client.send(encode_message("/tempo/reset", 1))
     assert desk.answers_up_to("/done", "/fail")[-1].args == ("/preset/load", "fresher")
-    desk.done("/cue/set", 1, "fresher")
-    desk.client.send(encode_message("/cue/1", "4_bars"))
-    desk.answers_up_to("/launch/queued")
-    desk.client.send(encode_message("/preset/rename", "fresher", "freshest"))
-    assert desk.answers_up_to("/launch/dropped")[-1].args == ("cue 1 fresher",)
-    assert desk.answers_up_to("/launch/queued")[-1].args[0] == "cue 1 freshest"
-    desk.client.send(encode_message("/launch/drop"))
-    desk.answers_up_to("/launch/dropped")
     desk.done("/engine/notify", 0)
 
 
@@ -423,18 +360,6 @@ def test_a_look_that_is_loaded_while_a_flash_begins_is_not_lost(looks: PresetRig
     assert looks.store.get(BRIGHTNESS) == 3.0 and current.name == "noon"
 
 
-def test_a_flash_is_released_by_the_name_it_had_when_it_was_pressed(rig: PresetRig) -> None:
-    saved(rig, "night", **{BRIGHTNESS: 0.5})
-    saved(rig, "day", **{BRIGHTNESS: 2.0})
-    rig.done("/preset/load", "night")
-    for name, new, released in (("day", "noon", "day"), ("noon", "dawn", "dawn")):  # by a key, by a page that followed
-        rig.done("/preset/flash", name, 1)
-        rig.done("/preset/rename", name, new)
-        assert rig.store.get(BRIGHTNESS) == 2.0
-        rig.done("/preset/flash", released, 0)
-        assert rig.store.get(BRIGHTNESS) == 0.5, released
-
-
 def by_hand(rig: PresetRig, position: float, now_s: float) -> float | None:
     """Move the crossfader and draw ten frames. The share of the prepared look, None without a fade."""
     rig.store.set("/preset/crossfader", position, by="midi")
@@ -500,27 +425,6 @@ def test_what_is_prepared_follows_its_file(rig: PresetRig, tmp_path: Path) -> No
     (tmp_path / "night.toml").unlink()  # by another program
     assert "not found" in rig.failed("/preset/load", "noon")  # which reads the folder again
     assert rig.presets.prepared == ""
-
-
-def test_a_sender_that_is_gone_releases_what_it_held(looks: PresetRig) -> None:
-    looks.store.set(BRIGHTNESS, 0.7, by="hand")
-    looks.presets.flash("day", True, by="ws 127.0.0.1:1")
-    looks.presets.mixer.release_of("ws 127.0.0.1:2")
-    assert looks.store.get(BRIGHTNESS) == 2.0
-    looks.presets.mixer.release_of("ws 127.0.0.1:1")
-    assert looks.store.get(BRIGHTNESS) == 0.7
-
-
-def test_only_the_present_version_of_a_saved_preset_without_a_picture_gets_one(rig: PresetRig, tmp_path: Path) -> None:
-    saved(rig, "day", **{BRIGHTNESS: 2.0})
-    shelf, presets = rig.presets.shelf, rig.presets
-    old = shelf.get("day")
-    assert presets.needs_picture(old) and not presets.needs_picture(shelf.get("Aurora"))
-    presets.save_picture("day", b"jpeg")
-    rig.done("/preset/rename", "day", "noon")  # after the picture, on the disk's thread
-    assert (tmp_path / "noon.jpg").read_bytes() == b"jpeg" and not presets.needs_picture(shelf.get("noon"))
-    saved(rig, "day", **{BRIGHTNESS: 1.0})
-    assert presets.needs_picture(shelf.get("day")) and not presets.needs_picture(old)
 
 
 def test_a_renamed_preset_keeps_its_content_and_its_roles(rig: PresetRig, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The life of a shader, from its file to its values in a frame. A scripted trial stands in for the GPU's."""
 
-import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 
 import osc_schema
 from engine.control import Reply
-from engine.control.commands.shader_stage import CUT_S, MAX_SLOW_FRAMES, UNMEASURED_FRAMES, SlowShaders
+from engine.control.commands.shader_stage import MAX_SLOW_FRAMES, UNMEASURED_FRAMES
 from engine.osc import Message, decode_packet
 from engine.params.fade_time import FadeTime
 from engine.params.looks import LOOKS
@@ -103,18 +102,6 @@ def test_a_fader_moved_while_a_shader_is_tested_is_not_taken_back(rig: Rig, wait
     assert rig.frame()["1"].inputs["speed"] == pytest.approx(6.0)
 
 
-def test_numbers_that_a_cue_glides_to_reach_their_end_wherever_they_stand(rig: Rig, play: Any, wait_for: Any) -> None:
-    play("Wave")
-    rig.store.set_many([("/fx/1/1", 0.2), ("/fx/1/3", 0.0)], by="test")
-    rig.crossfade.start(
-        entries_of([("/fx/1/file", "Glow"), ("/fx/1/1", 0.8), ("/fx/1/3", 0.0)]), FadeTime(1.0), by="cue"
-    )
-    wait_for(lambda: rig.state() == "playing" and rig.frame()["1"].file.title == "Glow", "the shader")
-    for _ in range(60):
-        drawn = rig.frame()
-    assert drawn["1"].inputs["speed"] == pytest.approx(8.0) and drawn["1"].inputs["shape"] == 0
-
-
 def test_the_last_shader_plays_on_unchanged_until_the_new_one_is_tested(rig: Rig, play: Any, wait_for: Any) -> None:
     before = play("Glow")["1"]
     rig.tester.may_answer.clear()
@@ -158,32 +145,6 @@ def test_a_file_saved_again_keeps_the_values_and_a_mended_one_its_error_not(rig:
     assert rig.detail() == "" and rig.told[-2:] == [("/fx/playing", "1", "Glow"), ("/fx/1/error", "")]
 
 
-def test_a_shader_that_has_passed_is_not_tested_again(rig: Rig, play: Any) -> None:
-    for name in ("Glow", "Wave", "Glow", "Wave"):
-        assert play(name)["1"].file.title == name
-    assert len(rig.tester.texts) == 2
-
-
-def test_no_file_means_no_shader_and_no_names(rig: Rig, play: Any, wait_for: Any) -> None:
-    play("Glow")
-    rig.store.set("/master/panic", 1, by="test")
-    assert rig.frame() == {}
-    wait_for(lambda: rig.state() == "off", "the end")
-    assert rig.views.every == () and rig.told[-1] == ("/fx/playing", "1", "")
-
-
-@pytest.mark.parametrize(
-    ("slot", "name", "reason"), [("generator", "Glow", "is an effect"), ("1", "Cut", "transition")]
-)
-def test_a_shader_says_in_which_slot_it_can_play(rig: Rig, wait_for: Any, slot: str, name: str, reason: str) -> None:
-    images = '{ "NAME": "startImage", "TYPE": "image" }, { "NAME": "endImage", "TYPE": "image" }'
-    rig.write("Cut", f'/*{{ "INPUTS": [{images}] }}*/\nvoid main() {{ gl_FragColor = vec4(1.0); }}')
-    wait_for(lambda: rig.control.catalog.find("Cut"), "the file")
-    rig.store.set(f"/fx/{slot}/file", name, by="test")
-    wait_for(lambda: rig.state(slot) == "failed", "the refusal")
-    assert reason in rig.detail(slot)
-
-
 def test_an_event_is_true_for_one_frame_however_often_its_button_is_seen(rig: Rig, play: Any) -> None:
     play("Glow")
     assert not rig.frame()["1"].inputs["flash"]
@@ -191,23 +152,6 @@ def test_an_event_is_true_for_one_frame_however_often_its_button_is_seen(rig: Ri
         rig.store.set("/fx/1/2", 1.0, by="pad")
         assert [rig.frame()["1"].inputs["flash"] for _ in range(3)] == [True, False, False]
         assert rig.store.get("/fx/1/2") == 0.0
-
-
-def test_a_preset_with_an_event_that_was_up_fires_nothing(rig: Rig, wait_for: Any) -> None:
-    rig.store.set_many([("/fx/1/file", "Glow"), ("/fx/1/2", 1.0)], by="preset")
-    wait_for(lambda: rig.is_playing("Glow"), "the shader")
-    assert [rig.frame()["1"].inputs["flash"] for _ in range(3)] == [False] * 3
-    assert rig.store.get("/fx/1/2") == 0.0
-
-
-def test_a_menu_does_not_pass_through_its_other_items(rig: Rig, play: Any) -> None:
-    play("Glow")
-    rig.store.set_many([("/fx/1/3", 0.0)], by="test")
-    for _ in range(20):
-        rig.frame()
-    rig.store.set_many([("/fx/1/3", 1.0), ("/fx/1/1", 1.0)], by="test")
-    drawn = rig.frame()["1"].inputs
-    assert drawn["shape"] == 2 and 2.5 < drawn["speed"] < 10.0  # the number glides
 
 
 def test_a_slow_shader_is_bypassed_until_it_is_switched_on(rig: Rig, play: Any, wait_for: Any, reports: Any) -> None:
@@ -274,18 +218,6 @@ def test_a_bypassed_generator_dissolves_into_the_look_that_its_look_names(rig: R
     wait_for(lambda: rig.is_playing("sky", "generator"), "the second try")
 
 
-def test_layers_that_are_seen_through_a_generator_hold_the_picture_alone(rig: Rig, play: Any) -> None:
-    for mix, fallback in ((0.3, "skein"), (1.0, "layers")):
-        play("Sky", "generator")
-        rig.store.set_many([("/fx/generator/mix", mix), ("/fx/fallback", fallback)], by="test")
-        for _ in range(20):
-            rig.frame()
-        rig.control.after_frame(ShaderState(costs_ms={"generator": 1.0}, overruns=frozenset({"generator"})), PERIOD_S)
-        assert rig.frame() == {} and rig.shown.changed_from(rig.store.snapshot()) == ("/fx/generator/enable",)
-        rig.store.set("/fx/generator/enable", True, by="test")
-        assert rig.frame()
-
-
 def test_a_bypass_in_a_long_fade_holds_the_screen_and_the_fade_goes_on(rig: Rig, play: Any) -> None:
     play("Sky", "generator")
     ended: list[str] = []
@@ -307,23 +239,6 @@ def test_a_bypass_in_a_long_fade_holds_the_screen_and_the_fade_goes_on(rig: Rig,
     assert rig.fade is None and ended == [""]
 
 
-def test_a_shader_of_the_old_look_that_holds_up_the_picture_spares_the_new(rig: Rig, play: Any, wait_for: Any) -> None:
-    for name in ("Dawn", "Sky"):
-        play(name, "generator")
-    rig.crossfade.start(entries_of([("/fx/generator/file", "Dawn")]), FadeTime(4.0), by="preset", is_picture=True)
-    wait_for(lambda: rig.frame().keys() == {"generator", "generator-"}, "both")
-    rig.control.after_frame(ShaderState(costs_ms={"generator": 1.0}, overruns=frozenset({"generator"})), PERIOD_S)
-    assert rig.stage.holds_up_fade and not rig.crossfade.bypass.slots
-
-
-def test_another_shader_in_a_bypassed_slot_is_seen(rig: Rig, play: Any, wait_for: Any) -> None:
-    play("Glow")
-    rig.frame({"1": 900.0})
-    rig.frame({"1": 900.0})
-    wait_for(lambda: rig.state() == "bypassed", "the bypass")
-    assert [each.file.title for each in play("Wave").values()] == ["Wave"]
-
-
 def test_a_shader_that_cannot_be_drawn_is_told_once_a_file(rig: Rig, play: Any, wait_for: Any, reports: Any) -> None:
     for name in ("Glow", "Wave"):
         (place,) = play(name)
@@ -333,19 +248,6 @@ def test_a_shader_that_cannot_be_drawn_is_told_once_a_file(rig: Rig, play: Any, 
         assert rig.detail() == "shaders need OpenGL"
     told = [f"/fx/1/file: {name}: shaders need OpenGL" for name in ("Glow", "Wave")]
     assert [line for _, line in reports.lines] == told
-
-
-def test_a_shader_is_bypassed_after_many_slow_frames_in_a_row_or_two_that_stop_the_picture() -> None:
-    slow = SlowShaders()
-    slow.begin("1")
-    assert not any(slow.add("1", 30.0 if n % MAX_SLOW_FRAMES else 5.0, 33.0) for n in range(200))
-    slow.begin("1")
-    assert [slow.add("1", 30.0, 33.0) for _ in range(UNMEASURED_FRAMES + MAX_SLOW_FRAMES)].count(True) == 1
-    slow = SlowShaders()
-    slow.begin("1")
-    assert [slow.add("1", 900.0, 33.0) for _ in range(2)] == [False, True]
-    slow.begin("2")
-    assert not slow.add("2", 900.0, 33.0) and not slow.add("2", 5.0, 33.0) and not slow.add("2", 900.0, 33.0)
 
 
 def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: Any) -> None:
@@ -363,20 +265,6 @@ def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: Any) -
     for _ in range(40):
         drawn = rig.frame()
     assert [(slot, each.file.title, each.mix) for slot, each in drawn.items()] == [("1-", "Glow", 0.8)]
-
-
-def test_in_front_of_a_still_only_the_shaders_of_the_new_look_are_drawn(rig: Rig, play: Any, wait_for: Any) -> None:
-    play("Wave")
-    play("Glow")
-    play("Wave")
-    rig.leaves_a_still = True
-    rig.crossfade.start(entries_of([("/fx/1/file", "Glow")]), FadeTime(1.0), by="preset", is_picture=True)
-    wait_for(lambda: rig.frame().keys() == {"1-"}, "the new shader, in the other place")
-    rig.crossfade.start(
-        entries_of([("/fx/1/file", "Glow"), ("/fx/1/1", 0.5)]), FadeTime(1.0), by="preset", is_picture=True
-    )
-    for _ in range(5):
-        assert rig.frame().keys() == {"1-"}, "it plays on"
 
 
 @pytest.mark.parametrize("name", ["Glow", "Broken"])
@@ -403,31 +291,6 @@ def test_a_cut_waits_until_the_shader_of_the_new_look_is_tested_and_for_none_tha
     rig.frame()
     assert rig.stage.is_cutting(rig.time_s) and not rig.awaits_tests
     rig.tester.may_answer.set()
-
-
-def test_a_cut_waits_two_seconds_at_most(rig: Rig, play: Any) -> None:
-    play("Wave")
-    rig.tester.may_answer.clear()
-    rig.crossfade.start(entries_of([("/fx/1/file", "Glow")]), FadeTime(0.0), by="preset", is_picture=True)
-    rig.frame()
-    assert rig.stage.is_cutting(rig.time_s) and rig.awaits_tests
-    rig.time_s += CUT_S
-    rig.frame()
-    assert not rig.stage.is_cutting(rig.time_s) and not rig.awaits_tests
-    rig.tester.may_answer.set()
-
-
-def test_an_input_that_two_looks_share_moves_from_one_value_to_the_other(rig: Rig, play: Any) -> None:
-    play("Glow")
-    rig.store.set("/fx/1/1", 0.0, by="test")
-    for _ in range(20):
-        rig.frame()
-    rig.crossfade.start(
-        entries_of([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0)]), FadeTime(1.0), by="preset", is_picture=True
-    )
-    speeds = [float(rig.frame()["1"].inputs["speed"]) for _ in range(40)]  # type: ignore[arg-type]
-    assert speeds == sorted(speeds) and speeds[0] == 0.0 and speeds[-1] == 10.0
-    assert max(b - a for a, b in itertools.pairwise(speeds)) < 0.5
 
 
 def test_colours_named_after_the_palette_follow_it_and_take_no_alias(rig: Rig, play: Any, wait_for: Any) -> None:

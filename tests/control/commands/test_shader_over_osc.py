@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.osc import Message, encode_bundle, encode_message
+from engine.osc import Message, encode_message
 from tests.control.commands.shader_rig import shader
 from tests.support.desk import Desk, open_desk
 from tests.web.socket_client import SocketClient
@@ -86,18 +86,6 @@ def test_a_pattern_reaches_inputs_by_name_and_a_wrong_name_is_answered_with_thos
     assert {desk.answer().address, desk.answer().address} == {"/fx/1/speed", "/fx/1/shape"}
 
 
-def test_a_bundle_of_names_and_numbers_is_one_change(desk: Desk) -> None:
-    version = desk.engine.params.version
-    messages = [encode_message("/fx/1/speed", 1.0), encode_message("/fx/1/centre", 0.0, 0.0)]
-    desk.client.send(encode_bundle(1, messages))
-    sync(desk)
-    changes, _ = desk.engine.params.changes_since(version)
-    versions = {change.address: change.version for change in changes if change.address.startswith("/fx/1/")}
-    assert versions.keys() >= {"/fx/1/1", "/fx/1/2", "/fx/1/3"}
-    assert len({versions[f"/fx/1/{number}"] for number in (1, 2, 3)}) == 1
-    assert [desk.engine.params.get(f"/fx/1/{number}") for number in (1, 2, 3)] == [0.1, 0.0, 0.0]
-
-
 def test_oscquery_describes_an_input_and_tells_when_it_comes_and_goes(desk: Desk, wait_for: Any) -> None:
     node = query(desk, "/fx/1/speed")
     assert (node["TYPE"], node["RANGE"], node["VALUE"]) == ("f", [{"MIN": 0.0, "MAX": 10.0}], [2.5])
@@ -126,23 +114,6 @@ def test_a_subscriber_hears_a_change_under_both_names(desk: Desk) -> None:
     desk.done("/engine/notify", 0)
 
 
-def test_a_control_is_mapped_to_an_input_by_name(desk: Desk) -> None:
-    desk.done("/map/clear")
-    desk.done("/map/add", "midi 1 cc 7", "/fx/1/speed")
-    desk.done("/map/add", "midi 1 note 60", "/fx/1/flash")
-    entries = [message.args for message in desk.ask("/map/list") if message.address == "/map/entry"]
-    assert [(entry[2], "trigger" in entry) for entry in entries] == [("/fx/1/1", False), ("/fx/1/4", True)]
-    assert "map them one by one: /fx/1/2, /fx/1/3" in desk.failed("/map/add", "midi 1 cc 8", "/fx/1/centre")
-    desk.done("/map/clear")
-
-
-def test_a_route_to_an_input_by_name_is_accepted_before_the_shader_plays(desk: Desk) -> None:
-    desk.client.send(encode_message("/mod/5/target", "/fx/2/anything"))
-    sync(desk)
-    assert desk.engine.params.get("/mod/5/target") == "/fx/2/anything"
-    desk.engine.params.set("/mod/5/target", "", by="test")
-
-
 def test_a_preset_brings_back_the_shader_and_its_values(desk: Desk, wait_for: Any) -> None:
     desk.client.send(encode_message("/fx/1/speed", 9.0))
     sync(desk)
@@ -152,3 +123,13 @@ def test_a_preset_brings_back_the_shader_and_its_values(desk: Desk, wait_for: An
     desk.done("/preset/load", "fast glow")
     wait_for(lambda: "centre" in query(desk, "/fx/1")["CONTENTS"], "the shader")
     assert query(desk, "/fx/1/speed")["VALUE"] == [pytest.approx(9.0)]
+
+
+def test_a_control_is_mapped_and_a_route_led_to_an_input_by_its_name(desk: Desk) -> None:
+    desk.done("/map/clear")
+    desk.done("/map/add", "midi 1 cc 7", "/fx/1/speed")
+    assert [each.args[2] for each in desk.ask("/map/list") if each.address == "/map/entry"] == ["/fx/1/1"]
+    assert "map them one by one: /fx/1/2, /fx/1/3" in desk.failed("/map/add", "midi 1 cc 8", "/fx/1/centre")
+    desk.client.send(encode_message("/mod/5/target", "/fx/2/anything"))  # its shader does not play yet
+    sync(desk)
+    assert desk.engine.params.get("/mod/5/target") == "/fx/2/anything"

@@ -87,18 +87,6 @@ def test_a_large_folder_is_tested_once_somebody_asks_for_the_list(
     assert set(rig.control.pictures) == {"Glow"} and rig.state() == "off"
 
 
-def test_the_shaders_that_come_with_the_engine_are_tested_after_the_start_and_the_process_ends(
-    open_rig: OpenRig, folder: Path, wait_for: Any
-) -> None:
-    (folder / "Glow.fs").write_text(shader())
-    rig = open_rig(own_folder=folder)
-    rig.control.step()
-    assert rig.tester.texts == []
-    rig.clock_s = IDLE_AFTER_S + 1.0
-    rig.tester.is_warm = True
-    wait_for(lambda: "Glow" in rig.control.pictures and not rig.tester.is_warm, "the test in advance")
-
-
 def test_a_chosen_shader_does_not_wait_for_a_test_in_advance(open_rig: Any, folder: Path, wait_for: Any) -> None:
     (folder / "Glow.fs").write_text(shader())
     rig = open_rig()

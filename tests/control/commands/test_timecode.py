@@ -118,44 +118,12 @@ def test_a_locate_recalls_the_last_cue_with_the_rest_of_its_fade(show: Rig) -> N
     assert show.crossfade.snapshot()[1] is None, "of four seconds, three had passed"
 
 
-def test_a_dropout_runs_on_and_still_starts_its_cue_and_then_it_is_lost(show: Rig) -> None:
-    show.play_ltc((0, 0, 8, 0), 1.6, begin_s=0.1)
-    assert show.run(2.5) == [(2.1, 1)]
-    assert show.control.status.state == "flywheel"
-    show.run(4.0)
-    assert show.control.status.state == "lost" and show.control.status.speed == 0.0
-    show.store.set("/timecode/flywheel_s", 0.0)
-    show.play_ltc((0, 0, 19, 0), 0.6, begin_s=5.0)
-    assert show.run(8.0) == [], "the time stands before cue 2"
-
-
-def test_a_person_may_go_on_by_hand_and_the_timecode_takes_over_at_the_next_cue(show: Rig) -> None:
-    show.play_ltc((0, 0, 9, 0), 12.0, begin_s=0.0)
-    show.run(3.0)
-    show.say("/cue/3")
-    assert show.store.get(BRIGHTNESS) == 3.0
-    assert show.run(10.9) == []
-    assert show.run(11.1) == [(11.0, 2)]
-
-
 def test_without_chase_no_cue_starts_and_switching_it_on_recalls(show: Rig) -> None:
     show.store.set("/timecode/chase", False)
     show.play_ltc((0, 0, 9, 0), 5.0, begin_s=0.0)
     assert show.run(3.0) == []
     show.store.set("/timecode/chase", True)
     assert [number for _, number in show.run(3.1)] == [1]
-
-
-def test_the_offset_is_the_zero_of_cues_and_beat(show: Rig) -> None:
-    show.store.set("/timecode/offset", "01:00:00:00")
-    show.store.set("/tempo/source", "timecode")
-    show.store.set("/tempo/bpm", 90.0)
-    show.play_ltc((1, 0, 8, 0), 6.0, begin_s=0.0)
-    assert show.run(5.0) == [(2.0, 1)]
-    assert show.tempo.beat_at(5.0) == pytest.approx(13.0 * 90.0 / 60.0, abs=0.01)
-    assert show.store.get("/tempo/bpm") == 90.0
-    with pytest.raises(Rejected, match=r"/timecode/offset: 'an hour' is neither hh:mm:ss:ff"):
-        show.store.set("/timecode/offset", "an hour")
 
 
 def test_subscribers_are_told_the_time_at_the_rate_they_asked_for(show: Rig) -> None:
@@ -187,27 +155,6 @@ def test_mtc_starts_a_cue_on_time_forward_and_none_backward(show: Rig, address: 
     assert show.control.status.speed == pytest.approx(-1.0)
 
 
-def test_the_text_of_open_stage_control_is_followed_without_delay(show: Rig) -> None:
-    show.store.set("/timecode/source", "mtc")
-    show.store.set("/timecode/flywheel_s", 0.0)
-    for n in range(0, 100, 2):
-        text = f"00:00:{9 + n // 25:02}:{n % 25:02}"
-        show.midi.append(((n + 1.75) / 25, encode_message("/mtc", text)))
-    ((began_s, number),) = show.run(3.9)
-    assert number == 1 and began_s == pytest.approx(1.0, abs=FRAME_S)
-    assert show.control.status.rate == "25"
-    assert show.control.status.seconds == pytest.approx(12.9, abs=0.001)
-
-
-def test_a_full_frame_locates_while_the_tape_stands(show: Rig) -> None:
-    show.store.set("/timecode/source", "mtc")
-    for at_s, label in ((0.5, (0, 0, 30, 0)), (1.5, (0, 0, 12, 12))):
-        show.midi.append((at_s, encode_message("/sysex", full_frame(label, rate="30").hex(" "))))
-    assert show.run(2.0) == [(0.5, 2), (1.5, 1)]
-    status = show.control.status
-    assert (status.state, status.position, status.rate, status.speed) == ("locked", "00:00:12:12", "30", 0.0)
-
-
 def test_a_cue_gets_its_timecode_over_osc_and_keeps_it(show: Rig) -> None:
     show.play_ltc((0, 0, 1, 0), 4.0, begin_s=0.0)
     show.run(2.5)
@@ -223,17 +170,6 @@ def test_a_cue_gets_its_timecode_over_osc_and_keeps_it(show: Rig) -> None:
         ("/done", "/cue/list"),
     ]
     assert read_cues(show.path) == (show.cues.cues, [])
-
-
-def test_a_wrong_timecode_of_a_cue_is_refused_with_one_line(show: Rig) -> None:
-    for args, reason in [
-        ((9, "now"), "there is no timecode now"),
-        ((9, "01:00:00:00"), "there is no cue 9"),
-        ((1, "1 h"), "is not hh:mm:ss:ff"),
-        ((1,), "takes the cue's number and a timecode"),
-        ((1, 5), "takes the cue's number and a timecode"),
-    ]:
-        assert reason in show.failed("/cue/timecode", *args), args
 
 
 @pytest.mark.parametrize(
@@ -258,14 +194,14 @@ def test_timecode_that_nothing_reads_or_brings_is_reported_once(
     assert reported == key and line in said
 
 
+# -- end to end --------------------------------------------------------------------------------
+
+
 def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_goes_on(show: Rig, reports: Any) -> None:
     show.done("/cue/set", 1, "gone", 0, 0, 0, "00:00:10:00")
     show.play_ltc((0, 0, 9, 0), 12.0, begin_s=0.0)
     assert show.run(12.0) == [(11.0, 2)]
     assert [key for key, _ in reports.lines].count("cues") == 1
-
-
-# -- end to end --------------------------------------------------------------------------------
 
 
 def test_ltc_in_a_file_leads_an_offline_show(tmp_path: Path) -> None:

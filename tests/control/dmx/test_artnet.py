@@ -35,11 +35,8 @@ def test_the_bytes_of_another_program_are_read_as_it_meant_them() -> None:
 def test_a_damaged_packet_is_refused_with_its_reason() -> None:
     for data, reason in [
         (b"", "too short"),
-        (b"Art-Net", "too short"),
         (b"Bad-Net\0\0\x50\0\x0e", "does not begin"),
         (art_dmx(1, b"\1\2", version=13), "version 13"),
-        (art_dmx(1, b"")[:17], "its head has 18"),
-        (art_dmx(1, b""), "0 levels"),
         (art_dmx(1, b"\1\2", length=3), "3 levels in 20 bytes"),
         (art_dmx(1, bytes(514)), "514 levels"),
         (art_dmx(32_768, b"\1\2"), "universe 32768"),

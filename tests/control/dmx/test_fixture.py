@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import MappingError
-from engine.osc import encode_bundle, encode_message
-from engine.params.mapping.built_in_maps import built_in, is_from
-from engine.params.mapping.entry import make_entry
+from engine.params.mapping.built_in_maps import built_in
 from osc_schema.fixture import CHANNELS
 from tests.support.desk import Desk, open_desk
 from tests.support.dmx import sacn
@@ -65,58 +63,6 @@ def test_a_patched_desk_plays_intensity_blackout_looks_and_colours(rig, wait_for
     assert desk.ask("/preset/current")[0].args[0] == "Mandala"
 
 
-def test_a_macro_leaves_alone_what_its_own_group_sets(rig, wait_for: Callable) -> None:
-    desk, lighting, _ = rig
-    params = desk.engine.params
-    trail, moves = "/feedback/amount", ("/macro/moves/2", "/feedback/amount 0 0.98; /feedback/rotate -10 10")
-
-    def synced() -> None:
-        desk.client.send(encode_message("/sync", 1))
-        desk.hear("/synced")
-
-    def start(amount: float = 0.5) -> None:
-        params.set_many([moves, ("/macro/2", 0.6), (trail, amount)], by="test")
-        synced()
-
-    def shown(amount: float, what: str, rotate: float = -4.0) -> None:
-        wait_for(lambda: params.get("/macro/2") == pytest.approx(0.3, abs=0.003), what)
-        synced()
-        assert params.get(trail) == pytest.approx(amount, abs=0.001), what
-        assert params.get("/feedback/rotate") == pytest.approx(rotate, abs=0.05), what
-
-    for level, rotate in ((60, 0.04), (200, -4.0)):  # a desk's first packet, with all its channels; two faders together
-        start()
-        lighting.send(Trail=level, Macro_2=round(255 * 0.3), Rotation=128)
-        shown(level / 255 * 0.98, "a packet of a desk", rotate)
-        lighting.send(Macro_2=0)
-        wait_for(lambda: params.get("/macro/2") == 0.0, "the macro at rest")
-    for first, second in (("/macro/2", trail), (trail, "/macro/2")):
-        for before in (0.5, 0.8):  # also to the value that it has
-            start(before)
-            values = {"/macro/2": 0.3, trail: 0.8}
-            elements = [encode_message(at, values[at]) for at in (first, second)]
-            elements.insert(1, encode_message("/launch/drop"))
-            desk.client.send(encode_bundle(1, elements))
-            shown(0.8, f"a bundle, {first} first")
-    start()
-    desk.client.send(encode_message("/{macro,feedback}/{2,amount}", 0.3))
-    shown(0.3, "a pattern")
-    no_pause = ("/cue/go_pause_s", 0.0)
-    params.set_many([(trail, 0.8), ("/macro/moves/2", "/feedback/amount 0 0.5"), no_pause], by="test")
-    desk.done("/preset/save", "08 Set")
-    desk.done("/cue/set", 1, "08 Set", 0.1)
-    desk.done("/cue/set", 2, "08 Set", 0.1, 0, 1)
-    for step in (("/preset/load", "08 Set"), ("/cue/go", 1), ("/cue/go", 2)):
-        start()
-        desk.done(*step)
-        shown(0.8, str(step))
-    start()
-    lighting.send(Look=8, Macro_2=round(255 * 0.7))
-    wait_for(lambda: params.get(trail) == pytest.approx(0.35, abs=0.01), "the macro of the cue, in the new look")
-    assert params.get("/macro/2") == pytest.approx(0.7, abs=0.01)
-    lighting.send(Look=0)
-
-
 def test_a_preset_whose_name_begins_with_the_number_comes_before_a_built_in_one(rig, wait_for: Callable) -> None:
     desk, lighting, _ = rig
     desk.done("/preset/save", "07 Finale")
@@ -127,16 +73,6 @@ def test_a_preset_whose_name_begins_with_the_number_comes_before_a_built_in_one(
     warning = "/preset/number: no preset has number 77; name a preset 77 and more, such as '77 Finale'"
     wait_for(lambda: any(warning in line for line in desk.engine.status().warnings), "the line")
     assert desk.ask("/preset/current")[0].args[0] == "07 Finale"
-
-
-def test_the_fixture_may_be_patched_elsewhere_and_replaces_itself() -> None:
-    first = [make_entry(entry) for entry in built_in("fixture:9.101")]
-    assert all(is_from("fixture", entry) for entry in first) and not is_from("resolume", first[0])
-    assert first[0].control.name == "osc /dmx/9/101" and not first[0].takeover
-    assert {entry.target for entry in first} == {channel.address for channel in CHANNELS if channel.param is not None}
-    other = make_entry({"control": "osc /dmx/9/101", "target": "/master/fade", "high": 0.5})
-    assert not is_from("fixture", other), "one that was changed by hand stays"
-    built_in("fixture:1.489")
 
 
 @pytest.mark.parametrize("place", ["1", "1.0", "1.490", "99999.1", "x.y", "1.1.1", "-1.5"])

@@ -43,18 +43,6 @@ def test_only_channels_that_changed_go_on_and_none_when_it_is_mapped_in_mid_show
     assert network.take() == {"/dmx/1/1": 101 / 255, "/dmx/1/1/16bit": (101 * 256 + 50) / 65_535}
 
 
-def test_the_first_and_a_longer_packet_of_a_universe_are_no_movement() -> None:
-    network = Network(1)
-    network.send(1, bytes(range(200)))
-    assert network.take() == {}
-    network.send(1, bytes((9, *range(1, 200))))
-    assert network.take() == {"/dmx/1/1": 9 / 255}
-    network = Network(1)
-    network.send(1, bytes((1, 2)))
-    network.send(1, bytes((1, 2, 3)))
-    assert network.take() == {}
-
-
 def test_mapped_channels_go_first_and_under_a_flood_each_has_its_turn() -> None:
     network = Network(1, 2)
     network.forwarder.set_mapped({"/dmx/2/512"})
@@ -93,21 +81,3 @@ def test_two_channels_are_one_value_of_sixteen_bits_if_that_is_mapped() -> None:
     assert network.take()["/dmx/1/1/16bit"] == 0x1235 / 65_535
     network.send(1, bytes((0xFF, 0xFF, 0)))
     assert network.take()["/dmx/1/1/16bit"] == 1.0
-
-
-def test_addresses_that_mean_no_channel_are_passed_over() -> None:
-    for address in [
-        "/dmx/1/0",
-        "/dmx/1/513",
-        "/dmx/01/1",
-        "/dmx/1/1/fine",
-        "/dmx/1",
-        "/dmx/9/1",
-        "dmx/1/1",
-        "/other/1/1",
-        "/dmx/1/512/16bit",
-    ]:
-        network = Network(1)
-        network.forwarder.set_mapped({address})
-        network.send(1, bytes((1,)) * 512)
-        assert network.take() == {}, address

@@ -36,19 +36,6 @@ def test_the_spare_desk_takes_over_when_the_first_one_ends_or_fell_silent() -> N
     assert universe.take(of_sacn(99, component=SPARE_DESK, sequence=2), 2.6)
 
 
-def test_among_equal_desks_the_newest_packet_wins() -> None:
-    universe = Universe(1)
-    for level, packet in (
-        (5, of_sacn(5)),
-        (6, of_artnet(6)),
-        (7, of_artnet(7, host="2.0.0.6")),
-        (8, of_sacn(8, sequence=1)),
-    ):
-        assert universe.take(packet, 0.0)
-        assert universe.levels[0] == level
-    assert universe.status(0.0).sources == 3
-
-
 def test_a_packet_that_was_overtaken_is_left_out_and_an_art_net_number_may_repeat() -> None:
     universe = Universe(1)
     assert universe.take(of_sacn(1, sequence=254), 0.0)
@@ -89,29 +76,6 @@ def test_a_short_packet_leaves_the_channels_after_it_and_levels_are_held_when_ev
     for number in range(100):
         universe.take(of_artnet(number, host=f"2.0.0.{number}"), number / 1000)
     assert universe.status(0.2).sources == 8
-
-
-def test_the_rate_of_packets_is_right_after_a_pause_and_two_seconds_after_a_change() -> None:
-    universe = Universe(1)
-    for number in range(44 * 5):
-        universe.take(of_artnet(1), number / 44)
-    assert abs(universe.status(5.0).packets_hz - 44.0) < 1.0
-    assert universe.status(60.0).packets_hz == 0.0
-    # OLA sends nothing while nothing changes.
-    universe = Universe(1)
-    for began_s in (0.0, 4.0, 60.0):
-        for number in range(int(44 * 1.5)):
-            universe.take(of_artnet(1), began_s + number / 44)
-        assert abs(universe.status(began_s + 1.5).packets_hz - 44.0) < 1.0
-    for packet_s in (100.0, 103.0, 106.0):
-        universe.take(of_artnet(2), packet_s)
-        assert universe.status(packet_s).packets_hz == 1.0
-    universe = Universe(1)
-    for number in range(440):
-        universe.take(of_artnet(1), number / 44)
-    for number in range(20):
-        universe.take(of_artnet(1), 10.0 + number / 10)
-    assert abs(universe.status(12.0).packets_hz - 10.0) < 1.0
 
 
 def test_with_the_highest_level_no_desk_pulls_a_channel_down_and_one_that_ends_lets_go() -> None:

@@ -112,16 +112,6 @@ def test_a_tempo_that_somebody_sets_becomes_that_of_the_session(stage: Stage) ->
     assert tempos == sorted(tempos) and set(tempos) == {120.0, 140.0}, "no report from before pulls it back"
 
 
-def test_bars_of_another_length_are_counted_while_it_runs(stage: Stage) -> None:
-    stage.choose("link")
-    stage.wait(lambda: stage.followed)
-    assert stage.transport[-1] == (True, 0), "without start/stop sync a session always plays"
-    stage.store.set("/tempo/beats_a_bar", 3, by="ws 127.0.0.1:1")
-    stage.wait(lambda: stage.transport[-1] == (True, 1))
-    beat, bpm, at_s = stage.followed[-1]
-    assert bpm == 120.0 and beat == pytest.approx((at_s + SHIFT_MICROS / 1e6) * 2.0 + 1.0, abs=0.01)
-
-
 def test_a_start_of_the_session_begins_the_count_and_a_stop_is_told_while_the_beat_runs_on(stage: Stage) -> None:
     stage.store.set("/tempo/start_stop_sync", True)
     stage.choose("link")
@@ -172,16 +162,6 @@ def test_without_the_library_one_line_says_how_to_install_it(stage: Stage) -> No
     assert line.startswith(f"Ableton Link is not installed; {install_line('[link]')}")
     stage.choose("manual")
     assert stage.follower.status() == LinkStatus()
-
-
-def test_another_source_ends_the_process(stage: Stage) -> None:
-    stage.choose("link")
-    stage.wait(lambda: stage.followed)
-    stage.choose("manual")
-    stage.wait(lambda: stage.follower.status().state == "off")
-    count = len(stage.followed)
-    stage.choose("link")
-    stage.wait(lambda: len(stage.followed) > count)
 
 
 def test_the_process_ends_with_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,6 @@ class FakeMidi:
         self.there: list[Port] = []
         self.takes: dict[str, TakeBytes] = {}
         self.got: dict[str, list[bytes]] = {}
-        self.taken_by_others: set[str] = set()
         self.broken: set[str] = set()
         """Devices whose driver fails when they are opened."""
         self.failing: set[str] = set()
@@ -43,8 +42,6 @@ class FakeMidi:
         return list(self.there)
 
     def open_input(self, port: Port, take: TakeBytes) -> "FakeMidi.End":
-        if port.name in self.taken_by_others:
-            raise OSError(f"{port.name}: busy")
         if port.name in self.broken:
             raise RuntimeError(f"{port.name}: driver error")
         self.takes[port.name] = take
@@ -116,7 +113,7 @@ class Stage:
             report=report,
             say=self.lines.append,
         )
-        self.ports.use(self.midi)
+        self.ports._system = self.midi
 
     def subscribe(self, to: Sender, device: str) -> None:
         self.feedback.subscribe(to, PORT_FORM, is_kept=True, device=device)

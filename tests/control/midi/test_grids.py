@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from engine.control.midi.grids import GRIDS, dim, grid_of
 from engine.control.midi.ports import SEARCH_INTERVAL_S
 from engine.params.banks import PadState, ShownPads
 from tests.control.midi.midi_rig import Stage
@@ -101,28 +100,3 @@ def test_pads_press_and_banks_are_chosen_but_what_is_mapped_is_the_maps(open_sta
     stage.say("/map/clear")
     stage.after(0.1)
     assert stage.lights("Launchpad X") == [b"\x90\x51\x15"]
-
-
-def test_the_pad_that_is_learned_presses_once_with_its_release(open_stage: Any) -> None:
-    stage = open_stage("all")
-    presses: list[tuple] = []
-    stage.commands.add("/pad/<n>", lambda args, reply: presses.append(args))
-    plugged(stage, "APC MINI")
-    stage.say("/map/learn", "/pad/7")
-    stage.hear("APC MINI", b"\x90\x38\x7f")
-    assert presses == [], "the press that is learned has no effect"
-    stage.hear("APC MINI", b"\x80\x38\x00", b"\x90\x38\x7f", b"\x80\x38\x00")
-    assert presses == [(7, 0), (7, 1), (7, 0)]
-
-
-def test_a_grid_is_given_back_dark(open_stage: Any) -> None:
-    grid = grid_of("launchpad_mini_mk3")
-    assert grid is not None and grid.farewell()[-1] == bytes.fromhex("f0002029020d0e00f7")
-    assert [midi[1:] for midi in grid.farewell()[:2]] == [b"\x51\x00", b"\x52\x00"]
-    assert grid_of("apc_mini_mk2") is not grid_of("apc_mini") and grid_of("nanokontrol2") is None
-    assert all(len(set(grid.notes)) == 32 and min(grid.notes) >= 0 for grid in GRIDS)
-
-
-def test_a_pads_colour_becomes_the_nearest_hue_of_the_palette() -> None:
-    for colour, expected in (("#ff0000", 6), ("#ff5400", 10), ("#ffff00", 14), ("#ff0010", 6), ("#808080", 1)):
-        assert dim(colour) == expected, colour

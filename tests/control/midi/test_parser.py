@@ -32,12 +32,6 @@ def test_a_full_frame_comes_in_pieces_with_a_clock_in_the_middle() -> None:
     assert parsed(*pieces) == [b"\xf8", b"\xf0\x7f\x7f\x01\x01\x21\x02\x03\x04\xf7"]
 
 
-def test_an_interrupted_message_is_left_out_and_the_next_one_is_not() -> None:
-    assert parsed(b"\xf0\x01\x02\x90\x3c\x7f") == [b"\x90\x3c\x7f"], "a system exclusive without its end"
-    assert parsed(b"\xb0\x07\x90\x3c\x7f") == [b"\x90\x3c\x7f"]
-    assert parsed(b"\xf7\x01\x02\xf9\xfd\xf4\x05") == []
-
-
 def test_a_megabyte_of_system_exclusive_is_skipped_and_not_kept() -> None:
     parser = MidiParser()
     assert list(parser.feed(b"\xf0" + bytes(1 << 20))) == []

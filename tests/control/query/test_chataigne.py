@@ -48,9 +48,3 @@ def test_chataigne_shows_every_parameter_with_its_type_and_sends_to_its_address(
     assert shown.keys() - told == (params.keys() | can_show) - told
     assert {"Layer", "Layer 1", "Layer 5", "LFO 3", "Sink ndi", "SD ControlNet", "ControlNet 2"} <= set(nice_names)
     assert len(set(nice_names)) == len(nice_names) and max(map(len, nice_names)) <= 24
-
-
-def test_mode_is_the_only_address_that_chataigne_cannot_listen_to() -> None:
-    """GenericOSCQueryModule::updateAllListens listens only to controls in containers; docs/chataigne.md names the
-    others."""
-    assert [param.address for param in osc_schema.PARAMS if param.address.count("/") == 1] == ["/mode"]

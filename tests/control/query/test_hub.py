@@ -78,23 +78,6 @@ def test_an_invalid_command_is_reported_and_never_answered(site: Any, reports: A
     assert "ws 127.0.0.1:" in reports.lines[-1][1]
 
 
-def test_a_client_listens_to_one_message_that_is_told(site: Any) -> None:
-    client = site.connect()
-    client.command("LISTEN", "/sam3/objects")
-    client.command("LISTEN", ANGLE)
-    assert client.hear() == Message(ANGLE, (0.0,), "f")
-    site.dispatcher.feedback.tell("/sam3/object/1", 4, 1, 0.5, 0.5, 0.5, 0.5, 0.5)
-    site.dispatcher.feedback.tell("/sam3/objects", 1)
-    assert client.hear() == Message("/sam3/objects", (1,), "i")
-    assert site.get("/sam3/objects?VALUE") == (200, {"VALUE": [1]})
-    client.command("IGNORE", "/sam3/objects")
-    client.say("/get", "/mode")
-    client.hear("/mode")
-    site.dispatcher.feedback.tell("/sam3/objects", 2)
-    client.say("/get", "/mode")
-    assert client.hear().address == "/mode"
-
-
 def test_harmless_requests_of_clients_are_ignored(site: Any, reports: Any) -> None:
     """Chataigne's "Listen to all" sends LISTEN for every control of a container, including commands
     (GenericOSCQueryModule.cpp, updateListenToContainer). libossia's START_OSC_STREAMING has ports where others have a
@@ -110,19 +93,6 @@ def test_harmless_requests_of_clients_are_ignored(site: Any, reports: Any) -> No
     client.command("LISTEN", ANGLE)
     assert client.hear() == Message(ANGLE, (0.0,), "f")
     assert reports.lines == [] and site.dispatcher.counters.rejected == 0
-
-
-def test_every_client_is_notified_when_the_cues_change(site: Any) -> None:
-    clients = [site.connect() for _ in range(2)]
-    for client in clients:
-        client.say("/get", "/mode")
-        client.hear("/mode")
-    assert site.get("/cue/3")[0] == 404
-    site.show_cues(Cue(number=3, preset="finale"))
-    told = [{"COMMAND": "PATH_ADDED", "DATA": "/cue/3"}, {"COMMAND": "PATH_CHANGED", "DATA": "/cue"}]
-    for client in clients:
-        assert [json.loads(client.read()) for _ in told] == told
-    assert site.get("/cue/3?DESCRIPTION") == (200, {"DESCRIPTION": "Cue 3: finale, fade 0 s"})
 
 
 def test_a_client_that_is_gone_is_sent_nothing_more(site: Any, wait_for: Callable[..., Any]) -> None:
@@ -197,13 +167,3 @@ def test_the_queue_of_a_client_is_bounded_in_bytes_and_a_lost_change_of_the_tree
     desk.send_out()
     waiting = peer.take()
     assert len(waiting) == MAX_WAITING_BYTES // len(packet) and peer.dropped == 100 - len(waiting)
-
-
-def test_packets_to_a_closed_client_are_counted_and_dropped(desk: Desk, reports: Any) -> None:
-    peer = desk.connect()
-    peer.receive_binary(encode_message("/engine/notify", 1))
-    desk.hub.close()
-    peer.close()
-    desk.send_out()
-    assert peer.take() == [] and peer.dropped == 1 and desk.woken == 0
-    assert reports.lines == [] and desk.dispatcher.feedback.next_due_s() is None

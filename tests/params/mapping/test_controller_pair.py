@@ -57,12 +57,3 @@ def test_a_left_out_coarse_half_keeps_the_old_one(positions: list[int]) -> None:
     for was, at, told in play([[0], ahead, positions], fine_first=False, leaves_out=True):
         assert told[-1] == at
         assert all(min(was, at) <= value <= max(was, at) for value in told)
-
-
-def test_a_fine_half_alone_gives_no_position_and_7_bits_reach_each_step() -> None:
-    pair = ControllerPair()
-    assert pair.fine(5, 0.0) is None
-    assert pair.fine(6, 0.01) is None
-    assert pair.coarse(1, 0.02) is not None
-    pair = ControllerPair()
-    assert [pair.coarse(value, value * 0.01) for value in (1, 2, 3)] == [HALF, 2 * HALF, 3 * HALF]

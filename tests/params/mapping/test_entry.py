@@ -14,31 +14,20 @@ FADER = {"control": "midi 1 cc 7", "target": "/layer/1/intensity", "takeover": F
 def test_an_invalid_entry_is_rejected_in_one_line() -> None:
     for entry, said in [
         ({}, "control: is missing"),
-        ({"control": "midi 1 cc 7"}, "target: is missing"),
-        ({"control": 7, "target": "/mode"}, "control: is not text"),
         ({"control": "midi 1 cc 7", "target": "/layer/1/intensty"}, "/layer/1/intensty: no such parameter (nearest"),
-        ({"control": "midi 1 cc 7", "target": "/map/learn"}, "a query or a mapping command"),
         ({"control": "midi 1 cc 7", "target": "/cue/<n>"}, "/cue/<n>: is a command, not a parameter"),
         ({"control": "midi 1 cc 7", "target": "/engine/notify"}, "a query or a mapping command"),
         ({"control": "midi 1 cc 7", "target": "/preset/load"}, "argument: /preset/load needs one (name)"),
         ({"control": "midi 1 cc 7", "target": "/cue/set", "argument": "3"}, "takes 2 arguments"),
-        ({"control": "midi 1 cc 7", "target": "/cue/delete", "argument": "x"}, "argument: is not a number"),
-        ({"control": "midi 1 cc 7", "target": "/cue/list", "argument": "x"}, "argument: /cue/list takes no argument"),
         ({**FADER, "argument": "x"}, "argument: /layer/1/intensity takes no argument"),
         ({**FADER, "hihg": 1}, "'hihg': no such key (known: control"),
         ({**FADER, "high": 9}, "high: 9 is outside 0..1.5"),
-        ({**FADER, "high": "loud"}, '"loud" is not a number'),
         ({**FADER, "low": float("nan")}, "not a finite number"),
         ({**FADER, "curve": 0}, "curve: 0 is outside 0.1..10"),
-        ({**FADER, "curve": [1]}, "curve: is not a number"),
         ({**FADER, "invert": "perhaps"}, "invert: must be on or off"),
         ({**FADER, "mode": "slider"}, "mode 'slider': not one of fader"),
-        ({**FADER, "mode": ["fader"]}, "mode ['fader']: not one of fader"),
         ({**FADER, "in_low": 5, "in_high": 5}, "are both 5"),
-        ({**FADER, "mode": "twos", "curve": 2}, "curve: is for a fader"),
         ({**FADER, "mode": "twos", "in_low": 2}, "in_low: has no effect"),
-        ({**FADER, "mode": "trigger", "low": 0}, "low: has no effect"),
-        ({**FADER, "ticks": 24}, "ticks: is for an encoder"),
         ({**FADER, "mode": "twos", "ticks": 0}, "ticks: 0 is outside 1..16384"),
         ({"control": "midi 1 note 7", "target": "/cue/go", "feedback": True}, "feedback: /cue/go has no value"),
         ({"control": "osc /x", "target": "/layer/1/curve", "mode": "twos"}, "mode twos: is for an encoder"),
@@ -56,17 +45,13 @@ def test_changing_a_key_updates_the_defaults_that_depend_on_it() -> None:
     entry = make_entry({**FADER, "high": 1.0, "curve": 2})
     turned = changed(entry, "mode", "twos")
     assert (turned.mode, turned.high, turned.curve, turned.takeover) == ("twos", 1.0, 1.0, False)
-    assert changed(changed(turned, "ticks", 48), "mode", "fader").ticks == 127
     elsewhere = changed(entry, "target", "/layer/1/ratio")
     assert (elsewhere.low, elsewhere.high, elsewhere.takeover) == (0.0625, 16.0, True)
     by_note = changed(make_entry({"control": "osc /x", "target": "/layer/1/mute"}), "control", "midi 1 note 3")
     assert (by_note.mode, by_note.in_high) == ("toggle", 127.0)
     desk = changed(entry, "control", "osc /dmx/1/17")
     assert (desk.takeover, changed(desk, "takeover", 1).takeover) == (False, True)
-    assert changed(desk, "control", "osc /1/fader3").takeover
     assert changed(entry, "high", "0.5").high == 0.5
-    assert changed(make_entry({"control": "osc /x", "target": "/multiverse/blend"}), "high", "1.5").high == 1.5
-    assert changed(make_entry({"control": "osc /x", "target": "/layer/1/mute"}), "high", "0").high == 0.0
     with pytest.raises(Rejected, match="no such key"):
         changed(entry, "colour", 1)
 

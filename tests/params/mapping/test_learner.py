@@ -41,13 +41,6 @@ def desk() -> Desk:
     return Desk()
 
 
-def test_nothing_is_learned_while_learning_is_off(desk: Desk) -> None:
-    assert desk.hear("midi 1 cc 70", 1, 2, 3) == ""
-    desk.learner.begin()
-    desk.learner.end()
-    assert desk.hear("midi 1 cc 70", 4, 5, 6) == ""
-
-
 def test_a_control_is_learned_by_a_clear_movement(desk: Desk) -> None:
     for before, heard in [
         ((), (("midi 1 cc 7", (64, 64, 64, 64), ""), ("midi 1 cc 7", (65,), "midi 1 cc 7"))),
@@ -86,23 +79,6 @@ def test_a_control_that_moves_all_the_time_is_ignored_until_it_rests(desk: Desk)
     assert desk.hear("osc /clip/position", 0.1, 0.3) == "osc /clip/position"
 
 
-def test_a_few_movements_a_second_count_as_moving_all_the_time(desk: Desk) -> None:
-    """Resolume sends each of its many playheads two or three times a second, at irregular intervals."""
-
-    def tell(number: int) -> str:
-        desk.now_s += (0.3, 0.3, 0.8)[number % 3]
-        return desk.hear("osc /composition/layers/3/position", number / 100)
-
-    desk.hear("midi 1 cc 7", *range(20))
-    for number in range(ALL_ALONG + 3):
-        tell(number)
-    desk.learner.begin()
-    assert [tell(number) for number in range(11, 20)] == [""] * 9
-    assert desk.hear("midi 1 cc 7", 30, 31) == "midi 1 cc 7"
-    desk.now_s += 2.0
-    assert desk.hear("osc /composition/layers/3/position", 0.9, 0.1) == "osc /composition/layers/3/position"
-
-
 def test_a_message_without_a_value_is_learned_at_once_but_not_a_heartbeat(desk: Desk) -> None:
     beat, press = control_of("osc /alive"), control_of("osc /go")
     for _ in range(ALL_ALONG):
@@ -120,38 +96,22 @@ def test_a_control_is_parsed_from_its_own_name_and_an_invalid_one_rejected_in_on
         "midi 1 cc 7",
         "midi 16 cc14 31 nano:0",
         "midi 1 nrpn 16383 nano:0",
-        "midi 1 nrpn 0",
         "midi 10 note 127",
-        "midi 1 program 0",
-        "midi 1 bend",
         "midi 2 pressure nano:0",
     ]:
         assert control_of(name).name == name, name
         assert isinstance(control_of(name), Control), name
     for name in [
         "",
-        "osc",
         "osc fader",
         "osc /a b",
         "osc /a 64",
-        "osc /a 1 2",
-        "midi",
-        "midi 1",
-        "midi 0 cc 7",
         "midi 17 cc 7",
-        "midi 1 cc",
-        "midi 1 cc 128",
         "midi 1 cc14 32",
         "midi 1 nrpn 16384",
-        "midi 1 nrpn",
         "midi 1 note x",
-        "midi 1 knob 7",
-        "midi 1 osc 7",
-        "midi 1 cc 7 a b",
         "midi 1 bend a b",
-        "midi 1 cc -1",
         "midi 1 cc 7.5",
-        "cc 7",
         "midi ¹ cc 7",
         "o" * 300,
     ]:
@@ -220,15 +180,11 @@ def test_controllers_that_belong_together_are_learned_as_one(
 def test_an_encoder_is_detected_by_its_values_and_a_fader_in_their_range_is_a_fader() -> None:
     """By the tables of Ableton Live's manual, "Mapping to Relative MIDI Controllers"."""
     for values, mode in [
-        ((127, 127, 127), "twos"),
-        ((63, 63, 63), "offset"),
         ((1, 1, 1, 127), "twos"),
         ((1, 1, 2, 1, 65), "sign"),  # Mackie's V-Pots
         ((65, 65, 66, 65, 63), "offset"),
         ((65, 65, 1), "sign"),
-        ((1,) * 12, "twos"),
         ((65,) * 12, "offset"),
-        ((1,) * 11, ""),
         ((65,) * 11, ""),
         ((127, 1, 127), "twos"),
         ((65, 63, 65), "offset"),
@@ -239,11 +195,6 @@ def test_an_encoder_is_detected_by_its_values_and_a_fader_in_their_range_is_a_fa
         desk.learner.begin()
         learned = desk.cc(*((70, value) for value in values))
         assert (learned.mode if learned else "") == mode, values
-
-
-def test_a_repeating_button_is_not_an_encoder(desk: Desk) -> None:
-    desk.learner.begin(may_turn=False)
-    assert desk.hear("midi 1 cc 70", 127, 127, 127, 127) == ""
 
 
 @pytest.mark.parametrize(("mode", "right", "left"), [("twos", 1, 16383), ("offset", 8193, 8191), ("sign", 1, 8193)])
