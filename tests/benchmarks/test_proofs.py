@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,37 +13,9 @@ from engine.cli.benches.options import RenderBench, Size
 from engine.cli.benches.render import PITCHES_HZ, UNGUARDED, WholeFrame, plain_values, renderers, tones
 from engine.errors import ModelError
 from engine.render import Renderer
-from tests.benchmarks import beat, render, threads, timecode
+from tests.benchmarks import beat, render, timecode
 from tests.benchmarks.render_reference import draw_reference
 from tests.cli.conftest import Said
-from tests.support.long_form import IS_SOAK
-
-
-def test_each_wait_policy_is_measured_quiet_and_busy(bench_here: Callable[..., Said]) -> None:
-    said = bench_here("threads", "--kind", "draw", "--seconds", "0.3", "--threads", "2", "--json")
-    assert said.code == 0, said.err
-    result = json.loads(said.out)
-    assert result["draw"]["used"] in threads.POLICIES
-    for way in threads.POLICIES:
-        measured = result["draw"][way]
-        assert measured["quiet_per_s"] > 0 and measured["busy_per_s"] > 0
-
-
-def test_control_reports_previews_the_tree_and_the_fader(
-    bench_here: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a browser, too, in the long form."""
-    if not IS_SOAK:
-        monkeypatch.setenv("PATH", str(tmp_path))
-    said = bench_here("control", "--size", "96x64", "--seconds", "1", "--viewers", "2", "--moves", "4", "--json")
-    assert said.code == 0, said.err
-    result = json.loads(said.out)
-    assert result["viewers"] == 2 and result["pictures_a_second_a_viewer"] > 1
-    assert result["tree_bytes"] > 50_000 and result["tree_ms_p95"] > 0
-    assert result["fader_to_frame_ms_p95"] >= result["fader_to_frame_ms_p50"] > 0
-    browser = result["browser_to_frame"]
-    assert browser.get("moves") == 4 or browser == {"missing": "no Chromium here"}
-    assert {"frame_p99_ratio", "late"} <= set(result)
 
 
 def test_beat_reports_lock_phase_error_f_measure_cost_and_timecode(
@@ -92,8 +63,8 @@ def test_a_bench_that_moved_says_where_it_is(say: Callable[..., Said]) -> None:
 
 
 def test_the_proofs_run_from_the_checkout() -> None:
-    done = subprocess.run([sys.executable, "-m", "tests.benchmarks", "threads", "--kind", "x"], capture_output=True)
-    assert (done.returncode, done.stderr) == (2, b"multiverse: --kind: takes paint, find, convert or draw\n")
+    done = subprocess.run([sys.executable, "-m", "tests.benchmarks", "dataset", "--case", "x"], capture_output=True)
+    assert (done.returncode, done.stderr) == (2, b"multiverse: --case: takes small, large or tile\n")
 
 
 # -- the picture beside its rivals
