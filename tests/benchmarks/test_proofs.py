@@ -10,11 +10,10 @@ import pytest
 
 from engine.cli.benches.measuring import Progress
 from engine.cli.benches.options import RenderBench, Size
-from engine.cli.benches.render import PITCHES_HZ, UNGUARDED, WholeFrame, plain_values, renderers, tones
+from engine.cli.benches.render import renderers
 from engine.errors import ModelError
 from engine.render import Renderer
 from tests.benchmarks import beat, render, timecode
-from tests.benchmarks.render_reference import draw_reference
 from tests.cli.conftest import Said
 
 
@@ -35,15 +34,10 @@ def test_beat_reports_lock_phase_error_f_measure_cost_and_timecode(
 
 
 @pytest.mark.parametrize(
-    ("error", "reason", "last_line"),
-    [
-        (ModelError("no tape"), "no tape", "multiverse: no tape"),
-        (KeyboardInterrupt(), "interrupted", "multiverse: interrupted"),
-    ],
-    ids=["error", "Ctrl-C"],
+    ("error", "reason"), [(ModelError("no tape"), "no tape"), (KeyboardInterrupt(), "interrupted")]
 )
 def test_a_bench_prints_what_it_has_and_ends_with_an_error(
-    error: BaseException, reason: str, last_line: str, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+    error: BaseException, reason: str, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(progress: Progress) -> dict[str, object]:
         progress("timecode", 0.0)
@@ -53,7 +47,7 @@ def test_a_bench_prints_what_it_has_and_ends_with_an_error(
     monkeypatch.setattr(timecode, "measure", broken)
     said = bench_here("beat", "--tempos", "2", "--songs", "1", "--passages", "0", "--json")
     result = json.loads(said.out)
-    assert said.code == 1 and said.err.splitlines() == [last_line]
+    assert (said.code, said.err) == (1, f"multiverse: {reason}\n")
     assert result["clicks"] and result["failed"] == {"part": "timecode", "reason": reason}
 
 
@@ -100,11 +94,3 @@ def test_the_minimal_shader_draws_four_layers(gl: Renderer) -> None:
         rival.close()
     assert all(np.ptp(seen[0][..., channel]) > 50 for channel in range(3))
     assert 0 < np.abs(seen[0] - seen[1]).max() <= 1, "the fair rival is the same, dithered"
-
-
-def test_numpy_and_renderers_are_timed_on_the_same_picture(gl: Renderer) -> None:
-    frame = WholeFrame(gl, UNGUARDED)
-    gl.resize(64, 36)
-    frame.draw()
-    expected = draw_reference(plain_values(), tones(), PITCHES_HZ, 64, 36)
-    assert np.abs(gl.read_rgba() - expected.astype(int)).max() <= 2
