@@ -2,14 +2,11 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Callable, Sequence
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import IO, Any
 
@@ -97,18 +94,6 @@ def test_a_dry_run_does_not_go_into_the_figures_of_machines() -> None:
     assert done.returncode == 2 and "--tiny needs --out FOLDER" in done.stderr
 
 
-def test_every_package_that_the_engine_needs_is_asked_for() -> None:
-    def normal(name: str) -> str:
-        return name.lower().replace("_", "-")
-
-    here = {module: set(map(normal, names)) for module, names in packages_distributions().items()}
-    project = tomllib.loads((on_gpu.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["models"]]
-    needed = {normal(re.split("[^A-Za-z0-9-]", line)[0]) for line in lines if "sys_platform ==" not in line}
-    asked = set().union(*(here.get(module, ()) for module in on_gpu.PACKAGES))
-    assert len(needed) > 20 and needed & set().union(*here.values()) <= asked
-
-
 # -- how a day goes on: programs in place of the benches
 
 
@@ -154,15 +139,6 @@ def test_a_part_that_fails_or_takes_too_long_stops_nothing_and_is_tried_again(
     assert lines[:2] == ["new: complete", "half: complete"], "what was not tried yet comes first"
     assert lines[4:] == ["good: complete, good-nvidia-h100-80gb.json", "5 complete"]
     assert all("failed" not in json.loads(day.file(each).read_text(encoding="utf-8")) for each in mended)
-
-
-def test_a_part_finds_packages_in_the_folders_that_the_caller_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "brought_along.py").write_text("")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    code, printed = python("-c", "import brought_along, engine; print(engine.__file__)")
-    assert (code, printed.strip()) == (0, str(on_gpu.ROOT / "engine" / "__init__.py")), printed
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes in /proc")
