@@ -98,20 +98,6 @@ def test_missing_and_invalid_input_is_an_error_of_one_line(
     assert sorted(path.name for path in home.iterdir()) == ["talk.wav", "voice.toml"]
 
 
-def test_an_environment_variable_is_checked_like_the_option(home: Path, singing_voice: Path, monkeypatch: Any) -> None:
-    from engine.errors import ConfigError
-    from engine.jobs.convert import ConvertJob
-    from engine.jobs.convert.loading import load_converter
-    from engine.models.rvc import VoiceSpec
-
-    spec = VoiceSpec(model=f"{singing_voice}/voice.pth", content=f"{singing_voice}/content", pitch="yin")
-    job = ConvertJob(sources=(home,), output="out", spec=spec, device="cpu", batch_size=3)
-    options = load_converter(job, {"RVC_BATCH_SIZE": "2", "RVC_GPU_FILTER": "true"}).options
-    assert (options.batch_size, options.gpu_filter, options.fp16) == (3, True, False)
-    with pytest.raises(ConfigError, match="RVC_USE_FP16: 'maybe' is neither true nor false"):
-        load_converter(job, {"RVC_USE_FP16": "maybe"})
-
-
 def test_a_progress_line_has_the_time_done_the_total_the_rate_and_the_time_left() -> None:
     progress = ConvertProgress(done=83.0, expected=3750.0, files_done=2, files=9, rate=6.04)
     assert sound_line(progress) == "1:23 of 1:02:30, 2 of 9 files, 6.0 times real time, 10:07 left"

@@ -12,12 +12,12 @@ import pytest
 from engine.cli import doctor_checks
 from engine.cli.device_list import format_question
 from engine.cli.doctor import mend_steps
-from engine.cli.doctor_checks import ROWS, Check, has_torch_wheel, run_checks, selftest_check
+from engine.cli.doctor_checks import ROWS, Check, run_checks, selftest_check
 from engine.cli.doctor_machine import refused_port
 from engine.cli.doctor_probes import judge_syphon_name
 from engine.cli.machine_report import STEPS, SYSTEMS, redact
 from engine.cli.probe import Answer, Probe
-from engine.cli.selftest import compare, run_selftest, texture_sink
+from engine.cli.selftest import compare, run_selftest
 from engine.sources.devices import CameraDevice
 from engine.system.installing import install_line
 from tests.support.doctor import check, checked
@@ -256,14 +256,6 @@ def test_no_sound_input_means_the_demo_loop():
     assert check("audio input", mic, "linux").state == "ok"
     assert checked("default sound input", mic) is None
     assert check("computer's own sound", mic).state == "note"
-
-
-def test_each_system_has_its_texture_sink_and_all_but_intel_macs_have_torch(monkeypatch):
-    assert [texture_sink(system) for system in ("darwin", "win32", "linux")] == ["syphon", "spout", "shared"]
-    for system, machine in (("darwin", "arm64"), ("win32", "AMD64"), ("linux", "x86_64"), ("darwin", "x86_64")):
-        monkeypatch.setattr(sys, "platform", system)
-        monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
-        assert has_torch_wheel() is ((system, machine) != ("darwin", "x86_64"))
 
 
 CU130 = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"]

@@ -66,11 +66,6 @@ def test_a_range_that_cannot_be_read_is_refused_with_the_name_of_its_option(text
     assert isinstance(result.exception, UsageError) and str(result.exception).startswith("--height: ")
 
 
-def test_a_number_out_of_range_is_refused_with_the_limit() -> None:
-    code, told = answer("in", "--most", "10")
-    assert code == 2 and "less than or equal to 9" in told
-
-
 def test_the_options_of_one_dataclass_are_taken_out_of_those_of_all() -> None:
     options = {"pitch": 2.0, "most": 5}
     assert pop_options(Voice, options) == Voice(pitch=2.0)

@@ -18,10 +18,8 @@ import pytest
 import soundfile
 
 from engine.cli.run import build_settings, window_sink, with_window_argument
-from engine.config import parse_universes
 from engine.errors import UsageError
 from engine.ipc import FrameRing
-from engine.system.schedule import parse_rate
 from tests.cli.conftest import Said
 from tests.support.long_form import in_long_form
 
@@ -173,10 +171,9 @@ def test_an_interrupted_film_reports_its_progress_and_exits_with_1(
 
 
 def test_a_folder_of_films_or_music_that_is_not_there_is_told(home: Path, say: Callable[..., Said]) -> None:
-    folders = ("--films", str(home / "none"), "--music", str(home / "gone"))
-    run = ("run", *SIZE, "--offline", "--audio", "demo", "--sink", "null", "--frames", "1", "--renderer", "numba")
-    said = say(*run, *folders)
-    assert said.code == 0
+    folders = ("--films", home / "none", "--music", home / "gone")
+    said = say("run", *SMALL, "--fps", "30000/1001", "--offline", "--audio", "demo", *FILM.split()[1:], *folders)
+    assert said.code == 0 and " at 29.97 fps; " in said.err
     for option, name in (("--films", "none"), ("--music", "gone")):
         assert f"multiverse: {option} {home / name}: no such folder; nothing of it is offered\n" in said.err
 
@@ -436,14 +433,6 @@ def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(tmp_path:
     assert strict.osc.allow == ("10.0.0.7",)
     chosen = build_settings(show, {"web": "0.0.0.0:80", "web_token": "opensesame"}, [], is_open_to_lan=True)
     assert (chosen.web, chosen.web_token) == ("0.0.0.0:80", "opensesame")
-
-
-def test_a_rate_is_a_number_or_a_fraction_and_universes_are_numbers_and_ranges() -> None:
-    for written in ["29.97", "30000/1001"]:
-        assert build_settings(None, {"fps": parse_rate(written)}, []).fps == 30000 / 1001, written
-    given = {"dmx.listen": "both", "dmx.universes": parse_universes("1-4, 7")}
-    assert build_settings(None, given, []).dmx.universes == (1, 2, 3, 4, 7)
-    assert build_settings(None, {}, []).dmx.listen == "off", "it opens ports of the network: never unasked"
 
 
 def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: Path) -> None:

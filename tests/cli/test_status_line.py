@@ -24,16 +24,12 @@ RENDERER = "--renderer gl"  # starts in half the time
 
 def run_on_a_terminal(home: Path, *arguments: str) -> tuple[str, int]:
     """Everything that the command writes to its own terminal, and its exit code."""
-    command = [
-        sys.executable,
-        "-m",
-        "engine.cli.main",
-        *f"run --size 64x64 {RENDERER} --audio demo".split(),
-        *arguments,
-    ]
+    common = f"-m engine.cli.main run --size 64x64 {RENDERER} --audio demo".split()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120", "MULTIVERSE_HOME": str(home)}
     ours, theirs = pty.openpty()
-    with subprocess.Popen(command, cwd=home, env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+    with subprocess.Popen(
+        [sys.executable, *common, *arguments], cwd=home, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
         os.close(theirs)
         seen = b""
         try:
@@ -57,11 +53,7 @@ def test_a_live_line_shows_rate_times_levels_and_sinks(tmp_path: Path) -> None:
     assert any(bar in seen for bar in BARS[1:]), "the first line may come before the first sound"
 
 
-WITHOUT_A_NETWORK = (
-    "unshare",
-    "--map-root-user",
-    "--net",
-)  # Linux: a network namespace without an interface that is up
+WITHOUT_A_NETWORK = ("unshare", "--map-root-user", "--net")  # Linux: a namespace without an interface that is up
 
 
 @pytest.mark.skipif(

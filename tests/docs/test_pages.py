@@ -16,7 +16,6 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 FIRST_HOUR = (ROOT / "docs" / "mac.md", ROOT / "docs" / "windows.md")
-MAX_README_LINES = 150
 
 
 def typed_in(page: Path) -> list[str]:
@@ -76,10 +75,6 @@ def test_each_page_is_reachable_from_the_readme() -> None:
         targets = re.findall(r"\]\(([^)#:\s]+\.md)", page.read_text(encoding="utf-8"))
         waiting += [(page.parent / target).resolve() for target in targets]
     assert set(PAGES) - reached == set()
-
-
-def test_the_readme_fits_on_a_few_screens() -> None:
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= MAX_README_LINES
 
 
 # -- the pages for beginners

@@ -21,14 +21,13 @@ from pycocotools.cocoeval import COCOeval
 from engine.cli.main import commands_of
 from engine.errors import RenderError, SourceError
 from tests.benchmarks.detector.bench import goals, markdown
-from tests.benchmarks.detector.network import STRIDE, FoundBoxes, find
+from tests.benchmarks.detector.network import FoundBoxes, find
 from tests.benchmarks.detector.pictures import cut_views, draw_pictures, read_pictures
 from tests.benchmarks.detector.scoring import nearness, overlap, rank
 from tests.benchmarks.detector.sets import SETS, TRAINING
 from tests.benchmarks.detector.threshold import best_rule, find_spots
 from tests.benchmarks.detector.training import (
     LabelledPicture,
-    make_target,
     random_crop,
     train,
 )
@@ -101,18 +100,6 @@ def test_boxes_stay_on_their_discs_however_a_crop_is_turned(seed: int) -> None:
         bright[max(y0 - 1, 0) : y1 + 1, max(x0 - 1, 0) : x1 + 1] = True
     assert crop.shape == (80, 80, 3) and len(boxes) == len(is_ignored)
     assert light[~bright].max(initial=0) < 0.55 < light[bright].max(initial=1)
-
-
-def test_every_cell_around_a_centre_answers_with_the_same_box() -> None:
-    boxes = np.array([[8.0, 20.0, 28.0, 32.0], [0.0, 0.0, 6.0, 6.0]])
-    target = make_target(boxes, np.zeros(2, bool), 64)
-    x, y = (target.cells[:, ::-1] + target.sizes[:, :2]).T * STRIDE
-    half_x, half_y = np.exp(target.sizes[:, 2:]).T * STRIDE / 2
-    answered = np.stack([x - half_x, y - half_y, x + half_x, y + half_y], axis=1)
-    assert len(answered) == 9 + 4  # the second is in the corner
-    assert np.unique(answered.round(3), axis=0).tolist() == [[0, 0, 6, 6], [8, 20, 28, 32]]
-    assert target.centres[6, 4] == target.centres[0, 0] == 1
-    assert (target.shares == 1).sum() == 2
 
 
 # -- rules that learn nothing
