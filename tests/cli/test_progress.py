@@ -6,7 +6,9 @@ import threading
 from dataclasses import asdict, replace
 from typing import Any
 
-from engine.cli.progress import VIDEO, PlainPace, bar, pictures_line, plain_lines
+import pytest
+
+from engine.cli.progress import VIDEO, bar, pictures_line, plain_lines
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
 from engine.jobs.video.report import DeviceState, VideoProgress, VideoReport
@@ -146,23 +148,25 @@ def test_an_interrupted_run_reports_its_progress_and_how_to_continue_unless_it_w
 # -- plain lines, without a terminal
 
 
-def test_a_line_comes_every_ten_seconds_with_the_newest_words_also_before_the_first_progress() -> None:
+def test_plain_lines_have_the_newest_words_or_say_that_there_is_nothing_yet(
+    wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.cli.progress.LINE_EVERY_S", 0.02)
     words: list[str] = []
-    pace = PlainPace(100.0, "no picture yet", lambda: words[-1] if words else None)
-    assert pace.line(109.9) is None
-    assert pace.line(110.0) == "no picture yet after 10 s"
-    words.append("1 of 300")
-    assert pace.line(110.5) is None and pace.line(119.9) is None
-    words.append("3 of 300")
-    assert pace.line(120.2) == "3 of 300"
+    lines: list[str] = []
+    with plain_lines("no picture yet", lambda: words[-1] if words else None, lines.append):
+        wait_for(lambda: "progress: no picture yet after 0 s" in lines, "a line")
+        words.append("3 of 300")
+        wait_for(lambda: lines[-1] == "progress: 3 of 300", "the newest words")
 
 
-def test_a_closed_pipe_does_not_end_the_run(wait_for) -> None:
+def test_a_closed_pipe_does_not_end_the_run(wait_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.cli.progress.LINE_EVERY_S", 0.0)
     refused = threading.Event()
 
     def write(line: str) -> None:
         refused.set()
         raise BrokenPipeError(32, "Broken pipe")
 
-    with plain_lines(PlainPace(-1e9, "nothing yet", lambda: None), write):
+    with plain_lines("nothing yet", lambda: None, write):
         wait_for(refused.is_set, "the line")
