@@ -62,7 +62,6 @@ FACTS = {"fps": 12.34, "decode_ms": 4, "pictures": 0, "nan": 0, "skipped": 0, "m
 LATENCY = {"p50": 9.26, "p99": 18.04, "worst": 43.96}
 WORDS: list[tuple[str, list[object], object]] = [
     ("newIn", [["a", "b"], []], 2),
-    ("newIn", [["a", "b"], ["a", "b"]], 0),
     ("newIn", [["b", "c", "d"], ["a", "b"]], 2),
     ("newIn", [["a", "a", "a"], ["a", "a"]], 1),
     ("factsOf", [FACTS], "fps 12.34 · decode 4.0 ms · pictures 0 · memory 17 MB · slice p99 55.9 ms"),
@@ -71,7 +70,6 @@ WORDS: list[tuple[str, list[object], object]] = [
      "input -12 dB · speaker 110 Hz · transposed 12.0 semitones"),
     ("latencyOf", [LATENCY], "9.3 ms median, 1 in 100 takes more than 18.0 ms, worst 44.0 ms (last minute)"),
     ("leftOut", [{"replaced": 7, "discarded": 0, "lost": 2}], "7 replaced by newer values, 2 lost by the system"),
-    ("leftOut", [{"replaced": 0, "discarded": 0, "lost": 0}], ""),
     ("universeOf", [DESK], "artnet 2.0.0.5, 44 packets a second, of 2 desks"),
     ("universeOf", [{**DESK, "state": "held"}], "nothing arrives; the levels of artnet 2.0.0.5 are held"),
     ("linkOf", [SESSION], "133.00 beats/min, with 1 other program"),
@@ -325,6 +323,15 @@ def test_with_a_mouse_only_the_look_under_it_moves(visit: Visit) -> None:
     for _ in range(2):  # past the button that puts it on a pad
         page.keyboard.press("Tab")
     visit.until(lambda: shown(visit, SECOND) == "loop", "the loop of the look that the keyboard has reached")
+
+
+@pytest.mark.parametrize("phone", [(390, 844)], indirect=True)
+def test_on_a_phone_the_looks_in_view_move(phone: Visit) -> None:
+    phone.page.locator("#presets-tab").click()
+    phone.page.locator(f"#presets li[data-name='{FIRST}']").scroll_into_view_if_needed()
+    phone.until(lambda: shown(phone, FIRST) == "loop", "the loop in view")
+    phone.page.locator(f"#presets li[data-name='{list(LOOKS)[-1]}']").scroll_into_view_if_needed()
+    phone.until(lambda: shown(phone, FIRST) == "still", "the still of the look that left the view")
 
 
 def test_who_wants_less_motion_sees_still_pictures(visit: Visit) -> None:

@@ -348,7 +348,6 @@ def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(pho
     page = phone.page
     stage.send("/preset/load", "Aurora")
     stage.send("/preset/prepare", "Silk")
-    stage.send("/tempo/bpm", 90.0)
     page.locator("#perform-tab").tap()
     page.locator("#prepared-name", has_text="Silk").wait_for(state="attached")
     for part in ("#picture", "#take", "#hand-hit", "#hand-blackout", ".bpm", ".tap"):
@@ -356,6 +355,12 @@ def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(pho
     pads = page.locator(".pad:visible")
     assert pads.count() == 8 and page.locator(".macro:visible").count() == 2
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    leave_beats(stage)
+    stage.send("/preset/load", "Riso", 0.0, "4_bars")
+    assert page.locator("#look", has_text="Aurora").evaluate("look => look.scrollWidth <= look.clientWidth")
+    page.locator(".queue").tap()
+    page.locator(".queue").wait_for(state="hidden")
+    stage.send("/tempo/bpm", 90.0)
     page.locator(".bpm", has_text="90.0").wait_for()
     ones = stage.get("/tempo/reset")
     for button, address, value in (
