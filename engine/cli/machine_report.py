@@ -190,7 +190,7 @@ def _about_selftest(selftest: dict[str, Any]) -> Iterator[str]:
 
 
 def _listed(found: dict[str, Any], *keys: str) -> Iterator[str]:
-    """What stands under these keys of a probe's answer, an entry a line."""
+    """The entries under these keys of a probe's answer, one a line."""
     if "problem" in found:
         yield f"- problem: {found['problem']}"
         return
