@@ -17,7 +17,7 @@ from engine.jobs.kit.options import JSON
 if TYPE_CHECKING:
     from engine.cli.benches.measuring import Progress
 
-MOVED: Final = ("beat", "control", "detector", "ipc", "isf", "threads", "video")
+MOVED: Final = ("beat", "detector", "ipc", "video")
 
 
 def bench_commands(benches: Mapping[str, tuple[str, type]], help: str) -> typer.Typer:

@@ -1,20 +1,16 @@
 """Handles Ctrl-C, Ctrl-Break and a closing console window on Windows, on a thread that Windows creates.
 
-Problem: Python's handler only sets a flag, and the handler set with `signal.signal` runs when the main thread executes
-Python code again. A main thread that waits for a lock does not do so before Python 3.14 (CPython #125541), and one that
-joins a thread not even then (#139689), so a second Ctrl-C has no effect either. A closing window is worse: Windows ends
-the process as soon as the handler returns (`HandlerRoutine` in the console's documentation), which Python's does at
-once, in the middle of a recording; and in any case 5 s after the event (microsoft/terminal, doc/ConsoleCtrlEvent.md).
-
-Solution: our own handler is called before Python's. The first event stops the command. A second Ctrl-C ends the process
-from the handler's thread. When the window closes, the handler blocks until the process has ended with complete files,
-at most `MAX_HOLD_S`. Until then no handler can be added or removed: Windows would wait for this one.
+Python's handler only sets a flag for the main thread, which may wait for a lock or join a thread (CPython #125541,
+#139689); and Windows ends the process as soon as the handler of a closing window returns, in the middle of a recording,
+in any case 5 s after the event (microsoft/terminal, doc/ConsoleCtrlEvent.md). So our own handler is called before
+Python's. The first event stops the command, a second Ctrl-C ends the process from the handler's thread. When the window
+closes, the handler blocks until the process has ended with complete files, at most `MAX_HOLD_S`; until then no handler
+can be added or removed: Windows would wait for this one.
 
 Two cases remain. At logoff and shutdown, Windows notifies only programs that have not loaded user32.dll, which OpenGL
-does: no event arrives, and files are left as after a power loss. And a console notifies its programs newest first, so
-this one before the launcher that started it (`multiverse.exe`, `python.exe` of a venv), whose end also ends this
-process (the job in PC/launcher.c of CPython). But consoles built from December 2022 to November 2024 notify the oldest
-first, by mistake (microsoft/terminal #18233): then no event arrives either.
+does: files are left as after a power loss. And consoles built from December 2022 to November 2024 notify the oldest
+program first, by mistake (microsoft/terminal #18233): the launcher that started this one (`multiverse.exe`, a venv's
+`python.exe`) ends, and with it this process, before an event arrives.
 
 On other systems this module does nothing; signals are used there.
 """

@@ -151,8 +151,8 @@ def render(found: dict[str, Any], system: str) -> str:
             + (f"\n  mend: `{check['mend']}`" if check["mend"] else "")
             for check in found["checks"]
         ),
-        "Pictures of other programs": _about_senders(devices),
-        "Sound": _about_sound(devices),
+        "Pictures of other programs": _listed(devices, "textures", "shared", "ndi"),
+        "Sound": _listed(devices, "audio_inputs", "audio_outputs", "problems"),
         "Cameras": _about_cameras(found["camera_formats"]),
         "To check by eye": (
             "Only a person can check these. docs/first-contact.md explains how, and what a failure means. Tick them "
@@ -189,40 +189,23 @@ def _about_selftest(selftest: dict[str, Any]) -> Iterator[str]:
             yield f"- {label}: {selftest[key]}"
 
 
-def _about_senders(devices: dict[str, Any]) -> Iterator[str]:
-    """Pictures of Syphon or Spout, shared memory and NDI, from `multiverse devices --json`."""
-    seen = [
-        *(f"- {sender['kind']}: {sender['name']}" for sender in devices.get("textures", [])),
-        *(f"- shared memory: {picture['name']}" for picture in devices.get("shared", [])),
-        *(f"- ndi: {source}" for source in devices.get("ndi") or []),
-    ]
-    yield from seen or ["- none"]
-    if devices.get("ndi") is None:
-        yield "- ndi: not searched (--ndi searches the network)"
-
-
-def _about_sound(devices: dict[str, Any]) -> Iterator[str]:
-    for kind in ("inputs", "outputs"):
-        found = devices.get(f"audio_{kind}", [])
-        if not found:
-            yield f"- {kind}: none"
-        for device in found:
-            form = f"{device[kind]} channels, {device['rate_hz']} Hz, {device['hostapi']}"
-            default = ", default" if device["is_default"] else ""
-            yield f"- {kind[:-1]} {device['index']}: {device['name']} ({form}{default})"
-    for problem in [*devices.get("problems", []), *filter(None, [devices.get("problem")])]:
-        yield f"- problem: {problem}"
+def _listed(found: dict[str, Any], *keys: str) -> Iterator[str]:
+    """The entries under these keys of a probe's answer, one a line."""
+    if "problem" in found:
+        yield f"- problem: {found['problem']}"
+        return
+    for key in keys:
+        kind = key.replace("_", " ")
+        if found[key] is None:
+            yield f"- {kind}: not searched (--ndi searches the network)"
+            continue
+        for entry in found[key] or ["none"]:
+            facts = [f"{name}: {value}" for name, value in entry.items()] if isinstance(entry, dict) else [entry]
+            yield f"- {kind}: {', '.join(facts)}"
 
 
 def _about_cameras(cameras: dict[str, Any]) -> Iterator[str]:
-    if "problem" in cameras:
-        yield f"- problem: {cameras['problem']}"
-        return
-    if not cameras["cameras"]:
-        yield "- none"
-    for camera in cameras["cameras"]:
-        yield f"- {camera['index']} {camera['name']}"
-        yield ""
-        yield "  ```"
-        yield from (f"  {line}" for line in camera["formats"])
-        yield "  ```"
+    for camera in cameras.get("cameras", ()):
+        yield from (f"- {camera['index']} {camera['name']}", "", "  ```", *camera["formats"], "  ```")
+    if not cameras.get("cameras"):
+        yield f"- {cameras.get('problem', 'none')}"

@@ -24,6 +24,7 @@ ENDS_WITH_DONE = ("/engine/quit", "/engine/status")  # no picture may follow, an
 FAILURE_WITHIN_S = 0.25  # refusals are answered at once
 MAX_LISTED = 4000  # entries per answer; the engine queues 8192 packets
 MIN_SHOWN_HZ = 0.1  # a lower rate means that the sender has stopped
+STATUS_HINT = "`multiverse osc send /engine/status --wait` prints what it is doing"
 HEARD_KEYS = ("address", "sender", "count", "rate_hz", "arguments")
 
 ENGINE = "127.0.0.1:9000"
@@ -229,18 +230,13 @@ def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
     has_answered = False
     while waits_for:
         message = client.receive(end_s - time.perf_counter())
-        if message is None and has_answered and "/synced" in waits_for:
-            raise MultiverseError(
-                f"{client.target}: the engine answers, but has drawn no picture for {within_s:g} s; "
-                "`multiverse osc send /engine/status --wait` prints what it is doing"
-            )
-        if message is None and "/synced" in waits_for:
-            raise MultiverseError(f"{client.target}: no answer in {within_s:g} s; does the engine run there?")
         if message is None:
-            raise MultiverseError(
-                f"{client.target}: the engine answers, but {address} is still running after {within_s:g} s; "
-                "`multiverse osc listen` prints what changes, `multiverse osc send /engine/status --wait` the state"
-            )
+            reason = f"no answer in {within_s:g} s; does the engine run there?"
+            if "/synced" not in waits_for:
+                reason = f"the engine answers, but {address} is still running after {within_s:g} s; {STATUS_HINT}"
+            elif has_answered:
+                reason = f"the engine answers, but has drawn no picture for {within_s:g} s; {STATUS_HINT}"
+            raise MultiverseError(f"{client.target}: {reason}")
         if message.address == "/synced" and message.args == (number,):
             waits_for.discard("/synced")
             continue

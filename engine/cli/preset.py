@@ -42,12 +42,9 @@ def list_presets(folder: Folder = None, as_json: AsJson = False) -> None:
     from engine.params.presets import is_factory
 
     names = presets.list()
-    if as_json:
-        _print_json([{"name": name, "built_in": is_factory(name), "world": world_of(name)} for name in names])
-        return
-    for name in names:
-        world = world_of(name)
-        print(f"{name}  (built in{', ' if world else ''}{world})" if is_factory(name) else name)
+    found = [{"name": name, "built_in": is_factory(name), "world": world_of(name)} for name in names]
+    facts = {name: ", ".join(filter(None, ("built in", world_of(name)))) for name in names if is_factory(name)}
+    _print(found, as_json, "".join(f"{name}  ({facts[name]})\n" if name in facts else f"{name}\n" for name in names))
 
 
 @app.command()
@@ -56,7 +53,7 @@ def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
     presets = _open(folder)
     loaded = presets.load(name)
     if as_json:
-        _print_json({"name": loaded.name, "values": loaded.by_address(), "problems": loaded.problems})
+        _print({"name": loaded.name, "values": loaded.by_address(), "problems": loaded.problems}, as_json)
         return
     _warn(loaded.problems)
     width = max((len(param.address) for param, _ in loaded.values), default=0)
@@ -108,16 +105,14 @@ def rename(name: Name, new: NewName, to: Target = ENGINE, as_json: AsJson = Fals
 def delete(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
     """Delete a preset; `restore` brings it back."""
     _open(folder).delete(name)
-    if as_json:
-        _print_json({"deleted": name})
+    _print({"deleted": name}, as_json)
 
 
 @app.command()
 def restore(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
     """Restore the preset that was last overwritten or deleted under this name. A second call undoes the first."""
     loaded = _open(folder).restore(name)
-    if as_json:
-        _print_json({"restored": loaded.name})
+    _print({"restored": loaded.name}, as_json)
 
 
 @app.command("import")
@@ -132,11 +127,9 @@ def import_preset(
 ) -> None:
     """Copy a preset file into the folder; invalid entries are listed on stderr and skipped."""
     loaded = _open(folder).import_file(file, name, overwrite=overwrite)
-    if as_json:
-        _print_json({"name": name or loaded.name, "problems": loaded.problems})
-        return
-    _warn(loaded.problems)
-    print(name or loaded.name)
+    if not as_json:
+        _warn(loaded.problems)
+    _print({"name": name or loaded.name, "problems": loaded.problems}, as_json, f"{name or loaded.name}\n")
 
 
 @app.command()
@@ -154,14 +147,10 @@ def export(
         _check_free(file, overwrite)
     text = _open(folder).export_text(name)
     if file is None:
-        if as_json:
-            _print_json({"name": name, "toml": text})
-        else:
-            print(text, end="")
-        return
-    _write(file, text.encode())
-    if as_json:
-        _print_json({"name": name, "file": str(file)})
+        _print({"name": name, "toml": text}, as_json, text)
+    else:
+        _write(file, text.encode())
+        _print({"name": name, "file": str(file)}, as_json)
 
 
 @app.command()
@@ -195,18 +184,14 @@ def picture(
     draw = preset_picture.draw_loop if suffix == ".webp" else preset_picture.draw_still
     encoded = draw(name, _open(folder).path, suffix, (width, height), seconds)
     _write(file, encoded)
-    if as_json:
-        _print_json({"name": name, "file": str(file)})
+    _print({"name": name, "file": str(file)}, as_json)
 
 
 @app.command("path")
 def print_path(folder: Folder = None, as_json: AsJson = False) -> None:
     """Print the folder of the presets."""
     path = _open(folder).path
-    if as_json:
-        _print_json({"path": str(path)})
-    else:
-        print(path)
+    _print({"path": str(path)}, as_json, f"{path}\n")
 
 
 def _carry_out(verb: str, names: list[str], to: str, as_json: bool, written: str | None = "0") -> None:
@@ -224,8 +209,7 @@ def _carry_out(verb: str, names: list[str], to: str, as_json: bool, written: str
         longest_s = time.seconds(*SLOWEST)
         arguments = [*(f"s:{name}" for name in names), *times]
         osc.carry_out(f"/preset/{verb}", arguments, to, within_s=osc.ANSWER_WITHIN_S + longest_s)
-    if as_json:
-        _print_json({verb: names[-1] if names else ""})
+    _print({verb: names[-1] if names else ""}, as_json)
 
 
 def _check_free(file: Path, overwrite: bool) -> None:
@@ -254,5 +238,5 @@ def _warn(problems: list[str]) -> None:
         print(f"multiverse: {problem}", file=sys.stderr)
 
 
-def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=2))
+def _print(value: object, as_json: bool, plain: str = "") -> None:
+    print(f"{json.dumps(value, indent=2)}\n" if as_json else plain, end="")

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from engine.jobs.video.stages import StageFigures
 
 LINE_EVERY_S = 10.0
-POLL_INTERVAL_S = 0.5
 
 Progress = TypeVar("Progress", bound=JobProgress)
 Shown = tuple[Callable[[Progress], None], Callable[[str], None]]
@@ -65,7 +64,7 @@ def shown_progress(
         def tell(progress: Progress) -> None:
             words[:] = [look.line(progress)]
 
-        with plain_lines(PlainPace(time.perf_counter(), look.nothing, lambda: next(iter(words), None))):
+        with plain_lines(look.nothing, lambda: next(iter(words), None)):
             yield tell, write_to_stderr
 
 
@@ -118,34 +117,16 @@ def parts_bar(is_quiet: bool) -> Iterator[Callable[[str, float], None]]:
         yield lambda part, done: bars.update(task, description=part, completed=done)
 
 
-class PlainPace:
-    """Decides when a line is due; time is an argument. A run shorter than LINE_EVERY_S prints nothing."""
-
-    def __init__(self, began_s: float, nothing: str, words: Callable[[], str | None]) -> None:
-        """`words`: the newest progress, None before the first; then `nothing` is printed with the elapsed time, such as
-        `no picture yet`."""
-        self._nothing, self._words = nothing, words
-        self._began_s = began_s
-        self._due_s = began_s + LINE_EVERY_S
-
-    def line(self, now_s: float) -> str | None:
-        """The next line, or None if none is due."""
-        if now_s < self._due_s:
-            return None
-        self._due_s = now_s + LINE_EVERY_S
-        return self._words() or f"{self._nothing} after {now_s - self._began_s:.0f} s"
-
-
 @contextmanager
-def plain_lines(pace: PlainPace, write: Write = write_to_stderr) -> Iterator[None]:
-    """Print the lines that are due."""
+def plain_lines(nothing: str, words: Callable[[], str | None], write: Write = write_to_stderr) -> Iterator[None]:
+    """Print a line every ten seconds. `words`: the newest progress; None before the first: then `nothing`, such as `no
+    picture yet`, is printed with the elapsed time."""
+    began_s = time.perf_counter()
 
-    def write_due() -> None:
-        line = pace.line(time.perf_counter())
-        if line is not None:
-            write(f"progress: {line}")
+    def write_line() -> None:
+        write(f"progress: {words() or f'{nothing} after {time.perf_counter() - began_s:.0f} s'}")
 
-    with repeated(write_due, POLL_INTERVAL_S, "plain progress"):
+    with repeated(write_line, LINE_EVERY_S, "plain progress"):
         yield
 
 

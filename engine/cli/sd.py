@@ -4,15 +4,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from engine.cli.job_options import job_options
+from engine.cli.progress import parts_bar
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelOptions
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.option_range import check_no_stream
@@ -24,9 +23,6 @@ from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.system.power import kept_from_sleep
 from engine.system.work_folder import check_place
 from osc_schema.sd import declared, default_of
-
-if TYPE_CHECKING:
-    from engine.models.sd.batch_schedule import Progress
 
 MAX_OWN_SIDE_PX = 1920  # of a picture without --size: HD is painted whole, a photograph would take all memory
 
@@ -134,7 +130,7 @@ def sd(
     look |= {"steps": steps, "guidance": guidance, "seed": seed}
 
     painting_notes: list[str] = []
-    with _progress(as_json) as progress:
+    with parts_bar(as_json) as show:
         try:
             began_s = time.perf_counter()
             device = chosen_device(asked.device or configured.device)
@@ -157,7 +153,7 @@ def sd(
                 height=height,
                 controls=[(control, scale) for scale in asked.control_scales(spec)],
                 ip_image=reference,
-                progress=progress,
+                progress=lambda done, steps: show("painting", done / steps),
                 note=painting_notes.append,
             )
             painted_s = time.perf_counter()
@@ -209,18 +205,3 @@ def sd(
     for note in later:
         print(f"multiverse: {note}", file=sys.stderr)
     print(f"{out}  ({width}x{height}, seed {seed}, {paint_s:.1f} s on {device})")
-
-
-@contextmanager
-def _progress(is_quiet: bool) -> "Iterator[Progress]":
-    """Show a progress bar on a terminal."""
-    if is_quiet or not sys.stderr.isatty():
-        yield lambda done, steps: None
-        return
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("loading", total=None)
-        yield lambda done, steps: bars.update(task, description="painting", total=steps, completed=done)

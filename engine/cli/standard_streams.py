@@ -31,11 +31,9 @@ def open_closed_streams() -> None:
 def print_any_name() -> None:
     """Make `sys.stdout` and `sys.stderr` print names in any script and of any bytes; on Windows as UTF-8.
 
-    On Windows, Python writes files and pipes in the ANSI code page, usually cp1252, and fails at a Japanese name.
-    Escapes (`\\u685c`) would print, but nobody recognises the name; and hardly any reader expects the code page:
-    editors and programs expect UTF-8, PowerShell 5 decodes with the console's own page (`[Console]::OutputEncoding`),
-    and Python itself changes to UTF-8 in 3.15 (PEP 686). A console gets UTF-8 already (PEP 528). PYTHONIOENCODING is
-    respected, because the user has set it. On other systems the locale defines what a terminal can show.
+    There, Python writes files and pipes in the ANSI code page, usually cp1252, and fails at a Japanese name; hardly any
+    reader expects that page, and Python itself changes to UTF-8 in 3.15 (PEP 686). A console gets UTF-8 already (PEP
+    528). PYTHONIOENCODING is respected. On other systems the locale defines what a terminal can show.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

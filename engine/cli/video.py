@@ -129,7 +129,9 @@ def video(
     configured = asked.configured()
     source, output = _one_of("IN", source, "--input", input_), _one_of("OUT", output, "--output", output_)
     if web is None:
-        _require(source, output, prompt)
+        for value, reason in ((source, NO_INPUT), (output, NO_OUTPUT), (prompt, NO_PROMPT)):
+            if value is None:
+                raise UsageError(reason)
     accelerator = _only_one({"stablefast": asked.stablefast, "deepcache": asked.deepcache, "inductor": asked.inductor})
     sampler = asked.sampler or "auto"
     spec = asked.spec(
@@ -247,12 +249,6 @@ def _say_model(painting: "Painting", *, as_json: bool) -> None:
             file=sys.stderr,
             flush=True,
         )
-
-
-def _require(source: str | None, output: str | None, prompt: str | None) -> None:
-    for value, reason in ((source, NO_INPUT), (output, NO_OUTPUT), (prompt, NO_PROMPT)):
-        if value is None:
-            raise UsageError(reason)
 
 
 def _one_of(place: str, argument: str | None, option: str, value: str | None) -> str | None:

@@ -5,7 +5,7 @@ cores from other processes. Sleeping at once (OMP_WAIT_POLICY=passive) costs a t
 an idle machine, because a model is thousands of short loops. A tenth of the library's spin does well in both: pictures
 a second of a tiny diffusion model on two cores, idle and beside two busy processes, are 20.0 and 4.3 with the library's
 300 000 rounds, 19.7 and 8.5 with 30 000, 16.3 and 6.6 with 1000, 13.0 and 6.2 asleep; segmentation and voice conversion
-behave alike (`python -m tests.benchmarks threads`). Nothing is set here if the user has set any of these variables.
+behave alike. Nothing is set here if the user has set any of these variables.
 """
 
 import os

@@ -18,6 +18,7 @@ import asyncio
 import itertools
 import logging
 from collections import deque
+from collections.abc import Mapping
 from functools import partial
 
 import msgspec
@@ -87,7 +88,7 @@ class LiveFeed:
         self._sockets = sockets
         self._report = report
         self._browsers: set[Outbound] = set()
-        self._has_moved = self._has_waited = False
+        self._shown: set[str] = set()
         self._ticking: asyncio.Task[None] | None = None
         self._guard = Guard(log, report, "web", "the page's levels or status cannot be read")
 
@@ -153,7 +154,7 @@ class LiveFeed:
         self._put_all("levels", {"levels": channels, "beat": beat_now, "fade": self._served.fade()})
         if number % TICKS_A_MOVE == 0:
             self._put_modulation()
-            self._put_waiting()
+            self._put_while_any("waiting", self._served.waiting())
         if number % TICKS_A_MONITOR == 0 and self._is_watched():
             lines, skipped = self._monitor.take()
             for browser in self._browsers:
@@ -164,10 +165,7 @@ class LiveFeed:
 
     def _put_modulation(self) -> None:
         modulation = self._served.modulation()
-        moved = dict(modulation.moved)
-        if moved or self._has_moved:  # once more, empty, when the last route is off
-            self._put_all("moved", {"moved": moved})
-        self._has_moved = bool(moved)
+        self._put_while_any("moved", dict(modulation.moved))
         watching = [browser for browser in self._browsers if browser.wants_sources]
         if watching:
             modulation.watch_sources(WATCHED_FRAMES)
@@ -175,11 +173,11 @@ class LiveFeed:
             for browser in watching:
                 browser.put("sources", text)
 
-    def _put_waiting(self) -> None:
-        waiting = self._served.waiting()
-        if waiting or self._has_waited:
-            self._put_all("waiting", {"waiting": waiting})
-        self._has_waited = bool(waiting)
+    def _put_while_any(self, kind: str, values: Mapping[str, object]) -> None:
+        """Put them, and once more, empty, when the last one is gone."""
+        if values or kind in self._shown:
+            self._put_all(kind, {kind: values})
+        self._shown = self._shown - {kind} | ({kind} if values else set())
 
     def _put_all(self, kind: str, value: object) -> None:
         text = as_json(value)

@@ -75,7 +75,7 @@ class WebServer:
 
         served, sockets = self._served, WebSockets(self._report)
         app = Routes(
-            served,
+            served=served,
             access=Access(
                 self.token,
                 bound_to=self.address[0],  # a number, also where a name was asked for

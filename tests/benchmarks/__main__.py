@@ -4,24 +4,18 @@ from engine.cli.bench import bench_commands
 from engine.cli.benches.options import RenderBench
 from engine.cli.main import main
 from tests.benchmarks.beat import BeatBench
-from tests.benchmarks.control import ControlBench
 from tests.benchmarks.dataset import DatasetBench
 from tests.benchmarks.detector.sets import DetectorBench
 from tests.benchmarks.ipc import IpcBench
-from tests.benchmarks.isf import IsfBench
-from tests.benchmarks.threads import ThreadsBench
 from tests.benchmarks.video import VideoBench
 
 app = bench_commands(
     {
         "render": ("tests.benchmarks.render", RenderBench),
         "beat": ("tests.benchmarks.beat", BeatBench),
-        "threads": ("tests.benchmarks.threads", ThreadsBench),
-        "control": ("tests.benchmarks.control", ControlBench),
         "dataset": ("tests.benchmarks.dataset", DatasetBench),
         "ipc": ("tests.benchmarks.ipc", IpcBench),
         "video": ("tests.benchmarks.video", VideoBench),
-        "isf": ("tests.benchmarks.isf", IsfBench),
         "detector": ("tests.benchmarks.detector.bench", DetectorBench),
     },
     help="Prove what the documents say.",

@@ -133,7 +133,6 @@ PARTS = (
     bench("ipc", 60, "ipc", "ipc --blocks 1", "tests.benchmarks"),
     bench("sd-others", 240, f"sd {ON} --shape sd-turbo --shape sdxl-turbo --size 512 --steps 1 --pan 0 --seconds 4"),
     bench("sd-inductor", 240, f"sd {ON} --shape sd15 --size 512 --steps 1 --accelerator inductor --pan 0 --seconds 4"),
-    bench("isf", 90, "isf --size 1920x1080", program="tests.benchmarks"),
     bench("osc", 60, "osc --size 1920x1080 --fps 60"),
     bench("video-others", 280, f"video {ON} --shape sd15 --batch 1 --batch 8 --steps 5", program="tests.benchmarks"),
 )

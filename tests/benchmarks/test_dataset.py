@@ -19,11 +19,3 @@ def test_process_start_and_drawing_are_measured_separately() -> None:
     varied = result["cases"][SMALL]["raster, recipe 2"]
     assert set(varied["steps_s"]) == {"scene", "draw", "sensor", "labels", "save"}
     assert result["long_run"]["pictures"] == 2 and result["long_run"]["memory_mb"] > 10
-
-
-@only_soak
-def test_processor_time_of_a_tile_is_told_by_step() -> None:
-    result = dataset.run(DatasetBench(case=("tile",), pictures=1, long_run=0), Progress())
-    raster = result["cases"][dataset.TILE]["raster"]
-    assert set(raster["steps_cpu_s"]) == {"scene", "draw", "sensor", "labels", "save"}
-    assert 0 < raster["beside_drawing_cpu_s"] < sum(raster["steps_cpu_s"].values())

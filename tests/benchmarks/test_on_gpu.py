@@ -2,16 +2,12 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Callable, Sequence
-from importlib.metadata import packages_distributions
 from pathlib import Path
-from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
@@ -19,7 +15,6 @@ import typer.main
 
 from engine.cli.bench import app
 from engine.cli.benches import isolation, render
-from engine.cli.benches.measuring import Progress
 from engine.ipc.process_identity import is_pid_alive
 from tests.benchmarks import on_gpu
 from tests.benchmarks.__main__ import app as proofs
@@ -52,15 +47,11 @@ def test_a_dry_day_finds_every_figure(
 ) -> None:
     """In this process, except for the children: torch and the like are imported once."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
-    loads = isolation.child_loads()
     if not IS_SOAK:
         monkeypatch.setattr(render, "STARTS", 1)  # each starts an engine; the best is reported
         monkeypatch.setattr(isolation, "SETTLE_S", 0.1)
-        loads = [*loads[:3], loads[-1]]
-    monkeypatch.setattr(isolation, "child_loads", lambda: loads)
-    begun: list[dict[str, Any]] = []
-    begin = Progress.begin
-    monkeypatch.setattr(Progress, "begin", lambda progress, found: begun.append(found) or begin(progress, found))
+        loads = isolation.child_loads()
+        monkeypatch.setattr(isolation, "child_loads", lambda: [*loads[:3], loads[-1]])
 
     def run_here(words: Sequence[str], limit_s: float, out: IO[str], log: IO[str]) -> int:
         said = bench_here(*words[2:])
@@ -77,23 +68,10 @@ def test_a_dry_day_finds_every_figure(
     if "sd" in found:
         assert_sd(found["sd"], "64x64, 6 steps")  # more than the warm-up calls: a stream must be full before
     assert set(found["isolation"]["interval_p99_ratio"]) >= {"idle_child", "busy_child", "child_killed_every_second"}
-    told = [list(each["scenes"]) for each in begun if "scenes" in each]
-    assert [len(each) for each in told] == [*range(1, len(loads) + 1)], "each case is handed over when it was played"
     assert found["isolation"]["sd"]["device"] == "cpu" and "unverified" in found["isolation"]
     assert found["render"]["first_frame_s"] > 0 and found["render"]["loop"]["frames"] == 30
-    kept = {"overhead_ms_p50", "overhead_ms_p99", "memory_growth_mib", "late", "dropped"}
-    assert kept <= set(found["render"]["loop"])
+    assert {"overhead_ms_p99", "memory_growth_mib", "late", "dropped"} <= set(found["render"]["loop"])
     assert found["render"]["gl"]["vs_minimal"] > 0 and found["render"]["numba"]["times_faster_than_numpy"] > 0
-
-
-def assert_ipc(found: dict[str, Any]) -> None:
-    for size in ("512x512x3", "1920x1080x4"):
-        assert set(found[size]) == {
-            *("queue_handover_ms", "ring_handover_ms", "ring_write_ms", "ring_read_ms"),
-            *("times_faster_a_copy", "times_faster_handover"),
-        }
-        assert min(found[size][name] for name in found[size] if name.endswith("_ms")) > 0
-    assert set(found["wake_up"]) == {"queue_ms_p50", "queue_ms_p99", "ring_ms_p50", "ring_ms_p99"}
 
 
 def test_the_script_runs_from_source(tmp_path: Path) -> None:
@@ -103,29 +81,17 @@ def test_the_script_runs_from_source(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120)
     assert done.returncode == 0 and done.stdout.splitlines()[-1] == "1 complete", done.stdout + done.stderr
     found = json.loads((tmp_path / "out" / "ipc-tiny.json").read_text(encoding="utf-8"))
-    assert_ipc(found)
+    for size in ("512x512x3", "1920x1080x4"):
+        assert min(found[size].values()) > 0 and "times_faster_handover" in found[size]
+    assert found["wake_up"]["ring_ms_p50"] > 0
     assert {"torch", "python", "date"} <= set(found["machine"])
     assert "card" not in found["machine"] and "missing: CUDA" not in done.stdout, "the CPU was asked for"
-    if (on_gpu.ROOT / ".git").exists():
-        assert re.fullmatch("[0-9a-f]{40}(-dirty)?", found["machine"]["commit"])
 
 
 def test_a_dry_run_does_not_go_into_the_figures_of_machines() -> None:
     environment = os.environ | {"PYTHON": sys.executable}
     done = subprocess.run(["bash", str(SCRIPT), "--tiny"], capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == 2 and "--tiny needs --out FOLDER" in done.stderr
-
-
-def test_every_package_that_the_engine_needs_is_asked_for() -> None:
-    def normal(name: str) -> str:
-        return name.lower().replace("_", "-")
-
-    here = {module: set(map(normal, names)) for module, names in packages_distributions().items()}
-    project = tomllib.loads((on_gpu.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["models"]]
-    needed = {normal(re.split("[^A-Za-z0-9-]", line)[0]) for line in lines if "sys_platform ==" not in line}
-    asked = set().union(*(here.get(module, ()) for module in on_gpu.PACKAGES))
-    assert len(needed) > 20 and needed & set().union(*here.values()) <= asked
 
 
 # -- how a day goes on: programs in place of the benches
@@ -157,43 +123,22 @@ def test_a_part_that_fails_or_takes_too_long_stops_nothing_and_is_tried_again(
     hangs = program("hangs", HANGS.replace("PID", str(tmp_path / "pid")), limit_s=1.0)
     parts = [program("half", HALF), program("dies", "import os; os._exit(7)"), hangs, program("good", GOOD)]
     assert day.run(parts) == 1
-    assert capsys.readouterr().out.splitlines()[-1] == "2 failed; 1 cut off; 1 complete"
     half, dies, cut, good = (json.loads(day.file(each).read_text(encoding="utf-8")) for each in parts)
     assert day.file(parts[-1]).name == "good-nvidia-h100-80gb.json"
-    assert good["fps"] == 125 and good["machine"] == CARD
-    assert half["fps"] == 1 and half["failed"] == {"part": "b", "reason": "no memory"}
+    assert (good["fps"], good["machine"], half["fps"], cut["fps"]) == (125, CARD, 1, 2)
+    assert half["failed"] == {"part": "b", "reason": "no memory"}
     assert dies["failed"] == {"part": "dies", "reason": "exit code 7"}
-    assert cut["fps"] == 2 and cut["failed"] == {"part": "hangs", "reason": "cut off"}
+    assert cut["failed"] == {"part": "hangs", "reason": "cut off"}
     pid = int((tmp_path / "pid").read_text())
     wait_for(lambda: not is_pid_alive(pid), "the end of the child")
 
+    capsys.readouterr()
     new, mended = program("new", GOOD), [program(each.name, GOOD) for each in parts]
     assert day.run([*mended, new]) == 0
     lines = [line.partition(" after")[0] for line in capsys.readouterr().out.splitlines()]
     assert lines[:2] == ["new: complete", "half: complete"], "what was not tried yet comes first"
     assert lines[4:] == ["good: complete, good-nvidia-h100-80gb.json", "5 complete"]
-    for each in mended:
-        found = json.loads(day.file(each).read_text(encoding="utf-8"))
-        assert found["fps"] == 125 and "failed" not in found, "a part that was mended is not run again"
-
-
-def test_a_part_finds_packages_in_the_folders_that_the_caller_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "brought_along.py").write_text("")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    code, printed = python("-c", "import brought_along, engine; print(engine.__file__)")
-    assert (code, printed.strip()) == (0, str(on_gpu.ROOT / "engine" / "__init__.py")), printed
-
-
-def test_what_a_part_prints_is_in_its_log_while_it_runs(tmp_path: Path) -> None:
-    """A part that hangs tells where; it reads its own log here."""
-    logs = tmp_path / "logs"
-    text = (
-        f"import sys; print('out'); print('err', file=sys.stderr); from pathlib import Path; logs = Path({str(logs)!r})"
-    )
-    text += "; assert 'out' in (logs / 'p-cuda.out').read_text() and 'err' in (logs / 'p-cuda.txt').read_text()"
-    assert Day("cuda", tmp_path, {}).run([program("p", text)]) == 0
+    assert all("failed" not in json.loads(day.file(each).read_text(encoding="utf-8")) for each in mended)
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="finds processes in /proc")
@@ -214,21 +159,6 @@ def test_a_day_ends_before_its_time_and_goes_on_at_the_next_call(tmp_path: Path)
     first = Day("cuda", tmp_path, CARD, end_s=time.monotonic() + 60.0)
     assert first.run(parts) == 3 and first.file(parts[0]).exists() and not first.file(parts[1]).exists()
     assert Day("cuda", tmp_path, CARD).run(parts) == 0
-
-
-def test_the_minutes_include_the_time_to_look_at_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now_s = [1000.0]
-
-    def slow_probe(device: str) -> dict[str, Any]:
-        now_s[0] += 50.0
-        return CARD
-
-    monkeypatch.setattr(on_gpu, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
-    monkeypatch.setattr(on_gpu, "probe", slow_probe)
-    monkeypatch.setattr(on_gpu, "PARTS", (program("short", GOOD, limit_s=2.0),))
-    for minutes, code in (("1.05", 3), ("1.2", 0)):  # 50 s, 15 s for the last part's end, and half its limit
-        monkeypatch.setattr(sys, "argv", ["on_gpu.py", "--minutes", minutes, "--out", str(tmp_path)])
-        assert on_gpu.main() == code
 
 
 @pytest.mark.parametrize(("visible", "seen"), [(None, "1"), ("2,3", "3")])

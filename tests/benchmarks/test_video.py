@@ -7,15 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 
-from engine.cli.benches.clip import moving_discs, write_clip
 from tests.benchmarks.video import (
     MIN_BATCHES,
     MIN_FRAMES,
-    frame_by_frame,
 )
 from tests.cli.conftest import Said
 from tests.support.long_form import IS_SOAK, only_soak
@@ -63,21 +59,6 @@ def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
     assert case["fused"]["times_diffusers"] > 1.0 and case["fused"]["batch_latency_ms"] > 0
     assert case["fused"]["slowest"] == "paint", "on a CPU encode, process and decode take turns"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_reference_paints_the_first_pictures_of_the_clip_one_by_one(tmp_path: Path) -> None:
-    write_clip(tmp_path / "clip.mp4", 96, 64, 12)
-    seen = []
-
-    def unchanged(picture: Any) -> Any:
-        seen.append(np.asarray(picture))
-        return picture
-
-    turn = frame_by_frame(tmp_path / "clip.mp4", tmp_path / "out.mp4", unchanged, 9)
-    assert (turn.frames, len(seen)) == (9, 9) and turn.seconds > 0
-    assert np.abs(seen[5].astype(int) - moving_discs(96, 64, 5)[..., :3]).mean() < 12
-    with av.open(tmp_path / "out.mp4") as out:
-        assert sum(1 for _ in out.decode(video=0)) == 9
 
 
 @pytest.mark.parametrize(

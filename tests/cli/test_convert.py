@@ -78,37 +78,24 @@ def test_ctrl_c_keeps_the_files_that_are_done(home: Path, say: Any, ctrl_c_when:
     assert out.splitlines()[-1] == f"wrote       out/{done - 1}.wav"
 
 
-def test_missing_and_invalid_input_is_an_error_of_one_line(home: Path, say: Callable[..., Said]) -> None:
-    for arguments, code, reason in [
-        (["talk.wav", "out"], 2, "no model: name one with --model"),
-        (["talk.wav", "--model", "m.pth"], 2, "talk.wav: is taken as the output; name sound files"),
-        (["talk.wav", "out", "--model", "gone.pth"], 1, "gone.pth: no such file or folder"),
-        (["talk.wav", "out", "--model", "talk.wav"], 1, "talk.wav: "),
-        (["talk.wav", "out", "--model", "m.pth", "--pitch", "30"], 2, "--pitch: 30 is not -24 to 24"),
-        (["talk.wav", "out", "--model", "m.pth", "--rate", "fast"], 2, "--rate: fast is neither source nor model nor"),
-        (["talk.wav", "out", "--model", "m.pth", "--batch", "100"], 2, "--batch: 100 is not 1 to 64"),
-        (["talk.wav", "talk.wav", "--model", "m.pth"], 2, "talk.wav: is the input; name another output"),
-    ]:
-        write_sound(home / "talk.wav", tone(0.1))
-        answer, _, said = say("convert", *arguments)
-        assert answer == code, arguments
-        assert said.startswith(f"multiverse: {reason}"), arguments
-        assert said.count("\n") == 1, arguments
-        assert sorted(path.name for path in home.iterdir()) == ["talk.wav", "voice.toml"], arguments
-
-
-def test_an_environment_variable_is_checked_like_the_option(home: Path, singing_voice: Path, monkeypatch: Any) -> None:
-    from engine.errors import ConfigError
-    from engine.jobs.convert import ConvertJob
-    from engine.jobs.convert.loading import load_converter
-    from engine.models.rvc import VoiceSpec
-
-    spec = VoiceSpec(model=f"{singing_voice}/voice.pth", content=f"{singing_voice}/content", pitch="yin")
-    job = ConvertJob(sources=(home,), output="out", spec=spec, device="cpu", batch_size=3)
-    options = load_converter(job, {"RVC_BATCH_SIZE": "2", "RVC_GPU_FILTER": "true"}).options
-    assert (options.batch_size, options.gpu_filter, options.fp16) == (3, True, False)
-    with pytest.raises(ConfigError, match="RVC_USE_FP16: 'maybe' is neither true nor false"):
-        load_converter(job, {"RVC_USE_FP16": "maybe"})
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        ("out", 2, "no model: name one with --model"),
+        ("--model m.pth", 2, "talk.wav: is taken as the output; name sound files"),
+        ("out --model gone.pth", 1, "gone.pth: no such file or folder"),
+        ("out --model m.pth --pitch 30", 2, "--pitch: 30 is not -24 to 24"),
+        ("out --model m.pth --rate fast", 2, "--rate: fast is neither source nor model nor"),
+        ("talk.wav --model m.pth", 2, "talk.wav: is the input; name another output"),
+    ],
+)
+def test_missing_and_invalid_input_is_an_error_of_one_line(
+    words: str, code: int, reason: str, home: Path, say: Callable[..., Said]
+) -> None:
+    write_sound(home / "talk.wav", tone(0.1))
+    answer, _, said = say("convert", "talk.wav", *words.split())
+    assert answer == code and said.startswith(f"multiverse: {reason}") and said.count("\n") == 1
+    assert sorted(path.name for path in home.iterdir()) == ["talk.wav", "voice.toml"]
 
 
 def test_a_progress_line_has_the_time_done_the_total_the_rate_and_the_time_left() -> None:

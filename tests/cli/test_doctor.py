@@ -6,21 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import av.logging
 import numpy as np
 import pytest
 
 from engine.cli import doctor_checks
-from engine.cli.device_list import ask_formats, format_question
+from engine.cli.device_list import format_question
 from engine.cli.doctor import mend_steps
-from engine.cli.doctor_checks import ROWS, Check, has_torch_wheel, run_checks, selftest_check
+from engine.cli.doctor_checks import ROWS, Check, run_checks, selftest_check
 from engine.cli.doctor_machine import refused_port
 from engine.cli.doctor_probes import judge_syphon_name
-from engine.cli.machine_report import STEPS, SYSTEMS, redact, render
-from engine.cli.probe import QUESTIONS, Answer, Probe
-from engine.cli.selftest import compare, run_selftest, texture_sink
-from engine.errors import NoGLError
-from engine.render.unused_card import UnusedCard
+from engine.cli.machine_report import STEPS, SYSTEMS, redact
+from engine.cli.probe import Answer, Probe
+from engine.cli.selftest import compare, run_selftest
 from engine.sources.devices import CameraDevice
 from engine.system.installing import install_line
 from tests.support.doctor import check, checked
@@ -44,8 +41,8 @@ def full_run(tmp_path_factory):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120), folder
 
 
-def test_the_engine_can_run_on_a_machine_that_runs_its_tests(full_run):
-    done, _ = full_run
+def test_the_engine_can_run_on_a_machine_that_runs_its_tests_and_its_card_comes_back_unchanged(full_run):
+    done, folder = full_run
     assert done.returncode == 0
     found = json.loads(done.stdout)
     assert found["can_run"] is True
@@ -53,42 +50,28 @@ def test_the_engine_can_run_on_a_machine_that_runs_its_tests(full_run):
     assert "failed" not in states.values()
     for name in ("Python", "OpenGL", "Numba", "audio input", "cameras", "recording", "torch", "Blender", "sink null"):
         assert name in states
-
-
-def test_a_card_comes_back_upright_and_unchanged_through_another_process(full_run):
-    done, folder = full_run
-    result = json.loads(done.stdout)["selftest"]
-    assert result["passed"] is True
-    assert result["orientation"] == "upright"
+    result = found["selftest"]
+    assert (result["passed"], result["orientation"]) == (True, "upright")
     assert result["largest_difference_rgb"] == [0, 0, 0] or result["sink"] != "shared"
     assert json.loads((folder / "result.json").read_text()) == result
 
 
 def test_the_report_can_be_read_ticked_off_and_mailed(full_run):
     done, folder = full_run
-    assert (
-        done.stderr == "report.md: written; read it, tick off what you see in the programs that it names, and send it\n"
-    )
+    assert done.stderr.startswith("report.md: written; read it, tick off what you see") and done.stderr.count("\n") == 1
     report = (folder / "report.md").read_text(encoding="utf-8")
     headings = [line[3:] for line in report.splitlines() if line.startswith("## ")]
     assert headings[1].startswith("Self-test") and headings[-1] == "The same as JSON"
     assert {"Checks", "Pictures of other programs", "Sound", "Cameras", "To check by eye"} <= set(headings)
-    assert "- Result: passed" in report and "- Arrived: upright" in report
-    assert "- Receivers list it as: Multiverse self-test " in report
-    assert "- ndi: not searched" in report
+    for line in ("- Result: passed", "- Arrived: upright", "- Receivers list it as: Multiverse self-test "):
+        assert line in report
     for title, lines in STEPS.items():
         is_here = sys.platform in SYSTEMS.get(title, (sys.platform,))
         assert (f"### {title}\n\n- [ ] {lines[0]}\n" in report) is is_here
     found = json.loads(report.partition("```json\n")[2].rpartition("```")[0])
     assert found["selftest"] == json.loads(done.stdout)["selftest"]
     assert [check["name"] for check in found["checks"]][:2] == ["Python", "packages"]
-    assert found["camera_formats"] == {"cameras": []} or found["camera_formats"]["cameras"]
-    assert isinstance(found["devices"]["audio_inputs"], list)
-
-
-def test_the_report_names_neither_user_nor_machine_nor_home(full_run):
-    report = (full_run[1] / "report.md").read_text(encoding="utf-8")
-    assert str(full_run[1].parent) not in report and "annabel" not in report.casefold()
+    assert str(folder.parent) not in report and "annabel" not in report.casefold(), "neither user nor home"
     assert "~/elsewhere" in report, "where the disk was looked at"
     assert re.search(rf"\b{re.escape(socket.gethostname())}\b", report) is None
 
@@ -104,58 +87,24 @@ def test_private_names_are_removed_as_whole_words_longest_first():
     assert redact(r"C:\Users\ann\python.exe", {r"C:\Users\ann": "~", "ann": "USER"}) == r"~\python.exe"
 
 
-def test_a_report_that_cannot_be_written_is_one_line_before_anything_is_checked(say, tmp_path, monkeypatch):
-    for options, problem in [
-        (["--report", "r.md"], "add --selftest"),
-        (["--out", "result.json"], "add --selftest"),
-        (["--selftest", "--report", "none/r.md"], "the folder none does not exist"),
-        (["--selftest", "--report", "."], "is a folder"),
-        (["--selftest", "--report", "old.md"], "exists already; --overwrite replaces it"),
-        (["--selftest", "--ndi"], "add --report FILE"),
-    ]:
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "old.md").write_text("mine")
-        said = say("doctor", *options)
-        assert (said.code, said.out) == (2, ""), options
-        assert problem in said.err and said.err.count("\n") == 1, options
-        assert (tmp_path / "old.md").read_text() == "mine", options
-
-
-def test_the_report_names_a_failed_self_test_and_a_mac():
-    problem = {"problem": "needs syphon-python"}
-    camera = {"index": 0, "name": "FaceTime", "formats": ["Supported modes:", "1280x720@[15.0 30.0]fps"]}
-    report = render(
-        {
-            "written": "2026-11-21 20:00 UTC",
-            "multiverse": "0.1.0",
-            "system": "macOS-15.1-arm64",
-            "machine": "arm64",
-            "python": {
-                "version": "3.12.7",
-                "path": "~/v/bin/python",
-                "built_for": "macosx-11.0",
-                "framework": "Python",
-            },
-            "selftest": {
-                "passed": False,
-                "sink": "syphon",
-                "listed_as": "Python:Multiverse",
-                "detail": "the picture arrived upside down, up to 255 of 255 off",
-            },
-            "checks": [{"name": "Syphon name", "state": "note", "detail": "listed under Python", "mend": "brew x"}],
-            "devices": {**problem, "textures": [{"kind": "syphon", "name": "Arena:Composition", "word": "syphon:x"}]},
-            "camera_formats": {"cameras": [camera]},
-        },
-        "darwin",
-    )
-    assert "- Result: FAILED: the picture arrived upside down" in report
-    assert "- Receivers list it as: Python:Multiverse\n" in report
-    assert "- Python: 3.12.7 for macosx-11.0, framework Python (~/v/bin/python)" in report
-    assert "- note: Syphon name: listed under Python\n  mend: `brew x`\n" in report
-    assert "- syphon: Arena:Composition\n- ndi: not searched" in report
-    assert "## Sound\n\n- inputs: none\n- outputs: none\n- problem: needs syphon-python" in report
-    assert "  1280x720@[15.0 30.0]fps\n" in report
-    assert "### Mac: Syphon" in report and "### PC: Spout" not in report
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ("--report r.md", "add --selftest"),
+        ("--selftest --report none/r.md", "the folder none does not exist"),
+        ("--selftest --report .", "is a folder"),
+        ("--selftest --report old.md", "exists already; --overwrite replaces it"),
+        ("--selftest --ndi", "add --report FILE"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_one_line_before_anything_is_checked(
+    options, problem, say, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old.md").write_text("mine")
+    said = say("doctor", *options.split())
+    assert (said.code, said.out) == (2, "") and problem in said.err and said.err.count("\n") == 1
+    assert (tmp_path / "old.md").read_text() == "mine"
 
 
 def test_the_steps_of_the_report_are_those_of_the_page():
@@ -170,9 +119,6 @@ def test_ffmpeg_is_asked_for_a_cameras_formats_in_each_systems_way():
     camera = CameraDevice(index=0, name="Cam", id="/dev/null")
     assert format_question(camera, "win32") == ("dshow", "video=/dev/null", {"list_options": "true"})
     assert format_question(camera, "darwin") == ("avfoundation", "/dev/null", {"video_size": "1x1"})
-    if sys.platform == "linux":
-        assert "ioctl" in ask_formats(camera, "linux")[0], "FFmpeg's own line about what is no camera"
-        assert av.logging.get_level() is None, "as before: what tells Python of each line can block a decoder that ends"
 
 
 def test_without_a_terminal_each_check_is_a_plain_line(full_run, say, monkeypatch):
@@ -208,13 +154,10 @@ def test_a_terminal_gets_colours_and_each_command_on_one_line():
 
 
 def test_a_fix_of_several_commands_is_printed_step_by_step():
-    for mend, steps in [
-        ("", []),
-        ("brew x", [("mend", "brew x")]),
-        ("mv a b, then cd b, then c", [("mend", "mv a b"), ("then", "cd b"), ("then", "c")]),
-        ("choose it; or: reg add x; or run y", [("mend", "choose it"), ("or", "reg add x"), ("or", "run y")]),
-    ]:
-        assert mend_steps(mend) == steps, mend
+    assert mend_steps("") == []
+    assert mend_steps("mv a b, then cd b, then c") == [("mend", "mv a b"), ("then", "cd b"), ("then", "c")]
+    steps = [("mend", "choose it"), ("or", "reg add x"), ("or", "run y")]
+    assert mend_steps("choose it; or: reg add x; or run y") == steps
 
 
 def test_a_child_that_dies_and_a_failing_probe_are_answers(monkeypatch):
@@ -257,12 +200,8 @@ def python(*version, system="linux"):
         (opengl(GONE), "warning", "Numba draws instead", ""),
         (opengl(GONE, GONE), "failed", "no driver", ""),
         (check("Numba", GONE, GL), "warning", "", "--force-reinstall numba"),
-        (check("Numba", GONE, GONE), "failed", "", ""),
         (check("Numba", NUMBA, GONE), "ok", "8 threads (omp)", ""),
-        (opengl(having(GL, is_deep=False)), "ok", "only 8 bits, so slow gradients may show bands", ""),
-        (opengl(having(GL, gpus=["0 NVIDIA", "1 software"])), "ok", "; --gpu takes 0 NVIDIA, 1 software", ""),
         (opengl(SOFTWARE_GL), "note", "no GPU; Numba draws, at 30 fps; shaders run on the CPU and are slow", ""),
-        (opengl(SOFTWARE_GL, GONE), "note", "no GPU; OpenGL draws on the CPU", ""),
         (opengl(SOFTWARE_GL, nvidia="RTX"), "warning", "no GPU, although there is a RTX", "libnvidia-egl"),
         (
             opengl(having(SOFTWARE_GL, unused=CARD)),
@@ -272,8 +211,6 @@ def python(*version, system="linux"):
         ),
         (opengl(UHD, nvidia="NVIDIA RTX", system="win32"), "warning", "not the NVIDIA RTX", sys._base_executable),
         (python(3, 14, system="win32"), "warning", "Spout needs", "venv"),
-        (python(3, 13, system="win32"), "ok", "", ""),
-        (python(3, 14), "ok", "", ""),
         (check("packages", {"numpy": None, "torch": None}), "failed", "", " numpy"),
         (check("packages", {"numpy": "2", "torch": None}), "note", "", install_line("[models]")),
         (
@@ -284,17 +221,10 @@ def python(*version, system="linux"):
         ),
         (torch(), "note", "on the CPU", ""),
         (torch("NVIDIA RTX 4090", **CUDA_TORCH), "warning", "", "driver"),
-        (torch("NVIDIA H200", **CUDA_TORCH | {"devices": ["NVIDIA H200"]}), "ok", "on NVIDIA H200", ""),
-        (torch(has_mps=True), "ok", "MPS", ""),
-        (torch(problem="device cuda: the driver is old"), "warning", "device cuda: the driver is old", ""),
         (check("torch", Answer(), "", True), "note", "not installed", install_line("[models]")),
         (check("torch", Answer(), "", False), "note", "Intel Mac", ""),
-        (check("cameras", Answer(values={"cameras": ["0 FaceTime"]})), "ok", "0 FaceTime", ""),
-        (check("cameras", Answer(values={"cameras": []})), "note", "", ""),
         (encoders("libx264", ten_bits=(".mov", ".mkv")), "ok", "H.264 (libx264) and AAC; 10 bits: .mov, .mkv", ""),
-        (encoders("libx264"), "ok", "10 bits: none", ""),
         (encoders(), "warning", "no recordings", "av"),
-        (check("Ableton Link", "1.3.0"), "ok", "", ""),
         (check("Ableton Link", None), "note", "", install_line("[link]")),
         (
             check("OSC receive buffer", 212_992, "linux"),
@@ -302,14 +232,11 @@ def python(*version, system="linux"):
             "0.2 of 32 MiB",
             "sudo sysctl -w net.core.rmem_max=33554432",
         ),
-        (check("OSC receive buffer", 32 << 20, "linux"), "ok", "", ""),
         (check("OSC receive buffer", 4 << 20, "darwin"), "ok", "", ""),  # no more than a Mac can grant
         # Beyond this value, sysctl says: Result too large.
         (check("OSC receive buffer", 1 << 20, "darwin"), "note", "", "sudo sysctl -w kern.ipc.maxsockbuf=8388608"),
         (judge_syphon_name(Answer(values={"application": "Python"})), "note", "under Python: look for", ""),
         (judge_syphon_name(Answer(values={"application": "Multiverse"})), "ok", "under Multiverse: look for", ""),
-        (judge_syphon_name(Answer(values={"application": ""})), "note", "under no application: look for", ""),
-        (judge_syphon_name(Answer(error="No Metal device is available")), "warning", "No Metal", ""),
     ],
 )
 def test_a_check_says_what_works_and_what_mends_it(found, state, detail, mend):
@@ -331,57 +258,28 @@ def test_no_sound_input_means_the_demo_loop():
     assert check("computer's own sound", mic).state == "note"
 
 
-def test_each_system_has_its_texture_sink_and_all_but_intel_macs_have_torch(monkeypatch):
-    assert [texture_sink(system) for system in ("darwin", "win32", "linux")] == ["syphon", "spout", "shared"]
-    for system, machine in (("darwin", "arm64"), ("win32", "AMD64"), ("linux", "x86_64"), ("darwin", "x86_64")):
-        monkeypatch.setattr(sys, "platform", system)
-        monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
-        assert has_torch_wheel() is ((system, machine) != ("darwin", "x86_64"))
+CU130 = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"]
 
 
-def test_without_opengl_a_card_is_named_too(monkeypatch):
-    def fail():
-        raise NoGLError("no OpenGL: no driver")
-
-    monkeypatch.setattr("engine.render.context.open_context", fail)
-    unused = UnusedCard(card="NVIDIA H100", reason="10_nvidia.json is missing", mend="write it")
-    monkeypatch.setattr("engine.render.unused_card.find_unused_card", lambda: unused)
-    with pytest.raises(
-        NoGLError, match=r"no driver; there is a card \(NVIDIA H100\): 10_nvidia.json is missing; write"
-    ):
-        QUESTIONS["gl"]()
-
-
-def test_a_card_that_this_torch_has_no_kernels_for_or_is_newer_is_told():
-    """PyTorch 2.13's cu130 supports Turing (7.5) and newer, cu126 Maxwell (5.0) and newer (RELEASE.md). CUDA lists all
-    cards."""
-    cu130 = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120"]
-    values = {**CPU_TORCH, "version": "2.13.0+cu130", "cuda": "13.0", "devices": ["GTX 1080"], "kernels_for": cu130}
-    found = check("torch", Answer(values={**values, "capabilities": [[6, 1]]}), "GTX 1080", True)
-    assert found.state == "warning" and "GTX 1080" in found.detail
-    assert found.mend.endswith("torch==2.13.0 --force-reinstall --index-url https://download.pytorch.org/whl/cu126")
-    for newer in ([7, 5], [12, 1]):
-        found = check("torch", Answer(values={**values, "capabilities": [newer]}), "GTX 1080", True)
-        assert found.state == "ok"
-
-
-def test_a_card_newer_than_this_torch_is_told_unless_its_driver_can_compile_for_it():
-    """SM 8.6 runs on 8.9, not on 9.0; PTX runs on all later cards, with an `a` on no other (CUDA C++ Programming
-    Guide)."""
-    values = {"version": "2.11.0+cu126", "cuda": "12.6", "devices": ["RTX 9090"]}
-    built = (["sm_80", "sm_86", "sm_90a", "compute_90a"], ["sm_80", "compute_86"], ["sm_100f", "sm_120"])
-    too_new = {
-        (*capability, "+".join(kernels)): "RTX 9090: newer"
-        in torch(**values, capabilities=[capability], kernels_for=kernels).detail
-        for kernels in built
-        for capability in ((8, 9), (9, 0), (10, 3), (12, 1), (13, 0))
-    }
-    first, _, third = map("+".join, built)
-    refused = {(10, 3, first), (12, 1, first), (13, 0, first), (13, 0, third)}
-    assert {key for key, is_too_new in too_new.items() if is_too_new} == refused
-    found = torch("RTX 9090", **values, capabilities=[[13, 0]], kernels_for=["sm_120"])
-    assert found.state == "warning"
-    assert found.mend.endswith("torch --upgrade --force-reinstall --index-url https://download.pytorch.org/whl/cu130")
+@pytest.mark.parametrize(
+    ("capability", "kernels", "wheels"),
+    [
+        ((6, 1), CU130, "cu126"),
+        ((7, 5), CU130, ""),
+        ((12, 1), CU130, ""),
+        ((8, 9), ["sm_80", "sm_86", "sm_90a", "compute_90a"], ""),
+        ((10, 3), ["sm_80", "sm_86", "sm_90a", "compute_90a"], "cu130"),
+        ((13, 0), ["sm_80", "compute_86"], ""),
+        ((13, 0), ["sm_100f", "sm_120"], "cu130"),
+    ],
+)
+def test_a_card_that_this_torch_has_no_kernels_for_is_told_with_the_wheels_that_have(capability, kernels, wheels):
+    """PyTorch 2.13's cu130 supports Turing (7.5) and newer, cu126 Maxwell (5.0) and newer (RELEASE.md). SM 8.6 runs on
+    8.9, not on 9.0; PTX runs on all later cards, with an `a` on no other (CUDA C++ Programming Guide)."""
+    values = {"cuda": "13.0", "devices": ["GTX 1080"], "kernels_for": kernels, "capabilities": [capability]}
+    found = torch("GTX 1080", version="2.13.0+cu130", **values)
+    assert found.state == ("warning" if wheels else "ok")
+    assert found.mend.endswith(f"https://download.pytorch.org/whl/{wheels}") if wheels else "GTX 1080" in found.detail
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
@@ -410,17 +308,15 @@ def test_a_presets_folder_that_cannot_be_written_is_a_warning(tmp_path, monkeypa
 
 
 def test_the_selftest_names_the_orientation_that_arrived_and_fails_on_other_colours_and_sizes(f_card):
-    for turn, orientation in [
-        (lambda card: card, "upright"),
-        (lambda card: card[::-1], "upside down"),
-        (lambda card: card[:, ::-1], "mirrored"),
-        (lambda card: card[::-1, ::-1], "turned by 180 degrees"),
-    ]:
-        result = compare(f_card(96, 64), turn(f_card(96, 64)))
-        assert result["orientation"] == orientation, turn
-        assert result["passed"] is (orientation == "upright"), turn
-        assert result["largest_difference"] == 0, turn
     card = f_card(96, 64)
+    for arrived, orientation in (
+        (card, "upright"),
+        (card[::-1], "upside down"),
+        (card[:, ::-1], "mirrored"),
+        (card[::-1, ::-1], "turned by 180 degrees"),
+    ):
+        result = compare(card, arrived)
+        assert (result["orientation"], result["passed"]) == (orientation, orientation == "upright")
     assert not compare(card, card[..., [2, 1, 0, 3]])["passed"]
     assert "48x32" in compare(card, f_card(48, 32))["detail"]
     assert compare(card, np.minimum(card, 254))["passed"]

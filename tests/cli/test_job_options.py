@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from engine.cli.job_options import job_options, pop_options
+from engine.cli.job_options import job_options
 from engine.cli.run import build_settings
 from engine.cli.run_options import keys_of, options_of, require_model, settings_from
 from engine.config import Config
@@ -64,17 +64,6 @@ def test_a_range_that_cannot_be_read_is_refused_with_the_name_of_its_option(text
     app.command()(job_options(Job)(lambda **options: None))
     result = CliRunner().invoke(app, ["--height", text])
     assert isinstance(result.exception, UsageError) and str(result.exception).startswith("--height: ")
-
-
-def test_a_number_out_of_range_is_refused_with_the_limit() -> None:
-    code, told = answer("in", "--most", "10")
-    assert code == 2 and "less than or equal to 9" in told
-
-
-def test_the_options_of_one_dataclass_are_taken_out_of_those_of_all() -> None:
-    options = {"pitch": 2.0, "most": 5}
-    assert pop_options(Voice, options) == Voice(pitch=2.0)
-    assert options == {"most": 5}
 
 
 # -- the live models of `multiverse run`

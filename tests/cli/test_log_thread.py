@@ -3,8 +3,6 @@
 import logging
 import threading
 
-import pytest
-
 from engine.cli.log_thread import KEPT_LINES, MAX_REPEATED, LogThread
 
 
@@ -67,20 +65,6 @@ def test_a_message_that_repeats_is_written_once_a_second_with_a_count() -> None:
     again = "accept failed: disk (and 127 more like it)"
     assert lines[:5] == ["accept failed: disk", again, again, "another", "accept failed: disk"]
     assert len(lines) == 5 + 2 * MAX_REPEATED
-
-
-def test_a_line_that_cannot_be_formatted_is_counted_and_logging_prints_nothing(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    class Broken(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            raise OSError(24, "Too many open files")
-
-    log = LogThread(lambda line: None)
-    with log:
-        log.setFormatter(Broken())
-        logging.getLogger("test").warning("lost")
-    assert (log.lost, capsys.readouterr().err) == (1, "")
 
 
 def test_a_call_that_logs_nonsense_fails_in_no_thread() -> None:

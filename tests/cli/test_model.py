@@ -50,20 +50,6 @@ def test_the_sampler_and_its_reason_are_printed_and_can_be_overridden(check: Che
     assert (asked["sampler"], asked["predicts"]) == ("tcd (asked for)", "v_prediction (asked for)")
 
 
-def test_a_missing_path_is_an_error_of_one_line(check: Check, tmp_path: Path, monkeypatch: Any) -> None:
-    for name in ["nowhere", "nobody/nothing"]:
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-        monkeypatch.chdir(tmp_path)
-        code, out, said = check(name)
-        assert (code, out, said.count("\n")) == (1, "", 1) and said.startswith(f"multiverse: {name}: "), name
-
-
-def test_a_folder_that_is_no_model_is_an_error_that_names_both_kinds(check: Check, tmp_path: Path) -> None:
-    code, out, said = check(tmp_path)
-    assert (code, out, said.count("\n")) == (1, "", 1)
-    assert "model_index.json" in said and "SAM3 (config.json)" in said
-
-
 def test_a_voice_is_listed_with_its_index_and_speech_encoder(check: Check, tiny_voice: Path) -> None:
     code, out, _ = check(tiny_voice / "voice.pth", "--content", tiny_voice / "content")
     told = dict(line.split(maxsplit=1) for line in out.splitlines())
@@ -108,17 +94,29 @@ def test_options_of_another_kind_of_model_are_refused(check: Check, tiny_voice: 
         assert code == 2 and reason in said, option
 
 
+@pytest.mark.parametrize(
+    ("kind", "weights", "reason"),
+    [
+        ("tiny_sam3", "model.safetensors", "has no weights"),
+        ("tiny_sd", "unet/diffusion_pytorch_model.safetensors", "unet has no weights"),
+    ],
+)
 def test_what_is_missing_is_named_with_exit_code_1(
-    check: Check, tiny_sam3: Path, tiny_sd: Path, tmp_path: Path
+    kind: str, weights: str, reason: str, check: Check, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    for kind in ["sam3", "sd"]:
-        broken = shutil.copytree({"sam3": tiny_sam3, "sd": tiny_sd}[kind], tmp_path / kind)
-        weights, reason = {
-            "sam3": ("model.safetensors", "has no weights"),
-            "sd": ("unet/diffusion_pytorch_model.safetensors", "unet has no weights"),
-        }[kind]
-        (broken / weights).unlink()
-        code, out, _ = check(broken)
-        lines = out.splitlines()
-        assert code == 1 and lines[-1].split() == ["complete", "no"], kind
-        assert any(line.startswith("missing") and reason in line for line in lines), kind
+    broken = shutil.copytree(request.getfixturevalue(kind), tmp_path / kind)
+    (broken / weights).unlink()
+    code, out, _ = check(broken)
+    lines = out.splitlines()
+    assert code == 1 and lines[-1].split() == ["complete", "no"]
+    assert any(line.startswith("missing") and reason in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nobody/nothing", "."])
+def test_a_path_without_a_model_is_an_error_of_one_line(
+    name: str, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.chdir(tmp_path)
+    code, out, said = check(name)
+    assert (code, out, said.count("\n")) == (1, "", 1) and said.startswith(f"multiverse: {name}: ")

@@ -3,12 +3,12 @@
 import io
 import json
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
-from engine.cli.progress import VIDEO, PlainPace, bar, pictures_line, plain_lines, shown_progress
+from engine.cli.progress import VIDEO, bar, pictures_line, plain_lines
 from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
 from engine.jobs.video.report import DeviceState, VideoProgress, VideoReport
@@ -62,64 +62,40 @@ def test_a_terminal_shows_a_bar_with_the_stages_under_it() -> None:
     assert "finishing" in screen.getvalue()
 
 
-def test_a_short_run_and_json_print_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
-    before = threading.active_count()
-    with shown_progress(VIDEO, True) as (tell, _):
-        assert threading.active_count() == before
-        tell(progress())
-    with shown_progress(VIDEO, False) as (tell, _):
-        tell(progress())
-    assert capsys.readouterr().err == ""
-
-
 def test_an_event_has_the_current_figures_of_each_stage_and_why_there_is_no_gpu_state(capsys: Any) -> None:
     known, told = Telemetry(100.0), [progress(), replace(progress(done=508), is_finishing=True)]
     loading = known.event(102.5)
-    assert (loading["event"], loading["state"], loading["done"]) == ("progress", "loading", 0)
-    assert (loading["stage_seconds"], loading["device"], loading["device_reason"]) == ({"load": 2.5}, None, NOT_KNOWN)
+    assert (loading["event"], loading["state"], loading["stage_seconds"]) == ("progress", "loading", {"load": 2.5})
+    assert (loading["device"], loading["device_reason"]) == (None, NOT_KNOWN)
     known.loaded(9.25, "cpu")
     known.follow(lambda: told.pop(0))
     event = known.event(120.0)
     assert (event["state"], event["done"], event["expected"], event["fps"]) == ("painting", 100, 508, 25.0)
     assert event["frames"] == {"read": 128, "encode": 120, "process": 112, "decode": 104, "save": 100}
     assert event["queues"] == {"encode": [3, 8], "process": [1, 4], "decode": [0, 4], "save": [2, 8]}
-    seconds = {"load": 9.25, "read": 1.0, "encode": 1.0, "process": 7.6, "decode": 2.0, "save": 0.5}
-    assert event["stage_seconds"] == seconds
     assert event["busy"]["process"] == 0.95 and event["seconds_left"] == 16.3
     assert (event["device"], event["device_reason"]) == (None, "NVML does not support cpu")
     write_json(event)
     assert json.loads(capsys.readouterr().out) == event
     last = known.event(120.5)
     assert (last["state"], last["done"]) == ("finishing", 508), "not those of the last batch"
-    on_cluster = Telemetry(100.0)
-    on_cluster.loaded(9.25, None)
-    assert on_cluster.event(120.0)["device_reason"] == "a cluster's GPUs are in other machines"
-
-
-def event_of(device: DeviceState | None, reason: str = "") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    known = Telemetry(100.0)
-    known.loaded(9.25, "cpu")
-    known.follow(progress)
-    return known.event(120.0) | {"device": None if device is None else asdict(device), "device_reason": reason}
 
 
 def test_debug_lines_have_everything_and_the_reason_for_missing_gpu_state_once() -> None:
-    line = debug_line(event_of(DEVICE))
-    assert line == (
+    known = Telemetry(100.0)
+    known.loaded(9.25, "cpu")
+    known.follow(progress)
+    event = known.event(120.0)
+    assert debug_line(event | {"device": asdict(DEVICE), "device_reason": ""}) == (
         "painting 100/508 | 25.00 fps | load 9.2 s | read 128 1.00 s | encode 120 queue 3/8 1.00 s | "
         "process 112 queue 1/4 7.60 s | decode 104 queue 0/4 2.00 s | save 100 queue 2/8 0.50 s | "
         "H100 10240 MiB 97 % 66 °C slowed: power limit"
     )
-    assert debug_line(event_of(replace(DEVICE, load=None, throttle=None))).endswith("| H100 10240 MiB 66 °C")
     lines: list[str] = []
     write = DebugLines(lines.append)
-    write(Telemetry(0.0).event(1.0))
     for _ in range(2):
-        write(event_of(None, "NVML does not support cpu"))
+        write(event)
     assert [line for line in lines if "card" in line] == ["multiverse: card: NVML does not support cpu"]
-    assert len(lines) == 4 and lines[0] == "progress: loading 0 | load 1.0 s"
 
 
 def test_events_are_written_periodically_until_the_end(wait_for) -> None:
@@ -135,45 +111,35 @@ def test_events_are_written_periodically_until_the_end(wait_for) -> None:
         assert threading.active_count() == before
 
 
-def test_the_report_has_a_table_of_the_stages_the_busiest_and_the_originals_last_line() -> None:
-    assert report_lines(report())[-1] == "done: time=14.316 frames=508 fps=35.485 its=177.427 evals=35.485"
+def test_the_report_has_the_stages_the_busiest_where_all_pictures_went_and_the_originals_last_line() -> None:
+    lines = report_lines(report(seconds=14.316))
+    assert lines[-1] == "done: time=14.316 frames=508 fps=35.485 its=177.427 evals=35.485"
+    assert "pictures  509 read: 508 painted, 1 skipped" in lines
     lines = report_lines(report(seconds=4.0))
     assert lines[0].split() == ["stage", "frames", "seconds", "busy", "ms", "a", "frame"]
-    assert lines[2].split() == ["encode", "120", "1.00", "25.0", "%", "8.33"]
     assert lines[3].split() == ["process", "112", "7.60", "95.0", "%", "67.86", "2", "processes"]
-    assert "busiest   process, 95.0 % of the run" in report_lines(report(seconds=4.0))
+    assert "busiest   process, 95.0 % of the run" in lines
     turns = tuple(replace(each, turns="paint") if each.name in ("encode", "decode") else each for each in STAGES)
-    assert "busiest   encode, decode, 100.0 % of the run" in report_lines(
-        report(seconds=3.0, times=turns[:2] + turns[3:])
-    )
-
-
-def test_every_picture_is_accounted_for() -> None:
-    (line,) = [line for line in report_lines(report()) if line.startswith("pictures")]
-    assert line == "pictures  509 read: 508 painted, 1 skipped"
+    lines = report_lines(report(seconds=3.0, times=turns[:2] + turns[3:]))
+    assert "busiest   encode, decode, 100.0 % of the run" in lines
     counts = {"read": 60, "resumed": 8, "painted": 20, "unpainted": 4, "skipped": 20, "dropped": 8}
     beside = {"damaged": 1, "refitted": 2, "rerun": 3, "passed_through": 4, "unreadable": 5}
-    (line,) = [line for line in report_lines(report(**counts, **beside)) if line.startswith("pictures")]
-    assert line == (
+    assert (
         "pictures  60 read: 8 already complete, 20 painted, 4 read but not painted, 20 skipped, "
         "8 dropped for newer ones; 1 damaged, shown as far as possible, 2 of another size, 3 painted twice, "
         "4 passed through unchanged, 5 unreadable"
-    )
+    ) in report_lines(report(**counts, **beside))
 
 
 def test_an_interrupted_run_reports_its_progress_and_how_to_continue_unless_it_was_a_camera() -> None:
     ended = report(is_interrupted=True, resumed=16, painted=21)
+    begun = "interrupted after 37 pictures; out.mp4: plays up to there, the same command with --resume "
     for kept, way_on in (
         (37, "continues"),
         (32, "continues after the first 32"),
         (0, "starts over: too few pictures to continue from"),
     ):
-        line = ended_line(replace(ended, kept=kept), is_live=False)
-        assert line == (
-            f"interrupted after 37 pictures; out.mp4: plays up to there, the same command with --resume {way_on}"
-        )
-    one = ended_line(report(is_interrupted=True, painted=1), is_live=False)
-    assert one.startswith("interrupted after 1 picture; ")
+        assert ended_line(replace(ended, kept=kept), is_live=False) == begun + way_on
     nothing = report(is_interrupted=True, painted=0)
     assert ended_line(nothing, is_live=False) == "interrupted before the first picture; nothing was written"
     assert ended_line(report(is_interrupted=True, painted=21), is_live=True) == "ended after 21 pictures"
@@ -182,32 +148,25 @@ def test_an_interrupted_run_reports_its_progress_and_how_to_continue_unless_it_w
 # -- plain lines, without a terminal
 
 
-def test_a_line_comes_every_ten_seconds_with_the_newest_words_also_before_the_first_progress() -> None:
+def test_plain_lines_have_the_newest_words_or_say_that_there_is_nothing_yet(
+    wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.cli.progress.LINE_EVERY_S", 0.02)
     words: list[str] = []
-    pace = PlainPace(100.0, "no picture yet", lambda: words[-1] if words else None)
-    assert pace.line(109.9) is None
-    assert pace.line(110.0) == "no picture yet after 10 s"
-    words.append("1 of 300")
-    assert pace.line(110.5) is None and pace.line(119.9) is None
-    words.append("3 of 300")
-    assert pace.line(120.2) == "3 of 300"
+    lines: list[str] = []
+    with plain_lines("no picture yet", lambda: words[-1] if words else None, lines.append):
+        wait_for(lambda: "progress: no picture yet after 0 s" in lines, "a line")
+        words.append("3 of 300")
+        wait_for(lambda: lines[-1] == "progress: 3 of 300", "the newest words")
 
 
-def test_lines_are_written_while_a_batch_blocks_and_none_after_the_end(wait_for) -> None:
-    pace, lines = PlainPace(-1e9, "nothing yet", lambda: "4 of 300"), []  # the first line is due at once
-    before = threading.active_count()
-    with plain_lines(pace, lines.append):
-        wait_for(lambda: lines, "a line")
-    assert lines == ["progress: 4 of 300"]
-    assert threading.active_count() == before
-
-
-def test_a_closed_pipe_does_not_end_the_run(wait_for) -> None:
+def test_a_closed_pipe_does_not_end_the_run(wait_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.cli.progress.LINE_EVERY_S", 0.0)
     refused = threading.Event()
 
     def write(line: str) -> None:
         refused.set()
         raise BrokenPipeError(32, "Broken pipe")
 
-    with plain_lines(PlainPace(-1e9, "nothing yet", lambda: None), write):
+    with plain_lines("nothing yet", lambda: None, write):
         wait_for(refused.is_set, "the line")

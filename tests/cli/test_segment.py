@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from engine.jobs.segment import times
 from tests.cli.conftest import Said
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of, write_movie
 
@@ -52,21 +51,6 @@ def test_a_configuration_names_the_model_and_json_has_the_full_report(home: Path
     assert {each["track_id"] for each in json.loads((home / "out.json").read_text())["annotations"]} == {1}
 
 
-def test_a_slow_run_is_advised_once_with_a_note_in_json(
-    home: Path, say: Say, seeing_sam3: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(times, "SLOW_S", 0.0)
-    monkeypatch.setitem(times.SHARE_OF_WORK, 336, "all")
-    command = ["segment", "in.mp4", "masks", *SMALL, "--mode", "image", "--limit", "2", "--model", str(seeing_sam3)]
-    code, out, err = say(*command, "--device", "cpu", "--json")
-    assert code == 0
-    (note,) = json.loads(out)["notes"]
-    assert note.startswith("336 px take ") and note.endswith(
-        "s a picture on this CPU; --resolution 336 is all of the work"
-    )
-    assert err == f"multiverse: {note}\n"
-
-
 def test_ctrl_c_keeps_a_video_that_plays(home: Path, say: Say, ctrl_c_when: Any, seeing_sam3: Path) -> None:
     command = ["segment", "in.mp4", "out.mp4", "masks", *SMALL, "--mode", "image", "--model", seeing_sam3]
     with ctrl_c_when((home / "masks" / "frame_000002.png").exists):
@@ -87,17 +71,11 @@ def test_ctrl_c_keeps_a_video_that_plays(home: Path, say: Say, ctrl_c_when: Any,
     assert sorted(file.name for file in home.iterdir()) == [".out.mp4.segment", "in.mp4", "masks", "out.mp4"]
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "engine.models.sam3.load",  # Ctrl-C while the model loads
-        "engine.models.sam3.tracker",  # ... after loading, before the first picture
-    ],
-)
+@pytest.mark.parametrize("module", ["load", "tracker"], ids=["while the model loads", "before the first picture"])
 def test_ctrl_c_before_the_first_picture_is_reported_and_leaves_no_files(
     module: str, home: Path, say: Say, ctrl_c_at: Callable[[str], None], seeing_sam3: Path
 ) -> None:
-    ctrl_c_at(module)
+    ctrl_c_at(f"engine.models.sam3.{module}")
     done = say("segment", "in.mp4", "out.mp4", "masks", *SMALL, "--mode", "track", "--model", seeing_sam3)
     assert (done.code, done.out) == (1, "")
     said = [line for line in done.err.splitlines() if "no picture yet" not in line]  # on a slow machine
@@ -105,26 +83,24 @@ def test_ctrl_c_before_the_first_picture_is_reported_and_leaves_no_files(
     assert [file.name for file in home.iterdir()] == ["in.mp4"]
 
 
-def test_missing_and_invalid_input_is_an_error_of_one_line(home: Path, say: Say) -> None:
-    for arguments, code, reason in [
-        (["in.mp4", "out.mp4", "--model", "m"], 2, 'no prompt: say what to find, for example --prompt "person"'),
-        (["in.mp4", "out.mp4", "--prompt", "x"], 2, "no model: name one with --model"),
-        (["in.mp4", "out.mp4", "--prompt", "x", "--model", "nowhere"], 1, "nowhere: no such file or folder"),
-        (["in.mp4", "out.gif", "--prompt", "x", "--model", "m"], 2, "out.gif: an output is a video"),
-        (["in.mp4", "in.mp4", "--prompt", "x", "--model", "m"], 2, "in.mp4: is the input"),
-        (["no.mp4", "out.mp4", "--prompt", "x", "--model", "m"], 1, "no.mp4: no such file or folder"),
-        (
-            ["no.mp4", "a.mp4", "--model", "m", "--box", "0.5,0.5,0.1,0.1", "--mode", "track"],
-            2,
-            "--box: tracking takes no boxes; give --mode image with it",
-        ),
-        (["in.mp4", "a.mp4", "--model", "m", "--box", "1,2"], 2, "--box: '1,2' is not CX,CY,W,H"),
-        (["in.mp4", "a.mp4", "--model", "facebook/sam3", "--prompt", "x"], 1, "facebook/sam3: not in the Hugging Face"),
-    ]:
-        answer, _, said = say("segment", *arguments)
-        assert answer == code, arguments
-        assert said.startswith(f"multiverse: {reason}"), arguments
-        assert said.count("\n") == 1, arguments
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        ("in.mp4 out.mp4 --model m", 2, 'no prompt: say what to find, for example --prompt "person"'),
+        ("in.mp4 out.mp4 --prompt x", 2, "no model: name one with --model"),
+        ("in.mp4 out.mp4 --prompt x --model nowhere", 1, "nowhere: no such file or folder"),
+        ("in.mp4 out.gif --prompt x --model m", 2, "out.gif: an output is a video"),
+        ("in.mp4 in.mp4 --prompt x --model m", 2, "in.mp4: is the input"),
+        ("in.mp4 a.mp4 --model m --box 0.5,0.5,0.1,0.1 --mode track", 2, "--box: tracking takes no boxes; give"),
+        ("in.mp4 a.mp4 --model m --box 1,2", 2, "--box: '1,2' is not CX,CY,W,H"),
+        ("in.mp4 a.mp4 --model facebook/sam3 --prompt x", 1, "facebook/sam3: not in the Hugging Face"),
+    ],
+)
+def test_missing_and_invalid_input_is_an_error_of_one_line(
+    words: str, code: int, reason: str, home: Path, say: Say
+) -> None:
+    answer, _, said = say("segment", *words.split())
+    assert answer == code and said.startswith(f"multiverse: {reason}") and said.count("\n") == 1
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="torchvision is here")

@@ -2,10 +2,8 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +13,6 @@ import soundfile
 
 from engine import Config, open_engine
 from engine.cli.status_line import BARS, level_bar, live_line, started_lines
-from engine.config import build_config
 from engine.render import FlashGuardState
 from engine.sinks import SinkSpec
 from tests.support.long_form import in_long_form
@@ -27,16 +24,12 @@ RENDERER = "--renderer gl"  # starts in half the time
 
 def run_on_a_terminal(home: Path, *arguments: str) -> tuple[str, int]:
     """Everything that the command writes to its own terminal, and its exit code."""
-    command = [
-        sys.executable,
-        "-m",
-        "engine.cli.main",
-        *f"run --size 64x64 {RENDERER} --audio demo".split(),
-        *arguments,
-    ]
+    common = f"-m engine.cli.main run --size 64x64 {RENDERER} --audio demo".split()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120", "MULTIVERSE_HOME": str(home)}
     ours, theirs = pty.openpty()
-    with subprocess.Popen(command, cwd=home, env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+    with subprocess.Popen(
+        [sys.executable, *common, *arguments], cwd=home, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
         os.close(theirs)
         seen = b""
         try:
@@ -60,11 +53,7 @@ def test_a_live_line_shows_rate_times_levels_and_sinks(tmp_path: Path) -> None:
     assert any(bar in seen for bar in BARS[1:]), "the first line may come before the first sound"
 
 
-WITHOUT_A_NETWORK = (
-    "unshare",
-    "--map-root-user",
-    "--net",
-)  # Linux: a network namespace without an interface that is up
+WITHOUT_A_NETWORK = ("unshare", "--map-root-user", "--net")  # Linux: a namespace without an interface that is up
 
 
 @pytest.mark.skipif(
@@ -98,39 +87,7 @@ def test_offline_a_bar_counts_every_frame_of_a_whole_song_and_a_summary_follows(
 
 
 def test_a_level_bar_is_empty_under_the_floor_and_full_at_full_scale() -> None:
-    assert level_bar(0.0) == BARS[0]
-    assert level_bar(0.0039) == BARS[0]  # -48.2 dBFS
-    assert level_bar(0.0631) == BARS[4]  # -24 dBFS, half way up
-    assert level_bar(1.0) == BARS[-1]
-    assert level_bar(4.0) == BARS[-1]
-
-
-def test_a_lighting_desk_reads_where_to_send(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    ports = {"artnet_port": free_port(), "sacn_port": free_port()}
-    dmx = {"listen": "both", "universes": [1, 7], "interface": "127.0.0.1", **ports}
-    settings = {"width": 64, "height": 64, "audio": "demo", "renderer": "numba", "sinks": ("null",), "dmx": dmx}
-    osc = {"listen": "127.0.0.1:0"}
-    with open_engine(build_config({**settings, "osc": osc, "mapping": str(tmp_path / "map.toml")})) as engine:
-        assert "dmx       Art-Net and sACN, universes 1, 7" in started_lines(engine)
-
-
-def test_an_ipv6_address_is_shown_in_brackets(require: Callable[[object, str], None]) -> None:
-    require(has_ipv6(), "IPv6 on the loopback interface")
-    config = {"audio": "demo", "renderer": "gl", "sinks": ("null",), "osc": {"listen": "[::1]:0"}, "web": "[::1]:0"}
-    with open_engine(build_config(config)) as engine:
-        _, port = engine.osc_address
-        lines = started_lines(engine)
-        assert f"osc       [::1]:{port} (UDP and TCP)" in lines
-        (page,) = [line for line in lines if line.startswith("page")]
-        assert page.startswith("page      http://[::1]:")
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6):
-            return True
-    except OSError:
-        return False
+    assert [level_bar(level) for level in (0.0, 0.0039, 0.0631, 1.0, 4.0)] == [BARS[n] for n in (0, 0, 4, -1, -1)]
 
 
 def test_sinks_of_every_picture_are_listed_by_their_labels() -> None:

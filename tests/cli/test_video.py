@@ -3,8 +3,6 @@
 import json
 import re
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +12,6 @@ from urllib.request import urlopen
 
 import pytest
 
-from engine.cli.video_web import page_lines
 from engine.jobs.video.writing.segmented_video import SEGMENT_PICTURES
 from engine.sources.still import read_still
 from tests.cli.conftest import Said
@@ -135,66 +132,39 @@ def test_ctrl_c_while_the_pages_model_loads_ends_at_once(run: Run, ctrl_c_at: An
     assert err.splitlines()[-1] == "multiverse: interrupted before the page was served"
 
 
-def test_other_machines_get_an_address_with_the_token_and_a_code_to_scan() -> None:
-    here, there = "http://127.0.0.1:8000/", "http://192.168.1.7:8000/?token=abc"
-    lines = list(page_lines([("page", here), ("network", there)]))
-    assert lines[:2] == [f"page      {here}", f"network   {there}"] and lines[-1] == "painting; stop with Ctrl-C"
-    assert len(lines) > 10 and set("".join(lines[2:-1])) <= set(" ▀▄█")
-    assert len(list(page_lines([("page", here), ("network", "no network is connected")]))) == 3
+PAINT = "in.mp4 out.mp4 --prompt x --model m"
 
 
-PROMPTED = ["--prompt", "x", "--model", "m"]
-
-
-def test_missing_and_invalid_input_is_an_error_of_one_line(run: Run) -> None:
-    for arguments, code, reason in [
-        ([], 2, "no input: multiverse video IN OUT"),
-        (["in.mp4", *PROMPTED], 2, "no output: name a video"),
-        (
-            ["in.mp4", "out.mp4", "--model", "m"],
-            2,
-            "no prompt: describe what the pictures should show, for example --pr",
-        ),
-        (["in.mp4", "out.mp4", "--prompt", "x"], 2, "no model: name one with --model"),
-        (["in.mp4", "out.mp4", "-i", "0", *PROMPTED], 2, "--input 0: IN is given already, as in.mp4; leave one out"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--stablefast", "--inductor"], 2, "--stablefast --inductor: one of them at"),
-        (
-            ["in.mp4", *PROMPTED, "--web", "127.0.0.1:0", "--skip", "1"],
-            2,
-            "--web: the browser is both input and output; r",
-        ),
-        (["in.mp4", "out.mp4", *PROMPTED, "--clients", "2"], 2, "--clients: only with --web HOST:PORT"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--control", "input"], 2, "--control: only with --controlnet PATH"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--ip-scale", "1"], 2, "--ip-scale: only with --ip-adapter PATH"),
-        ([*PROMPTED, "--web", "8000"], 1, "--web: '8000' is not HOST:PORT"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--sampler", "ddim"], 2, "--sampler ddim: not one of auto, lcm, turbo"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--strength", "2"], 2, "--strength: 2 is not 0.05 to 1"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--lora", "a=b"], 2, "--lora: 'b' in 'a=b' is not a number (PATH=0.8)"),
-        (["in.mp4", "out.mp4", *PROMPTED, "--ip-adapter", "x"], 2, "--ip-adapter PATH and --ip-image FILE belong"),
-        (["in.mp4", "out.mp4", "--prompt", "x", "--model", "nowhere"], 1, "nowhere: no such file or folder"),
-        (["in.mp4", "out.gif", "--prompt", "x", "--model", "random:tiny"], 2, "out.gif: cannot write this format"),
-        (["no.mp4", "out.mp4", "--prompt", "x", "--model", "random:tiny"], 1, "no.mp4: no such file or folder"),
-    ]:
-        answer, _, said = run(*arguments)
-        assert answer == code, arguments
-        assert said.startswith(f"multiverse: {reason}"), arguments
-        assert said.count("\n") == 1, arguments
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        ("", 2, "no input: multiverse video IN OUT"),
+        ("in.mp4 --prompt x --model m", 2, "no output: name a video"),
+        ("in.mp4 out.mp4 --model m", 2, "no prompt: describe what the pictures should show"),
+        ("in.mp4 out.mp4 --prompt x", 2, "no model: name one with --model"),
+        (f"{PAINT} -i 0", 2, "--input 0: IN is given already, as in.mp4; leave one out"),
+        (f"{PAINT} --stablefast --inductor", 2, "--stablefast --inductor: one of them at"),
+        ("in.mp4 --prompt x --model m --web 127.0.0.1:0 --skip 1", 2, "--web: the browser is both input and output"),
+        (f"{PAINT} --clients 2", 2, "--clients: only with --web HOST:PORT"),
+        (f"{PAINT} --control input", 2, "--control: only with --controlnet PATH"),
+        ("--prompt x --model m --web 8000", 1, "--web: '8000' is not HOST:PORT"),
+        (f"{PAINT} --sampler ddim", 2, "--sampler ddim: not one of auto, lcm, turbo"),
+        (f"{PAINT} --strength 2", 2, "--strength: 2 is not 0.05 to 1"),
+        ("in.mp4 out.mp4 --prompt x --model nowhere", 1, "nowhere: no such file or folder"),
+        ("in.mp4 out.gif --prompt x --model random:tiny", 2, "out.gif: cannot write this format"),
+        ("no.mp4 out.mp4 --prompt x --model random:tiny", 1, "no.mp4: no such file or folder"),
+    ],
+)
+def test_missing_and_invalid_input_is_an_error_of_one_line(run: Run, words: str, code: int, reason: str) -> None:
+    answer, _, said = run(*words.split())
+    assert answer == code and said.startswith(f"multiverse: {reason}") and said.count("\n") == 1
 
 
 def test_the_removed_options_for_processes_are_answered_with_one_line_each(run: Run) -> None:
-    code, _, said = run("no.mp4", "out.mp4", *PROMPTED, "--model", "random:tiny", "--stages", "split", "--pipe", "2")
+    code, _, said = run(
+        "no.mp4", "out.mp4", "--prompt", "x", "--model", "random:tiny", "--stages", "split", "--pipe", "2"
+    )
     first, second, error = said.splitlines()
     assert first.startswith("multiverse: --stages split: no effect any more: ")
     assert second.startswith("multiverse: --pipe 2: no effect any more: ")
     assert (code, error) == (1, "multiverse: no.mp4: no such file or folder")
-
-
-def test_the_help_of_each_job_shows_an_example(say: Callable[..., Said]) -> None:
-    for command, example in (
-        ("video", "dance.mp4 glass.mp4"),
-        ("segment", "dance.mp4 found.mp4"),
-        ("convert", "talk.wav"),
-    ):
-        assert f"Example: multiverse {command} {example}" in say(command, "--help").out
-    done = subprocess.run([sys.executable, "-m", "engine.cli.main", "video", "--help"], capture_output=True, text=True)
-    assert done.returncode == 0 and "Example: " in done.stdout, "as a process"

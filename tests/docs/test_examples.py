@@ -16,8 +16,6 @@ from pythonosc.osc_message import OscMessage
 
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
-from osc_schema.generate.touchdesigner import parameter_name
-from osc_schema.generate.touchdesigner_builder import MAX_NAME_CHARACTERS
 from tests.support.free_port import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -38,11 +36,6 @@ def test_there_are_five_programs_of_less_than_sixty_lines_on_the_page() -> None:
     assert set(re.findall(r"\(examples/(\w+\.py)\)", page)) == {path.name for path in PROGRAMS}
     assert len(PROGRAMS) == 5
     assert all(len(path.read_text(encoding="utf-8").splitlines()) < 60 for path in PROGRAMS)
-
-
-def test_the_parameters_of_the_live_model_fit_on_a_page_of_touchdesigner() -> None:
-    addresses = re.findall(r'"(/neg/[a-z]+)", ', (EXAMPLES / "multiverse_negative.py").read_text(encoding="utf-8"))
-    assert len(addresses) == 2 and all(len(parameter_name(address)) <= MAX_NAME_CHARACTERS for address in addresses)
 
 
 def test_a_film_is_drawn_by_the_engine_as_a_library(tmp_path: Path) -> None:

@@ -33,20 +33,14 @@ def test_garbage_is_refused_counted_and_not_logged(serve, f_card, caplog, report
     garbage = [
         b"\r\n\r\n",
         b"GET\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
-        GET + b"Content-Length: -5\r\n\r\n",
         GET + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
         GET + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         GET + b"Transfer-Encoding: chunked\r\n\r\nzzz\r\n",
         GET + b"Host: evil.example\r\n\r\n",
-        GET + b"X: y\0z\r\n\r\n",
         GET + b"Cookie: " + b"=;" * 3000 + b"\r\n\r\n",
         GET + b"Authorization: Bearer \xff\xfe\r\n\r\n",
-        GET + b"Accept: \xff\xfe\r\nOrigin: \xff\r\n\r\n",
         b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"GET * HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"CONNECT localhost:22 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + rng.randbytes(500),  # TLS
         b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -86,13 +80,6 @@ def test_an_absolute_request_target_must_name_the_same_host_as_the_host_header(s
     stand = serve()
     request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     assert talk(stand, request.encode(), hangs_up=False).split(b" ")[1] == status
-
-
-def test_a_request_body_is_not_stored(serve):
-    stand = serve()
-    answer = talk(stand, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 3_000_000)
-    assert b" 405 " in answer[:20] or answer == b""
-    assert stand.get("/status.json")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -142,12 +129,9 @@ def answers(stand):
 RUDE = {
     "bad UTF-8": (lambda client: client.send_frame(TEXT, b"\xff\xfe\xfd"), 1007),
     "a reserved opcode": (lambda client: client.send_frame(5, b"x"), 1002),
-    "a reserved bit": (lambda client: client.socket.sendall(b"\xf1\x80\0\0\0\0"), 1002),
     "a ping in fragments": (lambda client: client.send_frame(PING, b"x", is_last=False), 1002),
-    "a ping that is too long": (lambda client: client.send_frame(PING, b"x" * 126), 1002),
     "a continuation of nothing": (lambda client: client.send_frame(0, b"x"), 1002),
     "a wrong close code": (lambda client: client.send_frame(CLOSE, b"\x00\x01"), 1002),
-    "half a close code": (lambda client: client.send_frame(CLOSE, b"\x03"), 1002),
     "too much": (lambda client: client.send_frame(BINARY, bytes(65537)), 1009),
     "too much in pieces": (
         lambda client: [client.send_frame(BINARY * (n == 0), bytes(9000), is_last=False) for n in range(8)],
@@ -172,16 +156,6 @@ def test_a_protocol_violation_closes_a_websocket_with_the_right_code(serve, repo
     wait_for(lambda: reports.keys == ["web request"], "the report")
     assert bystander.read_json("status")
     assert not caplog.records
-
-
-def test_unmasked_frames_do_no_harm(serve):
-    """The protocol forbids them, to protect proxies; a server can read them without harm."""
-    stand = serve()
-    client = stand.connect("/live")
-    client.send_frame(TEXT, b'{"monitor": true}', is_masked=False)
-    with contextlib.suppress(ConnectionError):
-        client.read_json("status")
-    assert stand.connect("/live").read_json("status")
 
 
 def test_a_message_in_many_pieces_is_one_message_and_offered_protocols_are_not_logged(serve, wait_for, caplog):

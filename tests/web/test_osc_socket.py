@@ -46,15 +46,6 @@ def test_a_websocket_flood_leaves_time_for_the_picture(serve, wait_for, monkeypa
     assert time.perf_counter() - started_s >= 10 * 0.05
 
 
-def test_a_query_is_answered_to_its_sender_only(serve):
-    stand = serve()
-    client, other = stand.connect("/"), stand.connect("/")
-    for number, asking in enumerate((client, other), start=1):
-        stand.store.set(ANGLE, float(number))
-        asking.send(encode_message("/get", ANGLE))
-        assert hear(asking, ANGLE).args == (float(number),)
-
-
 def test_listening_to_one_address_sends_its_value_and_then_its_changes(serve):
     stand = serve()
     client = stand.connect("/")
@@ -126,16 +117,3 @@ def test_a_message_of_the_maximum_size_is_executed(serve, wait_for):
     stand.connect("/").send(bundle)
     wait_for(lambda: stand.store.get(ANGLE) == 5.0, "the value")
     assert stand.dispatcher.counters.malformed == 0
-
-
-def test_fifty_simultaneous_controllers_all_set_their_values(serve):
-    stand = serve()
-    clients = [stand.connect("/") for _ in range(50)]
-    for number, client in enumerate(clients):
-        for _ in range(20):
-            client.send(encode_message(f"/layer/{number % 4 + 1}/angle", float(number)))
-    for client in clients:
-        client.send(encode_message("/get", ANGLE))
-    for client in clients:
-        assert hear(client, ANGLE)
-    assert stand.dispatcher.counters.messages == 50 * 21

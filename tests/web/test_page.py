@@ -1,7 +1,7 @@
 """The page in a real browser, against a real engine."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 import osc_schema
 from engine.osc import decode_packet
 from osc_schema import ParamType
-from tests.support.long_form import in_long_form
 from tests.web.page_stage import House, Stage, Visit
 
 
@@ -40,16 +39,10 @@ def test_every_parameter_has_a_control_labelled_with_its_address_and_named_in_it
     )
     assert sorted(row[:2] for row in rows) == sorted([param.address] * 2 for param in osc_schema.PARAMS)
     names = {address: (group, name) for address, _, group, name in rows}
-    plain = [address for address, (group, _) in names.items() if address.startswith("/sam3/") and not group]
-    assert plain == [p.address for p in osc_schema.PARAMS if p.address.startswith("/sam3/")]
-    for address, group, name in (
-        *((f"/sam3/prompt/{n}", "", f"prompt {n}") for n in range(1, 5)),  # a number at the end: no group
-        ("/sd/controlnet/1/scale", "sd controlnet 1", "scale"),
-        ("/layer/5/matte_sync", "layer 5", "matte sync"),
-        ("/audio/1/gain_db", "audio 1", "gain"),
-        ("/sd/prompt", "", "prompt"),
-    ):
-        assert names[address] == (group, name)
+    assert names["/sam3/prompt/1"] == ("", "prompt 1")  # a number at the end: no group
+    assert names["/sd/controlnet/1/scale"] == ("sd controlnet 1", "scale")
+    assert names["/layer/5/matte_sync"] == ("layer 5", "matte sync")
+    assert names["/audio/1/gain_db"] == ("audio 1", "gain")
 
 
 def test_a_fader_moved_with_the_mouse_moves_the_engine_and_the_picture(visit: Visit, stage: Stage) -> None:
@@ -64,20 +57,20 @@ def test_a_fader_moved_with_the_mouse_moves_the_engine_and_the_picture(visit: Vi
     assert visit.control("/master/fade").locator("input.number").input_value() == "0.000"
 
 
-def test_the_keyboard_moves_a_fader_by_hundredths_and_home(visit: Visit, stage: Stage) -> None:
-    slider = visit.slider("/layer/1/intensity")
-    slider.focus()
-    for key, value in (
-        ("ArrowRight", 0.315),
-        ("Shift+ArrowLeft", 0.3135),
-        ("PageDown", 0.1635),
-        ("End", 1.5),
-        ("Home", 0.0),
-        ("Delete", 0.3),
+def test_the_keyboard_moves_a_fader_by_shares_of_its_scale_and_turns_an_angle_on(visit: Visit, stage: Stage) -> None:
+    for address, key, value in (
+        ("/layer/1/intensity", "ArrowRight", 0.315),
+        ("/layer/1/intensity", "Shift+ArrowLeft", 0.3135),
+        ("/layer/1/intensity", "PageDown", 0.1635),
+        ("/layer/1/intensity", "End", 1.5),
+        ("/layer/1/intensity", "Delete", 0.3),
+        ("/layer/1/ratio", "Home", 0.0625),
+        ("/layer/1/ratio", "PageUp", 0.0625 * 256**0.1),
+        ("/layer/1/angle", "End", 180.0),
+        ("/layer/1/angle", "ArrowRight", -176.4),
     ):
-        visit.page.keyboard.press(key)
-        stage.becomes("/layer/1/intensity", pytest.approx(value, abs=1e-5))
-        visit.shows("/layer/1/intensity", pytest.approx(value, abs=1e-4))
+        visit.slider(address).press(key)
+        stage.becomes(address, pytest.approx(value, rel=1e-5))
 
 
 def test_a_number_is_typed_after_enter_and_anything_else_is_refused(visit: Visit, stage: Stage) -> None:
@@ -92,18 +85,6 @@ def test_a_number_is_typed_after_enter_and_anything_else_is_refused(visit: Visit
     visit.page.locator(".toast.fail", has_text="is not a number").locator(".close").click()
     assert stage.get("/layer/1/angle") == -12.5
     assert visit.control("/layer/1/angle").locator("input.number").input_value() == "-12.5"
-
-
-def test_an_exponential_fader_multiplies_and_an_angle_wraps(visit: Visit, stage: Stage) -> None:
-    visit.slider("/layer/1/ratio").focus()
-    visit.page.keyboard.press("Home")
-    for _ in range(5):
-        visit.page.keyboard.press("PageUp")
-    stage.becomes("/layer/1/ratio", pytest.approx(1.0, rel=1e-5))
-    visit.slider("/layer/1/angle").focus()
-    visit.page.keyboard.press("End")
-    visit.page.keyboard.press("ArrowRight")
-    stage.becomes("/layer/1/angle", pytest.approx(-176.4, abs=1e-3))
 
 
 def test_a_held_fader_ignores_other_changes_and_shows_them_on_release(visit: Visit, stage: Stage) -> None:
@@ -153,18 +134,6 @@ def test_each_kind_of_control_sets_its_value_and_a_trigger_fires_once_a_press(vi
         stage.becomes(address, value)
 
 
-def test_each_palette_shows_its_colours(visit: Visit) -> None:
-    seen = visit.control("/colour/palette").evaluate(
-        "row => [...row.querySelectorAll('label')].map(label => [label.textContent,"
-        " ...[...label.querySelectorAll('b')].map(part => getComputedStyle(part).backgroundColor)])"
-    )
-    palette = osc_schema.lookup("/colour/palette")
-    assert seen == [
-        [name, *("rgb({}, {}, {})".format(*bytes.fromhex(colour[1:])) for colour in colours)]
-        for name, colours in zip(palette.menu, palette.swatches, strict=True)
-    ]
-
-
 def test_a_text_that_is_being_written_is_not_overwritten(visit: Visit, stage: Stage) -> None:
     field = visit.control("/sd/prompt").locator("textarea")
     field.fill("half a")
@@ -199,36 +168,6 @@ def test_panic_resets_the_look_and_can_be_undone(visit: Visit, stage: Stage) -> 
     assert visit.shown("/layer/3/curve") == 0.75
 
 
-WORDS = {
-    "turn layer clockwise": "/layer/1/angle /layer/2/angle /layer/3/angle /layer/4/angle",
-    "color": "/colour/mode /colour/palette /colour/base_hue /colour/scheme",
-    "speed": "/tempo/bpm /lfo/1/rate_hz /engine/fps",
-    "strobe": "/lfo/1/shape /mod/1/source",
-    "glow": "/multiverse/brightness /layer/1/line_glow /feedback/amount",
-    "smooth": "/mod/1/release_ms /audio/1/decay_ms",
-    "trails": "/feedback/amount",
-    "spin": "/layer/1/angle /feedback/rotate",
-    "webcam": "/layer/5/source /sd/source",
-    "mic volume": "/audio/1/gain_db",
-    "ai prompt": "/sd/prompt /sam3/prompt/1",
-    "cutout": "/layer/5/matte",
-    "transpose": "/rvc/pitch",
-    "4k resolution": "/engine/width /engine/height",
-    "rate_hz": "/lfo/1/rate_hz",
-}
-
-
-def test_the_search_shows_the_controls_that_have_all_its_words_or_common_synonyms(visit: Visit) -> None:
-    for word, addresses in WORDS.items():
-        visit.page.locator("#search").fill(word)
-        found = visit.page.evaluate(
-            """() => [...document.querySelectorAll(".control[data-address]")].filter((row) => row.checkVisibility())
-                .map((row) => row.dataset.address)"""
-        )
-        assert set(addresses.split()) <= set(found) and len(found) < 40, word
-    visit.page.locator("#search").fill("")
-
-
 def test_a_size_is_sent_when_it_is_confirmed_and_both_sides_at_once(visit: Visit, stage: Stage) -> None:
     width, height = (visit.control(f"/engine/{side}") for side in ("width", "height"))
     seen: list[tuple[object, object]] = []
@@ -238,13 +177,9 @@ def test_a_size_is_sent_when_it_is_confirmed_and_both_sides_at_once(visit: Visit
         seen.append((now["/engine/width"], now["/engine/height"]))
         return seen[-1]
 
-    assert width.get_by_role("slider").count() == 0, "nothing is sent on the way"
     width.locator("select").select_option(label="4K, 3840 × 2160")
     assert (width.locator("input").input_value(), height.locator("input").input_value()) == ("3840", "2160")
     assert height.locator(".apply").inner_text() == "apply: 580 × the pixels"
-    width.locator("input").press("Escape")
-    height.locator("input").press("Escape")
-    assert width.locator(".apply").is_disabled() and size() == (160, 90)
     width.locator("input").fill("400")
     height.locator("input").fill("200")
     stage.send("/layer/1/phase", 0.5)
@@ -255,7 +190,6 @@ def test_a_size_is_sent_when_it_is_confirmed_and_both_sides_at_once(visit: Visit
     assert set(seen) == {(160, 90), (400, 200)}
     stage.send("/engine/size", 160, 90)
     stage.until(lambda: width.locator("input").input_value() == "160", "the size of before, on the page")
-    assert width.locator(".apply").is_disabled()
 
 
 def test_presets_are_saved_loaded_and_deleted(visit: Visit, stage: Stage) -> None:
@@ -282,26 +216,8 @@ def test_presets_are_saved_loaded_and_deleted(visit: Visit, stage: Stage) -> Non
     visit.page.locator("#restore-name").fill("Bent")
     visit.page.locator("#restore-name").press("Enter")
     item.wait_for()
-    visit.page.once("dialog", lambda dialog: dialog.accept("Bent twice"))
-    item.locator(".quiet", has_text="rename").click()
+    stage.send("/preset/delete", "Bent")
     item.wait_for(state="detached")
-    stage.send("/preset/delete", "Bent twice")
-    visit.page.locator("#presets li[data-name='Bent twice']").wait_for(state="detached")
-
-
-def test_a_look_keeps_the_focus_when_another_is_saved_elsewhere(visit: Visit, stage: Stage) -> None:
-    page = visit.page
-    page.locator("#presets-tab").click()
-    look = page.locator("#presets li[data-name='Mandala'] .look")
-    look.focus()
-    stage.send("/preset/save", "ahead of it")  # alphabetically
-    picture = page.locator("#presets li[data-name='ahead of it'] img")
-    picture.scroll_into_view_if_needed()  # it is loaded when it scrolls into view
-    stage.until(lambda: picture.evaluate("img => img.complete"), "its picture: else it is asked for when it is gone")
-    assert look.evaluate("look => look === document.activeElement")
-    stage.send("/preset/delete", "ahead of it")
-    page.locator("#presets li[data-name='ahead of it']").wait_for(state="detached")
-    assert look.evaluate("look => look === document.activeElement")
 
 
 def test_cues_are_added_played_edited_and_deleted(visit: Visit, stage: Stage) -> None:
@@ -361,145 +277,40 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stag
     row.locator("input[value='0.25']").wait_for()
     row.locator("select").select_option("toggle")
     row.locator("[aria-label^=curve]").wait_for(state="detached")
-    stage.send("/map/learn", "/layer/3/curve")
-    for value in (1, 1, 1, 127):
-        stage.send("/control", 1, 16, value)
-    encoder = page.locator("#maps li", has_text="midi 1 cc 16")
-    assert encoder.locator("select").input_value() == "twos"
-    encoder.locator("[aria-label^=ticks]").fill("0")
-    encoder.locator("[aria-label^=ticks]").blur()
-    page.locator(".toast", has_text="ticks: 0 is outside").wait_for()
-    stage.until(
-        lambda: encoder.locator("[aria-label^=ticks]").input_value() == "127", "what holds, not what was refused"
-    )
     row.locator(".quiet").click()
     page.locator("#maps .quiet", has_text="really").click()
     row.wait_for(state="detached")
 
 
-CONTRAST = """
-    const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
-    const light = (rgb) => {
-        const [red, green, blue] = rgb.map((part) => part / 255)
-            .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-    };
-    const groundOf = (element) => {
-        for (let at = element; at; at = at.parentElement) {
-            const [red, green, blue, alpha = 1] = parts(getComputedStyle(at).backgroundColor);
-            if (alpha === 1) return [red, green, blue];
-        }
-        return [255, 255, 255];
-    };
-    const contrast = (colour, ground) => {
-        const [above, below] = [parts(colour).slice(0, 3), ground].map(light).sort((one, other) => other - one);
-        return (above + 0.05) / (below + 0.05);
-    };
-    const shown = (selector) => [...document.body.querySelectorAll(selector)].filter((part) => part.checkVisibility());
-"""
-TEXTS = f"""() => {{ {CONTRAST}
-    const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    return shown("*").filter(hasText)
-        .map((part) => [contrast(getComputedStyle(part).color, groundOf(part)), part.outerHTML.slice(0, 80)]);
-}}"""
-EDGES = f"""() => {{ {CONTRAST}
-    const edgeOf = (style) => (style.boxShadow === "none" ? style.borderTopColor : style.boxShadow.split(")")[0]);
-    const fields = "input:not([type=radio], [type=checkbox], .number), textarea, select:not(.copy), .choices, .rail";
-    const stands = (part) => contrast(edgeOf(getComputedStyle(part)), groundOf(part.parentElement));
-    return shown(fields).map((part) => [stands(part), part.outerHTML.slice(0, 80)]);
-}}"""
-
-
-def test_every_text_has_enough_contrast_and_every_field_and_rail_a_visible_edge(visit: Visit) -> None:
-    page = visit.page
-    with all_areas_open(page):
-        assert len(page.evaluate(EDGES)) > 100
-        for tab in page.locator("#tabs [role=tab]:visible").all():
-            tab.click()
-            texts, edges = page.evaluate(TEXTS), page.evaluate(EDGES)
-            assert len(texts) > 20
-            assert min(texts)[0] >= 5, min(texts)
-            assert min(edges)[0] >= 3, min(edges)
-
-
-CUT = """() => [...document.body.querySelectorAll("*")].flatMap((part) => {
-    const isField = part.matches("textarea, select, input:not([type=radio], [type=checkbox], [type=color])");
-    const hasText = [...part.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    if (!(isField || hasText) || !part.checkVisibility() || part.closest("option, .health, #lamps")) return [];
-    const style = getComputedStyle(part);
-    const told = `${part.closest("[data-address]")?.dataset.address ?? ""} ${part.textContent || part.value}`;
-    if (style.display !== "inline" && part.scrollWidth > part.clientWidth) return [`cut: ${told}`];
-    if (part.placeholder) {
-        const context = document.createElement("canvas").getContext("2d");
-        context.font = style.font;
-        const room = part.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-        if (context.measureText(part.placeholder).width > room) return [`cut: ${part.placeholder}`];
-    }
-    const { left, right } = part.getBoundingClientRect();
-    const isOut = !part.closest("#jumps, .skip") && (left < 0 || right > innerWidth); // the areas are scrolled through
-    return isOut ? [`out of sight: ${told}`] : [];
-})"""
 OUT_OF_SIGHT = """names => names.filter((name) => {
     const { top, bottom } = document.getElementById(name).getBoundingClientRect();
     return top < 0 || bottom > innerHeight || bottom - top < 20;
 })"""
-NEEDED_IN_THE_DARK = ("picture", "master-fade", "blackout", "freeze", "panic")
-NEEDED_TO_PERFORM = ("picture", "take", "hand-hit", "hand-freeze", "hand-blackout", "hand-panic")
+NEEDED_IN_THE_DARK = ("blackout", "freeze", "panic")
+NEEDED_TO_PERFORM = ("take", "hand-hit", "hand-freeze", "hand-blackout", "hand-panic")
 
 
-SIZES = [(390, 844), *in_long_form(((2560, 1440),), ((1920, 1080),))]
-
-
-@pytest.mark.parametrize("size", SIZES, ids=["phone", "1440p", "full HD"])
-def test_no_text_is_cut_off_and_safety_controls_never_scroll_away(visit: Visit, size: tuple[int, int]) -> None:
-    page = visit.page
-    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+def assert_safety_controls_stay_in_sight(page: Any) -> None:
+    """On every tab, at its top and at its end; and nothing has to be scrolled sideways."""
     with all_areas_open(page):
         for tab in page.locator("#tabs [role=tab]:visible").all():
             tab.click()
-            assert page.evaluate(CUT) == [], tab.inner_text()
-            assert page.locator(".health").evaluate("line => line.scrollWidth <= line.clientWidth")
-            page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-            always = ("search", "jumps") if tab.get_attribute("data-panel") == "play" else ()
             is_perform = tab.get_attribute("data-panel") == "perform"
-            needed = NEEDED_TO_PERFORM if is_perform else (*NEEDED_IN_THE_DARK, *always)
-            out_of_sight = page.evaluate(OUT_OF_SIGHT, needed)
-            assert out_of_sight == [], tab.inner_text()
+            for end in ("0", "document.documentElement.scrollHeight"):
+                page.evaluate(f"scrollTo(0, {end})")
+                needed = NEEDED_TO_PERFORM if is_perform else NEEDED_IN_THE_DARK
+                assert page.evaluate(OUT_OF_SIGHT, needed) == [], (tab.inner_text(), end)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), tab.inner_text()
             page.evaluate("scrollTo(0, 0)")
-        page.locator("#play-tab").click()
-        page.locator("#jumps button", has_text="Feedback").click()
-        head = page.locator("details", has=page.locator("h2", has_text="Feedback")).bounding_box()
-        pinned = page.locator("#finding").bounding_box()
-        assert pinned["y"] + pinned["height"] <= head["y"] + 1 < size[1], "an area stops below what sticks"
-        at = page.evaluate("scrollY")
-        page.keyboard.press("/")
-        assert page.evaluate("[document.activeElement.id, scrollY]") == ["search", at], "what is in sight is not left"
-        page.evaluate("scrollTo(0, 0)")
+
+
+def test_safety_controls_never_scroll_away(visit: Visit) -> None:
+    assert_safety_controls_stay_in_sight(visit.page)
 
 
 @pytest.mark.parametrize("phone", [(360, 640), (844, 390)], ids=["upright", "on its side"], indirect=True)
-def test_a_phone_has_everything_without_scrolling_sideways(phone: Visit, stage: Stage) -> None:
-    page, (width, height) = phone.page, phone.page.viewport_size.values()
-    seen = ("blackout", "freeze", "panic")
-    if width > height:  # picture and faders together
-        seen += ("picture", "master-fade", "meters")
-        stage.engine._loop.schedule.dropped += 1282
-        page.locator("[data-lamp=late].is-bad").wait_for()  # the lamps leave room
-        shown = "slider => slider.checkVisibility() && slider.getBoundingClientRect().bottom <= innerHeight"
-        in_sight = f"sliders => sliders.filter({shown}).length"
-        stage.until(lambda: page.locator("#areas [role=slider]").evaluate_all(in_sight), "a fader beside the picture")
-    with all_areas_open(page):
-        for tab in page.locator("#tabs [role=tab]:visible").all():
-            tab.click()
-            assert page.evaluate("document.documentElement.scrollWidth") == width, tab.inner_text()
-            hands = ("hand-hit", "hand-freeze", "hand-blackout", "hand-panic", "picture", "take")
-            names = hands if tab.get_attribute("data-panel") == "perform" else seen
-            boxes = page.evaluate(
-                "names => names.map((name) => document.getElementById(name).getBoundingClientRect().toJSON())", names
-            )
-            for name, box in zip(names, boxes, strict=True):
-                assert 0 <= box["top"] < box["bottom"] <= height, (name, tab.inner_text())
-                assert width > height or box["height"] >= 44, "a thumb's width"
+def test_safety_controls_never_scroll_away_on_a_phone(phone: Visit) -> None:
+    assert_safety_controls_stay_in_sight(phone.page)
 
 
 def test_a_touch_moves_a_fader_relative_to_its_position(phone: Visit, stage: Stage) -> None:
@@ -519,13 +330,6 @@ def test_a_touch_moves_a_fader_relative_to_its_position(phone: Visit, stage: Sta
     for step in range(1, 11):
         finger("touchMove", x + 0.02 * step * box["width"])
     stage.becomes("/layer/1/intensity", pytest.approx(1.4, abs=0.02))
-    other = box["x"] + 0.8 * box["width"]
-    finger("touchStart", x + 0.2 * box["width"], other)
-    for step in range(1, 6):
-        finger("touchMove", x + 0.2 * box["width"], other - 0.02 * step * box["width"])
-    phone.page.locator("#freeze").evaluate("button => button.click()")
-    stage.becomes("/master/freeze", True)  # sent after them
-    assert stage.get("/layer/1/intensity") == pytest.approx(1.4, abs=0.02), "only the first finger moves it"
     finger("touchEnd")
     changes = stage.engine.params.changes_since(0)[0]
     assert min(change.value for change in changes if change.address == "/layer/1/intensity") > 1
@@ -590,20 +394,6 @@ def test_the_page_retries_if_the_engine_accepts_but_never_answers(house: House, 
     visit.open()
     assert len(asked) == 1, "it was left without an answer"
     visit.close()
-
-
-def test_the_full_screen_gets_a_picture_of_its_width(visit: Visit) -> None:
-    page = visit.page
-
-    def width_asked(act: Callable[[], object]) -> int:
-        with page.expect_websocket(lambda socket: "/preview" in socket.url) as asked:
-            act()
-        return int(asked.value.url.rpartition("width=")[2])
-
-    assert 0 < width_asked(page.reload) < 640
-    assert width_asked(page.locator("#full").click) == 1280
-    assert width_asked(lambda: page.evaluate("document.exitFullscreen()")) < 640
-    page.wait_for_selector("body[data-state=connected]")
 
 
 def test_the_page_reconnects_to_a_restarted_engine_and_gets_missed_values(house: House, stage: Stage) -> None:

@@ -62,25 +62,7 @@ def test_a_list_of_files_is_chosen_and_played_with_keys(visit: Visit, stage: Sta
     visit.page.locator(".toast.fail", has_text="broken.wav: not a readable sound").wait_for()
     stage.until(lambda: files.input_value() == "set.m3u", "the truth")
     assert stage.engine.status().audio.place.state == "playing"
-    monitor = visit.control("/audio/monitor/offset_ms").locator("select[data-at='/audio/monitor']")
-    monitor.evaluate("list => { list.add(new Option('gone', 'gone')); list.value = 'gone' }")
-    monitor.dispatch_event("change")
-    visit.page.locator(".toast.fail", has_text="/audio/monitor/open: ").wait_for()
-    stage.until(lambda: monitor.input_value() == "none", "no output")
     inputs.select_option("demo")
-    bar.wait_for(state="hidden")
-
-
-def test_the_transport_fits_a_phone(phone: Visit, stage: Stage) -> None:
-    write_music(stage.music)
-    stage.send("/audio/file/open", "set.m3u")
-    bar = phone.control("/audio/file/loop").locator(".transport")
-    bar.wait_for()
-    assert phone.page.evaluate("document.documentElement.scrollWidth") <= phone.page.viewport_size["width"]
-    bar.get_by_role("button", name="next sound file").tap()
-    stage.until(lambda: stage.engine.status().audio.place.number == 2, "the next file")
-    bar.scroll_into_view_if_needed()
-    stage.send("/audio/input/open", "demo")
     bar.wait_for(state="hidden")
 
 
@@ -138,21 +120,16 @@ def test_a_route_is_made_by_touching_a_control_and_choosing_a_source(visit: Visi
     page.locator("#modulate-banner", has_text="/master/fade cannot be modulated").wait_for()
     visit.slider(CURVE).click()
     page.locator("#sources-title", has_text=CURVE).wait_for()
-    assert visit.shown(CURVE) == before, "the touch moves nothing"
-    bar = page.locator(CHOOSE_A_SOURCE.format("lfo1")).locator("i")
-    seen: set[str] = set()
-    stage.until(lambda: len(seen.add(bar.evaluate("bar => bar.style.transform")) or seen) > 3, "a meter that moves")
     page.keyboard.press("Escape")
     page.locator("#modulate-menu").wait_for(state="hidden")
     page.locator("#modulate").click()
     visit.slider(CURVE).click()
-    page.locator("#freeze").click()
-    stage.becomes("/master/freeze", True)
-    page.locator("#freeze").click()
-    stage.becomes("/master/freeze", False)
+    assert visit.shown(CURVE) == before, "the touch moves nothing"
+    bar = page.locator(CHOOSE_A_SOURCE.format("lfo1")).locator("i")
+    seen: set[str] = set()
+    stage.until(lambda: len(seen.add(bar.evaluate("bar => bar.style.transform")) or seen) > 3, "a meter that moves")
     page.locator(CHOOSE_A_SOURCE.format("lfo1")).click()
-    stage.until(lambda: stage.get("/mod/2/source") == "lfo1", "the first free route")
-    assert route(stage, 2)[1] == CURVE and abs(route(stage, 2)[2]) == 0.5
+    stage.until(lambda: route(stage, 2)[:2] == ("lfo1", CURVE), "the first free route")
     visit.control(CURVE).locator(".ghost").wait_for(state="attached")
     places: set[float] = set()
     stage.until(lambda: len(places.add(ghost(visit, CURVE)) or places) > 3, "a moving ghost")
@@ -198,16 +175,3 @@ def test_all_routes_are_one_list_that_the_keyboard_can_edit(visit: Visit, stage:
         stage.until(done, label)
         page.locator("#routes").locator("li:visible").nth(int(label.startswith("copy"))).wait_for()
     assert page.locator("#routes li[data-route='2'] select").evaluate("list => list === document.activeElement")
-
-
-@pytest.mark.parametrize("phone", [(390, 844)], indirect=True)
-def test_on_a_phone_the_menu_and_the_list_fit(phone: Visit, stage: Stage) -> None:
-    page = phone.page
-    page.locator("#modulate").tap()
-    phone.slider(CURVE).tap()
-    page.locator("#modulate-menu[open]").wait_for()
-    page.locator(CHOOSE_A_SOURCE.format("snare")).tap()
-    stage.until(lambda: route(stage, 1)[:2] == ("snare", CURVE), "the route")
-    page.locator("#mapping-tab").tap()
-    page.locator("#routes li:visible").wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,13 +1,9 @@
 """The page as used by somebody who has not read the manual: keys, notices, marks, saved presets."""
 
 import re
-from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 import osc_schema
 from engine.osc import decode_packet, encode_message
@@ -28,31 +24,24 @@ MEAN_COLOUR = """async image => {
 
 def test_blackout_and_freeze_are_keys_everywhere_but_in_a_text(visit: Visit, stage: Stage) -> None:
     page, search = visit.page, visit.page.locator("#search")
-    for key, left_in_it, is_dark in (("Escape", "", True), ("Enter", "curve", False)):
-        page.keyboard.press("/")
-        page.keyboard.type("curve")
-        page.keyboard.press(key)
-        page.keyboard.press("Shift+B")
-        stage.becomes("/master/blackout", is_dark)
-        assert search.input_value() == left_in_it
-        search.press("Escape")
-        assert search.input_value() == ""
-    mode = visit.control("/region/mode").locator("select")
-    mode.select_option("colour")
-    mode.focus()
+    page.keyboard.press("/")
+    page.keyboard.type("curve")
+    page.keyboard.press("Enter")
     page.keyboard.press("Shift+B")
     stage.becomes("/master/blackout", True)
-    page.keyboard.press("Shift+F")
+    assert search.input_value() == "curve"
+    search.press("Escape")
+    assert search.input_value() == ""
+    mode = visit.control("/region/mode").locator("select")
+    mode.select_option("colour")
+    mode.press("Shift+F")
     stage.becomes("/master/freeze", True)
     assert mode.input_value() == "colour", "the letter is no choice"
-    page.locator("#presets-tab").click()
     page.locator("#cues-tab").click()
-    page.locator("#cue-number").focus()
-    page.keyboard.press("Shift+B")
+    page.locator("#cue-number").press("Shift+B")
     stage.becomes("/master/blackout", False)
     page.locator("#presets-tab").click()
-    page.locator("#preset-name").focus()
-    page.keyboard.press("Shift+B")
+    page.locator("#preset-name").press("Shift+B")
     assert page.locator("#preset-name").input_value() == "B", "a capital in a name is a letter"
     page.locator("#preset-name").fill("")
     page.locator("#help-open").click()
@@ -92,99 +81,60 @@ def test_an_answer_from_before_a_toggle_does_not_turn_the_next_one_round(visit: 
     assert shown == [False, True]
 
 
-def test_a_tab_opens_at_its_top_and_the_one_before_stays_where_it_was(visit: Visit) -> None:
-    page = visit.page
-    page.evaluate("scrollTo(0, 900)")
-    page.locator("#status-tab").click()
-    assert page.locator("#status-panel .card").first.evaluate("card => card.getBoundingClientRect().top") > 0
-    page.locator("#play-tab").click()
-    assert page.evaluate("scrollY") == 900
-
-
-def test_escape_leaves_a_field_of_a_row_as_it_was(visit: Visit, stage: Stage) -> None:
-    page = visit.page
-    stage.send("/cue/insert", 1, "default", 2.0, 0.0)
-    page.locator("#cues-tab").click()
-    fade = page.locator("#cues li input").nth(1)
-    fade.fill("7")
-    fade.press("Escape")
-    assert fade.input_value() == "2"
-    page.keyboard.press("Shift+F")
-    stage.becomes("/master/freeze", True)
-    stage.send("/cue/delete", 1)
-    page.locator("#cues li").wait_for(state="detached")
-
-
-def test_a_cue_without_its_preset_is_marked_and_so_is_go(visit: Visit, stage: Stage) -> None:
+def test_a_cue_without_its_preset_is_marked_and_its_failure_is_told_until_another_plays(
+    visit: Visit, stage: Stage
+) -> None:
     page = visit.page
     page.locator("#cues-tab").click()
     stage.send("/cue/insert", 1, "Overture", 0.0, 0.0)
     stage.send("/cue/insert", 2, "default", 0.0, 0.0)
     page.locator("#cues li", has_text="no such preset").wait_for()
-    assert page.locator("#cues .missing:visible").count() == 1
+    page.locator("#cue-go", has_text="no such preset").wait_for()
     stage.send("/cue/2")
     page.locator("#cues li.is-current[data-number='2']").wait_for()
     stage.send("/cue/1")
     page.locator("#cues li.is-failed[data-number='1']").wait_for()
     assert page.locator("#cue-failed").inner_text().startswith("Cue 1, Overture, failed: not found in")
-    assert page.locator("#cue-failed").evaluate("line => getComputedStyle(line).color") == "rgb(255, 128, 121)"
     assert page.locator("#cue-now").inner_text() == "Now: cue 2, default", "which is on still"
-    assert page.locator("#cues li.is-current").get_attribute("data-number") == "2"
     page.reload()
     page.locator("#cues li.is-failed[data-number='1']").wait_for()
-    assert page.locator("#cue-next").inner_text() == "Next: cue 2, default"
     stage.send("/cue/2")
     page.locator("#cues li.is-failed").wait_for(state="detached")
-    assert page.locator("#cue-failed").inner_text() == ""
     stage.send("/preset/save", "Overture")
     page.locator("#cues li", has_text="no such preset").wait_for(state="detached")
     stage.send("/preset/delete", "Overture")
     page.locator("#cues li", has_text="no such preset").wait_for()
-    stage.send("/cue/insert", 3, "Overture", 0.0, 0.0)
-    page.locator("#cue-go", has_text="no such preset").wait_for()
-    stage.send("/cue/delete", 3)
-    page.locator("#cue-go", has_text="no such preset").wait_for(state="detached")
     stage.send("/cue/delete", 1)
     stage.send("/cue/delete", 2)
     page.locator("#cues li").first.wait_for(state="detached")
 
 
-def test_a_long_cue_list_keeps_go_visible_and_scrolls_to_the_current_cue_unless_the_user_scrolls(
+def test_a_long_cue_list_keeps_go_visible_and_scrolls_to_the_current_cue_unless_somebody_writes_in_it(
     visit: Visit, stage: Stage
 ) -> None:
     page = visit.page
     for number in range(1, 41):
         stage.send("/cue/insert", number, "default", 0.0, 0.0)
     row = page.locator("#cues li.is-current")
-    top = "document.scrollingElement.scrollTop"
 
-    def play(number: int) -> None:
+    def play(number: int) -> float:
+        """How far the list is scrolled then."""
         stage.send(f"/cue/{number}")
         page.locator("#cue-now", has_text=f"cue {number},").wait_for()
+        return page.evaluate("document.scrollingElement.scrollTop")
 
     page.locator("#cues-tab").click()
     page.locator("#cues li").nth(39).wait_for()
     play(1)
     page.keyboard.press("Space")
     page.locator("#cue-now", has_text="cue 2,").wait_for()
-    play(30)
+    before = play(30)
     go, shown = page.locator("#cue-go").bounding_box(), row.bounding_box()
-    assert page.evaluate(top) > 0
-    assert go["y"] >= 0 and go["y"] + go["height"] < shown["y"] < 800 - shown["height"]
+    assert before > 0 and go["y"] >= 0 and go["y"] + go["height"] < shown["y"] < 800 - shown["height"]
     row.locator("input").nth(1).focus()
-    before = page.evaluate(top)
-    play(5)
-    assert page.evaluate(top) == before, "somebody writes in the list"
+    assert play(5) == before
     page.keyboard.press("Escape")
-    play(6)
-    after = page.evaluate(top)
-    assert after < before
-    page.evaluate("() => new Promise((told) => { addEventListener('scroll', told, {once: true}); scrollTo(0, 0) })")
-    play(40)
-    assert page.evaluate(top) == 0, "somebody has just scrolled"
-    page.locator("#play-tab").click()
-    page.locator("#cues-tab").click()
-    assert row.bounding_box()["y"] < 800
+    assert play(6) < before
     for number in range(1, 41):
         stage.send("/cue/delete", number)
     page.locator("#cues li").first.wait_for(state="detached")
@@ -201,14 +151,8 @@ def test_a_refusal_disappears_unless_hovered_and_stays_in_the_status(house: Hous
     notice.hover()
     page.clock.fast_forward(60_000)
     assert notice.is_visible()
-    notice.locator(".close").focus()
     page.mouse.move(5, 5)
-    page.clock.fast_forward(60_000)
-    assert notice.is_visible()
-    notice.locator(".close").blur()
-    page.clock.run_for(9_000)
-    assert notice.is_visible()
-    page.clock.run_for(2_000)
+    page.clock.run_for(11_000)
     assert notice.count() == 0
     page.locator("#status-tab").click()
     assert "it cannot be" in page.locator("#failures").inner_text()
@@ -245,14 +189,11 @@ def test_a_saved_preset_has_its_picture_in_every_browser(visit: Visit, house: Ho
     save()
     item = page.locator("#presets li[data-name='Opening night']")
     item.locator("img").wait_for()
-    assert item.locator("img").evaluate(MEAN_COLOUR) > 10, "not black; the sound makes it brighter and darker"
     other = house.visit().open()
     other.page.locator("#presets-tab").click()
     picture = other.page.locator("#presets li[data-name='Opening night'] img")
     picture.wait_for()
-    assert picture.evaluate(MEAN_COLOUR) > 10
-    picture.evaluate("image => { image.src = '/presets/deleted.jpg'; }")
-    other.page.locator("#presets li[data-name='Opening night'] .initials", has_text="ON").wait_for()
+    assert picture.evaluate(MEAN_COLOUR) > 10, "not black; the sound makes it brighter and darker"
     other.close()
     stage.send("/layer/1/curve", 0.125)
     stage.send("/master/blackout", 1)
@@ -261,8 +202,7 @@ def test_a_saved_preset_has_its_picture_in_every_browser(visit: Visit, house: Ho
     page.locator("#preset-save", has_text="really").click()
     item.locator(".initials", has_text="ON").wait_for()
     assert item.locator("img").count() == 0, "a black picture shows nothing"
-    item.locator(".quiet", has_text="delete").click()
-    item.locator(".quiet", has_text="really").click()
+    stage.send("/preset/delete", "Opening night")
     item.wait_for(state="detached")
 
 
@@ -317,26 +257,21 @@ def test_the_current_preset_is_marked_even_if_another_client_loaded_it(visit: Vi
     page.locator("#look-now", has_text="Silk *").wait_for()
 
 
-def test_the_monitor_shows_the_time_of_day_and_refusals(visit: Visit, stage: Stage) -> None:
+def test_the_monitor_shows_the_time_of_day_and_refusals_behind_their_messages(visit: Visit, stage: Stage) -> None:
     page = visit.page
     page.locator("#monitor-tab").click()
     line = page.locator("#monitor li", has_text="/layer/9/curve 0.5")
-    stage.until(lambda: (stage.send("/layer/9/curve", 0.5), line.count())[1], "the message")
-    clock = line.first.locator("time").inner_text()
-    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d\d\d", clock)
-    told = datetime.combine(datetime.now().date(), datetime.strptime(clock, "%H:%M:%S.%f").time())
-    off = abs(datetime.now() - told)
-    assert min(off, timedelta(days=1) - off) < timedelta(minutes=1)
-    refused = page.locator("#monitor li.is-bad", has_text="/layer/9/curve: no such parameter").first
-    refused.wait_for()
-    assert refused.locator(".from").inner_text().startswith("udp 127.0.0.1:")
+    refused = page.locator("#monitor li.is-bad", has_text="/layer/9/curve: no such parameter")
+    stage.until(lambda: (stage.send("/layer/9/curve", 0.5), refused.count())[1], "the message")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d\d\d", line.first.locator("time").inner_text())
+    assert refused.first.locator(".from").inner_text().startswith("udp 127.0.0.1:")
     for _ in range(5):
         stage.send("/layer/9/curve", 0.5)
     stage.until(lambda: page.locator("#monitor li.is-bad").count() == line.count() >= 6, "each message to be refused")
     before = page.locator("#monitor li.is-bad").evaluate_all(
         "rows => rows.map((row) => row.previousElementSibling.querySelector('.message').textContent)"
     )
-    assert set(before) == {"/layer/9/curve 0.5"}, "a refusal stands behind its message"
+    assert set(before) == {"/layer/9/curve 0.5"}
 
 
 def test_messages_of_another_program_are_listed_and_mapped_with_two_presses(visit: Visit, stage: Stage) -> None:
@@ -347,14 +282,9 @@ def test_messages_of_another_program_are_listed_and_mapped_with_two_presses(visi
     page.locator("#heard-part summary").click()
     rows = page.locator("#heard li", has_text="/desk/fader/")
     stage.until(lambda: (page.locator("#heard-again").click(), rows.count() == 30)[1], "all that the desk sends")
-    page.get_by_label("map /desk/fader/29").click()
-    assert page.evaluate("scrollY") == 0, "the controls are in sight"
-    page.locator("#learn-cancel").click()
-    page.locator("#mapping-tab").click()
     page.locator("#heard-filter").fill("fader/16")
     assert [row.locator("strong").inner_text() for row in rows.all()] == ["/desk/fader/16"]
-    assert rows.locator(".what").inner_text() == "0.5"
-    assert "1 × from udp 127.0.0.1:" in rows.first.inner_text() and "a second" not in rows.first.inner_text()
+    assert rows.locator(".what").inner_text() == "0.5" and "1 × from udp 127.0.0.1:" in rows.first.inner_text()
     page.get_by_label("map /desk/fader/16").click()
     assert "osc /desk/fader/16" in page.locator("#learn-line").inner_text()
     visit.slider("/layer/3/curve").click(position={"x": 100, "y": 10})
@@ -363,8 +293,6 @@ def test_messages_of_another_program_are_listed_and_mapped_with_two_presses(visi
     for value in (0.0, 1.0):  # past the current value, where a fader takes over
         stage.send("/desk/fader/16", value)
     stage.becomes("/layer/3/curve", 1.0)
-    stage.send("/map/add", "osc /desk/fader/17", "/layer/3/curve")
-    page.locator('[data-mapped="osc /desk/fader/16 and 1 more"]').wait_for(state="attached")
     page.locator("#mapping-tab").click()
     rows.first.wait_for(state="detached")
     stage.send("/map/clear")
@@ -374,61 +302,26 @@ def test_messages_of_another_program_are_listed_and_mapped_with_two_presses(visi
 def test_while_learning_a_key_selects_a_control_and_changes_nothing(visit: Visit, stage: Stage) -> None:
     page = visit.page
     page.locator("#learn").click()
-    opens = "list => list.dispatchEvent(new MouseEvent('mousedown', {bubbles: true, cancelable: true}))"
-    assert not visit.control("/region/mode").locator("select").evaluate(opens), "browsers open a list at mousedown"
     for part, keys in (
         (visit.slider("/layer/1/angle"), ("ArrowRight", "Shift+ArrowUp", "PageUp", "End")),
         (visit.control("/region/mode").locator("select"), ("ArrowDown", "End", "c", "Shift+B")),
         (visit.control("/multiverse/tone").locator("input:checked"), ("ArrowRight",)),
         (visit.control("/sd/prompt").locator("textarea"), ("x",)),
     ):
-        part.focus()
         for key in keys:
-            page.keyboard.press(key)
+            part.press(key)
     stage.becomes("/master/blackout", True)
     mute = visit.control("/layer/1/mute").locator("[role=switch]")
     for key, part in ((" ", mute), ("Enter", visit.slider("/layer/1/angle"))):
-        part.focus()
-        page.keyboard.press(key)
+        part.press(key)
         page.locator("#learn-line", has_text=part.get_attribute("aria-label")).wait_for()
     page.keyboard.press("Escape")
-    assert page.locator("#learn-banner").is_hidden()
     page.locator(".toast", has_text="cancelled").wait_for()
     page.keyboard.press("ArrowRight")
     stage.becomes("/layer/1/angle", pytest.approx(3.6))
     default = {param.address: param.default for param in osc_schema.PARAMS}
     for address in ("/region/mode", "/multiverse/tone", "/sd/prompt", "/layer/1/mute"):
         assert stage.get(address) == default[address]
-    assert visit.control("/sd/prompt").locator("textarea").input_value() == default["/sd/prompt"]
-
-
-def test_after_a_knob_is_learnt_the_page_offers_the_next(visit: Visit, stage: Stage) -> None:
-    from playwright.sync_api import TimeoutError as PageTimeoutError
-
-    page = visit.page
-    page.locator("#learn").click()
-    visit.slider("/layer/1/angle").click(position={"x": 100, "y": 10})
-    line = page.locator("#learn-line", has_text="/layer/1/angle")
-    line.wait_for()
-    said = page.locator(
-        "#learn-line", has_text="/knob/3 now controls /layer/1/angle. Touch another control to map it too, or stop."
-    )
-
-    def turn() -> bool:
-        """Like a hand, with rests: a knob that already turned all the time when learning began is not learnt."""
-        for value in (0.2, 0.8):
-            stage.send("/knob/3", value)
-        with suppress(PageTimeoutError):
-            said.wait_for(timeout=3000)
-        return said.count() > 0
-
-    stage.until(turn, "the knob to be learnt")
-    page.locator("#learn-cancel").click()
-    stage.send("/map/clear")
-    page.locator("#mapping-tab").click()
-    page.locator("#maps li").wait_for(state="detached")
-    assert page.locator("#no-maps").inner_text() == "Nothing is mapped yet."
-    assert page.locator("#mapping-panel").inner_text().count("move a knob") == 1
 
 
 def test_a_page_older_than_the_engine_offers_to_reload(visit: Visit) -> None:
@@ -468,12 +361,11 @@ def test_a_refused_list_is_retried_and_finally_reported(house: House, stage: Sta
 
         def forward(data: Any) -> None:
             address = decode_packet(data).address
-            if address in asked:
-                asked[address] += 1
-                if asked[address] <= refusals[address]:
-                    browser.send(encode_message("/fail", address, "asked too often"))
-                    return
-            engine.send(data)
+            asked[address] = asked.get(address, 0) + 1
+            if asked[address] <= refusals.get(address, 0):
+                browser.send(encode_message("/fail", address, "asked too often"))
+            else:
+                engine.send(data)
 
         browser.on_message(forward)
 
@@ -482,37 +374,17 @@ def test_a_refused_list_is_retried_and_finally_reported(house: House, stage: Sta
     page.clock.pause_at(1)  # else it runs on by itself between the steps below
     visit.open()
     notices = page.locator(".toast.fail")
-    empty = page.locator("#no-cues", has_text="No cues yet")
     for _ in range(2):
-        assert empty.count() == 0 and notices.count() == 0
+        assert notices.count() == 0
         page.clock.run_for(1000)
-    empty.wait_for(state="attached")
-    assert asked["/cue/list"] == 3
+    page.locator("#no-cues", has_text="No cues yet").wait_for(state="attached")
     for _ in range(2):
         page.clock.run_for(1000)
     notices.filter(has_text="/map/list: asked too often").wait_for()
     page.clock.run_for(2000)
-    assert asked == {"/cue/list": 3, "/map/list": 5}
+    assert (asked["/cue/list"], asked["/map/list"]) == (3, 5)
     assert visit.errors == []
     visit.close()
-
-
-def test_a_lora_is_chosen_from_the_folders_for_one_slot(visit: Visit, stage: Stage) -> None:
-    menus = [visit.control(f"/sd/lora/{n}/file").locator(".choice select") for n in (1, 2)]
-    option = 'option[value="glow.safetensors"]'
-    assert menus[0].input_value() == "" and menus[0].locator(option).count() == 0
-    stage.models.mkdir()
-    layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_"
-    shapes = {f"{layer}down.weight": (4, 768), f"{layer}up.weight": (320, 4)}
-    save_file({name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, stage.models / "glow.safetensors")
-    menus[1].focus()
-    menus[0].locator(option).wait_for(state="attached")
-    assert menus[1].locator(option).inner_text() == "glow.safetensors (for SD 1.5)"
-    menus[1].select_option("glow.safetensors")
-    stage.becomes("/sd/lora/2/file", "glow.safetensors")
-    assert stage.get("/sd/lora/1/file") == "" and menus[0].input_value() == ""
-    stage.engine.params.set("/sd/lora/1/file", "glow.safetensors", by="test")
-    stage.until(lambda: menus[0].input_value() == "glow.safetensors", "the choice of another surface")
 
 
 def test_a_new_sender_can_be_chosen_on_the_page_and_a_wrong_one_keeps_the_picture(visit: Visit, stage: Stage) -> None:
@@ -520,17 +392,14 @@ def test_a_new_sender_can_be_chosen_on_the_page_and_a_wrong_one_keeps_the_pictur
     menu, note = row.locator(".choice select"), row.locator(".opening")
     word = "shared:stage left"
     option = menu.locator(f'option[value="{word}"]')
-    assert menu.input_value() == "none"
     publisher = Publisher("stage left", level=200)
     try:
         option.wait_for(state="attached")
         assert option.inner_text() == "stage left (shared memory)"
         menu.select_option(word)
         stage.until(lambda: "until the new one arrives" in note.inner_text(), "a line that it is being opened")
-        assert stage.engine.status().camera is None
         stage.until(lambda: (publisher.tell(), stage.engine.status().camera)[1], "the source")
-        stage.until(lambda: note.inner_text() == "", "the line to go")
-        assert menu.input_value() == word
+        stage.until(lambda: (menu.input_value(), note.inner_text()) == (word, ""), "the line to go")
         visit.page.locator(".toast", has_text="raise /layer/5/intensity to see it").wait_for()
     finally:
         publisher.end()
@@ -541,11 +410,6 @@ def test_a_new_sender_can_be_chosen_on_the_page_and_a_wrong_one_keeps_the_pictur
     menu.dispatch_event("change")
     visit.page.locator(".toast.fail", has_text="is not offered in the film folders").wait_for()
     stage.until(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "the truth")
-    menu.evaluate("list => { list.add(new Option('late', 'shared:nobody')); list.value = 'shared:nobody' }")
-    menu.dispatch_event("change")
-    stage.until(lambda: "until the new one arrives" in note.inner_text(), "a line that it is being opened")
-    stage.send("/camera/open", "test")
-    stage.until(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "what another surface made of it")
     menu.select_option("none")
     stage.until(lambda: stage.engine.status().camera is None, "no source")
 
@@ -562,13 +426,12 @@ FIRST_HITS = {
     "fade": "/master/fade",
     "freeze": "/master/freeze",
     "bpm": "/tempo/bpm",
+    "mic volume": "/audio/1/gain_db",
     "/mod/1": "/mod/1/source",
     "/layer/3/cur": "/layer/3/curve",
 }
-FIRST_AND_COUNT = """() => {
-    const rows = [...document.querySelectorAll("#areas .control")].filter(row => row.checkVisibility());
-    return [rows[0]?.dataset.address, rows.length];
-}"""
+FIRST_HIT = """() => [...document.querySelectorAll("#areas .control")].find(row => row.checkVisibility())
+    ?.dataset.address"""
 
 
 def test_the_first_hit_of_a_search_is_the_control_that_does_it(visit: Visit) -> None:
@@ -577,8 +440,7 @@ def test_the_first_hit_of_a_search_is_the_control_that_does_it(visit: Visit) -> 
     before, hits = page.evaluate(in_order), {}
     for words in FIRST_HITS:
         page.locator("#search").fill(words)
-        hits[words] = page.evaluate(FIRST_AND_COUNT)
-    assert {words: first for words, (first, _) in hits.items()} == FIRST_HITS
-    assert hits["/mod/1"][1] == 8 + 3 * 8, "routes 1 and 10 to 12, and nothing else"
+        hits[words] = page.evaluate(FIRST_HIT)
+    assert hits == FIRST_HITS
     page.locator("#search").fill("")
     assert page.evaluate(in_order) == before, "without a search everything is where it was"

@@ -28,7 +28,7 @@ from engine.params.store import entries_of
 from engine.system.clock import SystemClock
 from engine.system.worker_process import WorkerProcess
 from engine.web import PreviewTap, prepared
-from engine.web.prepared import PROGRAM, REST_S, STILL_AT, DrawOrder, PreparedPicture, PreparedSetup, fitted
+from engine.web.prepared import PROGRAM, REST_S, STILL_AT, DrawOrder, PreparedPicture, PreparedSetup
 from tests.conftest import Reports
 from tests.web.socket_client import SocketClient
 
@@ -183,19 +183,6 @@ def test_without_viewers_it_rests_and_after_a_while_it_ends(show: Show) -> None:
     show.watch()
 
 
-def test_nobody_who_watches_or_nothing_prepared_costs_no_process(reports: Reports) -> None:
-    show = Show(reports)
-    before = threading.active_count()
-    show.preset = WIDE
-    show.picture.poll(show.now_s())
-    show.watch()
-    show.preset = None
-    show.picture.poll(show.now_s())
-    assert show.picture.pid is None and threading.active_count() == before
-    show.picture.close()
-    show.gate.close()
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no groups of processes with a niceness")
 def test_it_runs_only_when_the_show_leaves_it_a_core() -> None:
     worker = WorkerProcess(PROGRAM[0], "call_when_idle('builtins', 'input')")
@@ -207,13 +194,6 @@ def test_it_runs_only_when_the_show_leaves_it_a_core() -> None:
         assert time.perf_counter() < end_s
         time.sleep(0.005)
     worker.kill()
-
-
-@pytest.mark.parametrize(
-    ("show_px", "px"), [((1280, 720), (320, 180)), ((1080, 1920), (180, 320)), ((3840, 64), (320, 64))]
-)
-def test_it_has_the_shape_of_the_show(show_px: tuple[int, int], px: tuple[int, int]) -> None:
-    assert fitted(*show_px) == px
 
 
 def test_it_has_the_beat_of_the_show(played: Show) -> None:

@@ -70,13 +70,6 @@ def test_each_viewer_gets_its_rate_and_equal_rates_share_every_picture():
     assert len(offered) <= 250
 
 
-def test_a_requested_picture_that_could_not_be_read_is_requested_again():
-    tap = PreviewTap()
-    watcher = Watcher(tap)
-    assert tap.wants_frame(1.0)
-    assert show(tap, [watcher], [1.04]) == [0]
-
-
 def test_nothing_is_requested_while_the_encoder_is_busy_and_offering_never_blocks():
     tap = PreviewTap()
     watcher = Watcher(tap)

@@ -21,7 +21,6 @@ from engine.children.spec import child_environment
 from engine.cli.benches.options import LoopBench
 from engine.config import Config, build_config
 from engine.errors import ModelError, MultiverseError, in_one_line
-from engine.system import openmp
 from engine.system.python_process import command, exit_reason, utf8_environment
 
 if TYPE_CHECKING:
@@ -147,19 +146,14 @@ def in_own_process(
     measure: Callable[[Any, Progress], dict[str, Any]],
     asked: Any,
     progress: Progress,
-    *,
-    waiting: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Call `measure`, a function of a module, in a separate process; returns its result. `asked`: options with
     `threads`.
 
-    If it fails or dies: what it found before, with FAILED; without that, ModelError in one line. `waiting`: OpenMP's
-    wait policy; None: that of child processes. What libraries print between the lines of JSON only counts in errors.
+    If it fails or dies: what it found before, with FAILED; without that, ModelError in one line. What libraries print
+    between the lines of JSON only counts in errors.
     """
     environment = {**os.environ, **child_environment(), "OMP_NUM_THREADS": str(asked.threads)}
-    if waiting is not None:
-        environment = {name: value for name, value in environment.items() if name not in openmp.VARIABLES}
-        environment |= waiting
     printed = ""
     with (
         stderr_file.create() as errors,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -15,41 +16,35 @@ THROUGH_A_PROXY = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+@dataclass(frozen=True, slots=True)
 class Admission:
     """The middleware that checks requests. Event loop only."""
 
-    def __init__(
-        self,
-        access: Access,
-        *,
-        cookie: str,
-        report: Report,
-        is_osc: Callable[[web.Request], bool] = lambda request: False,
-    ) -> None:
-        """`cookie`: the name of the browser's cookie for the token. `is_osc(request)`: True for OSCQuery requests."""
-        self._access = access
-        self._cookie = cookie
-        self._report = report
-        self._is_osc = is_osc
+    access: Access
+    cookie: str
+    """Name of the browser's cookie for the token."""
+    report: Report
+    is_osc: Callable[[web.Request], bool] = lambda request: False
+    """True for OSCQuery requests."""
 
     @web.middleware
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         peer = request.remote or ""
-        refusal = self._access.refusal(
+        refusal = self.access.refusal(
             peer=peer,
             host=_named_host(request),
             origin=request.headers.get("Origin"),
-            tokens=(request.query.get("token"), _bearer(request), request.cookies.get(self._cookie)),
+            tokens=(request.query.get("token"), _bearer(request), request.cookies.get(self.cookie)),
             fetch=FetchMetadata(
                 site=request.headers.get("Sec-Fetch-Site"),
                 mode=request.headers.get("Sec-Fetch-Mode"),
                 destination=request.headers.get("Sec-Fetch-Dest"),
             ),
-            osc_at=reached_at(request) if peer and self._is_osc(request) and not _is_forwarded(request) else None,
+            osc_at=reached_at(request) if peer and self.is_osc(request) and not _is_forwarded(request) else None,
         )
         if refusal is None:
             return await handler(request)
-        self._report("web refused", f"page: {peer} refused: {refusal.reason}")
+        self.report("web refused", f"page: {peer} refused: {refusal.reason}")
         if refusal.status == 401:
             raise web.HTTPUnauthorized(text=f"{refusal.reason}\n", headers={"WWW-Authenticate": "Bearer"})
         raise web.HTTPForbidden(text=f"{refusal.reason}\n")
@@ -57,8 +52,8 @@ class Admission:
     def remember(self, request: web.Request, response: web.StreamResponse) -> None:
         """Store the URL's token in a cookie, because later requests of the page do not have it in their URL."""
         token = request.query.get("token")
-        if token is not None and self._access.is_token(token):
-            response.set_cookie(self._cookie, token, httponly=True, samesite="Strict", secure=request.secure)
+        if token is not None and self.access.is_token(token):
+            response.set_cookie(self.cookie, token, httponly=True, samesite="Strict", secure=request.secure)
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

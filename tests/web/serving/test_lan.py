@@ -1,12 +1,10 @@
 """Addresses and URLs for other machines."""
 
-import ipaddress
-
 import pytest
 
 from engine.errors import MultiverseError
 from engine.web.serving import lan
-from engine.web.serving.lan import lan_addresses, lan_url, likeliest_first, own_url
+from engine.web.serving.lan import lan_url, likeliest_first, own_url
 
 
 def test_the_default_address_comes_first_then_private_networks_and_link_local_last():
@@ -18,14 +16,6 @@ def test_the_default_address_comes_first_then_private_networks_and_link_local_la
 def test_a_machine_without_a_network_is_an_error():
     with pytest.raises(MultiverseError, match="no network is connected"):
         likeliest_first(["127.0.0.1"], default_address="")
-
-
-def test_this_machines_own_addresses_are_ones_that_others_may_reach():
-    try:
-        addresses = lan_addresses()
-    except MultiverseError:  # a machine without a network, such as some build machines
-        return
-    assert not any(ipaddress.ip_address(address).is_loopback for address in addresses)
 
 
 @pytest.mark.parametrize(
