@@ -38,13 +38,9 @@ class ChosenEngine:
 
 
 def choose_drawing(asked: DrawingOptions, *, is_far: bool = False) -> ChosenEngine:
-    """Choose the engine and its settings. Starts Blender once, which takes a second.
-
-    UsageError for a setting without effect, for --use-gpu if Cycles finds no GPU, and if Cycles was requested and
-    Blender is missing or too old; RenderError if Blender does not start.
-
-    `is_far`: other machines render, each with its own Blender, which is not checked; auto then means raster.
-    """
+    """Choose the engine and its settings; starts Blender once. UsageError for a setting without effect, a missing GPU
+    or Blender that was asked for; RenderError if it does not start. `is_far`: other machines render, each with its own
+    Blender, which is not checked; auto then means raster."""
     from engine.dataset.cycles import PRESETS, ask_blender, find_blender, install_command, locate_blender
 
     given = [option_name(each.name) for each in fields(asked)[1:] if getattr(asked, each.name) is not None]

@@ -1,8 +1,5 @@
-"""Makes one picture from task to files in this process: scene, stage, drawing, labels.
-
-A run uses a new process for each picture: OpenGL drivers and Blender keep state, and no picture may depend on the one
-before it.
-"""
+"""Makes one picture from task to files. Each has a process of its own: OpenGL drivers and Blender keep state, and no
+picture may depend on the one before it."""
 
 import hashlib
 import logging
@@ -34,11 +31,8 @@ log = logging.getLogger(__name__)
 
 
 def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> MadePicture:
-    """Draw the picture and write its files into `folder`, under their paths in the dataset.
-
-    `draw`: in place of the task's engine.
-    UsageError for a scene that does not fit, RenderError if the engine fails, OSError if the disk does.
-    """
+    """Draw the picture (with `draw` in place of the task's engine) and write its files into `folder`, under their paths
+    in the dataset. UsageError for a scene that does not fit, RenderError, OSError."""
     log.info("picture %s, seed %s, engine %s", task.name, task.seed, task.drawing.engine)
     steps = StepTimes()
     with steps.timed("scene"):

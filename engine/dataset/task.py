@@ -42,11 +42,8 @@ class PictureTask:
 
     @property
     def seed(self) -> Seed:
-        """Seed of this picture's scene.
-
-        Recipe 1: base seed + index (the original script added the index twice). Recipe 2: both, hashed together. A
-        scene of --scene keeps the seed that it was drawn with; () if its file does not tell.
-        """
+        """Seed of this picture's scene: base seed + index in recipe 1, both hashed together in recipe 2. A scene of
+        --scene keeps that of its drawing; () if its file does not tell."""
         if self.recipe_2 is not None and self.recipe_2.given.scene:
             return self.recipe_2.given.files[self.scene_number].site
         return self.base_seed + self.index if self.recipe_2 is None else (self.base_seed, self.scene_number)

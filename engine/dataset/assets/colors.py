@@ -1,7 +1,5 @@
-"""A colour per face of a model: base colour, texture and colours of corners, reduced to a few colours per model.
-
-A drone's pixel is 1 to 4 cm of the site, so a thing shows few texels; faces of about one colour are drawn together.
-"""
+"""A colour per face of a model, of few in all: a drone's pixel is 1 to 4 cm of the site, so a thing shows few
+texels."""
 
 from typing import Any
 
@@ -39,10 +37,7 @@ def srgb_codes(light: np.ndarray) -> np.ndarray:
 
 
 def face_colors(mesh: Any, *, is_gltf: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Albedo, (t, 3) float64 linear light, and opacity, (t,), of a trimesh.Trimesh.
-
-    Colours at corners are linear light in glTF, and sRGB in other formats.
-    """
+    """Albedo, (t, 3) linear light, and opacity, (t,), of a trimesh.Trimesh. Only glTF has linear colours at corners."""
     visual, faces = mesh.visual, np.asarray(mesh.faces)
     rgba = np.ones((len(faces), 4))
     if visual.kind == "texture":
@@ -67,10 +62,8 @@ def finish_of(mesh: Any) -> tuple[float, float]:
 
 
 def reduced(albedo: np.ndarray, areas: np.ndarray, most: int = MAX_COLORS) -> np.ndarray:
-    """At most so many colours: (t, 3) albedo of each face; colours are joined where that is seen least.
-
-    Arithmetic in whole numbers until the mean of a group, so that no face changes its group by rounding.
-    """
+    """At most so many colours: (t, 3) albedo of each face. In whole numbers until the mean of a group: no face changes
+    its group by rounding."""
     codes = srgb_codes(albedo)
     colors, owner = np.unique(codes, axis=0, return_inverse=True)
     owner = owner.reshape(-1)

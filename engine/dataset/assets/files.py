@@ -88,10 +88,8 @@ def told_triangles(content: bytes, suffix: str) -> int:
 
 
 def with_plain_materials(header: Json) -> Json:
-    """The header with materials named by their places, and a white one for what has colours at its corners alone.
-
-    trimesh keeps such colours as they are only beside a material; otherwise it takes 16 bits for 8.
-    """
+    """The header with materials named by their places, and a white one for what has colours at its corners alone:
+    without a material trimesh takes 16 bits for 8."""
     materials = list(header.get("materials", []))
     white = len(materials)
     is_used = False
@@ -143,10 +141,7 @@ def read_content(path: Path, words: str) -> bytes:
 
 
 class Neighbours:
-    """The files beside a model, as trimesh asks for them: in its folder, at most MAX_BYTES in all.
-
-    Remembers which were read, and why others were not.
-    """
+    """The files beside a model, as trimesh asks for them: in its folder, at most MAX_BYTES in all; remembers faults."""
 
     def __init__(self, path: Path) -> None:
         self._folder = path.parent

@@ -1,9 +1,6 @@
-"""Reads a model: triangles in metres, z up, its foot at the origin, by colour and finish. Uses trimesh.
-
-What a drone does not see is left out: textures become a colour per face, bumps, glow and transparency nothing, an
-animated or skinned model stands in its rest pose. Renderers drop faces seen from behind: solids are turned inside out
-if need be; leaves, cloth and sheets, which are single faces, get a second one behind them.
-"""
+"""Reads a model with trimesh: triangles in metres, z up, its foot at the origin, by colour and finish. Textures become
+a colour per face; bumps, glow, transparency and animation are left out. Solids are turned inside out if need be; single
+faces (leaves, cloth) get a second one behind them, as renderers drop those seen from behind."""
 
 import io
 import logging

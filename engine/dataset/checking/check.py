@@ -132,10 +132,8 @@ def check_folders(
     tell: OnProgress[CheckProgress] = lambda progress: None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> CheckReport:
-    """Check these datasets, and compare the first with `like`. Changes nothing. UsageError if one holds no picture.
-
-    Once `is_stopped`, KeyboardInterrupt is raised: half a check says nothing.
-    """
+    """Check these datasets, and compare the first with `like`. UsageError if one holds no picture; KeyboardInterrupt
+    once `is_stopped`: half a check says nothing."""
     folders = [find_folder(path) for path in (*paths, *([like] if like else []))]
     counter = _Counter(sum(len(folder.pictures) for folder in folders), tell, is_stopped)
     read = [_read(folder, counter) for folder in folders]

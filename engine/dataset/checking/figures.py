@@ -193,10 +193,8 @@ def _side_px(figures: FolderFigures) -> float:
 
 
 def _piles(real: np.ndarray, options: dict[str, Any], real_px: float | None) -> str:
-    """Numbers of piles with which the pictures would have the real numbers of boxes: a window shows its share.
-
-    `real_px`: area of the real pictures if those are no such windows.
-    """
+    """Numbers of piles with which the pictures would have the real numbers of boxes. `real_px`: area of the real
+    pictures, if windows of ours show a share of them."""
     low, high = np.quantile(real, [0.02, 0.98]).tolist()
     told = f"real pictures have {low:.0f} to {high:.0f} boxes"
     view, scale = options.get("view"), 1.0

@@ -44,10 +44,8 @@ class PictureFacts:
 
 @contextmanager
 def large_pictures() -> Iterator[None]:
-    """Let Pillow open pictures as large as ours, and print no warnings of EXIF; read_picture has a limit of its own.
-
-    Both are settings of the whole process, so this stands around all threads that read.
-    """
+    """Let Pillow open pictures as large as ours and print no warnings of EXIF: settings of the whole process, so this
+    stands around all threads that read."""
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         with warnings.catch_warnings():
@@ -65,10 +63,8 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
 
 
 def read_picture(path: Path) -> PictureFacts | str:
-    """Decode the whole picture; the reason in words if it cannot be read. Safe to call from several threads.
-
-    Call it within `large_pictures`.
-    """
+    """Decode the whole picture; the reason in words if it cannot be read. For several threads, within
+    `large_pictures`."""
     try:
         with open_picture(path) as image:
             if image.width * image.height > MAX_PIXELS:

@@ -219,10 +219,8 @@ def match_coco(coco: CocoLabels, pictures: list[FoundPicture]) -> dict[int, str]
 
 
 def manifest_problems(folder: FoundFolder, digests: dict[str, str]) -> Iterator[CheckProblem]:
-    """Files that differ from the manifest, are missing or are in no line of it.
-
-    `digests`: SHA-256 of files that were read already, by path. Hidden files are not part of a dataset.
-    """
+    """Files that differ from the manifest, are missing or are in no line of it. `digests`: SHA-256 of files that were
+    read already, by path."""
     if folder.bad_lines:
         yield CheckProblem("damaged", "manifest.jsonl", f"{folder.bad_lines} line(s) truncated or unreadable")
     listed: set[str] = set()
@@ -283,10 +281,8 @@ def _size(facts: PictureFacts) -> str:
 
 
 def whole_file_problems(folder: FoundFolder, coco_ids: dict[str, set[int] | None]) -> Iterator[CheckProblem]:
-    """Faults of the whole files of a dataset of ours and of its tiles; none for a foreign one.
-
-    `coco_ids`: the image ids of COCO files that were read already, by name; None for one whose damage is known.
-    """
+    """Faults of the whole files of a dataset of ours and of its tiles; none for a foreign one. `coco_ids`: image ids of
+    COCO files that were read already; None if damaged."""
     pictures: list[FinishedPicture] = []
     digests: Digests = {}
     for index, entry in sorted(folder.manifest.items()):

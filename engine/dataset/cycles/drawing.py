@@ -34,14 +34,10 @@ log = logging.getLogger(__name__)
 def render(
     stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings, blender: Blender, *, folder: Path | None = None
 ) -> Rendered:
-    """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the ground of `plan_of`, row 0 north.
-
-    Blender's output goes to the log. Its files are in a new folder within `folder`, or in the system's temporary
-    folder. If this process ends, even by a kill, Blender ends too and its files are deleted.
-
-    UsageError for a feature that this Blender lacks; RenderError, in one line, if it fails; OSError for disk errors,
-    including those inside Blender.
-    """
+    """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the ground of `plan_of`, row 0 north. Its
+    files, in a new folder within `folder` (None: the system's), go even if this process is killed. UsageError for a
+    feature that this Blender lacks; RenderError, in one line, if it fails; OSError for disk errors, also inside
+    Blender."""
     settings.check()
     largest = max((int(batch.instances.max(initial=0)) for batch in stage.batches), default=0)
     if largest > MAX_INSTANCES:

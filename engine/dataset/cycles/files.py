@@ -1,10 +1,7 @@
-"""The files that Blender reads and writes.
-
-Read: `stage.json`, `stage.npz` (the arrays of `Mesh` and `InstanceBatch`, named `0_positions` for the first batch and
-`ground_positions` for the ground), `ground.png`, and for shadows of clouds `clouds.png`. Written: `passes.exr`, of
-uncompressed scan lines with channels of 32-bit floats. (OpenCV reads no layers; the OpenEXR package would be another
-dependency.) Format: https://openexr.com/en/latest/OpenEXRFileLayout.html
-"""
+"""The files that Blender reads and writes: `stage.json`, `stage.npz` (the arrays of `Mesh` and `InstanceBatch`, as
+`0_positions` or `ground_positions`), `ground.png`, for shadows of clouds `clouds.png`; and `passes.exr`, of
+uncompressed scan lines with 32-bit floats (OpenCV reads no layers):
+https://openexr.com/en/latest/OpenEXRFileLayout.html"""
 
 import json
 import struct

@@ -1,9 +1,6 @@
-"""Foundation piles as batches; every part of a pile carries its number, the loose ground at its foot none.
-
-A pile's frame has its origin at the foot on the ground, z along the axis, x in the direction of its `turn`. The post
-starts 0.3 m below the ground. Its foot follows the slope of the ground, as heaped or poured material does, and reaches
-0.25 m below it, deeper over hollows, so that nothing floats.
-"""
+"""Foundation piles as batches; every part of a pile carries its number, the loose ground at its foot none. Its frame
+has the origin at the foot, z along the axis, x in the direction of its `turn`; the post starts 0.3 m, its foot, on the
+slope of the ground, 0.25 m or more below it, so that nothing floats."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -120,12 +117,9 @@ class PileGroup:
         on_ground: bool = False,
         is_ground: bool = False,
     ) -> InstanceBatch:
-        """One part of all piles.
-
-        `local`: (k, 4, 4) from mesh space to the pile's frame, or with `on_ground` to that which follows the slope of
-        the ground. `tints`: (k, 3), or one for all; None: that of the piles' material. `is_ground`: it is no part of
-        the pile, and has no number.
-        """
+        """One part of all piles. `local`: (k, 4, 4) from mesh space to the pile's frame, or, `on_ground`, to that on
+        the slope. `tints`: (k, 3), or one; None: the material's. `is_ground`: no part of the pile, without its
+        number."""
         tints = self.material() if tints is None else tints
         return InstanceBatch(
             name=name,

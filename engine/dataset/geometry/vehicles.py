@@ -1,7 +1,5 @@
-"""Machines and road vehicles, recognisable from the air at 4 cm per pixel; x to the front.
-
-Tracks and wheels sink a little into the ground.
-"""
+"""Machines and road vehicles, recognisable from the air at 4 cm per pixel; x to the front. They sink a little into the
+ground."""
 
 import numpy as np
 

@@ -1,7 +1,4 @@
-"""Everything that is known about the labelled things of a picture: the source of all label formats.
-
-In recipe 1 that is the box and the mask of each visible pile.
-"""
+"""Everything that is known about the labelled things of a picture (in recipe 1 box and mask), for all label formats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -43,10 +40,8 @@ class LabelledThing:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Number, kind, sizes, looks, place, and how much is visible, as JSON values.
-
-        Rounded to tenths of a millimetre, so that the text is the same on every machine.
-        """
+        """Number, kind, sizes, looks, place, and how much is visible, as JSON values, rounded so that all machines
+        agree."""
         return {
             "number": self.number,
             **self.told,

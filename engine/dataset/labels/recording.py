@@ -79,10 +79,8 @@ def make_record(
 
 
 def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record: PictureRecord) -> dict[str, Any]:
-    """The facts of a picture for the manifest; everything of its scene is in the file that `scene` names.
-
-    Camera, ground, sun, effects, counts, subset and view of the picture, and its scene's file, as JSON values.
-    """
+    """The facts of a picture for the manifest, as JSON values; everything of its scene is in the file that `scene`
+    names."""
     labelled = record.labelled
     per_class = Counter(thing.category for thing in labelled)
     return {
@@ -178,11 +176,8 @@ class Instances:
 
 
 def find_instances(picture: np.ndarray) -> Instances:
-    """Find every number other than 0 in `picture`, (height, width) uint16; separate parts share one box.
-
-    It works on runs along the rows, of which there are a thousand times fewer than pixels: each pixel is only compared
-    with its left neighbour.
-    """
+    """Find every number other than 0 in `picture`, (height, width) uint16; separate parts share one box. It works on
+    runs along the rows, a thousand times fewer than pixels."""
     width = picture.shape[1]
     lows = np.full((2, NUMBERS), np.iinfo(np.int64).max)  # x0, y0
     highs = np.zeros((2, NUMBERS), np.int64)  # x1, y1

@@ -26,10 +26,8 @@ BEYOND_M = 30.0  # ground around what the views show, for the feet of things tha
 
 
 def describe_recipe_2(options: SceneOptions, recipe_2: Recipe2Options, seed: Seed, view: int = 0) -> SiteScene:
-    """Build one view of the scene, with the things that it may show.
-
-    The things of a scene are the same in all its views, and so are their numbers.
-    """
+    """Build one view of the scene, with what it may show. Things and their numbers are the same in all views of a
+    scene."""
     cameras = draw_cameras(options, recipe_2.camera, seed)
     shown = tuple(with_lens(camera, recipe_2.sensor.camera_effects) for camera in cameras)
     settled = levelled(options, settle(options, seed), seed)

@@ -131,10 +131,8 @@ def check_cameras(options: SceneOptions, camera: CameraOptions) -> None:
 
 
 def draw_cameras(options: SceneOptions, camera: CameraOptions, seed: Seed) -> tuple[SiteCamera, ...]:
-    """Draw one camera per view of the scene. The ground under the middle of the views is the origin.
-
-    UsageError if sensor, lens and window do not fit together.
-    """
+    """Draw one camera per view; the ground under the middle of the views is the origin. UsageError if sensor, lens and
+    window do not fit together."""
     check_cameras(options, camera)
     lens = float(stream(seed, "camera lens").random())
     height, sample, yaw, tilt, lean = (
@@ -235,10 +233,8 @@ def _window(sensor: SiteCamera, size: tuple[int, int] | None, shares: np.ndarray
 
 
 def _turned(window: SiteCamera, camera: CameraOptions, yaw: float, tilt: float, lean: float) -> SiteCamera:
-    """Turn the camera: `yaw`, `tilt` and the direction of the tilt, `lean`, as shares 0..1.
-
-    Unless the requested tilt begins beyond it, the horizon and what is farther than MAX_REACH_M stay out of view.
-    """
+    """Turn the camera: `yaw`, `tilt` and its direction, `lean`, as shares 0..1. Unless the requested tilt begins beyond
+    it, the horizon and what is farther than MAX_REACH_M stay out of view."""
     heading_deg = between(camera.yaw or YAW_DEG, yaw)
     span = camera.tilt or TILT_DEG
     tilt_deg = between(span, tilt)

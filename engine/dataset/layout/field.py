@@ -1,10 +1,6 @@
-"""Layout of recipe 2: rows of any direction that run over the picture's edge, with 0 to 768 piles in a picture.
-
-A plan of rows, blocks and roads (field_plan.py) is laid over the ground of the whole sensor and built in the order in
-which a crew would build it, until the picture shows as many piles as were drawn. So there are finished blocks,
-half-built ones and bare ground, and the number does not depend on the altitude. A small window of the sensor gets a
-random part of such a field, with at least one pile.
-"""
+"""Layout of recipe 2: rows of any direction that run over the picture's edge, with 0 to 768 piles in a picture. A plan
+of rows, blocks and roads (field_plan.py) is built over the ground of the whole sensor, as a crew would build it, until
+the picture shows as many piles as were drawn. A small window gets a random part of it, with at least one pile."""
 
 from dataclasses import dataclass, replace
 
@@ -121,10 +117,8 @@ def lay_field(
     min_pitch_m: float = MIN_PITCH_M,
     shown: tuple[SiteCamera, ...] | None = None,
 ) -> SiteLayout:
-    """Lay out lines of piles over the ground that the cameras see. UsageError for options that exclude one another.
-
-    `min_pitch_m`: distance of two piles. `shown`: the cameras with all that their lens may show.
-    """
+    """Lines of piles over the ground that the cameras see, `min_pitch_m` apart. UsageError for options that exclude one
+    another. `shown`: the cameras with all that their lens may show."""
     counted = [name for name in _COUNTED if getattr(options, name) is not None]
     if counted and field.piles is not None:
         raise UsageError(f"--piles: {option_name(counted[0])} fixes the number of piles already; leave one of them out")

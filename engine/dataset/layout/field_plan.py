@@ -1,8 +1,6 @@
-"""Plans rows of piles in blocks with roads between, and builds a part of them in the world.
-
-A plan has coordinates (u, v): u along the rows, v across them, metres from the middle of the field. It is straight
-first, then bent as a whole (`Bend`), so rows and roads stay parallel, and turned into the world (`Course`).
-"""
+"""Plans rows of piles in blocks with roads between, and builds a part of them. A plan has coordinates u along the rows
+and v across them, metres; it is bent as a whole (`Bend`), so rows and roads stay parallel, and turned into the
+world."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum

@@ -1,8 +1,5 @@
-"""Looks of the ground in recipe 2: one, or two in patches.
-
-Hue, saturation and brightness are drawn apart: each look has a range of each, wide enough to hold what is found on
-sites, and their middles follow no rule over all looks.
-"""
+"""Looks of the ground in recipe 2: one, or two in patches. Hue, saturation and brightness are drawn apart, each from a
+range that holds what is found on sites; their middles follow no rule over all looks."""
 
 import colorsys
 from dataclasses import dataclass, replace

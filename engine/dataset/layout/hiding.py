@@ -1,7 +1,5 @@
 """Things that hide a part of a pile: tables over rows, crowns and bushes, a boom, covers, boards, bags beside them.
-
-Everything else keeps clear of piles, so these alone decide how many piles are partly hidden.
-"""
+Everything else keeps clear of piles, so these alone decide how many are partly hidden."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,8 +1,5 @@
-"""Piles of recipe 2: kinds, sizes, feet, paint, rust, caps.
-
-A site has a usual kind of pile, often a second one; a block has one kind, size, finish and mostly one kind of foot;
-single piles differ in tilt, shade, dirt, and a few in everything.
-"""
+"""Piles of recipe 2. A site has a usual kind of pile, often a second one; a block has one kind, size, finish and mostly
+one kind of foot; single piles differ in tilt, shade, dirt, and a few in everything."""
 
 import math
 from dataclasses import dataclass, replace
@@ -92,11 +89,8 @@ class PileOptions:
 def plant_piles(
     options: SceneOptions, piles: PileOptions, layout: SiteLayout, terrain: Terrain, seed: Seed, gsd_m: float = 0.0
 ) -> tuple[Pile, ...]:
-    """Place all piles of the layout, numbered from 1.
-
-    `gsd_m`: ground sample distance of the pictures. Nobody surveys thin posts from so high that they cannot be seen,
-    so these are rare there; kinds and diameters that are asked for stay.
-    """
+    """Place all piles of the layout, numbered from 1. `gsd_m`: ground sample distance; nobody surveys thin posts from
+    so high that they cannot be seen, so these are rare there unless asked for."""
     strips = [strip for strip in layout.strips if len(strip.points_m)]
     if not strips:
         return ()

@@ -1,8 +1,5 @@
-"""Determines every number of a site: given ones, and random ones for the rest, so that all fit together.
-
-How many rows, clusters, piles and terraces fit is pure arithmetic on the plan. Layouts rely on these counts: so many
-rows and clusters can always be placed.
-"""
+"""Determines every number of a site: given ones, and random ones for the rest, so that all fit together. How many rows,
+clusters, piles and terraces fit is arithmetic on the plan, on which layouts rely."""
 
 import math
 from dataclasses import dataclass
@@ -145,10 +142,8 @@ class Settled:
 
 
 def settle(options: SceneOptions, seed: Seed) -> Settled:
-    """Complete the options with random values from this seed. UsageError, with the number that fits, if they do not.
-
-    Fast: a run calls it for every picture before it starts.
-    """
+    """Complete the options with random values from this seed; fast. UsageError, with the number that fits, if they do
+    not."""
     options.check()
     draw = _Draw(options, seed)
     use_clusters = _settle_layout(options, seed)

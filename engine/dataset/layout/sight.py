@@ -92,10 +92,8 @@ def is_in_picture(camera: SiteCamera, points_m: np.ndarray, margin_m: float = 0.
 
 
 def with_lens(camera: SiteCamera, camera_effects: str) -> SiteCamera:
-    """The camera with a window of all that the lens of these effects may show.
-
-    The same camera for lenses that the margins of LENS_SHARE hold, such as those of mild and strong effects.
-    """
+    """The camera with a window of all that the lens of these effects may show; the same camera if LENS_SHARE holds
+    it."""
     asked = parse_effects(camera_effects)
     if "distortion" not in asked:
         return camera

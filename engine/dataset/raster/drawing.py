@@ -189,12 +189,8 @@ def _depth_range(camera: SiteCamera, half_m: float, lowest_m: float, highest_m: 
 def render(
     stage: SceneStage, *, wants_colors: bool = True, tile_px: int = MAX_TILE_PX, samples: int = SAMPLES
 ) -> Rendered:
-    """Render the stage through its camera. NoGLError or RenderError, in one line.
-
-    Without `wants_colors` the colours are black. `samples`: of colour, per pixel. Numbers and depth depend on neither
-    `tile_px` nor `samples`. The same stage gives the same bytes on the same GL renderer. Opens and closes a GL context
-    on this thread.
-    """
+    """Render the stage through its camera, on this thread; black without `wants_colors`. NoGLError or RenderError, in
+    one line. `samples`: of colour, per pixel. The same stage gives the same bytes on the same GL renderer."""
     camera = stage.scene.camera
     shape = (camera.height_px, camera.width_px)
     colors = np.zeros((*shape, 3), np.uint8)

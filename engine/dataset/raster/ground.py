@@ -86,10 +86,8 @@ def _in_chunks(positions: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray
 def _own_last_vertices(
     positions: np.ndarray, triangles: np.ndarray, corners: list[np.ndarray], camera: SiteCamera
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices, (v, 8) float32 position, plane and reach, and triangles, (t, 3) uint32.
-
-    Vertex t is the last of triangle t; its other corners are any vertices at the same position.
-    """
+    """Vertices, (v, 8) float32 position, plane and reach, and triangles, (t, 3) uint32: vertex t is the last of
+    triangle t, its other corners are any vertices at the same position."""
     count = len(triangles)
     copies = np.full(len(positions), -1, np.int64)
     copies[triangles[:, 2]] = np.arange(count)

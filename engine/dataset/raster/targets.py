@@ -54,10 +54,8 @@ def _side(length: int, largest: int) -> int:
 
 
 def boxes_in_picture(camera: SiteCamera, corners: np.ndarray) -> np.ndarray:
-    """Project (k, c, 3) metres to bounding boxes, (k, 4) left, top, right, bottom in pixels, with 1 px margin.
-
-    A box that reaches behind the camera may be anywhere in the picture; one that is behind it is nowhere.
-    """
+    """Project (k, c, 3) metres to bounding boxes, (k, 4) left, top, right, bottom in pixels, with 1 px margin:
+    everywhere for one that reaches behind the camera, nowhere for one behind it."""
     points = corners.reshape(-1, 3).astype(np.float64)
     is_before = (camera.depth_of(points) > NEAREST_M).reshape(corners.shape[:2])
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,8 +1,6 @@
-"""Has each picture made by a process: starts it, watches it, kills it on timeout.
-
-The process is `main` here, which makes one picture and exits, or a fork of forking.py. A request is a line with `task`,
-`folder` and `log`; the answer is one with `made` or `failure`.
-"""
+"""Has each picture made by a process: starts it, watches it, kills it on timeout. That is `main` here, which makes one
+picture, or a fork of forking.py. A request is a line with `task`, `folder` and `log`, the answer one with `made` or
+`failure`."""
 
 import json
 import logging
@@ -39,10 +37,8 @@ class PictureWorker:
     """Makes one picture at a time, each in a new process. Used by one thread at a time."""
 
     def __init__(self, environment: Mapping[str, str], *, warm_log: Path | None = None) -> None:
-        """`warm_log`: fork the processes from one that the first picture starts, and the first after its end.
-
-        What that one writes, such as an error in its imports, goes there. Else each picture starts a new Python.
-        """
+        """`warm_log`: fork the processes from one that the first picture starts and that writes there. Else each starts
+        a new Python."""
         self._environment, self._warm_log = environment, warm_log
         self._process: WorkerProcess | None = None
 
@@ -55,10 +51,8 @@ class PictureWorker:
         timeout_s: float,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> dict[str, Any] | Failure:
-        """`MadePicture` as plain values, or the failure. OSError if a disk error prevents the start.
-
-        A process that takes longer than `timeout_s`, or is running when `is_stopped`, is killed with its children.
-        """
+        """`MadePicture` as plain values, or the failure; OSError if a disk error prevents the start. A process that
+        takes longer than `timeout_s`, or is running when `is_stopped`, is killed with its children."""
         end_s = time.perf_counter() + timeout_s
         if self._process is None:
             module = "attempt" if self._warm_log is None else "forking"

@@ -1,8 +1,5 @@
-"""Which graphics card each job's processes draw with: those of `--devices`, else all of NVIDIA's if there are several.
-Untested with more than one card.
-
-A process learns it from its environment, because the picture's bytes do not depend on it more than on the renderer.
-"""
+"""Which graphics card each job's processes draw with, by their environment: those of `--devices`, else all of NVIDIA's
+if there are several. Untested with more than one card."""
 
 import os
 import sys
@@ -29,10 +26,8 @@ def device_environment(device: int | None) -> dict[str, str]:
 
 
 def devices_of(job: DatasetJob, jobs: int) -> tuple[int, ...]:
-    """The devices that so many jobs use in turn; empty for the default: GL's best one, all of Cycles'.
-
-    Cycles' own way to use several in one picture stays if there are more cards than jobs.
-    """
+    """The devices that so many jobs use in turn; empty for the default: GL's best one, all of Cycles' (also if there
+    are more cards than jobs)."""
     if job.devices:
         return job.devices
     if jobs < 2 or job.drawing.use_gpu is False or any(os.environ.get(name) for name in CHOSEN):

@@ -1,16 +1,13 @@
 """The output folder of a dataset. Locked by one run at a time; never contains a picture without its label.
 
-images/000000.png  labels/000000.txt  annotations/000000.json (part of the COCO file)
+images/000000.png (with --split images/train/000000.png)  labels/000000.txt  annotations/000000.json (parts for COCO)
 scenes/000000.json  README.md  card/  tiles/  and folders and files of further formats (recipe 2; labels/writers/)
-image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json
-.work/ (the lock and unfinished pictures; nothing that a copy of the folder needs)
+image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json  .work/ (the lock, unfinished pictures)
 
-With --split each folder has subfolders: images/train/000000.png, and there is one COCO file per subset.
-
-A picture's files are written to .work and renamed when all are complete: the label first and the picture last, because
-trainers list the pictures, and one without a label would count as a picture without piles. A run killed between the two
-renames leaves a label without a picture, which the next run removes. Files are flushed to the disk before they enter
-the manifest, and a resumed run compares each with its SHA-256 there: a damaged picture is drawn again.
+A picture's files are written to .work and renamed when all are complete, the label first and the picture last: trainers
+list the pictures, and one without a label would count as one without piles. A label that a killed run left alone is
+removed by the next. Files are flushed to the disk before they enter the manifest, and a resumed run compares each with
+its SHA-256 there: a damaged picture is drawn again.
 """
 
 import os
@@ -93,12 +90,9 @@ class DatasetFolder:
         tell_checked: Callable[[int, int], None] = lambda checked, of: None,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> RunPlan:
-        """Plan the run; changes nothing. UsageError if existing pictures were made with other options.
-
-        Without `is_resuming`, existing pictures are dropped: all of the folder if `is_whole`, else only those of the
-        indices. With it, all their files are read once; progress goes to `tell_checked(pictures, of_all)`. Once
-        `is_stopped`, unchecked pictures are neither finished nor removed.
-        """
+        """Plan the run; changes nothing. UsageError if existing pictures were made with other options. With
+        `is_resuming`, all their files are read once, told to `tell_checked(pictures, of_all)`, until `is_stopped`; else
+        they are dropped: all of the folder if `is_whole`, else those of the indices."""
         notes = []
         if self.manifest.unreadable:
             notes.append(
@@ -171,10 +165,8 @@ class DatasetFolder:
     def commit(
         self, task: PictureTask, staged: Path, made: MadePicture, *, seconds: float, attempts: int, reason: str = ""
     ) -> None:
-        """Move the files of a finished attempt into place, then add it to the manifest. Raises OSError.
-
-        `reason`: why earlier attempts failed.
-        """
+        """Move the files of a finished attempt into place, then add it to the manifest. `reason`: why earlier ones
+        failed. OSError."""
         for path in made.sha256:
             target = self.path / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -194,20 +186,15 @@ class DatasetFolder:
         self._sound.discard(task.index)
 
     def finished_pictures(self) -> Iterator[tuple[int, Path, Path]]:
-        """Index, picture and label file of all intact pictures with a label, in order.
-
-        Only recipe 2 makes pictures without one: if none of YOLO's formats is written.
-        """
+        """Index, picture and label file of all intact pictures with a label of YOLO's, in order."""
         for index in sorted(self._sound):
             image, label = self._files_of(index)
             if label:
                 yield index, self.path / image, self.path / label
 
     def finished_files(self, unsure: frozenset[str]) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-        """Index, subset and the paths of all files of all intact pictures, in order; the picture is the last.
-
-        Those in the folders `unsure` are left out if they do not exist.
-        """
+        """Index, subset and paths of all intact pictures in order, the picture last; without those in the folders
+        `unsure` that are gone."""
         for index in sorted(self._sound):
             paths = tuple(
                 path
@@ -309,10 +296,8 @@ class DatasetFolder:
         return [f"{self.path}/{IMAGES}: {len(strange)} picture(s) without a line in the manifest, such as {example}"]
 
     def _remove_halves(self, plan: RunPlan) -> None:
-        """Remove what is left of incomplete pictures, the pictures before their labels.
-
-        A complete picture that is drawn again with more files stays until it is replaced.
-        """
+        """Remove what is left of incomplete pictures, the pictures before their labels. A complete one that is drawn
+        again stays until it is replaced."""
         missing = frozenset(plan.missing)
         kept = plan.finished | {index for index in missing - plan.broken if self._is_done(index)}
         for folder in dict.fromkeys((*FOLDERS, *sorted(self.folders_named()))):
@@ -342,10 +327,8 @@ class DatasetFolder:
 
 
 def numbered_files(root: Path, folder: str) -> Iterator[tuple[str, int]]:
-    """Path in the dataset and index of the files in this folder and below that are named after a picture.
-
-    Raises OSError. A folder that does not exist has none; links to folders are not followed.
-    """
+    """Path in the dataset and index of the files in this folder, if it exists, and below that are named after a
+    picture; links to folders are not followed. Raises OSError."""
     inner = []
     try:
         with os.scandir(root / folder) as entries:

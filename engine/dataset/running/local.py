@@ -1,8 +1,5 @@
-"""Runs pictures on this machine: slots that each make one picture at a time, with one graphics card.
-
-Each picture has a process of its own. Where processes can be forked, each slot has one that forks them, unless it makes
-one picture only.
-"""
+"""Runs pictures on this machine: slots that each make one at a time, in a process of its own (forked, where that is
+possible and a slot makes several), with one graphics card."""
 
 import logging
 import queue

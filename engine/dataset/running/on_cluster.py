@@ -1,7 +1,5 @@
-"""Pictures on the machines of a Ray cluster: a process per picture, as on this machine; see kit/ray_pool.py.
-
-A picture's files are sent back as bytes, so only this machine needs the folder.
-"""
+"""Pictures on the machines of a Ray cluster: a process per picture, as on this machine. Files are sent back as
+bytes."""
 
 import contextlib
 import tempfile

@@ -38,11 +38,8 @@ def is_tried_again(failure: Failure, attempts: int, retries: int) -> bool:
 
 
 def failure_of(error: BaseException, place: object = "", *, left_bytes: int | None = None) -> Failure:
-    """Classify an exception raised while making a picture.
-
-    `place`: path for disk errors without one. `left_bytes`: memory that the process could still take; drivers that get
-    none report other things: no device, an incomplete framebuffer.
-    """
+    """Classify an exception raised while making a picture. `place`: path for disk errors without one. `left_bytes`:
+    memory that the process could still take; drivers that get none report other things."""
     of_disk = error.__cause__ if isinstance(error, SinkError) else error
     if isinstance(of_disk, OSError) and of_disk.errno in FATAL_ERRNOS:
         where = of_disk.filename or place

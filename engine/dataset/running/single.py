@@ -1,9 +1,5 @@
-"""`--image-index`: makes one picture in this process.
-
-Several such processes may share a folder: each locks it only while it plans, and while it commits its files and writes
-those about the whole dataset, which takes the longer the more pictures there are. They do not write the card and the
-figures; a run of the whole dataset does.
-"""
+"""`--image-index`: makes one picture. Several such processes may share a folder: each locks it only while it plans, and
+while it commits files and writes those about the whole dataset, but card and figures, which a whole run writes."""
 
 import logging
 import os

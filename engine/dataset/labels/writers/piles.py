@@ -1,8 +1,5 @@
-"""piles.jsonl: one line of JSON per pile and picture, for counting, measuring and following piles through views.
-
-A pile has the same number in all views of a scene. Lines are of all piles that can be seen, also of those of which too
-little is visible for a label.
-"""
+"""piles.jsonl: one line of JSON per pile that can be seen and picture, for counting, measuring and following piles,
+which have the same number in all views of a scene."""
 
 import json
 

@@ -1,11 +1,9 @@
 """Every picture again in tiles: a dataset of its own in the folder tiles/, with the same formats and splits.
 
-A detector sees 640 px; a drone's picture of 5280 px scaled to that has piles of 4 px. So trainers cut such pictures up.
-Tiles overlap, so that a pile on the edge of one is whole in the next. The last tile of a row or column is moved inwards
-to end at the picture's edge: there are no black bars, and all tiles have the same size.
-
-A tile is a picture like any other: a window of the camera, of the arrays and of the record. The writers of the other
-formats make its labels from those.
+Trainers scale a drone's 5280 px to 640, or cut it up. Tiles overlap, so that a pile on the edge of one is whole in the
+next; the last of a row or column is moved inwards, so that all have the same size without black bars. A tile is a
+picture like any other, a window of camera, arrays and record, of which the writers of the other formats make its
+labels.
 """
 
 import math
@@ -45,11 +43,8 @@ class TileWindow:
 
 
 def tile_windows(width_px: int, height_px: int, side_px: int, overlap: float) -> tuple[TileWindow, ...]:
-    """Square tiles that cover the picture, row by row.
-
-    Neighbours share at least `overlap`, 0 to below 1, of their side. A side of the picture that is shorter than a tile
-    gives tiles of that side.
-    """
+    """Square tiles that cover the picture, row by row; neighbours share at least `overlap`, 0 to below 1, of their
+    side, which is at most the picture's."""
     width, height = min(side_px, width_px), min(side_px, height_px)
     return tuple(
         TileWindow(row=row, column=column, left_px=left, top_px=top, width_px=width, height_px=height)
@@ -202,12 +197,8 @@ def _encoded(colors: np.ndarray, tile: TileTask) -> bytes:
 def cut_record(
     record: PictureRecord, window: TileWindow, *, index: int, file_name: str, camera: dict[str, Any], min_share: float
 ) -> PictureRecord:
-    """The record of one tile: everything that it shows.
-
-    A thing of which it shows less than `min_share` of the visible pixels is a sliver (`is_crowd`), as in pictures one
-    of which too little is visible. `index`, `file_name` and `camera` are the tile's own. Masks are cut and boxes
-    measured anew, so they agree to the pixel with what the tile shows.
-    """
+    """The record of one tile: everything that it shows, masks cut and boxes measured anew. A thing of which it shows
+    less than `min_share` of the visible pixels is a sliver (`is_crowd`). `index`, `file_name`, `camera`: the tile's."""
     cut = (_cut_thing(thing, window, min_share) for thing in record.things)
     return replace(
         record,

@@ -1,13 +1,9 @@
 """Shards for the WebDataset library: tar files, in which the files of a picture follow one another under one key.
 
-A training job reads shards from first to last, which is faster than many small files on network disks and object
-stores. `000005.jpg` and `000005.json` are one sample with the fields `jpg` and `json`; further formats of the run are
-further fields (`txt`, `instances.png`, `depth.png`).
-
-Shards are made from the files of finished pictures, with one file in memory at a time, and need as much disk again.
-Their numbers have no gaps, as `train-{000000..000007}.tar` expects. A run that goes on rewrites only those whose
-pictures changed, which is the last one as a rule. Each is written beside its place and renamed when it is complete:
-every shard that is there can be read, also after an interruption. Names, order and bytes depend only on the pictures:
+`000005.jpg` and `000005.json` are one sample with the fields `jpg` and `json`; further formats are further fields
+(`txt`, `instances.png`, `depth.png`). Shards are made from the files of finished pictures, one in memory at a time.
+Their numbers have no gaps, as `train-{000000..000007}.tar` expects; a run that goes on rewrites only those whose
+pictures changed. Each is renamed into place when it is complete. Names, order and bytes depend only on the pictures:
 the library's writer gets times of zero, no owners, and each field in its place.
 """
 

@@ -99,15 +99,8 @@ LINES: dict[str, Callable[[LabelledThing, PictureRecord], list[float | int]]] = 
 
 
 def dataset_yaml(contents: DatasetContents, folder: str, *, has_heads: bool) -> str:
-    """The text of dataset.yaml, which is placed next to `images` and `labels`.
-
-    Without `path` Ultralytics uses the file's folder (`check_det_dataset`), so the dataset may be moved; a relative
-    `path` would be resolved in the working folder and in Ultralytics' own folder of datasets. It finds labels by
-    replacing `images` with `labels` in a picture's path (`img2label_paths`).
-
-    `folder`: of the labels; Ultralytics reads no other than `labels`. `has_heads`: each label has the keypoint of the
-    pile's head.
-    """
+    """The text of dataset.yaml. Without `path` Ultralytics uses the file's folder (`check_det_dataset`), so the dataset
+    may be moved. `folder`: of the labels; it reads no other than `labels`. `has_heads`: labels have a keypoint."""
     subsets = contents.subsets
     listed = [f"{subset}: images/{subset}" for subset in subsets]
     if contents.recipe == 1:
@@ -141,11 +134,9 @@ def dataset_yaml(contents: DatasetContents, folder: str, *, has_heads: bool) -> 
 
 
 def polygons_of(thing: LabelledThing) -> list[np.ndarray]:
-    """Outer edges of the separate parts of its mask, (n, 2) float64 px of the picture, without holes; largest first.
-
-    The points are the middles of the border's pixels, at least three: trainers fill polygons with `cv2.fillPoly`, to
-    which the edge belongs (`polygon2mask` in ultralytics/data/utils.py), and get exactly the mask and its holes.
-    """
+    """Outer edges of the separate parts of its mask, (n, 2) float64 px, largest first, without holes: the middles of
+    the border's pixels, at least three, from which `cv2.fillPoly` (`polygon2mask` in Ultralytics) gets exactly the
+    mask."""
     import cv2
 
     traced, _ = cv2.findContours(thing.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -180,10 +171,8 @@ def joined(polygons: list[np.ndarray]) -> np.ndarray:
 
 
 def rotated_box(thing: LabelledThing, width_px: int, height_px: int) -> np.ndarray:
-    """The four corners of the smallest box around its visible pixels, in order around it, (4, 2) px.
-
-    Trainers reject corners outside the picture. Where the smallest box has one there, this is the upright box.
-    """
+    """The corners of the smallest box around its visible pixels, in order, (4, 2) px; the upright box where one would
+    lie outside the picture, which trainers reject."""
     import cv2
 
     rows, columns = np.nonzero(thing.mask)
