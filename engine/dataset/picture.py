@@ -110,14 +110,9 @@ def draw_stage(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
         return render(stage)
     from engine.dataset import cycles
 
-    max_samples, noise_threshold = task.drawing.max_samples, task.drawing.noise_threshold
-    assert max_samples is not None and noise_threshold is not None  # choose_drawing sets them for Cycles
     plan = plan_of(stage.scene)
-    settings = cycles.CyclesSettings(
-        max_samples=max_samples, noise_threshold=noise_threshold, use_gpu=task.drawing.use_gpu
-    )
     ground_rgb = bake_ground(stage, plan.side_px, plan.side_m, plan.middle_m)
-    return cycles.render(stage, ground_rgb, settings, cycles.find_blender(task.blender), folder=folder)
+    return cycles.render(stage, ground_rgb, task.drawing, cycles.find_blender(task.blender), folder=folder)
 
 
 class StepTimes:

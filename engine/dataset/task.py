@@ -12,6 +12,7 @@ from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.streams import Seed
 from engine.errors import UsageError
+from engine.jobs.kit import check_number
 from engine.system.file_names import with_replacements
 
 EngineName = Literal["cycles", "raster"]
@@ -25,6 +26,13 @@ class RenderSettings:
     max_samples: int | None = None
     noise_threshold: float | None = None
     use_gpu: bool | None = None  # None: use a GPU if Cycles has one
+
+    def check(self) -> None:
+        """Raise UsageError for a number out of its range."""
+        if self.max_samples is not None:
+            check_number("--max-samples", self.max_samples, 1, 1 << 16)
+        if self.noise_threshold is not None:
+            check_number("--noise-threshold", self.noise_threshold, 0.0001, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

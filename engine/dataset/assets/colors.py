@@ -44,7 +44,8 @@ def face_colors(mesh: Any, *, is_gltf: bool) -> tuple[np.ndarray, np.ndarray]:
         rgba *= _of_material(visual, faces, is_gltf)
         corners = visual.vertex_attributes.get("color")
         if corners is not None and len(corners) == len(mesh.vertices):
-            rgba *= _opaque(_shares(np.asarray(corners)))[faces].mean(axis=1)
+            shares = _shares(np.asarray(corners))
+            rgba[:, : shares.shape[1]] *= shares[faces].mean(axis=1)
     elif visual.kind == "vertex":
         rgba = _decoded(_shares(np.asarray(visual.vertex_colors)), is_gltf)[faces].mean(axis=1)
     elif visual.kind == "face":
@@ -151,8 +152,3 @@ def _shares(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind in "ui":
         return values / np.iinfo(values.dtype).max
     return np.clip(np.nan_to_num(values.astype(np.float64)), 0, 1)
-
-
-def _opaque(colors: np.ndarray) -> np.ndarray:
-    """(n, 3) or (n, 4) as (n, 4)."""
-    return colors if colors.shape[1] == 4 else np.column_stack([colors, np.ones(len(colors))])

@@ -17,7 +17,6 @@ from engine.system.small_file import read_small
 MAGIC, JSON_CHUNK = 0x46546C67, 0x4E4F534A
 TRIANGLE_MODES = {4: 3, 5: 1, 6: 1}
 """Corners per triangle of lists; strips and fans have one triangle per corner, about."""
-FAN = 6
 COMPRESSIONS = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_texture_basisu")
 Json = dict[str, Any]
 MAX_BYTES = 1 << 30
@@ -114,10 +113,6 @@ def textured(header: Json) -> set[str]:
 def needs(header: Json) -> str:
     """The compression that the file needs and nobody here can undo; "" if none."""
     return next((name for name in COMPRESSIONS if name in header.get("extensionsRequired", ())), "")
-
-
-def has_fans(header: Json) -> bool:
-    return any(each.get("mode") == FAN for mesh in header.get("meshes", []) for each in mesh["primitives"])
 
 
 def notes_of(header: Json) -> tuple[str, ...]:

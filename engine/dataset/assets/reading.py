@@ -28,6 +28,7 @@ OPTION = "--asset"
 Finish = Literal["matt", "shiny", "metal"]
 FINISHES: tuple[Finish, ...] = ("matt", "shiny", "metal")
 MAX_TRIANGLES = 500_000
+FAN = 6  # glTF's mode of a primitive
 MIN_OPACITY = 0.15  # faces of less are left out: the empty corners of a leaf's picture, glass
 METALLIC, SHINY_ROUGHNESS = 0.5, 0.4
 SUNK_M = 0.03
@@ -123,7 +124,7 @@ def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
             header = files.header_of(content, suffix)
             if compression := files.needs(header):
                 raise UsageError(f"{words}: is compressed with {compression}; export it without compression")
-            if files.has_fans(header):
+            if any(each.get("mode") == FAN for mesh in header.get("meshes", []) for each in mesh["primitives"]):
                 raise UsageError(f"{words}: has triangle fans; export it with triangle lists")
             notes = files.notes_of(header)
             plain = files.with_header(content, files.with_plain_materials(header), suffix)

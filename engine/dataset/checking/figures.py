@@ -166,7 +166,7 @@ def _distance(name: str, own: np.ndarray, real: np.ndarray) -> FigureDistance:
     distance = overlap = None
     if len(own) and len(real):
         if name == "hue":  # turned so that the circle is cut opposite to the real mean
-            middle = _mean_angle(real)
+            middle = float(np.degrees(np.angle(np.exp(1j * np.radians(real)).mean())))
             own, real = ((each - middle + 180) % 360 + middle - 180 for each in (own, real))
         low, high = np.quantile(real, [0.05, 0.95])
         scale = max(float(high - low), 0.1 * abs(float(np.median(real))), 1e-9)
@@ -214,11 +214,6 @@ def _exposure(own: np.ndarray, real: np.ndarray) -> str:
     words = "brighter" if middle > 0 else "darker"
     told = f"exposure={span[0]:.1f}..{span[1]:.1f}"
     return f"real pictures are {abs(middle):.1f} stops {words}: --camera-effects mild,{told}"
-
-
-def _mean_angle(degrees: np.ndarray) -> float:
-    turns = np.exp(1j * np.radians(degrees)).mean()
-    return float(np.degrees(np.angle(turns)))
 
 
 def _linear(srgb: np.ndarray) -> np.ndarray:

@@ -422,11 +422,8 @@ def _shards_of(index: bytes) -> list[str] | None:
         named = json.loads(index)
     except (ValueError, RecursionError):
         return None
-    return list(named) if isinstance(named, dict) and all(map(_is_shard, named)) else None
-
-
-def _is_shard(name: str) -> bool:
-    return name.endswith(".tar") and "/" not in name and "\\" not in name
+    is_index = isinstance(named, dict) and all(re.fullmatch(r"[^/\\]*\.tar", name) for name in named)
+    return list(named) if is_index else None
 
 
 def _folders(pictures: list[FinishedPicture]) -> set[str]:

@@ -268,7 +268,7 @@ def _poured_posts(group: PileGroup) -> Iterator[InstanceBatch]:
     for variant, some in group.by_shape(parts.VARIANTS):
         post, tints = parts.poured_post(variant), some.material(POURED_TINT)
         yield some.batch(f"poured post {variant}", post, Surface.CONCRETE, some.post(some.length), tints)
-    bars = np.array([parts.bars_in(diameter_m) for diameter_m in group.diameter.tolist()])
+    bars = np.array([next(count for widest_m, count in parts.STUBS if wide <= widest_m) for wide in group.diameter])
     for count in np.unique(bars).tolist():
         some = group.at(bars == count)
         local = some.sized((some.diameter, some.diameter, some.each("bars_m")), (0, 0, some.length))

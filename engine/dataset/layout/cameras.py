@@ -246,14 +246,12 @@ def _turned(window: SiteCamera, camera: CameraOptions, yaw: float, tilt: float, 
         yaw_deg, spin_deg = (heading_deg + aside_deg) % 360, (roll_deg - aside_deg + 180) % 360 - 180
         return replace(window, yaw_deg=yaw_deg, pitch_deg=tilt_deg, roll_deg=spin_deg)
 
-    while tilt_deg > span[0] and not _sees_ground_only(at(tilt_deg)):
+    while True:
+        turned = at(tilt_deg)
+        reach_m = np.linalg.norm(turned.on_level(turned.corners_px) - _looks_at(turned), axis=1)
+        if tilt_deg <= span[0] or (reach_m < MAX_REACH_M).all():  # False for NaN, which is the horizon
+            return turned
         tilt_deg = max(tilt_deg - 0.5, span[0])
-    return at(tilt_deg)
-
-
-def _sees_ground_only(camera: SiteCamera) -> bool:
-    reach_m = np.linalg.norm(camera.on_level(camera.corners_px) - _looks_at(camera), axis=1)
-    return bool((reach_m < MAX_REACH_M).all())  # False for NaN, which is the horizon
 
 
 def _looks_at(camera: SiteCamera) -> np.ndarray:

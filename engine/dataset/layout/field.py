@@ -145,7 +145,7 @@ def lay_field(
             f"--piles {field.piles[0]:g}: {planned.shown:.0f} piles fit in a picture of {seen_m2(fullest[0]):.0f} m2"
             " with this plan; give fewer, or a greater --altitude"
         )
-    if is_detail(cameras[0]) and planned.has_piles:
+    if is_detail(cameras[0]) and len(planned.points_m):
         planned = planned.shifted(_onto_window(planned, cameras[0], order))
     return as_layout(planned, _near(planned, shown or cameras, terrain), is_empty=is_empty or wanted == 0)
 

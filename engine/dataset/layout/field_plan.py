@@ -50,8 +50,7 @@ class Bend:
 
     def shift_m(self, u: np.ndarray) -> np.ndarray:
         """(n,) metres across the rows."""
-        wave = 2 * np.pi / self.length_m
-        shift: np.ndarray = self.curve * u * u / 2 + self.wave_m * np.sin(wave * u + self.phase)
+        shift: np.ndarray = self.curve * u * u / 2 + self.wave_m * np.sin(2 * np.pi / self.length_m * u + self.phase)
         return shift
 
     def slant(self, u: np.ndarray) -> np.ndarray:
@@ -251,10 +250,6 @@ class Field:
     style: FieldStyle
     shown: float  # piles per full picture, mean over the cameras
     covers: np.ndarray  # (2, 2) lowest and highest x and y of what the cameras see
-
-    @property
-    def has_piles(self) -> bool:
-        return len(self.points_m) > 0
 
     def shifted(self, by_m: np.ndarray) -> "Field":
         return replace(

@@ -98,8 +98,12 @@ def plant_piles(
     kinds = piles.pile_kinds
     if kinds is None:
         kinds = kind_shares(options.geological_preset)
-        if piles.pile_diameter is None:
-            kinds = tuple((name, share * _seen_share(name, clear_m)) for name, share in kinds)
+        if piles.pile_diameter is None:  # less of what is too thin to be seen
+            types = {name: TYPES[ALIASES[name]] for name, _ in kinds}
+            wholes = {name: sum(weight for _, weight in type_.diameters_m) for name, type_ in types.items()}
+            kinds = tuple(
+                (name, share * (sum(seen_weights(types[name], clear_m)) / wholes[name])) for name, share in kinds
+            )
     site = PileSite(kinds, piles.feet or FEET, seed, clear_m)
     planted: list[Pile] = []
     points = np.concatenate([strip.points_m for strip in strips])
@@ -113,12 +117,6 @@ def plant_piles(
         planted += _plant_strip(site, piles, strip, room_m[own], terrain, rolls[own], last)
         first = own.stop
     return tuple(planted)
-
-
-def _seen_share(kind: str, clear_m: float) -> float:
-    """How much of a kind's usual share stays in pictures that show diameters from `clear_m` clearly."""
-    type_ = TYPES[ALIASES[kind]]
-    return sum(seen_weights(type_, clear_m)) / sum(weight for _, weight in type_.diameters_m)
 
 
 def _check_room(piles: PileOptions, room_m: float) -> None:

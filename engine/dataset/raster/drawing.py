@@ -7,7 +7,6 @@ shaded ground    the ground's colour once per pixel, so that its fine texture is
 colours          the sky where there is one, terrain with that colour and all things, multi-sampled
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import moderngl
@@ -57,7 +56,9 @@ class StageDrawing:
             )
             shadowed = device.program("shadow_map", "shadow_things_vertex")
         self._things = Things(device, stage.batches, scene.camera, numbered, shaded, shadowed)
-        lowest_m, highest_m = self._lowest_and_highest(self._things.corners)
+        heights = [box[:, :, 2] for box in self._things.corners]
+        lowest_m = min([self._ground.lowest_m, *(float(each.min()) for each in heights)])
+        highest_m = max([self._ground.highest_m, *(float(each.max()) for each in heights)])
         half_m = float(np.abs(stage.ground.positions[:, :2]).max())
         nearest_m, farthest_m = _depth_range(scene.camera, half_m, lowest_m, highest_m)
         seen = scene.camera.slab(lowest_m, highest_m, farthest_m)[:, :2]
@@ -157,7 +158,7 @@ class StageDrawing:
         self._block.bind_to_uniform_block(VIEW_BLOCK)
         context.enable_only(moderngl.DEPTH_TEST)
         self._shadows.ground_target.use()
-        self._ground.draw_all(self._ground.drawn_by(device.program("shadow_map", "shadow_ground_vertex")))
+        self._ground.drawn_by(device.program("shadow_map", "shadow_ground_vertex")).render(moderngl.TRIANGLES)
         self._shadows.things_target.use()
         self._things.draw_shadows()
 
@@ -166,11 +167,6 @@ class StageDrawing:
         view = replace(self._view, tile_px=(tile.left_px, tile.top_px, *self._targets.size_px))
         self._block.write(view.packed())
         self._block.bind_to_uniform_block(VIEW_BLOCK)
-
-    def _lowest_and_highest(self, boxes: Sequence[np.ndarray]) -> tuple[float, float]:
-        """Lowest and highest z in the stage."""
-        lowest = [self._ground.lowest_m, *(float(box[:, :, 2].min()) for box in boxes)]
-        return min(lowest), max([self._ground.highest_m, *(float(box[:, :, 2].max()) for box in boxes)])
 
 
 def _depth_range(camera: SiteCamera, half_m: float, lowest_m: float, highest_m: float) -> tuple[float, float]:

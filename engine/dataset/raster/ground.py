@@ -18,7 +18,7 @@ class Ground:
 
     def __init__(self, device: Device, mesh: Mesh, camera: SiteCamera, sun: Sun) -> None:
         self._device = device
-        self.lowest_m, self.highest_m = lowest_and_highest(mesh)
+        self.lowest_m, self.highest_m = (float(end) for end in (mesh.positions[:, 2].min(), mesh.positions[:, 2].max()))
         triangles = mesh.triangles[self._matters(mesh, camera, sun)]
         triangles, starts = _in_chunks(mesh.positions, triangles)
         self._starts = np.append(starts, len(triangles))
@@ -50,14 +50,6 @@ class Ground:
         for first, last in _runs(tile.sees(self._boxes_px)):
             start, end = int(self._starts[first]), int(self._starts[last])
             array.render(moderngl.TRIANGLES, vertices=3 * (end - start), first=3 * start)
-
-    def draw_all(self, array: moderngl.VertexArray) -> None:
-        array.render(moderngl.TRIANGLES)
-
-
-def lowest_and_highest(mesh: Mesh) -> tuple[float, float]:
-    z = mesh.positions[:, 2]
-    return float(z.min()), float(z.max())
 
 
 def terrain_texture(device: Device, mesh: Mesh, terrain: Terrain) -> moderngl.Texture:

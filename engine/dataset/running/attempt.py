@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from engine.dataset.running.estimate import memory_left_bytes
 from engine.dataset.running.policy import Failure, failure_of
-from engine.dataset.task import PictureTask, task_of
+from engine.dataset.task import MadePicture, PictureTask, task_of
 from engine.system.plain_text import write_plain_lines
 from engine.system.python_process import exit_reason
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent, last_line
@@ -50,8 +50,8 @@ class PictureWorker:
         *,
         timeout_s: float,
         is_stopped: Callable[[], bool] = lambda: False,
-    ) -> dict[str, Any] | Failure:
-        """`MadePicture` as plain values, or the failure; OSError if a disk error prevents the start. A process that
+    ) -> MadePicture | Failure:
+        """The picture, or the failure; OSError if a disk error prevents the start. A process that
         takes longer than `timeout_s`, or is running when `is_stopped`, is killed with its children."""
         end_s = time.perf_counter() + timeout_s
         if self._process is None:
@@ -64,7 +64,7 @@ class PictureWorker:
             )
         process = self._process
         process.send(json.dumps({"task": task.as_json(), "folder": str(folder), "log": str(log_path)}).encode() + b"\n")
-        result: dict[str, Any] | Failure | None = None
+        result: MadePicture | Failure | None = None
         while True:
             try:
                 line = process.receive(POLL_INTERVAL_S)
@@ -85,7 +85,7 @@ class PictureWorker:
                 return self._killed(Failure(reason="its process was killed in the middle of its answer"))
             if "ended" in answer:  # the exit code of a forked process
                 return result or _unexplained(answer["ended"], folder, log_path)
-            result = Failure(**answer["failure"]) if "failure" in answer else answer["made"]
+            result = Failure(**answer["failure"]) if "failure" in answer else MadePicture(**answer["made"])
 
     def close(self) -> None:
         """End the processes. Idempotent."""

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from engine.dataset.card.card import CardFacts, CardPicture, remove_card, write_card
-from engine.dataset.frozen import FrozenFile
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.reading import read_labels
@@ -164,13 +163,9 @@ def _word(value: Any) -> str:
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
-def _scenes(files: tuple[FrozenFile, ...]) -> str:
-    return ",".join(map(str, files)) if len(files) <= MAX_NAMED else "SCENES"
-
-
 # Options that may be given more than once, and the text of one value. Their folders are nobody's business.
 REPEATED: dict[str, Callable[[Any], str]] = {
     "asset": str,
-    "scene": _scenes,
+    "scene": lambda files: ",".join(map(str, files)) if len(files) <= MAX_NAMED else "SCENES",
     "ground_texture": lambda picture: f"{Path(picture.path).name},{_word(picture.size_m)}",
 }

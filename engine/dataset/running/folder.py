@@ -106,7 +106,8 @@ class DatasetFolder:
         self._require_same(first, forgotten)
         there = [index for index in known if places[index].is_done and index not in forgotten]
         try:
-            needed, optional = folders_of(first), optional_folders(first)
+            # Files of formats that the run does not need may be removed from a finished dataset.
+            needed, optional = folders_of(first), (folders_of(first, FORMATS) | GONE_FORMATS) - {LABELS}
             verified = verify(self.path, self.manifest, there, needed, optional, tell_checked, is_stopped)
             notes += self._foreign_pictures(indices)
         except OSError as error:
@@ -134,7 +135,9 @@ class DatasetFolder:
         try:
             self._forget(plan.forgotten)
             self.manifest.tidy()
-            self._clear_work()
+            for path in self._work.path.iterdir():
+                if path.name != LOCK:
+                    shutil.rmtree(path, ignore_errors=True)
             self._remove_halves(plan)
             for name in (IMAGES, LABELS):
                 for subset in subsets:
@@ -201,7 +204,7 @@ class DatasetFolder:
                 for path in self.manifest.places[index].paths(index)
                 if path.partition("/")[0] not in unsure or (self.path / path).exists()
             )
-            yield index, _subset_of(paths[-1]), paths
+            yield index, "/".join(paths[-1].split("/")[1:-1]), paths
 
     def engines(self, indices: range) -> list[str]:
         """The renderers of these pictures."""
@@ -320,11 +323,6 @@ class DatasetFolder:
                 remove_file(self.path / path, missing_ok=True)
             self.manifest.forget(index)
 
-    def _clear_work(self) -> None:
-        for path in self._work.path.iterdir():
-            if path.name != LOCK:
-                shutil.rmtree(path, ignore_errors=True)
-
 
 def numbered_files(root: Path, folder: str) -> Iterator[tuple[str, int]]:
     """Path in the dataset and index of the files in this folder, if it exists, and below that are named after a
@@ -352,19 +350,8 @@ def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> fro
     return own | {IMAGES} if task.labels is None else own | {IMAGES, SCENES}
 
 
-def optional_folders(task: PictureTask) -> frozenset[str]:
-    """Folders whose files may be removed from a finished dataset: those of formats that the run does not need."""
-    return (folders_of(task, FORMATS) | GONE_FORMATS) - {LABELS}
-
-
 def unwritable(path: Path, error: OSError) -> SinkError:
     return SinkError(f"{path}: cannot be written ({error.strerror or error})")
-
-
-def _subset_of(path: str) -> str:
-    """`images/train/000000.png` -> `train`; "" without --split."""
-    _, *subset, _ = path.split("/")
-    return "/".join(subset)
 
 
 def _lock(path: Path, patience_s: float) -> WorkFolder:

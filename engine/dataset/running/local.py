@@ -110,4 +110,4 @@ class LocalRunner:
         if isinstance(result, Failure):
             shutil.rmtree(staged, ignore_errors=True)
             return result
-        return Attempted(folder=staged, seconds=time.perf_counter() - began_s, values=result)
+        return Attempted(folder=staged, seconds=time.perf_counter() - began_s, made=result)

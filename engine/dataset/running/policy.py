@@ -3,7 +3,6 @@
 import errno
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from engine.dataset.options import SceneOptions
 from engine.dataset.task import MadePicture, PictureTask, RenderSettings
@@ -60,11 +59,7 @@ class Attempted:
 
     folder: Path
     seconds: float  # includes starting the process
-    values: dict[str, Any]  # `MadePicture` as plain values
-
-    @property
-    def made(self) -> MadePicture:
-        return MadePicture(**self.values)
+    made: MadePicture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

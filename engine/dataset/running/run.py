@@ -134,8 +134,13 @@ class _Run:
 
     def make(self) -> DatasetReport:
         job, folder = self._job, self._folder
+
+        def tell_checked(checked: int, there: int) -> None:
+            at = DatasetProgress(done=checked, expected=there, rate=0.0, made=0, failed=0, at_work=0, is_checking=True)
+            self._tell(at)
+
         plan = folder.plan(
-            job.indices, job.task, is_resuming=job.resume, tell_checked=self._tell_checked, is_stopped=self._asked
+            job.indices, job.task, is_resuming=job.resume, tell_checked=tell_checked, is_stopped=self._asked
         )
         self._kept = plan.kept
         if plan.missing and job.cluster is None:
@@ -179,11 +184,6 @@ class _Run:
             statistics=finished.statistics,
             outputs=tuple(finished.outputs),
             notes=tuple(notes),
-        )
-
-    def _tell_checked(self, checked: int, there: int) -> None:
-        self._tell(
-            DatasetProgress(done=checked, expected=there, rate=0.0, made=0, failed=0, at_work=0, is_checking=True)
         )
 
     def _begin(self, plan: RunPlan) -> None:

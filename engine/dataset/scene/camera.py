@@ -93,11 +93,6 @@ class SiteCamera:
         width, height = self.width_px, self.height_px
         return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
 
-    def in_camera_space(self, points: np.ndarray) -> np.ndarray:
-        """(n, 3) metres in the world to (n, 3) metres in camera space."""
-        moved: np.ndarray = (np.asarray(points, np.float64) - self.place_m) @ self.rotation.T
-        return moved
-
     def depth_of(self, points: np.ndarray) -> np.ndarray:
         """(n,) metres along the axis; negative behind the camera."""
         back = self.rotation[2]
@@ -108,7 +103,7 @@ class SiteCamera:
     def pixel_of(self, points: np.ndarray) -> np.ndarray:
         """Project (n, 3) metres before the camera to (n, 2) pixels: column and row of the window, whose corner is (0,
         0)."""
-        local = self.in_camera_space(points)
+        local = (np.asarray(points, np.float64) - self.place_m) @ self.rotation.T
         scale = self.focal_px / -local[:, 2]
         column, row = self.center_px
         return np.stack([column + local[:, 0] * scale, row - local[:, 1] * scale], axis=1)

@@ -66,11 +66,6 @@ def gaussian(sigma_px: float, reach_px: int) -> np.ndarray:
     return weights(_solve(lambda width: float((weights(width) * places**2).sum()), sigma_px**2, 1e-3, 2 * sigma_px + 1))
 
 
-def reach_of(sigma_px: float) -> int:
-    """Pixels on each side that `gaussian` needs."""
-    return max(1, int(np.ceil(3 * sigma_px))) if sigma_px > 0 else 0
-
-
 def line(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray]:
     """The movement during an exposure: rows and columns away, (n, 2) int64, and shares, (n,) float64, sum 1, with a
     line's standard deviation, length / sqrt(12). `direction_deg`: clockwise from the picture's top."""
@@ -196,7 +191,7 @@ def _variances(noise: float) -> tuple[float, float]:
 def _weights(blur_px: float, demosaic_px: float) -> np.ndarray:
     """(3, 2 k + 1) float32: red and blue are softer than green."""
     colour_px = float(np.hypot(blur_px, demosaic_px))
-    reach = reach_of(colour_px)
+    reach = max(1, int(np.ceil(3 * colour_px))) if colour_px > 0 else 0  # pixels on each side
     return np.stack([gaussian(each, reach) for each in (colour_px, blur_px, colour_px)]).astype(np.float32)
 
 

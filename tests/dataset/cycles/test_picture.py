@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.dataset.cycles import Blender, CyclesSettings, ask_blender, render
+from engine.dataset.cycles import Blender, ask_blender, render
 from engine.dataset.geometry import set_stage
 from engine.dataset.labels.reading import read_labels
 from engine.dataset.options import SceneOptions
@@ -96,7 +96,7 @@ def test_a_stronger_sun_makes_a_brighter_picture_of_the_ground_the_right_way_rou
 def test_a_missing_gpu_is_refused_in_one_line(blender: Blender, drawn: Drawn) -> None:
     found = ask_blender(blender)
     assert drawn(blender).renderer == f"Cycles, Blender {found['version']}, CPU"
-    settings = CyclesSettings(max_samples=1, use_gpu=True)
+    settings = RenderSettings(engine="cycles", max_samples=1, noise_threshold=0.5, use_gpu=True)
     if found["gpus"]:
         assert found["gpus"][0] in render(drawn.stage(), quarters(), settings, blender).renderer
         return
@@ -112,7 +112,7 @@ def test_cycles_uses_the_given_settings_and_threads(
     pictures = []
     for samples, noise, threads in ((50, 0.01, 1), (50, 0.01, 3), (100, 0.005, 1)):
         monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
-        settings = CyclesSettings(max_samples=samples, noise_threshold=noise, use_gpu=False)
+        settings = RenderSettings(engine="cycles", max_samples=samples, noise_threshold=noise, use_gpu=False)
         with caplog.at_level(logging.INFO):
             pictures.append(render(stage, quarters(), settings, blender).colors.tobytes())
         assert caplog.messages[-1] == (
@@ -126,7 +126,7 @@ def test_settings_out_of_range_are_refused_by_name(drawn: Drawn) -> None:
     assert SETTINGS.check() is None
     for changes in ({"max_samples": 0}, {"noise_threshold": 0.0}, {"noise_threshold": float("nan")}):
         with pytest.raises(UsageError, match=f"^--{next(iter(changes)).replace('_', '-')}: "):
-            CyclesSettings(**changes).check()
+            RenderSettings(engine="cycles", **changes).check()
 
 
 @only_soak

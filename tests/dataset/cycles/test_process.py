@@ -89,9 +89,9 @@ def test_blender_ends_with_its_parent_and_leaves_no_file(
     work.mkdir()
     code = (
         "from pathlib import Path\n"
-        "from tests.dataset.cycles.yard import CyclesSettings, Drawn, quarters, render\n"
+        "from tests.dataset.cycles.yard import Drawn, RenderSettings, quarters, render\n"
         "from engine.dataset.cycles import Blender\n"
-        "settings = CyclesSettings(max_samples=65536, noise_threshold=0.0001, use_gpu=False)\n"
+        "settings = RenderSettings(engine='cycles', max_samples=65536, noise_threshold=0.0001, use_gpu=False)\n"
         f"render(Drawn().stage(), quarters(), settings, Blender(path=Path({str(blender.path)!r})),"
         f" folder=Path({str(work)!r}))\n"
     )

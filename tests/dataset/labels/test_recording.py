@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.dataset.cycles import Blender, CyclesSettings
+from engine.dataset.cycles import Blender
 from engine.dataset.cycles import render as render_with_cycles
 from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import SceneStage
@@ -16,6 +16,7 @@ from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.things import Distractor, DistractorKind, PileKind
 from engine.dataset.sensor import Photograph, photograph
 from engine.dataset.sensor.effects import SensorOptions
+from engine.dataset.task import RenderSettings
 from tests.dataset.cycles.conftest import blender as blender
 from tests.dataset.cycles.yard import quarters
 from tests.dataset.geometry.sites import hilly, pile, site, sloping
@@ -184,7 +185,7 @@ def test_a_crest_before_a_pile_hides_it_too() -> None:
 def test_the_record_of_a_cycles_picture_agrees_within_a_pixel(blender: Blender, tmp_path: Path) -> None:
     scene = replace(crowded(), camera=seen_from(8.0))
     stage = set_stage(scene)
-    settings = CyclesSettings(max_samples=1, noise_threshold=0.5, use_gpu=False)
+    settings = RenderSettings(engine="cycles", max_samples=1, noise_threshold=0.5, use_gpu=False)
     drawn = render_with_cycles(stage, quarters(), settings, blender, folder=tmp_path)
     cycles = make_record(stage, Photograph(rendered=drawn), LabelOptions(), index=0, file_name="")
     raster = {thing.number: thing for thing in recorded(scene).things}

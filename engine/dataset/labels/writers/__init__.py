@@ -18,9 +18,9 @@ _HOMES = {
     **dict.fromkeys(("masks", "depth"), "pixels"),
     **{name: name for name in ("coco", "piles", "webdataset", "tiles")},
 }
-"""Module of each format. It has `writer_of(name)`, and is imported on first use."""
+"""Module of each format, imported on first use; its `Writer` is made with the format's name."""
 
 
 def writers_of(names: Iterable[str]) -> tuple[LabelWriter, ...]:
     """The writers of these formats, in this order."""
-    return tuple(importlib.import_module(f"{__name__}.{_HOMES[name]}").writer_of(name) for name in names)
+    return tuple(importlib.import_module(f"{__name__}.{_HOMES[name]}").Writer(name) for name in names)

@@ -36,9 +36,7 @@ class CocoPart(msgspec.Struct, frozen=True):
     annotations: list[dict[str, Any]]  # without ids
 
 
-class CocoWriter(LabelWriter):
-    name = "coco"
-
+class Writer(LabelWriter):
     def check(self) -> None:
         require_pycocotools()
 
@@ -60,10 +58,6 @@ class CocoWriter(LabelWriter):
             with replaced(contents.folder / name) as file:
                 write_coco(_parts(contents.folder, pictures), file, categories)
         return names
-
-
-def writer_of(name: str) -> LabelWriter:
-    return CocoWriter()
 
 
 def require_pycocotools() -> ModuleType:

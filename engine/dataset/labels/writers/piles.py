@@ -14,9 +14,7 @@ from engine.system.small_file import open_regular
 PARTS, WHOLE = "piles", "piles.jsonl"
 
 
-class PilesWriter(LabelWriter):
-    name = "piles"
-
+class Writer(LabelWriter):
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return (task.path(PARTS, ".jsonl"),)
 
@@ -40,10 +38,6 @@ class PilesWriter(LabelWriter):
                     except (FileNotFoundError, UnicodeDecodeError) as error:
                         raise SourceError(f"{contents.folder / path}: cannot be read ({error})") from error
         return (WHOLE,)
-
-
-def writer_of(name: str) -> LabelWriter:
-    return PilesWriter()
 
 
 def _line(source: LabelSource, pile: LabelledThing) -> str:

@@ -17,11 +17,8 @@ DEPTH_README = """\
 """
 
 
-class PixelWriter(LabelWriter):
+class Writer(LabelWriter):
     """`masks` or `depth`; README.txt tells the scale of the numbers."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
 
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         folders = ("masks/instances", "masks/classes") if self.name == "masks" else ("depth",)
@@ -39,10 +36,6 @@ class PixelWriter(LabelWriter):
         (name,) = self.whole_names(contents.options, contents.subsets)
         write_atomic(contents.folder / name, _readme_of_masks(contents) if self.name == "masks" else DEPTH_README)
         return (name,)
-
-
-def writer_of(name: str) -> LabelWriter:
-    return PixelWriter(name)
 
 
 def instance_mask(record: PictureRecord) -> np.ndarray:

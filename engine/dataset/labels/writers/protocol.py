@@ -9,7 +9,8 @@ class LabelWriter:
     """A label format without state. `paths` and `files` are called in the process that draws, `paths` also while a run
     is planned; `finish` in that of the run."""
 
-    name: str  # as in --write
+    def __init__(self, name: str) -> None:
+        self.name = name  # as in --write
 
     def check(self) -> None:
         """Raise UsageError, with the command that installs it, if a package is missing."""

@@ -75,9 +75,7 @@ class TileTask(PictureTask):
         return self.picture % self.views
 
 
-class TileWriter(LabelWriter):
-    name = FOLDER
-
+class Writer(LabelWriter):
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return tuple(
             f"{FOLDER}/{path}"
@@ -108,10 +106,6 @@ class TileWriter(LabelWriter):
         ):
             formats = (*formats, "coco")  # --save-coco
         return tuple(f"{FOLDER}/{name}" for writer in writers_of(formats) for name in writer.finish(tiles))
-
-
-def writer_of(name: str) -> LabelWriter:
-    return TileWriter()
 
 
 def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:

@@ -44,9 +44,7 @@ class ShardSample:
         return [(field, path.stat().st_size) for field, path in self.files]
 
 
-class ShardWriter(LabelWriter):
-    name = FOLDER
-
+class Writer(LabelWriter):
     def check(self) -> None:
         if find_spec("webdataset") is None:
             raise UsageError(f"--write webdataset needs webdataset; get it with: {install_line('[dataset]')}")
@@ -85,10 +83,6 @@ def remove_shards(folder: Path) -> None:
     for name in _read_index(folder / INDEX):
         remove_file(folder / FOLDER / PurePosixPath(name).name, missing_ok=True)
     remove_file(folder / INDEX, missing_ok=True)
-
-
-def writer_of(name: str) -> ShardWriter:
-    return ShardWriter()
 
 
 def sample_values(record: PictureRecord) -> dict[str, Any]:

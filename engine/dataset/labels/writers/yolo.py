@@ -33,10 +33,7 @@ val: images
 """
 
 
-class YoloWriter(LabelWriter):
-    def __init__(self, name: str) -> None:
-        self.name = name
-
+class Writer(LabelWriter):
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return (task.path(task.label_options.folder_of(self.name), ".txt"),)
 
@@ -57,10 +54,6 @@ class YoloWriter(LabelWriter):
         return (path,)
 
 
-def writer_of(name: str) -> LabelWriter:
-    return YoloWriter(name)
-
-
 def _line(class_id: int, numbers: Iterable[float | int]) -> str:
     shares = (str(number) if isinstance(number, int) else f"{number:.6f}" for number in numbers)
     return f"{class_id} {' '.join(shares)}\n"
@@ -72,14 +65,9 @@ def _box(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
     return [(x0 + x1) / (2 * width), (y0 + y1) / (2 * height), (x1 - x0) / width, (y1 - y0) / height]
 
 
-def _rotated(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
-    width, height = record.width_px, record.height_px
-    return [share for x, y in rotated_box(thing, width, height).tolist() for share in (x / width, y / height)]
-
-
-def _polygon(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
-    width, height = record.width_px, record.height_px
-    return [share for x, y in joined(polygons_of(thing)).tolist() for share in (x / width, y / height)]
+def _outline(points: np.ndarray, record: PictureRecord) -> list[float | int]:
+    shares: list[float | int] = (points / (record.width_px, record.height_px)).reshape(-1).tolist()
+    return shares
 
 
 def _box_and_head(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
@@ -92,8 +80,8 @@ def _box_and_head(thing: LabelledThing, record: PictureRecord) -> list[float | i
 
 LINES: dict[str, Callable[[LabelledThing, PictureRecord], list[float | int]]] = {
     "yolo": _box,
-    "yolo-obb": _rotated,
-    "yolo-seg": _polygon,
+    "yolo-obb": lambda thing, record: _outline(rotated_box(thing, record.width_px, record.height_px), record),
+    "yolo-seg": lambda thing, record: _outline(joined(polygons_of(thing)), record),
     "yolo-pose": _box_and_head,
 }
 
@@ -141,7 +129,7 @@ def polygons_of(thing: LabelledThing) -> list[np.ndarray]:
 
     traced, _ = cv2.findContours(thing.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     polygons = [_at_least_a_triangle(line[:, 0] + 0.5) + np.array(thing.box[:2]) for line in traced]
-    return sorted(polygons, key=lambda polygon: -area_of(polygon))
+    return sorted(polygons, key=lambda polygon: -cv2.contourArea(polygon.astype(np.float32)))
 
 
 def _at_least_a_triangle(points: np.ndarray) -> np.ndarray:
@@ -151,12 +139,6 @@ def _at_least_a_triangle(points: np.ndarray) -> np.ndarray:
         (x0, y0), (x1, y1) = low - 0.25, high + 0.25
         return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     return np.resize(points, (max(3, len(points)), 2))
-
-
-def area_of(polygon: np.ndarray) -> float:
-    """Square px inside a polygon, (n, 2), that does not cross itself."""
-    x, y = polygon.T
-    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
 
 def joined(polygons: list[np.ndarray]) -> np.ndarray:
