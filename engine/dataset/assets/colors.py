@@ -106,7 +106,6 @@ def _cut(colors: np.ndarray, weights: np.ndarray, most: int) -> list[np.ndarray]
 
 
 def _of_material(visual: Any, faces: np.ndarray, is_gltf: bool) -> np.ndarray:
-    """(t, 4)"""
     material = visual.material
     if is_gltf:
         base, image = getattr(material, "baseColorFactor", None), getattr(material, "baseColorTexture", None)

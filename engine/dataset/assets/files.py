@@ -44,7 +44,6 @@ def header_of(content: bytes, suffix: str) -> Json:
 
 
 def with_header(content: bytes, header: Json, suffix: str) -> bytes:
-    """The file with another JSON."""
     text = json.dumps(header).encode("ascii")
     if suffix == ".gltf":
         return text

@@ -66,7 +66,6 @@ def parse_asset(text: str) -> ChosenAsset:
 
 
 def _settings(text: str, shown: str) -> tuple[str, dict[str, str]]:
-    """The file's name, and the settings after it."""
     settings: dict[str, str] = {}
     while True:
         before, comma, last = text.rpartition(",")

@@ -81,8 +81,6 @@ def backs(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelPart:
-    """All faces of one colour and finish."""
-
     finish: Finish
     albedo: tuple[float, float, float]
     corners: np.ndarray
@@ -178,8 +176,6 @@ def _check_triangles(count: int, words: str) -> None:
 
 
 class _Faces:
-    """All triangles of a scene, in its units."""
-
     def __init__(self, scene: Any, *, is_gltf: bool, words: str) -> None:
         found = list(_placed(scene, words))
         _check_triangles(sum(len(mesh.faces) for mesh, _ in found), words)
@@ -202,7 +198,6 @@ class _Faces:
         return x_m, y_m, z_m
 
     def parts(self) -> Iterator[ModelPart]:
-        """One mesh per colour and finish."""
         areas = face_normals(self.corners)[1]
         albedo = reduced(self.albedo, areas)
         kinds = np.column_stack([self.finishes, np.rint(albedo * 1e6).astype(np.int64)])

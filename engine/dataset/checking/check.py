@@ -51,8 +51,6 @@ PICTURES_AT_ONCE = 64  # per batch of the threads; only their facts stay in memo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckProgress(JobProgress):
-    """Progress in pictures."""
-
     problems: int
 
 
@@ -115,8 +113,6 @@ class CheckReport:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Read:
-    """A folder whose files were read."""
-
     folder: FoundFolder
     facts: dict[str, PictureFacts]  # by picture, without damaged ones
     labels: dict[str, dict[str, ReadLabels]]
@@ -152,8 +148,6 @@ def check_folders(
 
 
 class _Counter:
-    """Counts pictures for the progress."""
-
     def __init__(self, expected: int, tell: OnProgress[CheckProgress], is_stopped: Callable[[], bool]) -> None:
         self._expected, self._tell, self._is_stopped = expected, tell, is_stopped
         self._done = 0
@@ -233,7 +227,6 @@ def _doubles_within(read: _Read) -> Iterator[CheckProblem]:
 
 
 def _shared(reads: list[_Read]) -> Iterator[CheckProblem]:
-    """Pictures and scenes in two of the folders."""
     everything = [(str(read.folder.path), name, facts) for read in reads for name, facts in read.facts.items()]
     for first, second, how in _double_pictures([facts for _, _, facts in everything]):
         one, other = everything[first], everything[second]

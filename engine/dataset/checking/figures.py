@@ -109,7 +109,6 @@ class FigureDistance:
 
 
 def compare(own: FolderFigures, real: FolderFigures) -> list[FigureDistance]:
-    """One distance per figure."""
     return [_distance(name, own.values[name], real.values[name]) for name in own.values]
 
 

@@ -74,7 +74,6 @@ def read_labels(folder: FoundFolder, picture: FoundPicture, facts: PictureFacts)
 
 
 def label_problems(path: str, labels: ReadLabels, facts: PictureFacts) -> Iterator[CheckProblem]:
-    """Faults of one label file."""
     for fault in (*labels.faults, *labels.repeated):
         yield CheckProblem("label", path, fault)
     size = np.array([facts.width_px, facts.height_px] * 2, np.float64)

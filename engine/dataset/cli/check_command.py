@@ -124,7 +124,6 @@ def _range_of(text: str) -> tuple[int, int]:
 
 
 def check_lines(report: "CheckReport") -> list[str]:
-    """The whole report for a terminal."""
     lines = [line for folder in report.folders for line in _folder_lines(folder)]
     if report.shared:
         lines += ["in two of the folders", *_problem_lines(report.shared)]

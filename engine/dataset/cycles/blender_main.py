@@ -150,7 +150,6 @@ def choose_threads(scene: bpy.types.Scene) -> None:
 
 
 def used_settings(scene: bpy.types.Scene) -> Json:
-    """The effective settings of the scene, for the log."""
     cycles = scene.cycles
     is_adaptive = cycles.use_adaptive_sampling
     return {

@@ -374,7 +374,6 @@ def _round_and_square(group: PileGroup) -> Iterator[tuple[PileGroup, bool]]:
 
 
 def _solid(group: PileGroup, name: str, shape: Callable[[int], Mesh], tint: np.ndarray) -> Iterator[InstanceBatch]:
-    """A foot that is part of the pile."""
     for variant, some in group.by_shape(parts.FOOT_VARIANTS):
         tints = tint * some.each("foot_shade")[:, None]
         yield some.batch(f"{name} {variant}", shape(variant), Surface.CONCRETE, some.base(), tints, on_ground=True)
@@ -383,7 +382,6 @@ def _solid(group: PileGroup, name: str, shape: Callable[[int], Mesh], tint: np.n
 def _heaped(
     group: PileGroup, name: str, shape: Callable[[int], Mesh], tint: np.ndarray, surface: Surface = Surface.SPOIL
 ) -> Iterator[InstanceBatch]:
-    """Loose ground on the ground."""
     for variant, some in group.by_shape(parts.FOOT_VARIANTS):
         wide, high = some.each("base_diameter_m"), some.each("base_height_m") / (1 - MOUND_GROUND)
         local = some.sized((wide, wide, high), (0, 0, -MOUND_GROUND * high))

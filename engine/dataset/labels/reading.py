@@ -52,8 +52,6 @@ def pointer_line(content: bytes | bytearray) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class ReadLabels:
-    """The labels of one picture in one format."""
-
     names: list[str] = field(default_factory=list)  # class per box
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))  # (k, 4) float64: x0 y0 x1 y1 in px, exclusive
     faults: list[str] = field(default_factory=list)  # lines that cannot be read, as words

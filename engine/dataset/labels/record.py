@@ -16,8 +16,6 @@ Box = tuple[float, float, float, float]  # x0 y0 x1 y1 in px of the picture; x1 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LabelledThing:
-    """One thing of the scene that can be seen in the picture."""
-
     number: int  # its value in the instance picture; the same in all views of a scene
     category: str  # the class: `pile`, `bag`, `machine`, ..
     kind: str = ""  # `phc`, `excavator`, ..
@@ -81,8 +79,6 @@ class PictureRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LabelSource:
-    """Everything that is known about a finished picture."""
-
     task: PictureTask
     camera: SiteCamera
     record: PictureRecord  # all things that can be seen; `record.labelled` are those to label

@@ -149,7 +149,6 @@ def _category(thing: Thing, own_categories: dict[str, str]) -> str:
 
 
 def _heads(scene: SiteScene, effects: dict[str, Any], things: Sequence[Thing]) -> list[tuple[float, float] | None]:
-    """Pixels of the middle of each pile's top; None for other things."""
     tops = [thing.head_m for thing in things if isinstance(thing, Pile)]
     pixels = iter(to_picture(scene, effects, scene.camera.pixel_of(np.array(tops).reshape(-1, 3))).tolist())
     return [tuple(next(pixels)) if isinstance(thing, Pile) else None for thing in things]

@@ -21,8 +21,6 @@ GROUND_AHEAD_M = 0.2  # the same for bare ground and the nearest of a thing: onl
 
 @dataclass(slots=True, kw_only=True)
 class Outline:
-    """The silhouette of one thing."""
-
     solids: list[np.ndarray] = field(default_factory=list)
     """(n, 2) float64 px each, convex; may extend beyond the picture."""
     near_m: float = np.inf  # smallest and largest depth of its corners

@@ -107,7 +107,6 @@ def place_assets(assets: AssetOptions, site: PiledSite) -> tuple[tuple[PlacedAss
 
 
 def numbered(placed: tuple[PlacedAsset, ...], first: int) -> tuple[PlacedAsset, ...]:
-    """With instance numbers from `first`."""
     return tuple(replace(one, number=first + place) for place, one in enumerate(placed))
 
 

@@ -164,7 +164,6 @@ def ground_sample_words(options: SceneOptions, camera: CameraOptions) -> str:
 
 
 def _samples_cm(options: SceneOptions, camera: CameraOptions) -> Span:
-    """Smallest and largest ground sample distance of these options."""
     if camera.gsd is not None:
         return camera.gsd
     fields = camera.field_of_view or (min(LENSES_DEG), max(LENSES_DEG))
@@ -222,7 +221,6 @@ def _height_and_lens(
 
 
 def _window(sensor: SiteCamera, size: tuple[int, int] | None, shares: np.ndarray) -> SiteCamera:
-    """The sensor, or a window of it at a place given by shares 0..1."""
     if size is None:
         return sensor
     left, top = (
@@ -270,7 +268,6 @@ def _aimed(camera: SiteCamera, target_m: np.ndarray) -> SiteCamera:
 
 
 def _scattered(cameras: list[SiteCamera], shares: np.ndarray) -> tuple[SiteCamera, ...]:
-    """Views of overlapping places around the origin."""
     if len(cameras) == 1:
         return (_aimed(cameras[0], np.zeros(2)),)
     shorter_m = min(min(camera.width_px, camera.height_px) * camera.gsd_m for camera in cameras)

@@ -46,8 +46,6 @@ WORK_M = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinedKind:
-    """A kind of thing that stands in lines of pieces."""
-
     kind: DistractorKind
     habit: Habit
     stream: str
@@ -221,7 +219,6 @@ class _Yard:
         return placed
 
     def scatter(self, kind: DistractorKind) -> list[Distractor]:
-        """Things of this kind, in scenes that have it."""
         habit = HABITS[kind]
         draw = stream(self._seed, f"clutter {kind.value}")
         is_there, much, rounding = draw.random(3).tolist()

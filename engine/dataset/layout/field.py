@@ -151,7 +151,6 @@ def lay_field(
 
 
 def _wanted(field: FieldOptions, seed: Seed) -> int:
-    """Number of piles that a full picture shows."""
     share = float(stream(seed, "field piles").random())
     if field.piles is None:
         return round(between(PILES, share**PILES_SKEW))

@@ -35,7 +35,6 @@ class _Piles:
         self.order = self.order[inside[self.order]]
 
     def near(self, x: float, y: float, radius_m: float) -> np.ndarray:
-        """Indices of the piles whose axis is within this radius."""
         away = self.at_m - (x, y)
         return np.flatnonzero((away * away).sum(axis=1) < radius_m**2)
 
@@ -49,7 +48,6 @@ class _Piles:
         return 0.5 * float(np.arctan2(2 * (x * y).sum(), (x * x).sum() - (y * y).sum()))
 
     def ground(self, x: float, y: float) -> Seat:
-        """Upright on the ground."""
         level = float(self.placer.terrain.height_at(np.array(x), np.array(y)))
         return Seat(x_m=x, y_m=y, ground_m=level, slope_x=0.0, slope_y=0.0, lift_m=-0.02)
 
@@ -130,7 +128,6 @@ class _Beside:
 
 
 def _bush(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
-    """A bush as high as the pile's head or higher, that grows over a part of it."""
     one = known.piles[pile]
     angle, size, near = draw.random(3).tolist()
     scale = float(np.clip(one.exposed_m * 1.9 * (0.9 + 0.4 * size), 0.8, 2.6))
@@ -142,7 +139,6 @@ def _bush(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> lis
 
 
 def _tree(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
-    """A tree whose crown is over a part of the pile."""
     angle, size, near, bare = draw.random(4).tolist()
     kind = DistractorKind.BARE_TREE if bare < 0.15 else DistractorKind.TREE
     scale = 0.6 + 0.35 * size
@@ -182,7 +178,6 @@ def _stand_beside(known: _Piles, pile: int, room: int, own: _Beside, draw: np.ra
 
 
 def _cover(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
-    """A tarpaulin or straw over a part of the head."""
     one = known.piles[pile]
     angle, off = draw.random(2).tolist()
     off_m = one.diameter_m * (0.3 + 0.5 * off)
@@ -196,7 +191,6 @@ def _cover(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> li
 
 
 def _boards(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
-    """Boards laid on the head."""
     one = known.piles[pile]
     along, across, turn = draw.random(3).tolist()
     turn *= 2 * np.pi

@@ -149,7 +149,6 @@ def _plant_strip(
     rolls: np.ndarray,
     first: Pile | None,
 ) -> list[Pile]:
-    """The piles of one row. `first`: the last pile of the row before."""
     block = site.block(strip.cluster)
     count = len(strip.points_m)
     each = [dict(zip(_ROLLS, row, strict=True)) for row in rolls.tolist()]
@@ -190,7 +189,6 @@ def _plant_strip(
 
 
 def _on_foot(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: float) -> Pile:
-    """The pile with its foot and its tilt."""
     foot = block.feet[1] if rolls["other_foot"] < block.feet[2] else block.feet[0]
     size = 0.8 * block.foot_size + 0.2 * rolls["foot_wide"]
     wide_m, high_m = _foot_m(foot, pile.diameter_m, size, rolls["foot_high"])
@@ -210,7 +208,6 @@ def _on_foot(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: floa
 
 
 def _finished(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: float, heading: float) -> Pile:
-    """The pile with everything on its post: flange, plates, cap, paint, rust, dirt, shade."""
     is_phc = pile.kind is PileKind.PHC
     is_section = pile.kind in (PileKind.H_SECTION, PileKind.C_SECTION)
     is_capped = rolls["cap"] < block.capped and pile.kind is not PileKind.CAST_IN_PLACE and not block.has_flange

@@ -161,8 +161,6 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: See
 
 
 def _looks(seed: Seed, count: int) -> dict[str, np.ndarray]:
-    """Random values of fields of Pile, (count,) each."""
-
     def draw(part: str) -> np.random.Generator:
         return stream(seed, f"piles {part}")
 
@@ -218,7 +216,6 @@ class _Placer:
         self._orders: dict[DistractorKind, np.ndarray] = {}
 
     def place(self, kind: DistractorKind, count: int) -> list[Distractor]:
-        """Place up to `count` things, as many as fit."""
         if kind not in self._draws:
             self._draws[kind] = stream(self._seed, f"distractors {kind.value}")
             order = self._draws[kind].permutation(len(self._is_steep))

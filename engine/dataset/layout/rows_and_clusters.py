@@ -35,8 +35,6 @@ SLOPE_OVER_M = 12.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Strip:
-    """A line of piles, one or two rows wide."""
-
     points_m: np.ndarray  # (n, 2) positions of the piles, before jitter; sorted by column
     columns: np.ndarray
     """(n,) int from 0: column of each pile; piles of one column are next to each other across the line."""

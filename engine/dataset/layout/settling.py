@@ -243,7 +243,6 @@ def _settle_terrain(options: SceneOptions, draw: _Draw, use_clusters: bool) -> f
 
 
 def _settle_rows(options: SceneOptions, draw: _Draw, site: Site, use_clusters: bool) -> tuple[int, float, int]:
-    """Number of rows, metres between them, piles in each."""
     widest_m = ROW_SPACING_M[1]
     if options.num_rows is not None and options.num_rows > 1:
         roads_m = (options.num_rows - 1) // ROWS_TO_A_ROAD * ROAD_M[0]
@@ -299,7 +298,6 @@ def _piles_per_cluster(options: SceneOptions) -> tuple[int, int]:
 
 
 def _settle_terraces(options: SceneOptions, draw: _Draw, site: Site) -> tuple[int, float]:
-    """Number of terraces, and their height in metres."""
     lowest_m = TERRACE_HEIGHT_M[0] if options.terrace_height is None else options.terrace_height
     terraces_fit = site.terraces(lowest_m)
     num_terraces = draw.whole("num_terraces", *TERRACES, terraces_fit)

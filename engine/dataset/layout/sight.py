@@ -22,7 +22,7 @@ NEAR_M = 0.5
 LENS_SHARE = 0.08
 """How far a lens may move a pixel, as a share of half the sensor's diagonal: DJI's calibration of a Mavic 3 Enterprise
 has k1 near -0.11, which moves its corners by 7 %."""
-_Thing = TypeVar("_Thing", Pile, Distractor, PlacedAsset)
+_Thing = TypeVar("_Thing", bound=Pile | Distractor | PlacedAsset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,7 +50,6 @@ def extent_of(cameras: tuple[SiteCamera, ...], z_m: float = 0.0) -> Extent:
 
 
 def whole_sensor(camera: SiteCamera) -> SiteCamera:
-    """The same camera with its full picture."""
     return replace(
         camera, width_px=camera.sensor_width_px, height_px=camera.sensor_height_px, sensor_px=None, left_px=0, top_px=0
     )

@@ -29,7 +29,6 @@ class Device:
     """Creates programs, buffers and targets, and releases them all on close. Single-threaded."""
 
     def __init__(self, context: moderngl.Context, undo: ExitStack, defines: tuple[str, ...] = ()) -> None:
-        """`defines`: of every fragment shader."""
         self.context = context
         self._defines = defines
         self._layouts: dict[tuple[int, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}

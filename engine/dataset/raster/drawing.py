@@ -32,8 +32,6 @@ _SOLID = moderngl.DEPTH_TEST | moderngl.CULL_FACE
 
 
 class StageDrawing:
-    """A stage on the GPU, ready to be drawn tile by tile."""
-
     def __init__(self, device: Device, stage: SceneStage, targets: RasterTargets, *, wants_colors: bool) -> None:
         self._device, self._stage, self._targets = device, stage, targets
         scene = stage.scene

@@ -106,6 +106,5 @@ def _own_last_vertices(
 
 
 def _runs(chosen: np.ndarray) -> list[tuple[int, int]]:
-    """The runs of True values as (start, end), end exclusive."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
     return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]

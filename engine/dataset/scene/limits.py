@@ -49,7 +49,6 @@ def check_scene(scene: SiteScene) -> None:
 
 
 def things_of(scene: SiteScene) -> Iterator[tuple[str, Pile | Distractor | PlacedAsset]]:
-    """Everything that stands on the ground, with its place in the JSON."""
     for name in ("piles", "distractors", "placed_assets"):
         for place, thing in enumerate(getattr(scene, name)):
             yield f"$.{name}[{place}]", thing

@@ -30,8 +30,6 @@ CATEGORIES_1 = ({"id": 1, "name": "pile", "supercategory": "foundation"},)  # th
 
 
 class CocoPart(msgspec.Struct, frozen=True):
-    """The file of one picture."""
-
     image: dict[str, Any]
     annotations: list[dict[str, Any]]  # without ids
 

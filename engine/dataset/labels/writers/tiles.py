@@ -28,8 +28,6 @@ FOLDER = "tiles"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileWindow:
-    """A tile's place in its picture, px."""
-
     row: int  # place in the grid, from 0
     column: int
     left_px: int

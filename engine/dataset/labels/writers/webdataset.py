@@ -34,8 +34,6 @@ FIELDS = {"masks/instances": "instances.png", "masks/classes": "classes.png", "d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardSample:
-    """The files of one picture."""
-
     key: str  # file name without suffix; without a dot, at which WebDataset splits it from the field
     files: tuple[tuple[str, Path], ...]  # field and file
 
