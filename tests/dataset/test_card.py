@@ -4,10 +4,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import pytest
 
 from engine.dataset.card.card import CardFacts, CardPicture, write_card
-from engine.dataset.card.plots import binned, histogram, place_map
 from engine.dataset.frozen import FrozenFile
 from engine.dataset.job import DatasetJob
 from engine.dataset.layout.cameras import CameraOptions
@@ -32,7 +30,6 @@ FACTS = CardFacts(
     formats=("yolo", "coco"),
     options={"--altitude": "40..60", "--strip": ""},
 )
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 def pictures(counts: list[int], width_px: int = 640, subset: str = "") -> list[CardPicture]:
@@ -146,18 +143,3 @@ def test_it_warns_of_many_boxes_large_pictures_and_no_split(tmp_path: Path) -> N
 def test_a_dataset_without_boxes_has_a_card(tmp_path: Path) -> None:
     write_card(tmp_path, pictures([0, 0]), FACTS)
     assert "| boxes | 0: 0.0 a picture, 0 to 0 |" in (tmp_path / "README.md").read_text(encoding="utf-8")
-
-
-def test_the_tallest_bar_is_the_largest_count() -> None:
-    counts, low, high = binned(np.array([0, 0, 0, 1.0]), 0)
-    assert (counts[0], counts[-1], sum(counts), low, high) == (3, 1, 4, 0, 1)
-    bars = [bar for bar in ElementTree.fromstring(histogram("t", "u", counts, low, high)).iter(f"{SVG}rect")][1:]
-    heights = [float(bar.get("height", "")) for bar in bars]
-    assert heights[0] == max(heights) and heights[-1] == pytest.approx(heights[0] / 3, abs=0.1)
-
-
-def test_the_map_is_darkest_where_most_boxes_are() -> None:
-    places = np.zeros((4, 4))
-    places[0, 3], places[2, 1] = 0.8, 0.2
-    cells = [each.get("fill-opacity") for each in ElementTree.fromstring(place_map("t", places)).iter(f"{SVG}rect")]
-    assert [each for each in cells if each and float(each) > 0] == ["1.00", "0.25"]

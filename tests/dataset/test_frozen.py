@@ -33,14 +33,6 @@ def test_a_thawed_scene_equals_the_frozen_one_to_the_last_bit(scene: SiteScene) 
     assert len(json.loads(content)["terrain"]["heights_m"]["data"]) < 0.6 * scene.terrain.heights_m.nbytes
 
 
-def test_a_height_of_minus_zero_does_not_double_the_file(scene: SiteScene) -> None:
-    heights = np.round(scene.terrain.heights_m.astype(np.float64), 4).astype(np.float32)
-    heights[5, 5] = -0.0
-    content = freeze(replace(scene, terrain=replace(scene.terrain, heights_m=heights)))
-    assert len(content) < 1.1 * len(freeze(scene))
-    assert np.array_equal(thaw(content).terrain.heights_m, heights)
-
-
 def test_heights_that_are_no_tenths_of_a_millimetre_keep_every_bit(scene: SiteScene) -> None:
     heights = np.random.default_rng(3).normal(0, 9, (7, 7)).astype(np.float32)
     heights[2, 3] = -0.0

@@ -1,7 +1,5 @@
 """--asset: the text, and files that cannot be used; one line each, before anything is written."""
 
-import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,6 @@ import numpy as np
 import pytest
 
 from engine.dataset import DatasetJob, RenderSettings
-from engine.dataset.assets import reading
 from engine.dataset.assets.naming import parse_asset
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.layout import Recipe2Options
@@ -133,16 +130,6 @@ def test_no_random_damage_ends_in_a_traceback(tmp_path: Path) -> None:
     assert refused > 30
 
 
-def test_too_many_triangles_of_other_formats_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import trimesh
-
-    monkeypatch.setattr(reading, "MAX_TRIANGLES", 11)
-    for suffix in ("obj", "ply", "stl"):
-        trimesh.Trimesh(BOX, BOX_FACES, process=False).export(tmp_path / f"box.{suffix}")
-        with pytest.raises(UsageError, match="has 12 triangles, at most 11"):
-            parse_asset(f"box={tmp_path / f'box.{suffix}'}")
-
-
 def test_a_model_whose_class_is_not_among_the_classes_is_told_to_get_no_label(tmp_path: Path) -> None:
     path = write_glb(tmp_path / "box.glb")
     recipe_2 = Recipe2Options(
@@ -158,14 +145,3 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
     chosen = parse_asset(f"box={write_glb(tmp_path / 'box.glb')}")
     with pytest.raises(UsageError, match="--asset box: is given twice"):
         AssetOptions(asset=(chosen, chosen)).check()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
-def test_a_name_that_is_no_utf8_is_read_and_told_printably(tmp_path: Path) -> None:
-    path = tmp_path / os.fsdecode(b"caf\xe9.glb")
-    chosen = parse_asset(f"box={write_glb(path)}")
-    assert chosen.asset.path == str(path)
-    path.unlink()
-    with pytest.raises(UsageError, match=r"caf\\udce9\.glb: cannot be read") as caught:
-        parse_asset(f"box={path}")
-    str(caught.value).encode("utf-8")

@@ -7,7 +7,6 @@ import os
 import shutil
 import struct
 import sys
-import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -411,27 +410,6 @@ def test_a_folder_in_no_known_layout_is_told(tmp_path: Path) -> None:
     assert text.startswith("is no label of a known layout; known are YOLO (images/, labels/), COCO")
 
 
-def test_only_files_that_cannot_be_labels_are_left_out_of_those_in_no_known_layout(tmp_path: Path) -> None:
-    """Tables as Kaggle, TensorFlow and Supervisely name them."""
-    (tmp_path / "a.jpg").touch()
-    others = ("README.roboflow.txt", "LICENSE.txt", "classes.txt", "requirements.txt", "train.txt", "data/trainval.txt")
-    tables = ["objects.json", "test_1.jpg.json", "train.csv", "train_labels.csv", "validation_annotations.csv"]
-    (tmp_path / "data").mkdir()
-    for name in (*others, *tables):
-        (tmp_path / name).write_text("{}", encoding="utf-8")
-    assert find_folder(tmp_path).unknown == tables
-
-
-def test_damaged_exif_does_not_print_warnings_of_the_library(tmp_path: Path) -> None:
-    pixels = Image.fromarray(pixels_of(1, []))
-    for name, exif in (("cut", b"\x05\0\x12\x01"), ("wild", b"\x01\0\x12\x01\x03\0\xff\xff\xff\x7f\xff\xff\xff\x7f")):
-        pixels.resize((90 + len(exif), 90)).save(tmp_path / f"{name}.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + exif)
-    with warnings.catch_warnings(record=True) as printed:
-        warnings.simplefilter("always")
-        assert check_folders([tmp_path]).folders[0].pictures == 2
-    assert [str(each.message) for each in printed] == []
-
-
 def test_a_turned_photograph_is_read_as_opencv_reads_it(tmp_path: Path) -> None:
     write_dataset(tmp_path, [1])
     (tmp_path / "coco_all.json").unlink()
@@ -481,16 +459,3 @@ def test_numbers_of_classes_that_no_dataset_has_take_no_memory_and_are_told(tmp_
     (folder / "dataset.yaml").write_text("\n".join(lines), encoding="utf-8")
     text = "class 1 has no name, but 99999999999999999 has: trainers number classes without gaps"
     assert found(folder) == [("label", "dataset.yaml", text)]
-
-
-def test_classes_beyond_the_names_of_darknet_are_told(tmp_path: Path) -> None:
-    folder = write_dataset(tmp_path, [1])
-    (folder / "dataset.yaml").unlink()
-    (folder / "coco_all.json").unlink()
-    (folder / "obj.names").write_text("\ufeffpile\n", encoding="utf-8")
-    label("3 0.5 0.5 0.1 0.1\n")(folder)
-    (folder / "labels/000002.txt").rename(folder / "labels/000001.txt")
-    assert found(folder) == [("label", "labels/000001.txt", "line 1: class 3 is not among the names in obj.names")]
-    entry = {"index": 1, "status": "done", "options": {"classes": ["pile"]}, "sha256": {}}
-    (folder / "manifest.jsonl").write_text(json.dumps(entry), encoding="utf-8")
-    assert ("label", "labels/000001.txt", "line 1: class 3 is not among the names in manifest.jsonl") in found(folder)

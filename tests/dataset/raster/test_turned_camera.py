@@ -64,12 +64,6 @@ def test_a_window_shows_that_part_of_the_whole_picture(name: str) -> None:
     assert np.array_equal(around.depth_m[20:180, 30:230], whole.depth_m)
 
 
-def test_tiles_change_no_number_and_no_depth_of_an_oblique_view() -> None:
-    whole, tiles = (render(site(CAMERAS["oblique"]), wants_colors=False, tile_px=side_px) for side_px in (1024, 67))
-    assert np.array_equal(whole.instances, tiles.instances)
-    assert np.array_equal(whole.depth_m, tiles.depth_m)
-
-
 def test_what_lies_behind_the_camera_is_not_seen_and_the_sky_is_infinitely_far() -> None:
     """From the middle of the site towards the north horizon: posts to the south are behind the camera."""
     camera = SiteCamera(width_px=120, height_px=100, height_m=6, pitch_deg=80, field_of_view_deg=60)

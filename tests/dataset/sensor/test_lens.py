@@ -8,7 +8,6 @@ from engine.dataset.geometry.batches import Rendered
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.sensor import to_picture
-from engine.dataset.sensor.lens import lens_of
 from engine.dataset.sensor.photograph import lens_from
 from tests.dataset.sensor.cards import CAMERA, card, scene_with, squares, taken
 from tests.support.long_form import only_soak
@@ -40,22 +39,6 @@ def test_the_lens_is_that_of_opencv(camera: SiteCamera, distortion: float) -> No
     back = cv2.undistortPoints(ours[:, None], matrix, factors, P=matrix)[:, 0]
     assert np.abs(lens_from(camera, told).backward(ours) - pinhole).max() < 2e-3
     assert np.abs(back - pinhole).max() < (2e-3 if abs(distortion) <= 1 else 0.5)  # it iterates five times only
-
-
-@pytest.mark.parametrize("distortion", [-10, -4, 10])
-def test_distortion_is_the_share_by_which_the_corner_moves(distortion: float) -> None:
-    lens = lens_of(CAMERA, distortion, 0.0, -0.25)
-    corner = lens.forward(np.array([[0.0, 0.0]]))[0]
-    middle = np.array(CAMERA.center_px)
-    assert np.linalg.norm(corner - middle) == pytest.approx(np.linalg.norm(middle) * (1 + distortion / 100))
-
-
-def test_a_window_of_the_sensor_has_the_distortion_of_its_place() -> None:
-    whole = SiteCamera(width_px=800, height_px=600)
-    pixels = pixels_of(WINDOW)
-    moved = lens_of(WINDOW, -5, 0.0, -0.2).forward(pixels)
-    shift = np.array([520, 380])
-    assert np.abs(moved + shift - lens_of(whole, -5, 0.0, -0.2).forward(pixels + shift)).max() < 1e-9
 
 
 @pytest.mark.parametrize("distortion", [-8, 5])

@@ -16,7 +16,6 @@ from engine.dataset.labels.record import DatasetContents, FinishedPicture, Label
 from engine.dataset.labels.recording import find_instances
 from engine.dataset.labels.writers.pixels import instance_mask
 from engine.dataset.labels.writers.tiles import (
-    TileTask,
     TileWindow,
     Writer,
     cut_record,
@@ -74,13 +73,6 @@ def test_every_tile_has_its_pixels_and_its_labels_in_every_format() -> None:
         assert (
             len(labelled) == len(np.unique(numbers[numbers > 0])) == len(files[f"tiles/labels/{name}.txt"].splitlines())
         )
-
-
-def test_the_scene_of_a_tile_is_that_of_its_picture() -> None:
-    task = source().task
-    known = {name: getattr(task, name) for name in PictureTask.__dataclass_fields__}
-    tile = TileTask(**known | {"index": 7 * 88 + 3}, picture=7, row=0, column=3)
-    assert (tile.scene_number, tile.seed, tile.name) == (7, task.seed, "000007_00_03")
 
 
 def test_tiles_in_the_folder_are_counted_through_all_pictures(tmp_path: Path) -> None:
