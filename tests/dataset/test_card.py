@@ -10,15 +10,12 @@ from engine.dataset.frozen import FrozenFile
 from engine.dataset.job import DatasetJob
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.clutter import ClutterOptions
-from engine.dataset.layout.grounds import GroundOptions, parse_looks
 from engine.dataset.layout.options import GivenOptions, Recipe2Options
 from engine.dataset.layout.piles import PileOptions
 from engine.dataset.layout.sky import SkyOptions
 from engine.dataset.options import SceneOptions
 from engine.dataset.running.finishing import given_options
-from engine.dataset.scene.description import GroundPicture
 from engine.dataset.sensor.effects import SensorOptions
-from engine.dataset.split import parse_split
 from engine.dataset.task import RenderSettings
 
 FACTS = CardFacts(
@@ -39,29 +36,6 @@ def pictures(counts: list[int], width_px: int = 640, subset: str = "") -> list[C
         CardPicture(subset=subset, width_px=width_px, height_px=480, boxes=np.repeat(box, count, 0), brightness=0.4)
         for count in counts
     ]
-
-
-def test_the_command_of_the_card_is_one_that_can_be_typed(tmp_path: Path) -> None:
-    picture = GroundPicture(path="/home/me/a.jpg", sha256="", size_m=4.0)
-    job = DatasetJob(
-        output=tmp_path,
-        drawing=RenderSettings(engine="raster"),
-        split=parse_split("80/20"),
-        recipe_2=Recipe2Options(
-            camera=CameraOptions(altitude=(40.0, 160.0), view=(640, 480)),
-            sky=SkyOptions(date=("2024-03-01", "2024-06-30")),
-            ground=GroundOptions(ground=parse_looks("picture,snow=0.3"), ground_texture=(picture,)),
-        ),
-    )
-    assert given_options(job) == {
-        "--engine": "raster",
-        "--split": "80/20",
-        "--altitude": "40..160",
-        "--view": "640x480",
-        "--date": "2024-03-01..2024-06-30",
-        "--ground": "picture=1,snow=0.3",
-        "--ground-texture": "a.jpg,4",
-    }
 
 
 def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> None:

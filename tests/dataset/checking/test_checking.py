@@ -17,7 +17,6 @@ import pytest
 from PIL import Image
 
 from engine.dataset.checking.check import check_folders
-from engine.dataset.checking.figures import kolmogorov_smirnov, wasserstein
 from engine.dataset.checking.finding import find_folder
 from engine.dataset.labels.reading import MAX_COCO_BYTES, read_coco
 from engine.errors import UsageError
@@ -269,41 +268,6 @@ def test_photos_without_labels_propose_nothing_about_piles(tmp_path: Path) -> No
         assert not any(option in line for line in like.proposals for option in ("--piles", "--empty", "--altitude"))
         shutil.rmtree(real / "labels", ignore_errors=True)
     assert check_folders([real], like=own).like is not None
-
-
-def test_piles_of_windows_are_proposed_for_the_sensor_and_compared_in_px_with_whole_pictures(tmp_path: Path) -> None:
-    """In parts of the picture boxes of 8 px in a window are larger than those of 16 px in a whole picture."""
-    own, real = write_ours(tmp_path / "own", [1, 2]), write_dataset(tmp_path / "real", [11, 12], side_px=16)
-    path = own / "manifest.jsonl"
-    given = {"recipe": 2, "width": 1600, "height": 1200, "view": [WIDTH_PX, HEIGHT_PX]}
-    path.write_text(path.read_text("ascii").replace('{"recipe": 2}', json.dumps(given)), encoding="ascii")
-    like = check_folders([own], like=write_dataset(tmp_path / "windows", [11, 12], count=20)).like
-    assert like is not None
-    told = "real pictures have 20 to 20 boxes, and --view 160x120 shows one in 100 piles of the sensor: --piles 2000"
-    assert f"{told}..2000" in like.proposals
-    for name in ("000011", "000012"):  # four times as wide, with the boxes in a corner
-        picture = real / f"images/{name}.png"
-        whole = np.tile(cv2.imread(str(picture)), (4, 4, 1))
-        picture.write_bytes(cv2.imencode(".png", whole)[1].tobytes())
-        label = real / f"labels/{name}.txt"
-        boxes = np.array([line.split()[1:] for line in label.read_text("ascii").splitlines()], np.float64) / 4
-        boxes = np.concatenate([boxes + np.array([number / 1000, 0, 0, 0]) for number in range(16)])  # no line twice
-        lines = (" ".join(["0", *map(str, box)]) + "\n" for box in boxes.tolist())
-        label.write_text("".join(lines), encoding="ascii")
-    (real / "coco_all.json").unlink()
-    like = check_folders([own], like=real).like
-    assert like is not None
-    sizes, altitude, piles = like.proposals[:3]
-    assert sizes.startswith("pictures are 160x120 px here and 640x480 there, so sizes of boxes are compared in px")
-    assert altitude == "boxes are 2.0 times larger in the real pictures: --altitude 20..80"
-    assert piles == "real pictures have 80 to 80 boxes: --piles 500..500"
-
-
-def test_distances_have_their_known_values() -> None:
-    steps = np.linspace(0, 1, 1001)
-    assert wasserstein(steps, steps + 0.25) == pytest.approx(0.25)
-    assert kolmogorov_smirnov(steps, steps + 0.25) == pytest.approx(0.25, abs=0.002)
-    assert kolmogorov_smirnov(steps, steps + 2) == 1 and kolmogorov_smirnov(steps, steps) == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows reserves the disk of a file without content")

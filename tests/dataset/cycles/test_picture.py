@@ -13,7 +13,6 @@ from engine.dataset.geometry import set_stage
 from engine.dataset.labels.reading import read_labels
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import make_picture
-from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.task import PictureTask, RenderSettings
 from engine.errors import UsageError
 from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters, yard
@@ -42,19 +41,6 @@ def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Blender, drawn:
         column, row = camera.pixel_of(top)[0].astype(int)
         seen = rendered.instances[row - 1 : row + 2, column - 1 : column + 2]
         assert (seen == number).any()
-
-
-def test_both_engines_see_the_same_piles_at_the_same_places(blender: Blender, drawn: Drawn) -> None:
-    from engine.dataset.raster import render as render_by_raster
-
-    one, other = render_by_raster(drawn.stage()), drawn(blender)
-    boxes = boxes_of(one.instances)
-    assert len(boxes) == 36 and boxes.keys() == boxes_of(other.instances).keys()
-    for number, box in boxes_of(other.instances).items():
-        assert np.abs(np.subtract(box, boxes[number])).max() <= 1, number
-    agrees = one.instances == other.instances
-    assert (~agrees).sum() < 0.01 * (one.instances > 0).sum()
-    assert np.abs(one.depth_m - other.depth_m)[agrees].max() < 0.01
 
 
 @only_soak
@@ -90,24 +76,6 @@ def test_a_missing_gpu_is_refused_in_one_line(blender: Blender, drawn: Drawn) ->
         return
     with pytest.raises(UsageError, match=r"^--use-gpu: Cycles has no GPU here"):
         render(drawn.stage(), quarters(), settings, blender)
-
-
-@only_soak
-def test_cycles_uses_the_given_settings_and_threads(
-    blender: Blender, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    stage = set_stage(replace(yard(), camera=SiteCamera(width_px=32, height_px=24, height_m=16)))
-    pictures = []
-    for samples, noise, threads in ((50, 0.01, 1), (50, 0.01, 3), (100, 0.005, 1)):
-        monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
-        settings = RenderSettings(engine="cycles", max_samples=samples, noise_threshold=noise, use_gpu=False)
-        with caplog.at_level(logging.INFO):
-            pictures.append(render(stage, quarters(), settings, blender).colors.tobytes())
-        assert caplog.messages[-1] == (
-            f"{samples} samples at most, 8 at least, noise {noise:g}, 4 bounces, OPENIMAGEDENOISE, "
-            f"threads: {threads}, CPU"
-        )
-    assert pictures[0] == pictures[1] != pictures[2]
 
 
 def test_settings_out_of_range_are_refused_by_name(drawn: Drawn) -> None:

@@ -131,13 +131,6 @@ def test_a_head_is_in_the_middle_of_the_top_and_hidden_under_an_arm() -> None:
     assert all(thing.is_hidden for thing in heads if not thing.is_head_visible)
 
 
-def test_the_head_of_an_open_section_is_visible_although_one_sees_the_ground_through_it() -> None:
-    post = pile(PileKind.PHC, diameter_m=0.3, width_m=0.15, base_diameter_m=0.0, base_height_m=0.0)
-    posts = tuple(replace(post, kind=PileKind.C_SECTION, x_m=2.0 * place, number=1 + place) for place in range(3))
-    record = recorded(replace(site(posts), camera=seen_from(8.0)))
-    assert [thing.is_head_visible for thing in record.things] == [True, True, True]
-
-
 def test_slivers_at_the_edge_are_crowd_instead_of_labels() -> None:
     edge_m = 8.0  # half the width of the picture from 8 m; the pad of 0.8 m begins 0.1 m before it
     scene = replace(

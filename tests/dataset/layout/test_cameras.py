@@ -9,7 +9,7 @@ import pytest
 
 from engine.dataset.layout import Recipe2Options, describe_recipe_2
 from engine.dataset.layout.build import levelled
-from engine.dataset.layout.cameras import CameraOptions, check_cameras, draw_cameras, ground_sample_words, parse_heading
+from engine.dataset.layout.cameras import CameraOptions, check_cameras, draw_cameras, parse_heading
 from engine.dataset.layout.settling import settle
 from engine.dataset.layout.sight import MAX_REACH_M, extent_of
 from engine.dataset.options import SceneOptions
@@ -118,14 +118,6 @@ def test_a_strip_is_flown_in_one_light_and_other_views_on_days_of_their_own() ->
     for strip, lights in ((True, 1), (False, 2)):
         recipe_2 = Recipe2Options(camera=CameraOptions(views=2, view=(100, 80), strip=strip))
         assert len({describe_recipe_2(SENSOR, recipe_2, (0, 5), view).sun for view in range(2)}) == lights
-
-
-def test_the_size_of_a_pixel_and_of_a_pile_is_told_before_a_run() -> None:
-    assert ground_sample_words(SceneOptions(width=5280), CameraOptions(gsd=(2.0, 2.0))) == (
-        "1 px is 2.0 cm on the ground; a pile of 40 cm is 20 px wide"
-    )
-    words = ground_sample_words(SceneOptions(width=960), CameraOptions(altitude=(100.0, 100.0)))
-    assert words == "1 px is 12 to 17 cm on the ground; a pile of 40 cm is 2.4 to 3.3 px wide"
 
 
 @pytest.mark.parametrize(

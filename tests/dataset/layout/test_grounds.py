@@ -1,13 +1,10 @@
 """Looks of the ground that recipe 2 draws."""
 
-from dataclasses import replace
-
 import pytest
 
 from engine.dataset.layout.grounds import COVERS, GroundOptions, draw_ground, parse_looks
-from engine.dataset.light import light_of
 from engine.dataset.options import SceneOptions
-from engine.dataset.scene.description import GroundLook, Sun
+from engine.dataset.scene.description import GroundLook
 from engine.errors import UsageError
 
 SMALL = SceneOptions(width=200, height=150)
@@ -58,15 +55,3 @@ def test_an_unknown_look_is_refused_in_one_line(text: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason) as caught:
         parse_looks(text)
     assert "\n" not in str(caught.value)
-
-
-def test_only_very_dark_ground_makes_the_camera_expose_longer() -> None:
-    sun = Sun(elevation_deg=50.0, azimuth_deg=180.0, energy=2.0)
-
-    def exposure(albedo: float) -> float:
-        look = drawn(1, GroundOptions(ground=parse_looks("wet-earth"), ground_patches=0.0))[0]
-        return light_of(sun, replace(look, covers=(replace(look.covers[0], color=(albedo,) * 3),))).exposure
-
-    assert exposure(0.1) == exposure(0.3) == exposure(0.8)
-    assert exposure(0.05) == pytest.approx(exposure(0.1) * (0.09 / 0.05) ** 0.5)
-    assert exposure(0.01) == pytest.approx(exposure(0.1) * 1.5)

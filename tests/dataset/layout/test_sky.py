@@ -12,7 +12,6 @@ from engine.dataset.layout.sky import (
     SkyOptions,
     declination_deg,
     draw_sun,
-    hours_above,
     parse_dates,
     sun_at,
 )
@@ -22,7 +21,6 @@ from engine.dataset.scene.description import CloudShadows, Sun
 from engine.errors import UsageError
 
 SMALL = SceneOptions(width=200, height=150)
-SUNSET_DEG = -0.833  # elevation of the sun's middle when its rim touches the horizon, with refraction
 
 
 def sun_of(number: int, sky: SkyOptions | None = None, view: int = 0, options: SceneOptions = SMALL) -> Sun:
@@ -90,18 +88,3 @@ def test_the_map_of_clouds_has_the_share_and_the_depth_asked_for_and_repeats() -
 )
 def test_the_declination_is_that_of_the_almanac(day: date, hour: float, known_deg: float) -> None:
     assert declination_deg(day, hour) == pytest.approx(known_deg, abs=0.01)
-
-
-def test_on_the_longest_day_the_sun_is_up_for_as_long_as_the_tables_say() -> None:
-    """Duration of daylight, U.S. Naval Observatory: 15 h 01 min and 9 h 20 min at 40 N; 12 h 07 min at
-    the equator on any day."""
-    for latitude_deg, day, known_h in (
-        (40.0, date(2023, 6, 21), 15 + 1 / 60),
-        (40.0, date(2023, 12, 21), 9 + 20 / 60),
-        (0.0, date(2023, 5, 5), 12 + 7 / 60),
-    ):
-        hours = hours_above(SUNSET_DEG, latitude_deg, day)
-        assert hours is not None
-        assert hours[1] - hours[0] == pytest.approx(known_h, abs=2 / 60)
-    assert hours_above(0.0, 75.0, date(2023, 12, 21)) is None  # the polar night
-    assert hours_above(0.0, 75.0, date(2023, 6, 21)) == (0.0, 24.0)

@@ -98,26 +98,6 @@ def test_clouds_darken_the_ground_where_their_map_says() -> None:
     assert (cloudy / clear)[known < 0.21].mean() < 0.75
 
 
-def test_at_8_degrees_a_shadow_is_seven_times_as_long_as_its_thing_and_points_away_from_the_sun() -> None:
-    sun, high_m = Sun(elevation_deg=8, azimuth_deg=250.0, energy=2), 0.8
-    camera = replace(CAMERA, height_m=10.0)
-    light = render(stage(block(1, 0, 0, size_m=(0.6, 0.6, high_m)), camera=camera, sun=sun)).colors.mean(axis=2)
-    bare = render(stage(camera=camera, sun=sun)).colors.mean(axis=2)
-    away = -sun.direction[:2] / np.linalg.norm(sun.direction[:2])
-    length_m = high_m / np.tan(np.radians(8))
-
-    def share(distance_m: float) -> float:
-        column, row = camera.pixel_of(np.array([[*(away * distance_m), 0.0]]))[0].astype(int)
-        place = slice(row - 1, row + 2), slice(column - 1, column + 2)
-        return float(light[place].mean() / bare[place].mean())
-
-    assert length_m == pytest.approx(5.7, abs=0.1)
-    assert np.mean([share(distance_m) for distance_m in np.arange(0.6, length_m - 0.5, 0.25)]) < 0.75
-    assert share(length_m - 0.6) < 0.9
-    for distance_m in (length_m + 0.8, -2.0, -4.0):
-        assert share(distance_m) > 0.95
-
-
 def test_an_overcast_sky_casts_no_shadow_and_a_veil_a_weak_one() -> None:
     shares, wall = [], block(1, 0, 0, size_m=(0.4, 4.0, 3.0))
     for overcast in (0.0, 0.5, 1.0):

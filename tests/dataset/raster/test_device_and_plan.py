@@ -48,10 +48,3 @@ def test_the_picture_shows_the_same_ground_at_the_same_place() -> None:
 
     assert likeness(x_m, y_m) > 0.8
     assert max(likeness(-x_m, y_m), likeness(x_m, -y_m), likeness(-x_m, -y_m)) < 0.5
-
-
-def test_a_part_of_the_plan_is_baked_as_it_is_in_the_whole() -> None:
-    """25 m around (5, -3), at the same 0.25 m a pixel."""
-    site = stage(grass_share=0.5, lime_lines=(LimeLine(points=((-2.0, -9.0), (12.0, 2.0))),))
-    whole, part = bake_ground(site, SIDE_PX), bake_ground(site, 100, 25.0, (5.0, -3.0))
-    assert np.array_equal(part, whole[74:174, 82:182])

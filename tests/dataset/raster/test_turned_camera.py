@@ -77,15 +77,6 @@ def test_what_lies_behind_the_camera_is_not_seen_and_the_sky_is_infinitely_far()
     assert drawn.colors[is_sky].mean() > drawn.colors[-20:].mean()
 
 
-def test_a_wall_that_reaches_up_to_the_camera_covers_the_picture_to_its_edge() -> None:
-    """Its top is beside the camera, at a depth of 0; the side that is seen is 2.5 m to the east."""
-    drawn = render(stage(block(1, 3.5, 0.0, size_m=(2.0, 30.0, CAMERA.height_m))), wants_colors=False)
-    columns = np.arange(114, 200)
-    assert (drawn.instances[80, columns] == 1).all()
-    np.testing.assert_allclose(drawn.depth_m[80, columns], 2.5 * CAMERA.focal_px / (columns + 0.5 - 100), rtol=1e-4)
-    assert not drawn.instances[80, :112].any()
-
-
 @pytest.mark.parametrize("name", ["all", "oblique"])
 def test_lime_and_shadows_lie_where_a_turned_camera_projects_them(name: str) -> None:
     camera = CAMERAS[name]

@@ -22,11 +22,8 @@ from engine.errors import NoGLError, RenderError, UsageError
     [
         ("raster", (640, 640), 8, 8, 8),
         ("raster", (640, 640), 2, 8, 3),
-        ("raster", (5280, 3956), 4, 8, 3),
         ("raster", (5280, 3956), 0.5, 8, 1),
         ("cycles", (5280, 3956), 7, 8, 1),
-        ("cycles", (5280, 3956), 16, 8, 2),
-        ("cycles", (5280, 3956), 32, 8, 4),
         ("cycles", (640, 640), 32, 8, 8),
         ("raster", (640, 640), 512, 2, 2),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.dataset.sensor.effects import EFFECTS, SensorOptions, draw_effects, parse_effects
+from engine.dataset.sensor.effects import EFFECTS, SensorOptions, parse_effects
 from engine.errors import UsageError
 
 
@@ -41,12 +41,3 @@ def test_bad_input_is_told_in_one_line(text: str, told: str) -> None:
     if text == "fog=3":
         known = (f"{each.name} ({each.low:g}..{each.high:g} {each.unit})" for each in EFFECTS.values())
         assert all(each in message for each in known)
-
-
-def test_giving_one_effect_changes_no_other() -> None:
-    seed = (5, 12)
-    drawn = draw_effects("mild", seed)
-    for name, effect in EFFECTS.items():
-        changed = draw_effects(f"mild,{name}={effect.high:g}", seed)
-        assert changed == drawn | {name: effect.high}
-        assert draw_effects(f"mild,{name}=off", seed) == {key: drawn[key] for key in drawn if key != name}

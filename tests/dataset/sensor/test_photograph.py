@@ -1,12 +1,8 @@
 """Whole photographs: bytes, files, EXIF and XMP."""
 
 import io
-import os
-import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -22,7 +18,6 @@ from engine.dataset.sensor import Photograph, photograph
 from engine.dataset.sensor.effects import SensorOptions
 from tests.dataset.sensor.cards import CAMERA, card, scene_with, taken
 
-ROOT = Path(__file__).parents[3]
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 PIX4D, DJI = "{http://pix4d.com/camera/1.0/}", "{http://www.dji.com/drone-dji/1.0/}"
 FLYING = SiteCamera(width_px=160, height_px=120, height_m=83.5, yaw_deg=215, pitch_deg=20, roll_deg=7, x_m=40, y_m=-25)
@@ -171,28 +166,3 @@ def test_xmp_tells_the_pose_and_the_lens(mild: Photograph) -> None:
     lens = mild.effects["lens"]
     assert dewarp == pytest.approx([lens["focal_px"], lens["focal_px"], 0, 0, lens["k1"], lens["k2"], 0, 0, 0])
     assert not any(name.startswith(f"{DJI}Gimbal") for name in told), "OpenDroneMap misreads them without DJI's make"
-
-
-def test_warming_up_starts_no_thread_that_a_fork_would_lack() -> None:
-    """And a fork of the process takes the same photograph."""
-    program = """
-import os, sys
-from engine.dataset.sensor import warm_up
-from tests.dataset.sensor.test_photograph import soil, taken
-warm_up()
-assert not os.path.isdir("/proc/self/task") or len(os.listdir("/proc/self/task")) == 1
-if hasattr(os, "fork") and sys.platform == "linux":
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        os.write(writing, taken(soil, "mild").content)
-        os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as pipe:
-        theirs = pipe.read()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert taken(soil, "mild").content == theirs
-"""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
