@@ -24,8 +24,7 @@ INSIDE = np.array(
 
 def linear(srgb: np.ndarray) -> np.ndarray:
     """(...) 0..1."""
-    light: np.ndarray = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    return light
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
 def srgb_codes(light: np.ndarray) -> np.ndarray:
@@ -77,8 +76,7 @@ def reduced(albedo: np.ndarray, areas: np.ndarray, most: int = MAX_COLORS) -> np
         for number, group in enumerate(groups):
             place[group] = number
         colors, owner = means, place[owner]
-    found: np.ndarray = linear(colors / 255)[owner]
-    return found
+    return linear(colors / 255)[owner]
 
 
 def _mean(colors: np.ndarray, weights: np.ndarray) -> np.ndarray:

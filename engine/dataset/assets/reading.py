@@ -264,5 +264,4 @@ def _unit_or(normals: np.ndarray, faces: np.ndarray, others: np.ndarray) -> np.n
     lengths = np.linalg.norm(normals, axis=1)
     is_good = np.isfinite(lengths) & (lengths > 1e-12)
     units = np.where(is_good[:, None], normals, 0.0) / np.where(is_good, lengths, 1.0)[:, None]
-    found: np.ndarray = np.where(is_good[faces][..., None], units[faces], others)
-    return found
+    return np.where(is_good[faces][..., None], units[faces], others)

@@ -3,10 +3,9 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +85,8 @@ class CheckReport:
 
     def as_json(self) -> dict[str, Any]:
         folders = [
-            {
-                "path": each.path,
-                "pictures": each.pictures,
-                "unlabelled": each.unlabelled,
-                "formats": each.formats,
-                "subsets": each.subsets,
-                "tiles": each.tiles,
+            {name: getattr(each, name) for name in ("path", "pictures", "unlabelled", "formats", "subsets", "tiles")}
+            | {
                 "sizes_px": each.figures.sizes_px,
                 "classes": each.figures.classes,
                 "figures": {name: spread(each.figures.values[name]) for name in FIGURES},
@@ -164,7 +158,8 @@ class _Counter:
 def _read(folder: FoundFolder, counter: _Counter) -> _Read:
     read = _Read(folder=folder, facts={}, labels={}, problems=[])
     with large_pictures(), ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="check") as pool:
-        for some in _batches(folder.pictures):
+        for first in range(0, len(folder.pictures), PICTURES_AT_ONCE):
+            some = folder.pictures[first : first + PICTURES_AT_ONCE]
             paths = [folder.path / picture.name for picture in some]
             for picture, facts in zip(some, pool.map(read_picture, paths), strict=True):
                 if isinstance(facts, str):
@@ -271,9 +266,3 @@ def _figures(read: _Read) -> FolderFigures:
 def _chosen(labels: list[ReadLabels]) -> ReadLabels | None:
     """Labels with the boxes of the things themselves, if there are any; None for a picture without labels."""
     return next((each for each in labels if not each.is_turned), labels[0] if labels else None)
-
-
-def _batches(pictures: Iterable[FoundPicture]) -> Iterator[list[FoundPicture]]:
-    waiting = iter(pictures)
-    while some := list(islice(waiting, PICTURES_AT_ONCE)):
-        yield some

@@ -259,8 +259,7 @@ def _difference(first: ReadLabels, other: ReadLabels, *, is_counted_only: bool) 
 
 def _in_order(boxes: np.ndarray) -> np.ndarray:
     """The four edges, each sorted: independent of the order of the boxes and of rounding."""
-    ordered: np.ndarray = np.sort(boxes, axis=0)
-    return ordered
+    return np.sort(boxes, axis=0)
 
 
 def _digest(path: Path) -> str | None:

@@ -319,5 +319,4 @@ def _counts(text: str) -> np.ndarray | None:
     numbers -= np.where(codes[ends] & NEGATIVE, 1 << (5 * lengths), 0)
     for first in (1, 2):  # the first number, of index 0, is no part of the differences
         numbers[first::2] = np.cumsum(numbers[first::2])
-    counts: np.ndarray = numbers
-    return counts
+    return numbers

@@ -43,7 +43,10 @@ def make_record(
     ):
         thing = known[number]
         seen = judge(outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m)
-        category = _category(thing, own_categories)
+        if isinstance(thing, PlacedAsset):
+            category = own_categories[thing.asset]
+        else:
+            category = PILE_CATEGORY if isinstance(thing, Pile) else category_of(thing.kind)
         if head is not None and not (0 <= head[0] < width and 0 <= head[1] < height):
             head = None
         class_id = options.class_names.index(category) if category in options.class_names else -1
@@ -140,12 +143,6 @@ def numbered_things(scene: SiteScene) -> dict[int, Thing]:
     things: dict[int, Thing] = {pile.number or place: pile for place, pile in enumerate(scene.piles, 1)}
     things |= {thing.number: thing for thing in scene.distractors if thing.number}
     return things | {thing.number: thing for thing in scene.placed_assets if thing.number}
-
-
-def _category(thing: Thing, own_categories: dict[str, str]) -> str:
-    if isinstance(thing, PlacedAsset):
-        return own_categories[thing.asset]
-    return PILE_CATEGORY if isinstance(thing, Pile) else category_of(thing.kind)
 
 
 def _heads(scene: SiteScene, effects: dict[str, Any], things: Sequence[Thing]) -> list[tuple[float, float] | None]:

@@ -73,8 +73,7 @@ def turned(layout: SiteLayout, angle: float, *, is_empty: bool) -> SiteLayout:
 
     def turn(points: np.ndarray) -> np.ndarray:
         x, y = points.T
-        moved: np.ndarray = np.round(np.stack([cos * x - sin * y, sin * x + cos * y], axis=1), 4)
-        return moved
+        return np.round(np.stack([cos * x - sin * y, sin * x + cos * y], axis=1), 4)
 
     strips = () if is_empty else layout.strips
     return SiteLayout(

@@ -54,8 +54,7 @@ class Bend:
 
     def slant(self, u: np.ndarray) -> np.ndarray:
         wave = 2 * np.pi / self.length_m
-        slope: np.ndarray = self.curve * u + self.wave_m * wave * np.cos(wave * u + self.phase)
-        return slope
+        return self.curve * u + self.wave_m * wave * np.cos(wave * u + self.phase)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,14 @@ FLANGE_M = 0.22
 CRACKED_SHARE = 0.1
 OTHER_RUST = 0.6  # share of piles with the grade of rust of their block
 MIN_SHADE, MAX_SHADE = 0.4, 1.5
+FEET_M = {
+    FootKind.GROUT: (1.0, 0.08, 0.32, 0.02, 0.07),
+    FootKind.PAD: (1.0, 0.3, 0.7, 0.05, 0.15),
+    FootKind.SPOIL: (2.0, 0.5, 1.1, 0.07, 0.2),
+    FootKind.HOLE: (1.9, 0.2, 0.6, 0.06, 0.1),
+    FootKind.MUD: (1.6, 0.5, 1.4, 0.03, 0.03),
+}
+"""Width by the pile's, least and further width, least and further height."""
 _ROLLS = (
     "east north depth top odd lean towards leaning shade foot_wide foot_high foot_shade other_foot"
     " hoop plate crack paint paint_long cap dirt rust turn bars"
@@ -250,16 +258,7 @@ def _diameter_m(block: PileBlock, options: PileOptions, room_m: float) -> float:
 
 def _foot_m(foot: FootKind, diameter_m: float, size: float, high: float) -> tuple[float, float]:
     """Diameter and height of a foot; size, high: 0..1."""
-    match foot:
-        case FootKind.GROUT:
-            return diameter_m + 0.08 + 0.32 * size, 0.02 + 0.07 * high
-        case FootKind.PAD:
-            return diameter_m + 0.3 + 0.7 * size, 0.05 + 0.15 * high
-        case FootKind.SPOIL:
-            return 2 * diameter_m + 0.5 + 1.1 * size, 0.07 + 0.2 * high
-        case FootKind.HOLE:
-            return 1.9 * diameter_m + 0.2 + 0.6 * size, 0.06 + 0.1 * high
-        case FootKind.MUD:
-            return 1.6 * diameter_m + 0.5 + 1.4 * size, 0.03 + 0.03 * high
-        case _:
-            return 0.0, 0.0
+    if foot not in FEET_M:
+        return 0.0, 0.0
+    by_pile, least_m, more_m, low_m, higher_m = FEET_M[foot]
+    return by_pile * diameter_m + least_m + more_m * size, low_m + higher_m * high

@@ -148,13 +148,9 @@ class StageDrawing:
         )
         self._shadows = shadow.make_maps(device, things_px, ground_px)
         self._view = replace(self._view, shadow=space)
-        self._draw_shadows()
-
-    def _draw_shadows(self) -> None:
-        device, context = self._device, self._device.context
         self._block.write(self._view.packed())
         self._block.bind_to_uniform_block(VIEW_BLOCK)
-        context.enable_only(moderngl.DEPTH_TEST)
+        device.context.enable_only(moderngl.DEPTH_TEST)
         self._shadows.ground_target.use()
         self._ground.drawn_by(device.program("shadow_map", "shadow_ground_vertex")).render(moderngl.TRIANGLES)
         self._shadows.things_target.use()

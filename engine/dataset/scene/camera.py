@@ -120,8 +120,7 @@ class SiteCamera:
     def drops_of(self, pixels: np.ndarray) -> np.ndarray:
         """(n,) metres by which the rays through these pixels fall per metre of depth; 1 if the camera looks straight
         down, 0 and less from the horizon upwards."""
-        drops: np.ndarray = -self.rays_of(pixels)[:, 2]
-        return drops
+        return -self.rays_of(pixels)[:, 2]
 
     def rays_of(self, pixels: np.ndarray) -> np.ndarray:
         """(n, 3) way in the world along the rays through these pixels, (n, 2), per metre of depth."""

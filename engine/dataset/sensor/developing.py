@@ -31,16 +31,14 @@ NEEDS_NOTHING = {"distortion", "aberration", "jpeg"}  # effects that are not dra
 def shown(light: np.ndarray) -> np.ndarray:
     """Light to display values of 0..1, float64."""
     film = np.clip(light * (A * light + B) / (light * (C * light + D) + E), 0, 1)
-    encoded: np.ndarray = np.where(film <= 0.0031308, 12.92 * film, 1.055 * np.maximum(film, 1e-9) ** (1 / 2.4) - 0.055)
-    return encoded
+    return np.where(film <= 0.0031308, 12.92 * film, 1.055 * np.maximum(film, 1e-9) ** (1 / 2.4) - 0.055)
 
 
 def light_shown_as(display: np.ndarray) -> np.ndarray:
     """Display values of 0..1 to light, float64: the inverse of `shown`."""
     film = np.where(display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** 2.4)
     a, b, c = A - C * film, B - D * film, -E * film
-    light: np.ndarray = (np.sqrt(b * b - 4 * a * c) - b) / (2 * a)
-    return light
+    return (np.sqrt(b * b - 4 * a * c) - b) / (2 * a)
 
 
 def middle_light() -> tuple[float, float]:

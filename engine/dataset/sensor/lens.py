@@ -59,8 +59,7 @@ class Lens:
             s = r * r
             r -= (r * (1 + self.k1 * s + self.k2 * s * s) - wanted) / (1 + 3 * self.k1 * s + 5 * self.k2 * s * s)
         fitted = np.polynomial.polynomial.polyfit(places, r / wanted, DEGREE)
-        scaled: np.ndarray = fitted / (farthest * self.focal_px**2) ** np.arange(DEGREE + 1)
-        return scaled
+        return fitted / (farthest * self.focal_px**2) ** np.arange(DEGREE + 1)
 
     @property
     def farthest(self) -> float:

@@ -64,7 +64,8 @@ class Writer(LabelWriter):
         try:
             for name, samples in _shards(contents):
                 path = contents.folder / FOLDER / name
-                told = {"pictures": len(samples), "sizes": _digest(samples)}
+                sizes = json.dumps([(sample.key, sample.sizes) for sample in samples])
+                told = {"pictures": len(samples), "sizes": hashlib.sha256(sizes.encode()).hexdigest()}
                 if known.get(name) != told or not _is_newer(path, samples):
                     write_shard(samples, path)
                 index[name] = told
@@ -156,11 +157,6 @@ def sample_of(folder: Path, picture: FinishedPicture) -> ShardSample:
         if field is not None:
             files[field] = folder / path
     return ShardSample(key=name.stem, files=tuple(files.items()))
-
-
-def _digest(samples: list[ShardSample]) -> str:
-    sizes = [(sample.key, sample.sizes) for sample in samples]
-    return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
 
 
 def _is_newer(path: Path, samples: list[ShardSample]) -> bool:

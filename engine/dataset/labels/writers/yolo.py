@@ -170,5 +170,4 @@ def rotated_box(thing: LabelledThing, width_px: int, height_px: int) -> np.ndarr
     is_outside = (corners < -0.01).any() or (corners > np.array([width_px, height_px]) + 0.01).any()
     if is_outside:
         return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
-    clipped: np.ndarray = np.clip(corners, 0, (width_px, height_px))
-    return clipped
+    return np.clip(corners, 0, (width_px, height_px))
