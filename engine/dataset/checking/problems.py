@@ -311,12 +311,11 @@ def _yaml_problems(root: Path, pictures: list[FinishedPicture], options: dict[st
             yield _missing(path)
             continue
         names, columns = read_yaml(text.decode("utf-8", "replace"))
+        has_heads = labels == "labels-pose" or (labels, options.get("write")) == ("labels", "yolo-pose")
         if any(names.get(number) != name for number, name in wanted.items()):
             told, due = (", ".join(each.values()) or "none" for each in (names, wanted))
             yield CheckProblem("damaged", path, f"names the classes {told}; those of the labels: {due}")
-        elif (labels == "labels-pose" or (labels, options.get("write")) == ("labels", "yolo-pose")) and (
-            columns != POSE_COLUMNS
-        ):
+        elif has_heads and columns != POSE_COLUMNS:
             yield CheckProblem("damaged", path, "lacks kpt_shape: [1, 3] of the heads")
 
 

@@ -212,14 +212,8 @@ def _boom(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> lis
         middle = known.at_m[pile] - forth * BOOM_AT_M[0] - aside * (BOOM_AT_M[1] + off)
         bucket = middle + forth * 3.9
         others = np.delete(known.at_m, pile, axis=0)
-        if (
-            len(others)
-            and min(
-                float(np.hypot(*(others - middle).T).min()) - HOUSE_FREE_M,
-                float(np.hypot(*(others - bucket).T).min()) - 1.4,
-            )
-            < 0
-        ):
+        parts = ((middle, HOUSE_FREE_M), (bucket, 1.4))
+        if any(np.hypot(*(others - at).T).min(initial=np.inf) < free_m for at, free_m in parts):
             continue
         if not known.placer.is_clear(middle[None], 0.0, 4.0):
             continue

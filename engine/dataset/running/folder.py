@@ -227,11 +227,8 @@ class DatasetFolder:
     def trust_existing(self, but: frozenset[int] = frozenset()) -> None:
         """Count pictures as intact whose files are there, `but` these, without reading them. Raises OSError."""
         for index, place in self.manifest.places.items():
-            if (
-                place.is_done
-                and index not in but
-                and all((self.path / path).exists() for path in self._files_of(index))
-            ):
+            is_trusted = place.is_done and index not in but
+            if is_trusted and all((self.path / path).exists() for path in self._files_of(index)):
                 self._sound.add(index)
 
     def close(self) -> None:
@@ -254,17 +251,14 @@ class DatasetFolder:
             if known == wanted:
                 self._agreed = place.made_by.options
                 continue
-            # If the engine differs, other values follow from it.
-            names = ["engine"] if wanted["engine"] != known.get("engine") else [*wanted, *known]
-            if wanted.get("recipe", 1) != known.get(
-                "recipe", 1
-            ):  # nor have the options of one recipe a value in another
-                known, wanted = ({"recipe": each.get("recipe", 1)} for each in (known, wanted))
-                names = ["recipe"]
-            changed = differences(
-                {option_name(name): known.get(name) for name in names},
-                {option_name(name): wanted.get(name) for name in names},
-            )
+            names = [*wanted, *known]
+            known, wanted = ({"recipe": 1} | each for each in (known, wanted))
+            for decisive in ("recipe", "engine"):  # if it differs, other values follow from it
+                if known.get(decisive) != wanted[decisive]:
+                    names = [decisive]
+                    break
+            told = [{option_name(name): each.get(name) for name in names} for each in (known, wanted)]
+            changed = differences(*told)
             raise UsageError(
                 f"{self.path}: its pictures were made with other options ({changed}); give the same, another "
                 "folder, or --overwrite to make all again"

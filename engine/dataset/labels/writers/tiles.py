@@ -99,10 +99,8 @@ class Writer(LabelWriter):
         pictures = [tile for picture in contents.pictures for tile in finished_tiles(picture)]
         tiles = replace(contents, folder=contents.folder / FOLDER, pictures=pictures)
         formats = contents.options.formats
-        if "coco" not in formats and any(
-            path.startswith("annotations/") for tile in pictures[:1] for path in tile.paths
-        ):
-            formats = (*formats, "coco")  # --save-coco
+        if any(path.startswith("annotations/") for tile in pictures[:1] for path in tile.paths):
+            formats = tuple(dict.fromkeys((*formats, "coco")))  # --save-coco
         return tuple(f"{FOLDER}/{name}" for writer in writers_of(formats) for name in writer.finish(tiles))
 
 
