@@ -34,7 +34,7 @@ class CocoPart(msgspec.Struct, frozen=True):
     annotations: list[dict[str, Any]]  # without ids
 
 
-class Writer(LabelWriter):
+class CocoWriter(LabelWriter):
     def check(self) -> None:
         require_pycocotools()
 

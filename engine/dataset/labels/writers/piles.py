@@ -14,7 +14,7 @@ from engine.system.small_file import open_regular
 PARTS, WHOLE = "piles", "piles.jsonl"
 
 
-class Writer(LabelWriter):
+class PilesWriter(LabelWriter):
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return (task.path(PARTS, ".jsonl"),)
 

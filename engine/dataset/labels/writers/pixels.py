@@ -17,7 +17,7 @@ DEPTH_README = """\
 """
 
 
-class Writer(LabelWriter):
+class PixelWriter(LabelWriter):
     """`masks` or `depth`; README.txt tells the scale of the numbers."""
 
     def paths(self, task: PictureTask) -> tuple[str, ...]:

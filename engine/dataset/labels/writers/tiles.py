@@ -73,7 +73,7 @@ class TileTask(PictureTask):
         return self.picture % self.views
 
 
-class Writer(LabelWriter):
+class TileWriter(LabelWriter):
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return tuple(
             f"{FOLDER}/{path}"

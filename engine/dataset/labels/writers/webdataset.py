@@ -42,7 +42,7 @@ class ShardSample:
         return [(field, path.stat().st_size) for field, path in self.files]
 
 
-class Writer(LabelWriter):
+class ShardWriter(LabelWriter):
     def check(self) -> None:
         if find_spec("webdataset") is None:
             raise UsageError(f"--write webdataset needs webdataset; get it with: {install_line('[dataset]')}")

@@ -33,7 +33,7 @@ val: images
 """
 
 
-class Writer(LabelWriter):
+class YoloWriter(LabelWriter):
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return (task.path(task.label_options.folder_of(self.name), ".txt"),)
 
