@@ -1,6 +1,6 @@
 """Chooses the rendering engine: Cycles if Blender is installed, else the built-in raster engine."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from engine.dataset.options import option_name
@@ -9,6 +9,8 @@ from engine.errors import RenderError, UsageError
 from engine.jobs.kit import option
 
 CYCLES_ONLY = "only for Cycles; it has no effect with the raster engine"
+PRESETS = {"quick": (30, 0.02), "train": (50, 0.01), "high": (100, 0.005)}
+"""Samples per pixel at most, and the noise at which a pixel is finished."""
 FAR = "on a cluster the raster engine is used, which every machine has (--engine cycles needs Blender on each)"
 
 
@@ -38,14 +40,10 @@ class ChosenEngine:
 
 
 def choose_drawing(asked: DrawingOptions, *, is_far: bool = False) -> ChosenEngine:
-    """Choose the engine and its settings. Starts Blender once, which takes a second.
-
-    UsageError for a setting without effect, for --use-gpu if Cycles finds no GPU, and if Cycles was requested and
-    Blender is missing or too old; RenderError if Blender does not start.
-
-    `is_far`: other machines render, each with its own Blender, which is not checked; auto then means raster.
-    """
-    from engine.dataset.cycles import PRESETS, ask_blender, find_blender, install_command, locate_blender
+    """Choose the engine and its settings; starts Blender once. UsageError for a setting without effect, a missing GPU
+    or Blender that was asked for; RenderError if it does not start. `is_far`: other machines render, each with its own
+    Blender, which is not checked; auto then means raster."""
+    from engine.dataset.cycles import ask_blender, find_blender, install_command, locate_blender
 
     given = [option_name(each.name) for each in fields(asked)[1:] if getattr(asked, each.name) is not None]
     engine, blender = asked.engine, asked.blender or ""
@@ -60,12 +58,14 @@ def choose_drawing(asked: DrawingOptions, *, is_far: bool = False) -> ChosenEngi
         found = find_blender(blender) if engine == "cycles" else locate_blender(blender)
         if found is None:
             return _raster(f"using the raster engine; for Cycles install Blender: {install_command()}", given)
-    settings = PRESETS[asked.preset or "train"]
-    if asked.max_samples is not None:
-        settings = replace(settings, max_samples=asked.max_samples)
-    if asked.noise_threshold is not None:
-        settings = replace(settings, noise_threshold=asked.noise_threshold)
-    settings.check()
+    samples, noise = PRESETS[asked.preset or "train"]
+    drawing = RenderSettings(
+        engine="cycles",
+        max_samples=samples if asked.max_samples is None else asked.max_samples,
+        noise_threshold=noise if asked.noise_threshold is None else asked.noise_threshold,
+        use_gpu=asked.use_gpu,
+    )
+    drawing.check()
     if found is not None:
         try:
             gpus = ask_blender(found)["gpus"]
@@ -75,12 +75,6 @@ def choose_drawing(asked: DrawingOptions, *, is_far: bool = False) -> ChosenEngi
             return _raster(f"using the raster engine, because Cycles is unavailable: {error}", given)
         if asked.use_gpu and not gpus:
             raise UsageError(f"--use-gpu: Cycles has no GPU here, only the CPU ({found.path}); leave the option out")
-    drawing = RenderSettings(
-        engine="cycles",
-        max_samples=settings.max_samples,
-        noise_threshold=settings.noise_threshold,
-        use_gpu=asked.use_gpu,
-    )
     return ChosenEngine(drawing=drawing, blender=blender)
 
 

@@ -1,20 +1,15 @@
 """A scene as JSON text, to be read, edited by hand, and drawn again: `freeze` and `thaw`.
 
-Every field of description.py under its own name, one thing per line, so that an editor can move, copy and delete it.
-`multiverse dataset OUT --recipe 2 --scene FILE` draws it again: with the same engine, effects and labels the picture
-has the same bytes, as any picture of a run. For that the file holds `seed`, with which Cycles
-samples, and `effects_seed`, with which the camera's effects are drawn; with `"effects_seed": []` they are drawn by
---seed and the picture's number, as those of new scenes are.
+Every field of description.py under its own name, one thing per line. `multiverse dataset OUT --scene FILE` draws it
+again: the same bytes with the same engine, effects and labels, by `seed`, with which Cycles samples, and
+`effects_seed`, with which effects are drawn (if it is [], by --seed and the picture's number). A moved thing gets the
+ground's height if its `ground_m` is null or left out; a copy without `number` is given a new one. The user's models are
+in `assets`, with path and SHA-256, and stand where `placed_assets` says.
 
-A thing that was moved gets the ground's height at its new place if its `ground_m` is null or left out. Every thing has
-a `number` of its own, by which the views of a scene know it; one without it, such as a copy, is given a new one.
-Models of the user's are in `assets`, with path and SHA-256 of their files, and stand where `placed_assets` says.
-
-Arrays are packed: {"shape", "dtype", "coding",
-"data"}, `data` compressed by zlib and written in Base64. Coding `plain` holds the array's bytes, rows first, little
-endian. Coding `steps` holds heights in whole tenths of a millimetre, as int32: of each row the difference to the row
-before it, and of that the difference to the column before it, bytes of equal significance together. Terrain is smooth,
-so these are small, and a site takes 0.3 MB instead of 0.8.
+Arrays are {"shape", "dtype", "coding", "data"}, compressed by zlib, in Base64. Coding `plain` holds the bytes, rows
+first, little endian; `steps` heights in whole tenths of a millimetre, int32, each row as difference to the row before
+it and of that to the column before it, bytes of equal significance together: terrain is smooth, and takes 0.3 MB
+instead of 0.8.
 """
 
 import base64
@@ -55,10 +50,8 @@ def freeze(scene: SiteScene) -> bytes:
 
 
 def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
-    """The scene from `freeze`, equal to the last bit but for the sign of a height of 0.
-
-    SourceError, with `name`, for anything else.
-    """
+    """The scene from `freeze`, equal to the last bit but for the sign of a height of 0. SourceError, with `name`, for
+    anything else."""
     try:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -199,10 +192,8 @@ class FrozenFile:
 
 
 def parse_frozen(text: str) -> tuple[FrozenFile, ...]:
-    """`FILE,FILE` or a folder of .json files -> the scenes, in order, read and checked with the files they need.
-
-    UsageError, in one line, for the first that cannot be drawn.
-    """
+    """`FILE,FILE` or a folder of .json files -> the scenes in order, checked with the files they need. UsageError in
+    one line."""
     named = Path(text).expanduser()
     # Not Path.exists, which raises an OSError for a list that is too long for a name.
     is_list = "," in text and not os.path.exists(named)

@@ -192,5 +192,4 @@ class DatasetJob:
 
     @property
     def indices(self) -> range:
-        """Indices of the pictures to make."""
         return range(self.count) if self.image_index is None else range(self.image_index, self.image_index + 1)

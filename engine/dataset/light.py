@@ -48,11 +48,8 @@ class Light:
 
 
 def light_of(sun: Sun, ground: GroundLook) -> Light:
-    """Compute the light, with its exposure.
-
-    Recipe 1 exposes for the soil; recipe 2 for the light, so that dark ground is dark in the picture, and for the
-    ground only where it is very dark.
-    """
+    """Compute the light, with its exposure: recipe 1 exposes for the soil, recipe 2 for the light, and for the ground
+    only where it is very dark."""
     height = np.sin(np.radians(sun.elevation_deg))
     yellow = np.clip(1 - sun.elevation_deg / LOW_SUN_DEG, 0, 1)
     sun_color = WHITE_SUN_RGB + (LOW_SUN_RGB - WHITE_SUN_RGB) * yellow
@@ -107,10 +104,8 @@ def period_m(clouds: CloudShadows) -> float:
 
 
 def cloud_map(clouds: CloudShadows) -> np.ndarray:
-    """Share of the sun's light that reaches the ground, (side, side) float32, 0..1; row 0 south, column 0 west.
-
-    By the place where the sun's ray meets z = 0. Noise in octaves that repeats, cut at the level that gives the share.
-    """
+    """Share of the sun's light that reaches the ground where its ray meets z = 0, (side, side) float32, 0..1; row 0
+    south. Noise in octaves that repeats, cut at the level that gives the share."""
     draw = np.random.default_rng(clouds.noise_seed)
     total = np.zeros((SIDE_PX, SIDE_PX))
     for octave in range(OCTAVES):

@@ -1,7 +1,4 @@
-"""The user's options for scenes. None: not given, so each picture gets a random value.
-
-The names are those of the original script; lengths are in metres.
-"""
+"""The user's options for scenes. None: not given, so each picture gets a random value. Lengths are in metres."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,8 +1,5 @@
-"""Makes one picture from task to files in this process: scene, stage, drawing, labels.
-
-A run uses a new process for each picture: OpenGL drivers and Blender keep state, and no picture may depend on the one
-before it.
-"""
+"""Makes one picture from task to files. Each has a process of its own: OpenGL drivers and Blender keep state, and no
+picture may depend on the one before it."""
 
 import hashlib
 import logging
@@ -34,11 +31,8 @@ log = logging.getLogger(__name__)
 
 
 def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> MadePicture:
-    """Draw the picture and write its files into `folder`, under their paths in the dataset.
-
-    `draw`: in place of the task's engine.
-    UsageError for a scene that does not fit, RenderError if the engine fails, OSError if the disk does.
-    """
+    """Draw the picture (with `draw` in place of the task's engine) and write its files into `folder`, under their paths
+    in the dataset. UsageError for a scene that does not fit, RenderError, OSError."""
     log.info("picture %s, seed %s, engine %s", task.name, task.seed, task.drawing.engine)
     steps = StepTimes()
     with steps.timed("scene"):
@@ -116,14 +110,9 @@ def draw_stage(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
         return render(stage)
     from engine.dataset import cycles
 
-    max_samples, noise_threshold = task.drawing.max_samples, task.drawing.noise_threshold
-    assert max_samples is not None and noise_threshold is not None  # choose_drawing sets them for Cycles
     plan = plan_of(stage.scene)
-    settings = cycles.CyclesSettings(
-        max_samples=max_samples, noise_threshold=noise_threshold, use_gpu=task.drawing.use_gpu
-    )
     ground_rgb = bake_ground(stage, plan.side_px, plan.side_m, plan.middle_m)
-    return cycles.render(stage, ground_rgb, settings, cycles.find_blender(task.blender), folder=folder)
+    return cycles.render(stage, ground_rgb, task.drawing, cycles.find_blender(task.blender), folder=folder)
 
 
 class StepTimes:

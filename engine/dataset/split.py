@@ -1,10 +1,6 @@
-"""Division of a dataset into train, val and test, by scene: all views of a scene belong to the same subset.
-
-Random choice would make 20 pictures at 80/10/10 anything from 20/0/0 to 12/4/4, and a choice that knows the total would
-move pictures between the subsets when --count grows: a picture seen in training would be validated on. So each scene
-goes to the subset that lacks most of its share among the scenes up to this one (largest deficit first). It depends on
-the number of the scene alone, and after every number of scenes each subset is less than one scene off its share.
-"""
+"""Division of a dataset into train, val and test, by scene: all views of a scene belong to the same subset. Each scene
+goes to the subset that lacks most of its share among the scenes up to this one, so the choice depends on the scene's
+number alone (a larger --count moves nothing), and each subset is always less than one scene off its share."""
 
 import math
 from dataclasses import dataclass

@@ -12,6 +12,7 @@ from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.streams import Seed
 from engine.errors import UsageError
+from engine.jobs.kit import check_number
 from engine.system.file_names import with_replacements
 
 EngineName = Literal["cycles", "raster"]
@@ -25,6 +26,13 @@ class RenderSettings:
     max_samples: int | None = None
     noise_threshold: float | None = None
     use_gpu: bool | None = None  # None: use a GPU if Cycles has one
+
+    def check(self) -> None:
+        """Raise UsageError for a number out of its range."""
+        if self.max_samples is not None:
+            check_number("--max-samples", self.max_samples, 1, 1 << 16)
+        if self.noise_threshold is not None:
+            check_number("--noise-threshold", self.noise_threshold, 0.0001, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +50,8 @@ class PictureTask:
 
     @property
     def seed(self) -> Seed:
-        """Seed of this picture's scene.
-
-        Recipe 1: base seed + index (the original script added the index twice). Recipe 2: both, hashed together. A
-        scene of --scene keeps the seed that it was drawn with; () if its file does not tell.
-        """
+        """Seed of this picture's scene: base seed + index in recipe 1, both hashed together in recipe 2. A scene of
+        --scene keeps that of its drawing; () if its file does not tell."""
         if self.recipe_2 is not None and self.recipe_2.given.scene:
             return self.recipe_2.given.files[self.scene_number].site
         return self.base_seed + self.index if self.recipe_2 is None else (self.base_seed, self.scene_number)

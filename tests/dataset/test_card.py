@@ -4,23 +4,18 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import pytest
 
 from engine.dataset.card.card import CardFacts, CardPicture, write_card
-from engine.dataset.card.plots import binned, histogram, place_map
 from engine.dataset.frozen import FrozenFile
 from engine.dataset.job import DatasetJob
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.clutter import ClutterOptions
-from engine.dataset.layout.grounds import GroundOptions, parse_looks
 from engine.dataset.layout.options import GivenOptions, Recipe2Options
 from engine.dataset.layout.piles import PileOptions
 from engine.dataset.layout.sky import SkyOptions
 from engine.dataset.options import SceneOptions
 from engine.dataset.running.finishing import given_options
-from engine.dataset.scene.description import GroundPicture
 from engine.dataset.sensor.effects import SensorOptions
-from engine.dataset.split import parse_split
 from engine.dataset.task import RenderSettings
 
 FACTS = CardFacts(
@@ -32,7 +27,6 @@ FACTS = CardFacts(
     formats=("yolo", "coco"),
     options={"--altitude": "40..60", "--strip": ""},
 )
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 def pictures(counts: list[int], width_px: int = 640, subset: str = "") -> list[CardPicture]:
@@ -42,29 +36,6 @@ def pictures(counts: list[int], width_px: int = 640, subset: str = "") -> list[C
         CardPicture(subset=subset, width_px=width_px, height_px=480, boxes=np.repeat(box, count, 0), brightness=0.4)
         for count in counts
     ]
-
-
-def test_the_command_of_the_card_is_one_that_can_be_typed(tmp_path: Path) -> None:
-    picture = GroundPicture(path="/home/me/a.jpg", sha256="", size_m=4.0)
-    job = DatasetJob(
-        output=tmp_path,
-        drawing=RenderSettings(engine="raster"),
-        split=parse_split("80/20"),
-        recipe_2=Recipe2Options(
-            camera=CameraOptions(altitude=(40.0, 160.0), view=(640, 480)),
-            sky=SkyOptions(date=("2024-03-01", "2024-06-30")),
-            ground=GroundOptions(ground=parse_looks("picture,snow=0.3"), ground_texture=(picture,)),
-        ),
-    )
-    assert given_options(job) == {
-        "--engine": "raster",
-        "--split": "80/20",
-        "--altitude": "40..160",
-        "--view": "640x480",
-        "--date": "2024-03-01..2024-06-30",
-        "--ground": "picture=1,snow=0.3",
-        "--ground-texture": "a.jpg,4",
-    }
 
 
 def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> None:
@@ -146,18 +117,3 @@ def test_it_warns_of_many_boxes_large_pictures_and_no_split(tmp_path: Path) -> N
 def test_a_dataset_without_boxes_has_a_card(tmp_path: Path) -> None:
     write_card(tmp_path, pictures([0, 0]), FACTS)
     assert "| boxes | 0: 0.0 a picture, 0 to 0 |" in (tmp_path / "README.md").read_text(encoding="utf-8")
-
-
-def test_the_tallest_bar_is_the_largest_count() -> None:
-    counts, low, high = binned(np.array([0, 0, 0, 1.0]), 0)
-    assert (counts[0], counts[-1], sum(counts), low, high) == (3, 1, 4, 0, 1)
-    bars = [bar for bar in ElementTree.fromstring(histogram("t", "u", counts, low, high)).iter(f"{SVG}rect")][1:]
-    heights = [float(bar.get("height", "")) for bar in bars]
-    assert heights[0] == max(heights) and heights[-1] == pytest.approx(heights[0] / 3, abs=0.1)
-
-
-def test_the_map_is_darkest_where_most_boxes_are() -> None:
-    places = np.zeros((4, 4))
-    places[0, 3], places[2, 1] = 0.8, 0.2
-    cells = [each.get("fill-opacity") for each in ElementTree.fromstring(place_map("t", places)).iter(f"{SVG}rect")]
-    assert [each for each in cells if each and float(each) > 0] == ["1.00", "0.25"]

@@ -46,10 +46,8 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     [
         ({}, 50, 0.01),
         ({"preset": "quick"}, 30, 0.02),
-        ({"preset": "train"}, 50, 0.01),
         ({"preset": "high"}, 100, 0.005),
         ({"max_samples": 7}, 7, 0.01),
-        ({"preset": "high", "noise_threshold": 0.3}, 100, 0.3),
         ({"preset": "quick", "max_samples": 1, "noise_threshold": 1.0}, 1, 1.0),
     ],
 )

@@ -33,14 +33,6 @@ def test_a_thawed_scene_equals_the_frozen_one_to_the_last_bit(scene: SiteScene) 
     assert len(json.loads(content)["terrain"]["heights_m"]["data"]) < 0.6 * scene.terrain.heights_m.nbytes
 
 
-def test_a_height_of_minus_zero_does_not_double_the_file(scene: SiteScene) -> None:
-    heights = np.round(scene.terrain.heights_m.astype(np.float64), 4).astype(np.float32)
-    heights[5, 5] = -0.0
-    content = freeze(replace(scene, terrain=replace(scene.terrain, heights_m=heights)))
-    assert len(content) < 1.1 * len(freeze(scene))
-    assert np.array_equal(thaw(content).terrain.heights_m, heights)
-
-
 def test_heights_that_are_no_tenths_of_a_millimetre_keep_every_bit(scene: SiteScene) -> None:
     heights = np.random.default_rng(3).normal(0, 9, (7, 7)).astype(np.float32)
     heights[2, 3] = -0.0
@@ -85,45 +77,23 @@ def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage, said: st
     ("edit", "said"),
     [
         (lambda values: values["piles"][2].update(exposed_m="high"), r"\$\.piles\[2\]\.exposed_m: Expected `float`"),
-        (
-            lambda values: values["piles"][2].update(exposed_m=-1),
-            r"\$\.piles\[2\]\.exposed_m: Expected `float` >= 0\.01",
-        ),
-        (
-            lambda values: values["piles"][2].update(tilt_x=float("nan")),
-            r"\$\.piles\[2\]\.tilt_x: Expected `float` >= -1",
-        ),
         (lambda values: values["piles"][2].update(height=1), r"\$\.piles\[2\] has no field 'height', but kind"),
         (lambda values: values["piles"][2].pop("kind"), r"\$\.piles\[2\]: .*missing required field `kind`"),
         (
             lambda values: values["piles"][2].update(number=values["piles"][0]["number"]),
             r"\$\.piles\[2\]\.number: \d+ is that of \$\.piles\[0\], too; delete the number of a copy",
         ),
-        (lambda values: values["piles"][2].update(number=0), r"\$\.piles\[2\]\.number: Expected `int` >= 1"),
         (
             lambda values: values["piles"][2].update(ground_m=77),
             r"\$\.piles\[2\]\.ground_m: is 77\.000, but .* write null",
         ),
         (lambda values: values["piles"][2].update(x_m=9e5), r"\$\.piles\[2\]: \(900000, .* off the ground"),
-        (
-            lambda values: values["piles"][2].update(tint=[1, 1, 1e9]),
-            r"\$\.piles\[2\]\.tint\[2\]: Expected `float` <= 100",
-        ),
-        (lambda values: values["distractors"][0].update(kind="ufo"), r"\$\.distractors\[0\]\.kind: Invalid enum value"),
-        (lambda values: values["sun"].update(elevation_deg=-5), r"\$\.sun\.elevation_deg: Expected `float` >= 1"),
-        (lambda values: values["sun"].update(moon=1), r"\$\.sun has no field 'moon'"),
-        (lambda values: values["camera"].update(height_m=0.5), r"\$\.camera\.height_m: Expected `float` >= 1"),
         (lambda values: values["camera"].update(width_px=10**7), r"\$\.camera\.width_px: Expected `int` <= 16384"),
         (
             lambda values: values["terrain"]["heights_m"].update(shape=[2, 3]),
             r"\$\.terrain\.heights_m: its data unpacks to more",
         ),
-        (lambda values: values["terrain"].update(cell_m=0), r"\$\.terrain\.cell_m: Expected `float` >= 0\.01"),
         (lambda values: values.update(tracks=[{"points": [[0, 0]]}]), r"\$\.tracks\[0\]\.points: has 1 points"),
-        (
-            lambda values: values.update(placed_assets=[values["piles"][0] | {"asset": "crane"}]),
-            r"\$\.placed_assets\[0\] has no field",
-        ),
         (
             lambda values: values.update(
                 placed_assets=[{"asset": "crane", "x_m": 0, "y_m": 0, "turn": 0, "number": 9999}]

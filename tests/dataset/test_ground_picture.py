@@ -1,6 +1,5 @@
 """A ground picture of the user's."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +8,10 @@ import numpy as np
 import pytest
 
 from engine.dataset.ground_picture import parse_ground_picture, read_ground_picture
-from engine.dataset.job import DatasetJob
 from engine.dataset.layout.grounds import GroundOptions, draw_ground
-from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
 from engine.dataset.raster import bake_ground, render
 from engine.dataset.scene.description import CoverKind, Sun
-from engine.dataset.task import RenderSettings
 from engine.errors import UsageError
 from tests.dataset.raster.stages import stage
 
@@ -49,21 +45,6 @@ def test_the_picture_covers_the_ground_at_its_size_in_both_engines(chequered: Pa
         row = is_red[pixels.shape[0] // 2 + 5]
         changes = np.flatnonzero(np.diff(row.astype(int)))
         assert np.median(np.diff(changes)) * pixel_m == pytest.approx(2.0, abs=0.11)
-
-
-def test_its_content_is_part_of_the_key(chequered: Path, tmp_path: Path) -> None:
-    def key() -> dict[str, object]:
-        picture = parse_ground_picture(str(chequered))
-        recipe_2 = Recipe2Options(ground=GroundOptions(ground_texture=(picture,)))
-        job = DatasetJob(output=tmp_path, drawing=RenderSettings(engine="raster"), recipe=2, recipe_2=recipe_2)
-        job.check()
-        return job.task(0).key
-
-    before = key()
-    assert json.loads(json.dumps(before)) == before  # as the manifest gives it back
-    assert before == key()
-    cv2.imwrite(str(chequered), np.full((32, 32, 3), 90, np.uint8))
-    assert before != key()
 
 
 def test_a_picture_that_changed_during_the_run_is_not_used(chequered: Path) -> None:

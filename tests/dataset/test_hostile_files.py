@@ -177,13 +177,6 @@ def test_a_model_and_a_scene_that_name_a_device_of_windows_are_refused_everywher
         parse_frozen(str(path))
 
 
-def test_a_model_reads_the_files_in_its_folder_and_below(tmp_path: Path) -> None:
-    (tmp_path / "parts").mkdir()
-    (tmp_path / "parts" / "corners.bin").write_bytes(np.eye(3, dtype="<f4").tobytes())
-    model = read_model(gltf(tmp_path / "ours.gltf", "parts/corners.bin"), "y", 1.0, "ours")
-    assert model.triangles == 2  # both sides
-
-
 @posix_only
 def test_a_dataset_with_special_files_is_checked_to_its_end(tmp_path: Path) -> None:
     fifo = tmp_path / "manifest.jsonl"

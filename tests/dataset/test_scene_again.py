@@ -116,13 +116,6 @@ def test_a_model_is_seen_in_its_colours_and_labelled_under_its_class(first: tupl
     assert sum(line[0] == "1" for line in lines) == picture.drawn["counts"]["labelled_by_class"]["crate"]
 
 
-def test_a_model_of_class_pile_is_a_pile_to_every_format(first: tuple[Path, MadePicture]) -> None:
-    posts = [each for each in annotations(first[0]) if each["kind"] == "post"]
-    assert posts and {each["category_id"] for each in posts} == {1}
-    lines = [json.loads(line) for line in (first[0] / "piles/000000.jsonl").read_text("ascii").splitlines()]
-    assert {line["number"] for line in lines} >= {each["number"] for each in posts}
-
-
 def test_a_scene_that_does_not_tell_its_seed_gets_other_effects_and_is_like_no_other(
     first: tuple[Path, MadePicture], tmp_path: Path
 ) -> None:
@@ -233,13 +226,6 @@ def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, Mad
     ):
         with pytest.raises(UsageError, match=rf"^{name}: has no effect"):
             check_job(changed)
-
-
-def test_a_list_longer_than_a_path_may_be_is_a_list() -> None:
-    with pytest.raises(UsageError, match=r"^--scene 0\.json: cannot be read \(No such file"):
-        parse_frozen(",".join(f"{number}.json" for number in range(2000)))
-    with pytest.raises(UsageError, match=r"^--scene x{300}: cannot be read \("):
-        parse_frozen("x" * 300)
 
 
 def test_what_cannot_be_drawn_is_told_in_one_line(first: tuple[Path, MadePicture], tmp_path: Path) -> None:

@@ -17,12 +17,6 @@ def test_every_subset_is_less_than_one_scene_off_its_share_after_any_number_of_s
             assert abs(count - share * (scene + 1)) < 1
 
 
-def test_ten_scenes_of_80_10_10_are_eight_one_and_one() -> None:
-    split = parse_split("80/10/10")
-    subsets = [split.subset_of(scene) for scene in range(10)]
-    assert [subsets.count(name) for name in ("train", "val", "test")] == [8, 1, 1] and subsets[0] == "train"
-
-
 def test_equal_shares_are_the_same_split_however_they_are_written() -> None:
     assert parse_split("0.8/0.1/0.1") == parse_split("80/10/10") == parse_split("80.0/ 10 /10")
     assert parse_split("0.8/0.1/0.1").text == "80/10/10" and parse_split("62.5/37.5").text == "62.5/37.5"

@@ -1,7 +1,5 @@
-"""A colour per face of a model: base colour, texture and colours of corners, reduced to a few colours per model.
-
-A drone's pixel is 1 to 4 cm of the site, so a thing shows few texels; faces of about one colour are drawn together.
-"""
+"""A colour per face of a model, of few in all: a drone's pixel is 1 to 4 cm of the site, so a thing shows few
+texels."""
 
 from typing import Any
 
@@ -26,8 +24,7 @@ INSIDE = np.array(
 
 def linear(srgb: np.ndarray) -> np.ndarray:
     """(...) 0..1."""
-    light: np.ndarray = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    return light
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
 def srgb_codes(light: np.ndarray) -> np.ndarray:
@@ -39,17 +36,15 @@ def srgb_codes(light: np.ndarray) -> np.ndarray:
 
 
 def face_colors(mesh: Any, *, is_gltf: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Albedo, (t, 3) float64 linear light, and opacity, (t,), of a trimesh.Trimesh.
-
-    Colours at corners are linear light in glTF, and sRGB in other formats.
-    """
+    """Albedo, (t, 3) linear light, and opacity, (t,), of a trimesh.Trimesh. Only glTF has linear colours at corners."""
     visual, faces = mesh.visual, np.asarray(mesh.faces)
     rgba = np.ones((len(faces), 4))
     if visual.kind == "texture":
         rgba *= _of_material(visual, faces, is_gltf)
         corners = visual.vertex_attributes.get("color")
         if corners is not None and len(corners) == len(mesh.vertices):
-            rgba *= _opaque(_shares(np.asarray(corners)))[faces].mean(axis=1)
+            shares = _shares(np.asarray(corners))
+            rgba[:, : shares.shape[1]] *= shares[faces].mean(axis=1)
     elif visual.kind == "vertex":
         rgba = _decoded(_shares(np.asarray(visual.vertex_colors)), is_gltf)[faces].mean(axis=1)
     elif visual.kind == "face":
@@ -67,10 +62,8 @@ def finish_of(mesh: Any) -> tuple[float, float]:
 
 
 def reduced(albedo: np.ndarray, areas: np.ndarray, most: int = MAX_COLORS) -> np.ndarray:
-    """At most so many colours: (t, 3) albedo of each face; colours are joined where that is seen least.
-
-    Arithmetic in whole numbers until the mean of a group, so that no face changes its group by rounding.
-    """
+    """At most so many colours: (t, 3) albedo of each face. In whole numbers until the mean of a group: no face changes
+    its group by rounding."""
     codes = srgb_codes(albedo)
     colors, owner = np.unique(codes, axis=0, return_inverse=True)
     owner = owner.reshape(-1)
@@ -83,8 +76,7 @@ def reduced(albedo: np.ndarray, areas: np.ndarray, most: int = MAX_COLORS) -> np
         for number, group in enumerate(groups):
             place[group] = number
         colors, owner = means, place[owner]
-    found: np.ndarray = linear(colors / 255)[owner]
-    return found
+    return linear(colors / 255)[owner]
 
 
 def _mean(colors: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -112,7 +104,6 @@ def _cut(colors: np.ndarray, weights: np.ndarray, most: int) -> list[np.ndarray]
 
 
 def _of_material(visual: Any, faces: np.ndarray, is_gltf: bool) -> np.ndarray:
-    """(t, 4)"""
     material = visual.material
     if is_gltf:
         base, image = getattr(material, "baseColorFactor", None), getattr(material, "baseColorTexture", None)
@@ -158,8 +149,3 @@ def _shares(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind in "ui":
         return values / np.iinfo(values.dtype).max
     return np.clip(np.nan_to_num(values.astype(np.float64)), 0, 1)
-
-
-def _opaque(colors: np.ndarray) -> np.ndarray:
-    """(n, 3) or (n, 4) as (n, 4)."""
-    return colors if colors.shape[1] == 4 else np.column_stack([colors, np.ones(len(colors))])

@@ -17,7 +17,6 @@ from engine.system.small_file import read_small
 MAGIC, JSON_CHUNK = 0x46546C67, 0x4E4F534A
 TRIANGLE_MODES = {4: 3, 5: 1, 6: 1}
 """Corners per triangle of lists; strips and fans have one triangle per corner, about."""
-FAN = 6
 COMPRESSIONS = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_texture_basisu")
 Json = dict[str, Any]
 MAX_BYTES = 1 << 30
@@ -45,7 +44,6 @@ def header_of(content: bytes, suffix: str) -> Json:
 
 
 def with_header(content: bytes, header: Json, suffix: str) -> bytes:
-    """The file with another JSON."""
     text = json.dumps(header).encode("ascii")
     if suffix == ".gltf":
         return text
@@ -88,10 +86,8 @@ def told_triangles(content: bytes, suffix: str) -> int:
 
 
 def with_plain_materials(header: Json) -> Json:
-    """The header with materials named by their places, and a white one for what has colours at its corners alone.
-
-    trimesh keeps such colours as they are only beside a material; otherwise it takes 16 bits for 8.
-    """
+    """The header with materials named by their places, and a white one for what has colours at its corners alone:
+    without a material trimesh takes 16 bits for 8."""
     materials = list(header.get("materials", []))
     white = len(materials)
     is_used = False
@@ -118,10 +114,6 @@ def needs(header: Json) -> str:
     return next((name for name in COMPRESSIONS if name in header.get("extensionsRequired", ())), "")
 
 
-def has_fans(header: Json) -> bool:
-    return any(each.get("mode") == FAN for mesh in header.get("meshes", []) for each in mesh["primitives"])
-
-
 def notes_of(header: Json) -> tuple[str, ...]:
     """Remarks about what of it is not drawn."""
     moving = [
@@ -143,10 +135,7 @@ def read_content(path: Path, words: str) -> bytes:
 
 
 class Neighbours:
-    """The files beside a model, as trimesh asks for them: in its folder, at most MAX_BYTES in all.
-
-    Remembers which were read, and why others were not.
-    """
+    """The files beside a model, as trimesh asks for them: in its folder, at most MAX_BYTES in all; remembers faults."""
 
     def __init__(self, path: Path) -> None:
         self._folder = path.parent

@@ -35,10 +35,7 @@ class ChosenAsset:
 
 
 def parse_asset(text: str) -> ChosenAsset:
-    """`crane=crane.glb,scale=0.01,count=1..3,class=machine` -> the model, read and measured.
-
-    The file's name may contain commas and `=`. UsageError, in one line, for anything wrong with the text or the file.
-    """
+    """`crane=crane.glb,scale=0.01,count=1..3,class=machine` -> the model, read and measured. UsageError in one line."""
     shown = escaped(text)
     name, equals, rest = text.partition("=")
     if not equals or not rest:
@@ -69,7 +66,6 @@ def parse_asset(text: str) -> ChosenAsset:
 
 
 def _settings(text: str, shown: str) -> tuple[str, dict[str, str]]:
-    """The file's name, and the settings after it."""
     settings: dict[str, str] = {}
     while True:
         before, comma, last = text.rpartition(",")

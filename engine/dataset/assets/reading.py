@@ -1,9 +1,6 @@
-"""Reads a model: triangles in metres, z up, its foot at the origin, by colour and finish. Uses trimesh.
-
-What a drone does not see is left out: textures become a colour per face, bumps, glow and transparency nothing, an
-animated or skinned model stands in its rest pose. Renderers drop faces seen from behind: solids are turned inside out
-if need be; leaves, cloth and sheets, which are single faces, get a second one behind them.
-"""
+"""Reads a model with trimesh: triangles in metres, z up, its foot at the origin, by colour and finish. Textures become
+a colour per face; bumps, glow, transparency and animation are left out. Solids are turned inside out if need be; single
+faces (leaves, cloth) get a second one behind them, as renderers drop those seen from behind."""
 
 import io
 import logging
@@ -31,6 +28,7 @@ OPTION = "--asset"
 Finish = Literal["matt", "shiny", "metal"]
 FINISHES: tuple[Finish, ...] = ("matt", "shiny", "metal")
 MAX_TRIANGLES = 500_000
+FAN = 6  # glTF's mode of a primitive
 MIN_OPACITY = 0.15  # faces of less are left out: the empty corners of a leaf's picture, glass
 METALLIC, SHINY_ROUGHNESS = 0.5, 0.4
 SUNK_M = 0.03
@@ -83,8 +81,6 @@ def backs(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelPart:
-    """All faces of one colour and finish."""
-
     finish: Finish
     albedo: tuple[float, float, float]
     corners: np.ndarray
@@ -126,7 +122,7 @@ def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
             header = files.header_of(content, suffix)
             if compression := files.needs(header):
                 raise UsageError(f"{words}: is compressed with {compression}; export it without compression")
-            if files.has_fans(header):
+            if any(each.get("mode") == FAN for mesh in header.get("meshes", []) for each in mesh["primitives"]):
                 raise UsageError(f"{words}: has triangle fans; export it with triangle lists")
             notes = files.notes_of(header)
             plain = files.with_header(content, files.with_plain_materials(header), suffix)
@@ -180,8 +176,6 @@ def _check_triangles(count: int, words: str) -> None:
 
 
 class _Faces:
-    """All triangles of a scene, in its units."""
-
     def __init__(self, scene: Any, *, is_gltf: bool, words: str) -> None:
         found = list(_placed(scene, words))
         _check_triangles(sum(len(mesh.faces) for mesh, _ in found), words)
@@ -204,7 +198,6 @@ class _Faces:
         return x_m, y_m, z_m
 
     def parts(self) -> Iterator[ModelPart]:
-        """One mesh per colour and finish."""
         areas = face_normals(self.corners)[1]
         albedo = reduced(self.albedo, areas)
         kinds = np.column_stack([self.finishes, np.rint(albedo * 1e6).astype(np.int64)])
@@ -271,5 +264,4 @@ def _unit_or(normals: np.ndarray, faces: np.ndarray, others: np.ndarray) -> np.n
     lengths = np.linalg.norm(normals, axis=1)
     is_good = np.isfinite(lengths) & (lengths > 1e-12)
     units = np.where(is_good[:, None], normals, 0.0) / np.where(is_good, lengths, 1.0)[:, None]
-    found: np.ndarray = np.where(is_good[faces][..., None], units[faces], others)
-    return found
+    return np.where(is_good[faces][..., None], units[faces], others)

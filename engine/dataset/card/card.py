@@ -29,8 +29,6 @@ PLOTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CardPicture:
-    """One finished picture."""
-
     subset: str
     width_px: int
     height_px: int
@@ -40,8 +38,6 @@ class CardPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardFacts:
-    """How the dataset was made."""
-
     recipe: int
     seed: int
     version: str

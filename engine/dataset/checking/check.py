@@ -3,10 +3,9 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +50,6 @@ PICTURES_AT_ONCE = 64  # per batch of the threads; only their facts stay in memo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckProgress(JobProgress):
-    """Progress in pictures."""
-
     problems: int
 
 
@@ -88,13 +85,8 @@ class CheckReport:
 
     def as_json(self) -> dict[str, Any]:
         folders = [
-            {
-                "path": each.path,
-                "pictures": each.pictures,
-                "unlabelled": each.unlabelled,
-                "formats": each.formats,
-                "subsets": each.subsets,
-                "tiles": each.tiles,
+            {name: getattr(each, name) for name in ("path", "pictures", "unlabelled", "formats", "subsets", "tiles")}
+            | {
                 "sizes_px": each.figures.sizes_px,
                 "classes": each.figures.classes,
                 "figures": {name: spread(each.figures.values[name]) for name in FIGURES},
@@ -115,8 +107,6 @@ class CheckReport:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Read:
-    """A folder whose files were read."""
-
     folder: FoundFolder
     facts: dict[str, PictureFacts]  # by picture, without damaged ones
     labels: dict[str, dict[str, ReadLabels]]
@@ -132,10 +122,8 @@ def check_folders(
     tell: OnProgress[CheckProgress] = lambda progress: None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> CheckReport:
-    """Check these datasets, and compare the first with `like`. Changes nothing. UsageError if one holds no picture.
-
-    Once `is_stopped`, KeyboardInterrupt is raised: half a check says nothing.
-    """
+    """Check these datasets, and compare the first with `like`. UsageError if one holds no picture; KeyboardInterrupt
+    once `is_stopped`: half a check says nothing."""
     folders = [find_folder(path) for path in (*paths, *([like] if like else []))]
     counter = _Counter(sum(len(folder.pictures) for folder in folders), tell, is_stopped)
     read = [_read(folder, counter) for folder in folders]
@@ -154,8 +142,6 @@ def check_folders(
 
 
 class _Counter:
-    """Counts pictures for the progress."""
-
     def __init__(self, expected: int, tell: OnProgress[CheckProgress], is_stopped: Callable[[], bool]) -> None:
         self._expected, self._tell, self._is_stopped = expected, tell, is_stopped
         self._done = 0
@@ -172,7 +158,8 @@ class _Counter:
 def _read(folder: FoundFolder, counter: _Counter) -> _Read:
     read = _Read(folder=folder, facts={}, labels={}, problems=[])
     with large_pictures(), ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="check") as pool:
-        for some in _batches(folder.pictures):
+        for first in range(0, len(folder.pictures), PICTURES_AT_ONCE):
+            some = folder.pictures[first : first + PICTURES_AT_ONCE]
             paths = [folder.path / picture.name for picture in some]
             for picture, facts in zip(some, pool.map(read_picture, paths), strict=True):
                 if isinstance(facts, str):
@@ -235,7 +222,6 @@ def _doubles_within(read: _Read) -> Iterator[CheckProblem]:
 
 
 def _shared(reads: list[_Read]) -> Iterator[CheckProblem]:
-    """Pictures and scenes in two of the folders."""
     everything = [(str(read.folder.path), name, facts) for read in reads for name, facts in read.facts.items()]
     for first, second, how in _double_pictures([facts for _, _, facts in everything]):
         one, other = everything[first], everything[second]
@@ -280,9 +266,3 @@ def _figures(read: _Read) -> FolderFigures:
 def _chosen(labels: list[ReadLabels]) -> ReadLabels | None:
     """Labels with the boxes of the things themselves, if there are any; None for a picture without labels."""
     return next((each for each in labels if not each.is_turned), labels[0] if labels else None)
-
-
-def _batches(pictures: Iterable[FoundPicture]) -> Iterator[list[FoundPicture]]:
-    waiting = iter(pictures)
-    while some := list(islice(waiting, PICTURES_AT_ONCE)):
-        yield some

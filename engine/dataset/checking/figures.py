@@ -109,7 +109,6 @@ class FigureDistance:
 
 
 def compare(own: FolderFigures, real: FolderFigures) -> list[FigureDistance]:
-    """One distance per figure."""
     return [_distance(name, own.values[name], real.values[name]) for name in own.values]
 
 
@@ -166,7 +165,7 @@ def _distance(name: str, own: np.ndarray, real: np.ndarray) -> FigureDistance:
     distance = overlap = None
     if len(own) and len(real):
         if name == "hue":  # turned so that the circle is cut opposite to the real mean
-            middle = _mean_angle(real)
+            middle = float(np.degrees(np.angle(np.exp(1j * np.radians(real)).mean())))
             own, real = ((each - middle + 180) % 360 + middle - 180 for each in (own, real))
         low, high = np.quantile(real, [0.05, 0.95])
         scale = max(float(high - low), 0.1 * abs(float(np.median(real))), 1e-9)
@@ -193,10 +192,8 @@ def _side_px(figures: FolderFigures) -> float:
 
 
 def _piles(real: np.ndarray, options: dict[str, Any], real_px: float | None) -> str:
-    """Numbers of piles with which the pictures would have the real numbers of boxes: a window shows its share.
-
-    `real_px`: area of the real pictures if those are no such windows.
-    """
+    """Numbers of piles with which the pictures would have the real numbers of boxes. `real_px`: area of the real
+    pictures, if windows of ours show a share of them."""
     low, high = np.quantile(real, [0.02, 0.98]).tolist()
     told = f"real pictures have {low:.0f} to {high:.0f} boxes"
     view, scale = options.get("view"), 1.0
@@ -216,11 +213,6 @@ def _exposure(own: np.ndarray, real: np.ndarray) -> str:
     words = "brighter" if middle > 0 else "darker"
     told = f"exposure={span[0]:.1f}..{span[1]:.1f}"
     return f"real pictures are {abs(middle):.1f} stops {words}: --camera-effects mild,{told}"
-
-
-def _mean_angle(degrees: np.ndarray) -> float:
-    turns = np.exp(1j * np.radians(degrees)).mean()
-    return float(np.degrees(np.angle(turns)))
 
 
 def _linear(srgb: np.ndarray) -> np.ndarray:

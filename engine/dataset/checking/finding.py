@@ -1,9 +1,6 @@
-"""Finds the pictures of a dataset, and the files about them, in our layout and in foreign ones.
-
-Pictures are all picture files below a folder of PICTURE_FOLDERS (`images/train/a.jpg`, `train/images/a.jpg`), or in a
-dataset without one all picture files. The YOLO label of a picture has the same path with the last `images` replaced by
-`labels`, as Ultralytics finds it, or lies beside it.
-"""
+"""Finds the pictures of a dataset, ours or foreign, and the files about them. Pictures are all picture files below a
+folder of PICTURE_FOLDERS (`images/train/a.jpg`, `train/images/a.jpg`), or else all there are. A YOLO label has the path
+with the last `images` replaced by `labels`, as Ultralytics finds it, or lies beside the picture."""
 
 import json
 import os

@@ -33,11 +33,8 @@ class LabelPage:
 
 
 def label_page(path: Path, first: int, last: int) -> LabelPage:
-    """The page of the pictures first..last (from 0, both included) of a dataset, ours or a foreign one.
-
-    COCO's boxes are shown if there are any, since they tell what is hidden; else those of the picture's own label file.
-    UsageError if the folder holds no picture.
-    """
+    """The page of the pictures first..last (from 0, both included); UsageError if there are none. COCO's boxes are
+    preferred, since they tell what is hidden."""
     folder = find_folder(path)
     chosen = folder.pictures[first : last + 1]
     if not chosen:

@@ -44,10 +44,8 @@ class PictureFacts:
 
 @contextmanager
 def large_pictures() -> Iterator[None]:
-    """Let Pillow open pictures as large as ours, and print no warnings of EXIF; read_picture has a limit of its own.
-
-    Both are settings of the whole process, so this stands around all threads that read.
-    """
+    """Let Pillow open pictures as large as ours and print no warnings of EXIF: settings of the whole process, so this
+    stands around all threads that read."""
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         with warnings.catch_warnings():
@@ -65,10 +63,8 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
 
 
 def read_picture(path: Path) -> PictureFacts | str:
-    """Decode the whole picture; the reason in words if it cannot be read. Safe to call from several threads.
-
-    Call it within `large_pictures`.
-    """
+    """Decode the whole picture; the reason in words if it cannot be read. For several threads, within
+    `large_pictures`."""
     try:
         with open_picture(path) as image:
             if image.width * image.height > MAX_PIXELS:
@@ -84,21 +80,15 @@ def read_picture(path: Path) -> PictureFacts | str:
     except (ValueError, SyntaxError, EOFError) as error:
         return f"is damaged ({error})"
     height, width = pixels.shape[:2]
-    return PictureFacts(
-        width_px=width, height_px=height, sha256=sha256, print_bits=_print_of(shrunk(pixels)), look=look_of(pixels)
-    )
+    small = cv2.cvtColor(shrunk(pixels), cv2.COLOR_RGB2GRAY)
+    grey = cv2.resize(small, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA)
+    bits = np.packbits((grey[:, 1:].astype(np.int16) > grey[:, :-1]).ravel()).view(np.uint64)
+    return PictureFacts(width_px=width, height_px=height, sha256=sha256, print_bits=bits, look=look_of(pixels))
 
 
 def upright(image: Image.Image) -> np.ndarray:
     """(height, width, 3) uint8 RGB, turned as its EXIF says: OpenCV, by which trainers read, does so, too."""
     return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-
-
-def _print_of(small: np.ndarray) -> np.ndarray:
-    grey = cv2.resize(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA)
-    bits = grey[:, 1:].astype(np.int16) > grey[:, :-1]
-    packed: np.ndarray = np.packbits(bits.ravel()).view(np.uint64)
-    return packed
 
 
 def near_pairs(prints: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -74,7 +74,6 @@ def read_labels(folder: FoundFolder, picture: FoundPicture, facts: PictureFacts)
 
 
 def label_problems(path: str, labels: ReadLabels, facts: PictureFacts) -> Iterator[CheckProblem]:
-    """Faults of one label file."""
     for fault in (*labels.faults, *labels.repeated):
         yield CheckProblem("label", path, fault)
     size = np.array([facts.width_px, facts.height_px] * 2, np.float64)
@@ -219,10 +218,8 @@ def match_coco(coco: CocoLabels, pictures: list[FoundPicture]) -> dict[int, str]
 
 
 def manifest_problems(folder: FoundFolder, digests: dict[str, str]) -> Iterator[CheckProblem]:
-    """Files that differ from the manifest, are missing or are in no line of it.
-
-    `digests`: SHA-256 of files that were read already, by path. Hidden files are not part of a dataset.
-    """
+    """Files that differ from the manifest, are missing or are in no line of it. `digests`: SHA-256 of files that were
+    read already, by path."""
     if folder.bad_lines:
         yield CheckProblem("damaged", "manifest.jsonl", f"{folder.bad_lines} line(s) truncated or unreadable")
     listed: set[str] = set()
@@ -262,8 +259,7 @@ def _difference(first: ReadLabels, other: ReadLabels, *, is_counted_only: bool) 
 
 def _in_order(boxes: np.ndarray) -> np.ndarray:
     """The four edges, each sorted: independent of the order of the boxes and of rounding."""
-    ordered: np.ndarray = np.sort(boxes, axis=0)
-    return ordered
+    return np.sort(boxes, axis=0)
 
 
 def _digest(path: Path) -> str | None:
@@ -283,10 +279,8 @@ def _size(facts: PictureFacts) -> str:
 
 
 def whole_file_problems(folder: FoundFolder, coco_ids: dict[str, set[int] | None]) -> Iterator[CheckProblem]:
-    """Faults of the whole files of a dataset of ours and of its tiles; none for a foreign one.
-
-    `coco_ids`: the image ids of COCO files that were read already, by name; None for one whose damage is known.
-    """
+    """Faults of the whole files of a dataset of ours and of its tiles; none for a foreign one. `coco_ids`: image ids of
+    COCO files that were read already; None if damaged."""
     pictures: list[FinishedPicture] = []
     digests: Digests = {}
     for index, entry in sorted(folder.manifest.items()):
@@ -317,12 +311,11 @@ def _yaml_problems(root: Path, pictures: list[FinishedPicture], options: dict[st
             yield _missing(path)
             continue
         names, columns = read_yaml(text.decode("utf-8", "replace"))
+        has_heads = labels == "labels-pose" or (labels, options.get("write")) == ("labels", "yolo-pose")
         if any(names.get(number) != name for number, name in wanted.items()):
             told, due = (", ".join(each.values()) or "none" for each in (names, wanted))
             yield CheckProblem("damaged", path, f"names the classes {told}; those of the labels: {due}")
-        elif (labels == "labels-pose" or (labels, options.get("write")) == ("labels", "yolo-pose")) and (
-            columns != POSE_COLUMNS
-        ):
+        elif has_heads and columns != POSE_COLUMNS:
             yield CheckProblem("damaged", path, "lacks kpt_shape: [1, 3] of the heads")
 
 
@@ -426,11 +419,8 @@ def _shards_of(index: bytes) -> list[str] | None:
         named = json.loads(index)
     except (ValueError, RecursionError):
         return None
-    return list(named) if isinstance(named, dict) and all(map(_is_shard, named)) else None
-
-
-def _is_shard(name: str) -> bool:
-    return name.endswith(".tar") and "/" not in name and "\\" not in name
+    is_index = isinstance(named, dict) and all(re.fullmatch(r"[^/\\]*\.tar", name) for name in named)
+    return list(named) if is_index else None
 
 
 def _folders(pictures: list[FinishedPicture]) -> set[str]:

@@ -24,11 +24,8 @@ MAX_SHOWN = 20
 
 
 class DatasetCommand(TyperCommand):
-    """`dataset OUT` makes a dataset; `dataset check` and `dataset view` are commands of their own.
-
-    Only the first word decides, so all options of the making stay where they are. An output folder with such a name is
-    written ./check.
-    """
+    """`dataset OUT` makes a dataset, `dataset check` and `dataset view` are commands of their own: only the first word
+    decides. An output folder with such a name is written ./check."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         if args and args[0] in VERBS:
@@ -127,7 +124,6 @@ def _range_of(text: str) -> tuple[int, int]:
 
 
 def check_lines(report: "CheckReport") -> list[str]:
-    """The whole report for a terminal."""
     lines = [line for folder in report.folders for line in _folder_lines(folder)]
     if report.shared:
         lines += ["in two of the folders", *_problem_lines(report.shared)]

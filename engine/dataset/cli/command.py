@@ -119,7 +119,6 @@ def _end(stop: threading.Event) -> None:
 
 
 def note_lines(report: "DatasetReport") -> list[str]:
-    """Notes about the run, and the missing pictures."""
     lines = list(report.notes)
     if report.failed:
         named = ", ".join(f"{failed.index:06d}" for failed in report.failed[:MAX_NAMED])

@@ -1,14 +1,11 @@
 """Renders with Cycles, Blender's path tracer, in a separate process and usually a separate environment."""
 
 from engine.dataset.cycles.drawing import ask_blender, render
-from engine.dataset.cycles.files import PRESETS, CyclesSettings
 from engine.dataset.cycles.finding import DEVICE_VARIABLE, Blender, find_blender, install_command, locate_blender
 
 __all__ = [
     "DEVICE_VARIABLE",
-    "PRESETS",
     "Blender",
-    "CyclesSettings",
     "ask_blender",
     "find_blender",
     "install_command",

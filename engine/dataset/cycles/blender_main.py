@@ -150,7 +150,6 @@ def choose_threads(scene: bpy.types.Scene) -> None:
 
 
 def used_settings(scene: bpy.types.Scene) -> Json:
-    """The effective settings of the scene, for the log."""
     cycles = scene.cycles
     is_adaptive = cycles.use_adaptive_sampling
     return {
@@ -304,10 +303,8 @@ def add_lights(scene: bpy.types.Scene, stage: Json) -> None:
 
 
 def add_clouds(scene: bpy.types.Scene, stage: Json, picture: Path) -> None:
-    """Add a sheet high above everything that only the sun's light meets, as transparent as the picture says.
-
-    The picture holds for the place where the sun's ray meets z = 0; it repeats.
-    """
+    """Add a sheet high above everything that only the sun's light meets, as transparent as the picture, which repeats,
+    says for the place where the sun's ray meets z = 0."""
     east, north, up = stage["sun_direction"]
     high_m = stage["camera_m"][2] + CLOUDS_ABOVE_M
     middle = (high_m * east / up, high_m * north / up)

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.dataset.cycles.files import CyclesSettings, read_passes, write_stage
+from engine.dataset.cycles.files import read_passes, write_stage
 from engine.dataset.cycles.finding import Blender, blender_environment, install_command
 from engine.dataset.geometry.batches import Rendered, SceneStage
+from engine.dataset.task import RenderSettings
 from engine.errors import RenderError, UsageError
 from engine.system.python_process import exit_reason
 
@@ -32,16 +33,12 @@ log = logging.getLogger(__name__)
 
 
 def render(
-    stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings, blender: Blender, *, folder: Path | None = None
+    stage: SceneStage, ground_rgb: np.ndarray, settings: RenderSettings, blender: Blender, *, folder: Path | None = None
 ) -> Rendered:
-    """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the ground of `plan_of`, row 0 north.
-
-    Blender's output goes to the log. Its files are in a new folder within `folder`, or in the system's temporary
-    folder. If this process ends, even by a kill, Blender ends too and its files are deleted.
-
-    UsageError for a feature that this Blender lacks; RenderError, in one line, if it fails; OSError for disk errors,
-    including those inside Blender.
-    """
+    """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the ground of `plan_of`, row 0 north. Its
+    files, in a new folder within `folder` (None: the system's), go even if this process is killed. UsageError for a
+    feature that this Blender lacks; RenderError, in one line, if it fails; OSError for disk errors, also inside
+    Blender."""
     settings.check()
     largest = max((int(batch.instances.max(initial=0)) for batch in stage.batches), default=0)
     if largest > MAX_INSTANCES:
@@ -52,11 +49,11 @@ def render(
         write_stage(work, stage, ground_rgb, settings)
         answer = _run(blender, work, said)
         passes = read_passes(work / "passes.exr")
-        camera = stage.scene.camera
+        camera, depths = stage.scene.camera, _channel(passes, "Depth")
         return Rendered(
             colors=_read_png(work / "colors.png", camera.height_px, camera.width_px),
             instances=np.rint(_channel(passes, "Index")).astype(np.uint16),
-            depth_m=_depth_m(_channel(passes, "Depth")),
+            depth_m=np.where(depths < SKY_DEPTH, depths, np.inf).astype(np.float32),
             renderer=f"Cycles, Blender {answer['version']}, {answer['device']}",
         )
     except RenderError as error:
@@ -165,10 +162,6 @@ def _channel(passes: dict[str, np.ndarray], word: str) -> np.ndarray:
     if len(found) != 1:
         raise RenderError(f"passes.exr: no single channel for {word} among {', '.join(passes)}")
     return found[0]
-
-
-def _depth_m(depths: np.ndarray) -> np.ndarray:
-    return np.where(depths < SKY_DEPTH, depths, np.inf).astype(np.float32)
 
 
 def _read_png(path: Path, height: int, width: int) -> np.ndarray:

@@ -1,52 +1,28 @@
-"""The files that Blender reads and writes.
-
-Read: `stage.json`, `stage.npz` (the arrays of `Mesh` and `InstanceBatch`, named `0_positions` for the first batch and
-`ground_positions` for the ground), `ground.png`, and for shadows of clouds `clouds.png`. Written: `passes.exr`, of
-uncompressed scan lines with channels of 32-bit floats. (OpenCV reads no layers; the OpenEXR package would be another
-dependency.) Format: https://openexr.com/en/latest/OpenEXRFileLayout.html
-"""
+"""The files that Blender reads and writes: `stage.json`, `stage.npz` (the arrays of `Mesh` and `InstanceBatch`, as
+`0_positions` or `ground_positions`), `ground.png`, for shadows of clouds `clouds.png`; and `passes.exr`, of
+uncompressed scan lines with 32-bit floats (OpenCV reads no layers):
+https://openexr.com/en/latest/OpenEXRFileLayout.html"""
 
 import json
 import struct
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from engine.dataset.geometry.batches import LOOKS, Mesh, SceneStage
 from engine.dataset.geometry.ground import plan_of
 from engine.dataset.light import cloud_map, light_of, period_m
+from engine.dataset.task import RenderSettings
 from engine.errors import RenderError
-from engine.jobs.kit import check_number
 
-MAX_SAMPLES = 1 << 16
 STAGE, ARRAYS, GROUND, CLOUDS = "stage.json", "stage.npz", "ground.png", "clouds.png"
 MAGIC = b"\x76\x2f\x31\x01"
 FLOAT = 2
 HAS_TILES_OR_PARTS = 0x1A00
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CyclesSettings:
-    max_samples: int = 50  # maximum samples per pixel; fewer where the noise falls below the threshold
-    noise_threshold: float = 0.01
-    use_gpu: bool | None = None  # None: use a GPU if Cycles has one
-
-    def check(self) -> None:
-        """Raise UsageError for a number out of its range."""
-        check_number("--max-samples", self.max_samples, 1, MAX_SAMPLES)
-        check_number("--noise-threshold", self.noise_threshold, 0.0001, 1)
-
-
-PRESETS: Final = {
-    "quick": CyclesSettings(max_samples=30, noise_threshold=0.02),
-    "train": CyclesSettings(),
-    "high": CyclesSettings(max_samples=100, noise_threshold=0.005),
-}
-
-
-def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, settings: CyclesSettings) -> None:
+def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, settings: RenderSettings) -> None:
     """Write the files. `ground_rgb`: (side, side, 3) uint8, sRGB, row 0 north. Raises OSError."""
     scene = stage.scene
     light, plan = light_of(scene.sun, scene.ground), plan_of(scene)
@@ -61,13 +37,10 @@ def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, setting
         "batches": [{"name": batch.name, "surface": batch.surface} for batch in stage.batches],
         "surfaces": {
             surface: {
-                "albedo": look.albedo,
-                "roughness": look.roughness,
-                "metallic": look.metallic,
-                "mottle": look.mottle,
-                "mottle_m": look.mottle_m,
+                name: getattr(LOOKS[surface], name)
+                for name in ("albedo", "roughness", "metallic", "mottle", "mottle_m")
             }
-            for surface, look in ((surface, LOOKS[surface]) for surface in surfaces)
+            for surface in surfaces
         },
         "ground_side_m": plan.side_m,
         "ground_middle_m": plan.middle_m,

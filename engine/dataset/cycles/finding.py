@@ -1,8 +1,5 @@
-"""Finds Blender on this machine, or says how to get it.
-
-Blender is GPL, and its Python module `bpy` needs one exact Python version: 3.11 for 5.0, with an older NumPy than ours,
-and 3.13 for 5.2. So it runs in a separate process, and on Python 3.11 in a separate environment.
-"""
+"""Finds Blender, or says how to get it. It is GPL, and its module `bpy` needs one exact Python: 3.11 for 5.0, with an
+older NumPy than ours, and 3.13 for 5.2. So it runs in a process of its own, and mostly an environment of its own."""
 
 import os
 import shutil
@@ -52,11 +49,9 @@ def find_blender(given: str = "") -> Blender:
 
 
 def locate_blender(given: str = "") -> Blender | None:
-    """Find Blender, or None. UsageError if `given` or the variable names none.
-
-    Search order: `given` (a Python with bpy, its environment's folder, or a Blender program), MULTIVERSE_BLENDER, this
-    Python if it has bpy (which is not imported), the environment of `install_command`, a `blender` on the PATH.
-    """
+    """Find Blender, or None: `given` (a Python with bpy, its environment's folder, or a Blender program),
+    MULTIVERSE_BLENDER, this Python, that of `install_command`, a `blender` on the PATH. UsageError if the first two
+    name none."""
     for name, source in ((given, "--blender"), (os.environ.get(VARIABLE, ""), VARIABLE)):
         if name:
             return Blender(path=_named(name, source))
@@ -64,10 +59,8 @@ def locate_blender(given: str = "") -> Blender | None:
 
 
 def install_command() -> str:
-    """The command that makes an environment with bpy for `find_blender`; on Windows two, for PowerShell or cmd.
-
-    PowerShell 5 has no `&&`, and treats a quoted path at the start of a line as a string, not as a program.
-    """
+    """The command that makes an environment with bpy for `find_blender`; on Windows two, as PowerShell 5 has no `&&`
+    and takes a quoted path at the start of a line for a string."""
     version = sys.version_info[:2] if sys.version_info[:2] in BPY_PYTHONS else BPY_PYTHONS[0]
     environment = quoted(_environment())
     if sys.platform == "win32":

@@ -75,11 +75,8 @@ def heap(kit: Kit, variant: int) -> None:
 
 @model_of(Kind.TRENCH, shapes=3)
 def trench(kit: Kit, variant: int) -> None:
-    """A piece 3 m long of a trench 0.6 m wide, along x, with the spoil on its left. Radius at most 2.2 m.
-
-    The ground has no hole: the trench is its dark floor, drawn on the ground, between low banks. Variant 1 has
-    cables in it.
-    """
+    """A piece 3 m long of a trench 0.6 m wide, along x: a dark floor drawn on the ground between low banks, spoil on
+    its left; variant 1 has cables in it. Radius at most 2.2 m."""
     rng = np.random.default_rng([71, variant])
     half = TRENCH_M / 2
     kit.box(Surface.DARK_SOIL, (-half - 0.02, half + 0.02), (-0.3, 0.3), (-0.2, FLAT_M))

@@ -1,7 +1,5 @@
-"""Equipment of a site, and round things that look like piles from the air.
-
-Barrels, buckets, concrete rings, tyres, drums, lids; containers, huts, toilets, fences, people, stakes, flags.
-"""
+"""Equipment of a site, and round things that look like piles from the air: barrels, tyres, lids, containers, people,
+..."""
 
 from itertools import pairwise
 

@@ -14,10 +14,8 @@ MAX_DEPTHS = 4.0  # reach of the plan towards the horizon, in heights of the cam
 
 
 def build_ground(terrain: Terrain, reach_m: float = 0.0) -> Mesh:
-    """Vertices in [row, column] order like the heights; cells split as in `Terrain.height_at`. Open at the bottom.
-
-    The outermost vertices are pulled out to `reach_m` from the middle, if that is farther, for views of the horizon.
-    """
+    """Vertices in [row, column] order like the heights, cells split as in `Terrain.height_at`; open at the bottom. The
+    outermost are pulled out to `reach_m` from the middle, if that is farther, for views of the horizon."""
     count = terrain.heights_m.shape[0]
     along = np.arange(count) * terrain.cell_m - terrain.side_m / 2
     if reach_m > terrain.side_m / 2:

@@ -1,7 +1,4 @@
-"""Transforms, joins and shades meshes.
-
-Matrices are for column vectors; (k, 4, 4) is one per instance.
-"""
+"""Transforms, joins and shades meshes. Matrices are for column vectors; (k, 4, 4) is one per instance."""
 
 from collections.abc import Sequence
 
@@ -14,10 +11,8 @@ Axes = tuple[float | np.ndarray, float | np.ndarray, float | np.ndarray]
 
 
 def standing(feet: np.ndarray, axes: np.ndarray, turns: np.ndarray) -> np.ndarray:
-    """Rotate about the own z axis, tilt it the shortest way onto `axes`, then move to `feet`.
-
-    feet: (k, 3) metres; axes: (k, 3) directions; turns: (k,) radians. Returns (k, 4, 4) float64.
-    """
+    """(k, 4, 4) float64: rotate by `turns`, (k,) radians, about the own z axis, tilt it the shortest way onto `axes`,
+    (k, 3), then move to `feet`, (k, 3) m."""
     axes = axes / np.linalg.norm(axes, axis=1, keepdims=True)
     x, y, z = axes.T
     lean = np.empty((len(feet), 3, 3))
@@ -58,10 +53,8 @@ def put(size: tuple[float, float, float], at: tuple[float, float, float], turn: 
 
 
 def sideways(size: tuple[float, float, float], at: tuple[float, float, float]) -> np.ndarray:
-    """Lay the own z axis along y, so that a cylinder of length 1 becomes an axle centred on `at`: (4, 4).
-
-    `size`: along the world's x, y and z.
-    """
+    """(4, 4): lay the own z axis along y, so that a cylinder of length 1 becomes an axle centred on `at`; `size` in the
+    world."""
     lay = np.array([[1, 0, 0, 0], [0, 0, 1, -0.5], [0, -1, 0, 0], [0, 0, 0, 1]], np.float64)
     matrix = np.diag([*size, 1.0]) @ lay
     matrix[:3, 3] += at

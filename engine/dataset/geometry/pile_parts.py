@@ -114,11 +114,6 @@ def heap(variant: int) -> Mesh:
     return uneven_disc(rng, 0.2, shares=(1.0, 1.0, 0.88, 0.6), levels=(0.0, 0.6, 0.85, 1.0))
 
 
-def bars_in(diameter_m: float) -> int:
-    """Number of bars in a pile of this diameter."""
-    return next(count for widest_m, count in STUBS if diameter_m <= widest_m)
-
-
 @cache
 def stubs(count: int = 6) -> Mesh:
     """Bars around the axis, starting a little inside the concrete (z = 0); they lean and differ in height."""

@@ -1,9 +1,6 @@
-"""Foundation piles as batches; every part of a pile carries its number, the loose ground at its foot none.
-
-A pile's frame has its origin at the foot on the ground, z along the axis, x in the direction of its `turn`. The post
-starts 0.3 m below the ground. Its foot follows the slope of the ground, as heaped or poured material does, and reaches
-0.25 m below it, deeper over hollows, so that nothing floats.
-"""
+"""Foundation piles as batches; every part of a pile carries its number, the loose ground at its foot none. Its frame
+has the origin at the foot, z along the axis, x in the direction of its `turn`; the post starts 0.3 m, its foot, on the
+slope of the ground, 0.25 m or more below it, so that nothing floats."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -120,12 +117,9 @@ class PileGroup:
         on_ground: bool = False,
         is_ground: bool = False,
     ) -> InstanceBatch:
-        """One part of all piles.
-
-        `local`: (k, 4, 4) from mesh space to the pile's frame, or with `on_ground` to that which follows the slope of
-        the ground. `tints`: (k, 3), or one for all; None: that of the piles' material. `is_ground`: it is no part of
-        the pile, and has no number.
-        """
+        """One part of all piles. `local`: (k, 4, 4) from mesh space to the pile's frame, or, `on_ground`, to that on
+        the slope. `tints`: (k, 3), or one; None: the material's. `is_ground`: no part of the pile, without its
+        number."""
         tints = self.material() if tints is None else tints
         return InstanceBatch(
             name=name,
@@ -274,7 +268,7 @@ def _poured_posts(group: PileGroup) -> Iterator[InstanceBatch]:
     for variant, some in group.by_shape(parts.VARIANTS):
         post, tints = parts.poured_post(variant), some.material(POURED_TINT)
         yield some.batch(f"poured post {variant}", post, Surface.CONCRETE, some.post(some.length), tints)
-    bars = np.array([parts.bars_in(diameter_m) for diameter_m in group.diameter.tolist()])
+    bars = np.array([next(count for widest_m, count in parts.STUBS if wide <= widest_m) for wide in group.diameter])
     for count in np.unique(bars).tolist():
         some = group.at(bars == count)
         local = some.sized((some.diameter, some.diameter, some.each("bars_m")), (0, 0, some.length))
@@ -380,7 +374,6 @@ def _round_and_square(group: PileGroup) -> Iterator[tuple[PileGroup, bool]]:
 
 
 def _solid(group: PileGroup, name: str, shape: Callable[[int], Mesh], tint: np.ndarray) -> Iterator[InstanceBatch]:
-    """A foot that is part of the pile."""
     for variant, some in group.by_shape(parts.FOOT_VARIANTS):
         tints = tint * some.each("foot_shade")[:, None]
         yield some.batch(f"{name} {variant}", shape(variant), Surface.CONCRETE, some.base(), tints, on_ground=True)
@@ -389,7 +382,6 @@ def _solid(group: PileGroup, name: str, shape: Callable[[int], Mesh], tint: np.n
 def _heaped(
     group: PileGroup, name: str, shape: Callable[[int], Mesh], tint: np.ndarray, surface: Surface = Surface.SPOIL
 ) -> Iterator[InstanceBatch]:
-    """Loose ground on the ground."""
     for variant, some in group.by_shape(parts.FOOT_VARIANTS):
         wide, high = some.each("base_diameter_m"), some.each("base_height_m") / (1 - MOUND_GROUND)
         local = some.sized((wide, wide, high), (0, 0, -MOUND_GROUND * high))

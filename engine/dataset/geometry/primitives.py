@@ -1,7 +1,5 @@
-"""Closed solids of about one unit, scaled when they are placed: round ones have diameter 1 and z 0..1.
-
-Triangles run counter-clockwise seen from outside. A vertex is repeated for each of its normals, so edges stay sharp.
-"""
+"""Closed solids of about one unit: round ones have diameter 1 and z 0..1. Triangles run counter-clockwise seen from
+outside; a vertex is repeated for each of its normals, so edges stay sharp."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -18,11 +16,8 @@ MOUND_GROUND = 0.6  # the part of a mound's height that is in the ground
 
 
 def revolve(profile: Sequence[tuple[float, float]], sides: int = ROUND_SIDES) -> Mesh:
-    """Revolve the outline (radius, z) around z; sharp between its segments, smooth around.
-
-    The solid is to the left of the outline in its direction. It is closed if both ends of the outline are on the axis,
-    or if they coincide.
-    """
+    """Revolve the outline (radius, z) around z, sharp between its segments; the solid is to its left. It is closed if
+    both ends are on the axis, or coincide."""
     angles = np.arange(sides) * (2 * np.pi / sides)
     around = np.stack([np.cos(angles), np.sin(angles)], axis=1)  # (sides, 2)
     here = np.arange(sides, dtype=np.uint32)
@@ -114,10 +109,8 @@ def beam(points: Sequence[tuple[float, float]], width: float, thick: float | Seq
 
 
 def loft(sections: np.ndarray) -> Mesh:
-    """Join a sequence of convex outlines, (levels, m, 3), into a solid with flat faces, closed at both ends.
-
-    Each outline runs counter-clockwise seen from the last towards the first.
-    """
+    """Join convex outlines, (levels, m, 3), counter-clockwise seen from the last, into a closed solid with flat
+    faces."""
     count = sections.shape[1]
     triangles = []
     for below, above in pairwise(sections):
@@ -146,10 +139,8 @@ def ring(thickness: float, sides: int = ROUND_SIDES, tube_sides: int = 6) -> Mes
 
 
 def rough_ring(rng: np.random.Generator, inner: float, unevenness: float, sides: int = 20) -> Mesh:
-    """A heap around a hole: outer diameter 1 at its widest, its hole `inner` wide, z 0..1 at its highest.
-
-    It ends below in a flat ring at z = -1, so that it stays in uneven ground.
-    """
+    """A heap around a hole: outer diameter 1 at its widest, its hole `inner` wide, z 0..1 at its highest; ends below in
+    a flat ring at z = -1."""
     around = np.arange(sides) * (2 * np.pi / sides)
     edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, around, (1, 2, 3, 5)))
     high = 1 - unevenness * (0.5 - 0.5 * waves(rng, around, (1, 2, 4, 7)))
@@ -188,10 +179,8 @@ def _wrapped_cells(rows: int, columns: int) -> np.ndarray:
 
 
 def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
-    """A smooth solid of rings stacked along z, closed at both ends by a fan around the centre.
-
-    radii, heights: (rings, sides), each ring counter-clockwise from above.
-    """
+    """A smooth closed solid of rings along z. radii, heights: (rings, sides), each ring counter-clockwise from
+    above."""
     rings, sides = radii.shape
     angles = np.arange(sides) * (2 * np.pi / sides)
     grid = np.stack([radii * np.cos(angles), radii * np.sin(angles), heights], axis=-1)
@@ -213,11 +202,8 @@ def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
 def uneven_disc(
     rng: np.random.Generator, unevenness: float, shares: Sequence[float], levels: Sequence[float], sides: int = 20
 ) -> Mesh:
-    """A low disc with a random edge: diameter 1 at its widest, z 0..1.
-
-    unevenness: largest dent of the edge as a share of the radius. shares, levels: shares of radius and height per ring,
-    from below; the two uppermost rings are uneven in height too.
-    """
+    """A low disc with a random edge: diameter 1, z 0..1. unevenness: largest dent by the radius. shares, levels: radius
+    and height per ring from below; the two uppermost are uneven in height too."""
     angles = np.arange(sides) * (2 * np.pi / sides)
     edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (2, 3, 5, 8)))
     radii = 0.5 * edge * np.asarray(shares)[:, None] * (1 - rng.uniform(0, unevenness / 4, (len(shares), sides)))
@@ -230,12 +216,9 @@ def uneven_disc(
 def mound(
     rng: np.random.Generator, profile: Sequence[tuple[float, float]], *, rough: float, ragged: float, one_sided: float
 ) -> Mesh:
-    """Loose earth around the axis: diameter about 1, z 0..1, the ground at MOUND_GROUND. Open along the axis.
-
-    profile: (radius, height) from the inside out, radius as a share of the largest, height 1 at the crest, 0 on the
-    ground, negative in it. rough: how much the height varies from lump to lump. ragged: how much the outline does.
-    one_sided: 0 for the same height all around, 1 if it fades on one side.
-    """
+    """Loose earth around the axis, open along it: diameter about 1, z 0..1, the ground at MOUND_GROUND. profile:
+    (radius, height) from the inside out as shares, height 1 at the crest, 0 on the ground. rough, ragged: how much
+    height and outline vary. one_sided: 1 if it fades on one side."""
     sides = MOUND_SIDES
     angles = np.arange(sides) * (2 * np.pi / sides)
     shares, heights = np.array(profile).T

@@ -1,7 +1,5 @@
-"""Machines and road vehicles, recognisable from the air at 4 cm per pixel; x to the front.
-
-Tracks and wheels sink a little into the ground.
-"""
+"""Machines and road vehicles, recognisable from the air at 4 cm per pixel; x to the front. They sink a little into the
+ground."""
 
 import numpy as np
 
@@ -172,7 +170,6 @@ def _wheels(kit: Kit, places: tuple[float, ...], half: float, radius: float, wid
 
 
 def _trim(kit: Kit, x: Span, half: float, z: float) -> None:
-    """Bumpers, lamps, mirrors."""
     for end, way in ((x[0], -1), (x[1], 1)):
         kit.box(Surface.DARK_PAINT, (end - 0.04, end + 0.04), (-0.8 * half, 0.8 * half), (0.3, 0.5))
         for y in both_sides(0.72 * half, 0.26):

@@ -39,8 +39,7 @@ def shrunk(pixels: np.ndarray) -> np.ndarray:
     import cv2
 
     height, width = pixels.shape[:2]
-    small: np.ndarray = cv2.resize(pixels, (min(width, SMALL_PX), min(height, SMALL_PX)), interpolation=cv2.INTER_AREA)
-    return small
+    return cv2.resize(pixels, (min(width, SMALL_PX), min(height, SMALL_PX)), interpolation=cv2.INTER_AREA)
 
 
 def _sharpness(pixels: np.ndarray) -> float:

@@ -60,10 +60,8 @@ class LabelOptions:
     tile_quality: int | None = option(None, "JPEG quality of the tiles. (default: PNG)", metavar="1..100")
 
     def check(self, own: Iterable[str] = ()) -> None:
-        """Raise UsageError for an unknown or repeated name, and for a share outside 0..1.
-
-        `own`: classes of the user's own models.
-        """
+        """Raise UsageError for an unknown or repeated name, and for a share outside 0..1. `own`: classes of the user's
+        models."""
         _check_names("--classes", self.class_names, dict.fromkeys((*CATEGORIES, *own)))
         for name in self.formats:
             if name in GONE_FORMATS:
@@ -104,10 +102,8 @@ class LabelOptions:
 
     @property
     def key(self) -> dict[str, Any]:
-        """The part of a picture's fingerprint: everything that changes the content of a label file.
-
-        Further formats only add files, so a run can be resumed with more of them.
-        """
+        """The part of a picture's fingerprint: all that changes a label file's content. A run may add further
+        formats."""
         key: dict[str, Any] = {"classes": list(self.class_names), "min_visible": self.min_visible}
         if self.tiles is not None:
             key |= {"tiles": self.tiles} | {name: getattr(self, name) for name in TILE_OPTIONS}

@@ -1,11 +1,9 @@
-"""Reads boxes from label files of several formats.
+"""Reads boxes from label files of several formats. Faults are returned, so that a check reports all; `read_labels`
+raises.
 
-The functions return faults instead of raising, so that a check reports all of them; `read_labels` raises.
-
-A run-length encoding is decoded here and not by pycocotools, which reads beyond the end of a truncated string. It gives
-the lengths of the runs off, on, off... down the columns. As text each number takes one or more characters of 5 bits,
-the lowest first; the bit above them says that more follow. From the fourth number on it is the difference from the one
-two before it (`rleFrString` in pycocotools/common/maskApi.c).
+A run-length encoding (`rleFrString` in pycocotools/common/maskApi.c) is decoded here, as pycocotools reads beyond the
+end of a truncated string. It gives the lengths of the runs off, on, off... down the columns: characters of 5 bits, the
+lowest first, with a bit above them if more follow; from the fourth number on the difference from the one two before it.
 """
 
 import codecs
@@ -54,8 +52,6 @@ def pointer_line(content: bytes | bytearray) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class ReadLabels:
-    """The labels of one picture in one format."""
-
     names: list[str] = field(default_factory=list)  # class per box
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))  # (k, 4) float64: x0 y0 x1 y1 in px, exclusive
     faults: list[str] = field(default_factory=list)  # lines that cannot be read, as words
@@ -121,11 +117,8 @@ def read_coco(path: Path) -> CocoLabels | str:
 
 
 def read_labels(path: Path, width_px: int, height_px: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read a label file of our own in any of YOLO's formats.
-
-    Returns boxes, (k, 4) float64 x0 y0 x1 y1 in px, and classes, (k,) int64. SourceError, with the file, for other
-    columns, classes and numbers, and for points outside the picture.
-    """
+    """Boxes, (k, 4) float64 x0 y0 x1 y1 in px, and classes, (k,) int64, of a label file of our own in any of YOLO's
+    formats. SourceError, with the file, for other columns, classes and numbers, and for points outside the picture."""
     names = {number: str(number) for number in range(classes)}
     known = f"the {classes} classes, which are numbered from 0"
     read = read_yolo(path, width_px, height_px, names, HEAD_COLUMNS, known=known)
@@ -326,5 +319,4 @@ def _counts(text: str) -> np.ndarray | None:
     numbers -= np.where(codes[ends] & NEGATIVE, 1 << (5 * lengths), 0)
     for first in (1, 2):  # the first number, of index 0, is no part of the differences
         numbers[first::2] = np.cumsum(numbers[first::2])
-    counts: np.ndarray = numbers
-    return counts
+    return numbers

@@ -1,7 +1,4 @@
-"""Everything that is known about the labelled things of a picture: the source of all label formats.
-
-In recipe 1 that is the box and the mask of each visible pile.
-"""
+"""Everything that is known about the labelled things of a picture (in recipe 1 box and mask), for all label formats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,8 +16,6 @@ Box = tuple[float, float, float, float]  # x0 y0 x1 y1 in px of the picture; x1 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LabelledThing:
-    """One thing of the scene that can be seen in the picture."""
-
     number: int  # its value in the instance picture; the same in all views of a scene
     category: str  # the class: `pile`, `bag`, `machine`, ..
     kind: str = ""  # `phc`, `excavator`, ..
@@ -43,10 +38,8 @@ class LabelledThing:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Number, kind, sizes, looks, place, and how much is visible, as JSON values.
-
-        Rounded to tenths of a millimetre, so that the text is the same on every machine.
-        """
+        """Number, kind, sizes, looks, place, and how much is visible, as JSON values, rounded so that all machines
+        agree."""
         return {
             "number": self.number,
             **self.told,
@@ -86,8 +79,6 @@ class PictureRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LabelSource:
-    """Everything that is known about a finished picture."""
-
     task: PictureTask
     camera: SiteCamera
     record: PictureRecord  # all things that can be seen; `record.labelled` are those to label

@@ -43,7 +43,10 @@ def make_record(
     ):
         thing = known[number]
         seen = judge(outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m)
-        category = _category(thing, own_categories)
+        if isinstance(thing, PlacedAsset):
+            category = own_categories[thing.asset]
+        else:
+            category = PILE_CATEGORY if isinstance(thing, Pile) else category_of(thing.kind)
         if head is not None and not (0 <= head[0] < width and 0 <= head[1] < height):
             head = None
         class_id = options.class_names.index(category) if category in options.class_names else -1
@@ -79,10 +82,8 @@ def make_record(
 
 
 def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record: PictureRecord) -> dict[str, Any]:
-    """The facts of a picture for the manifest; everything of its scene is in the file that `scene` names.
-
-    Camera, ground, sun, effects, counts, subset and view of the picture, and its scene's file, as JSON values.
-    """
+    """The facts of a picture for the manifest, as JSON values; everything of its scene is in the file that `scene`
+    names."""
     labelled = record.labelled
     per_class = Counter(thing.category for thing in labelled)
     return {
@@ -144,14 +145,7 @@ def numbered_things(scene: SiteScene) -> dict[int, Thing]:
     return things | {thing.number: thing for thing in scene.placed_assets if thing.number}
 
 
-def _category(thing: Thing, own_categories: dict[str, str]) -> str:
-    if isinstance(thing, PlacedAsset):
-        return own_categories[thing.asset]
-    return PILE_CATEGORY if isinstance(thing, Pile) else category_of(thing.kind)
-
-
 def _heads(scene: SiteScene, effects: dict[str, Any], things: Sequence[Thing]) -> list[tuple[float, float] | None]:
-    """Pixels of the middle of each pile's top; None for other things."""
     tops = [thing.head_m for thing in things if isinstance(thing, Pile)]
     pixels = iter(to_picture(scene, effects, scene.camera.pixel_of(np.array(tops).reshape(-1, 3))).tolist())
     return [tuple(next(pixels)) if isinstance(thing, Pile) else None for thing in things]
@@ -178,11 +172,8 @@ class Instances:
 
 
 def find_instances(picture: np.ndarray) -> Instances:
-    """Find every number other than 0 in `picture`, (height, width) uint16; separate parts share one box.
-
-    It works on runs along the rows, of which there are a thousand times fewer than pixels: each pixel is only compared
-    with its left neighbour.
-    """
+    """Find every number other than 0 in `picture`, (height, width) uint16; separate parts share one box. It works on
+    runs along the rows, a thousand times fewer than pixels."""
     width = picture.shape[1]
     lows = np.full((2, NUMBERS), np.iinfo(np.int64).max)  # x0, y0
     highs = np.zeros((2, NUMBERS), np.int64)  # x1, y1

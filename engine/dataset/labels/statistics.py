@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 REAL_WIDTH_PX = 5280
+REAL = {"piles_mean": 322.7, "piles_min": 14, "piles_max": 768, "box_width_mean_px": 35.0, "box_height_mean_px": 38.0}
+"""Figures of drone pictures, 5280 px wide (spec/dataset.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,29 +31,17 @@ class Statistics:
         rows = [
             ("", "these", "real"),
             ("pictures", str(self.pictures), ""),
-            ("piles per picture", _figure(self.piles_mean), _figure(REAL.piles_mean)),
-            ("fewest and most", _range(self), _range(REAL)),
-            (f"mean box, px at {REAL_WIDTH_PX}", _box_mean(self), _box_mean(REAL)),
-            (f"median box, px at {REAL_WIDTH_PX}", _box_median(self), ""),
+            ("piles per picture", _figure(self.piles_mean), "322.7"),
+            ("fewest and most", "-" if self.piles_min is None else f"{self.piles_min}..{self.piles_max}", "14..768"),
+            (f"mean box, px at {REAL_WIDTH_PX}", _box(self.box_width_mean_px, self.box_height_mean_px), "35.0 x 38.0"),
+            (f"median box, px at {REAL_WIDTH_PX}", _box(self.box_width_median_px, self.box_height_median_px), ""),
             ("pictures without piles", "-" if self.empty_share is None else f"{self.empty_share:.1%}", ""),
         ]
         return [f"{name:<24} {these:>14} {real:>14}".rstrip() for name, these, real in rows]
 
     def as_json(self) -> dict[str, Any]:
         """Every field; the key `real` has the figures of the real pictures."""
-        return {**asdict(self), "real": {name: value for name, value in asdict(REAL).items() if value is not None}}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RealFigures:
-    piles_mean: float = 322.7
-    piles_min: int = 14
-    piles_max: int = 768
-    box_width_mean_px: float = 35.0
-    box_height_mean_px: float = 38.0
-
-
-REAL = RealFigures()  # drone pictures, 5280 px wide (spec/dataset.md)
+        return {**asdict(self), "real": REAL}
 
 
 class _Sizes:
@@ -66,14 +56,14 @@ class _Sizes:
         more[: len(self._counts)] += self._counts
         self._counts = more
 
-    def mean_px(self) -> float | None:
+    def mean(self, scale: float) -> float | None:
         total = int(self._counts.sum())
-        return int(self._counts @ np.arange(len(self._counts))) / total if total else None
+        return int(self._counts @ np.arange(len(self._counts))) / total * scale if total else None
 
-    def median_px(self) -> float | None:
+    def median(self, scale: float) -> float | None:
         total = int(self._counts.sum())
         middles = np.searchsorted(np.cumsum(self._counts), [(total - 1) // 2, total // 2], side="right")
-        return float(middles.mean()) if total else None
+        return float(middles.mean()) * scale if total else None
 
 
 def measure(pictures: Iterable[np.ndarray], width: int) -> Statistics:
@@ -95,19 +85,17 @@ def measure(pictures: Iterable[np.ndarray], width: int) -> Statistics:
         widths.add(sizes[:, 0])
         heights.add(sizes[:, 1])
 
-    def scaled(length_px: float | None) -> float | None:
-        return None if length_px is None else length_px * (REAL_WIDTH_PX / width)
-
+    scale = REAL_WIDTH_PX / width
     return Statistics(
         pictures=seen,
         piles=piles,
         piles_mean=piles / seen if seen else None,
         piles_min=fewest,
         piles_max=most if seen else None,
-        box_width_mean_px=scaled(widths.mean_px()),
-        box_height_mean_px=scaled(heights.mean_px()),
-        box_width_median_px=scaled(widths.median_px()),
-        box_height_median_px=scaled(heights.median_px()),
+        box_width_mean_px=widths.mean(scale),
+        box_height_mean_px=heights.mean(scale),
+        box_width_median_px=widths.median(scale),
+        box_height_median_px=heights.median(scale),
         empty_share=empty / seen if seen else None,
     )
 
@@ -116,13 +104,5 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
-def _range(of: Statistics | RealFigures) -> str:
-    return "-" if of.piles_min is None else f"{of.piles_min}..{of.piles_max}"
-
-
-def _box_mean(of: Statistics | RealFigures) -> str:
-    return f"{_figure(of.box_width_mean_px)} x {_figure(of.box_height_mean_px)}"
-
-
-def _box_median(of: Statistics) -> str:
-    return f"{_figure(of.box_width_median_px)} x {_figure(of.box_height_median_px)}"
+def _box(width_px: float | None, height_px: float | None) -> str:
+    return f"{_figure(width_px)} x {_figure(height_px)}"

@@ -21,8 +21,6 @@ GROUND_AHEAD_M = 0.2  # the same for bare ground and the nearest of a thing: onl
 
 @dataclass(slots=True, kw_only=True)
 class Outline:
-    """The silhouette of one thing."""
-
     solids: list[np.ndarray] = field(default_factory=list)
     """(n, 2) float64 px each, convex; may extend beyond the picture."""
     near_m: float = np.inf  # smallest and largest depth of its corners
@@ -138,12 +136,9 @@ class Visibility:
 def judge(
     outline: Outline | None, number: int, box: Box, area_px: int, numbers: np.ndarray, depth_m: np.ndarray
 ) -> Visibility:
-    """Compare an outline with the picture, (height, width) numbers and depths.
-
-    The hull of an uneven solid covers a little more than the solid. So bare ground within the outline hides nothing,
-    unless it stands before the thing; the share is one of the outline's pixels, not of those with the thing's number;
-    and a thing that is neither hidden nor cut has a share of 1 and its visible box as the whole one.
-    """
+    """Compare an outline with the picture, (height, width) numbers and depths. A hull covers a little more than its
+    solid, so bare ground within hides nothing unless it stands before the thing, and what is neither hidden nor cut has
+    a share of 1."""
     if outline is None:
         return Visibility(whole_box=box, visible_share=1.0, is_cut=False, is_hidden=False)
     height, width = numbers.shape

@@ -77,10 +77,8 @@ class AssetOptions:
 
 
 def place_assets(assets: AssetOptions, site: PiledSite) -> tuple[tuple[PlacedAsset, ...], tuple[Disc, ...]]:
-    """Stand them clear of piles and of one another, the largest first; also returns the ground that they take.
-
-    They have no numbers yet. UsageError if fewer fit than the least number that was asked for.
-    """
+    """Stand them clear of piles and of one another, the largest first, without numbers; also returns the ground that
+    they take. UsageError if fewer fit than the least number that was asked for."""
     if not assets.asset:
         return (), ()
     placer = Placer(site)
@@ -109,7 +107,6 @@ def place_assets(assets: AssetOptions, site: PiledSite) -> tuple[tuple[PlacedAss
 
 
 def numbered(placed: tuple[PlacedAsset, ...], first: int) -> tuple[PlacedAsset, ...]:
-    """With instance numbers from `first`."""
     return tuple(replace(one, number=first + place) for place, one in enumerate(placed))
 
 
@@ -130,10 +127,8 @@ def footprint(asset: Asset, one: PlacedAsset) -> Disc:
 
 
 def _stand(asset: Asset, placer: Placer, site: PiledSite, draw: np.random.Generator) -> PlacedAsset | None:
-    """A free and level place in one of the views, or at its edge; None if none of many tries is one.
-
-    Beyond the views there are no piles, so that places anywhere would mostly be out of sight.
-    """
+    """A free and level place in one of the views or at its edge, since there are no piles beyond; None if no try finds
+    one."""
     along_m, across_m, high_m = asset.size_m
     is_upright = asset.category == PILE_CATEGORY or high_m > 2 * max(along_m, across_m)
     habit = Habit(1.0, max_slope=MAX_UPRIGHT_SLOPE if is_upright else MAX_SLOPE, is_upright=is_upright)

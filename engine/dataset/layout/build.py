@@ -16,7 +16,6 @@ from engine.dataset.layout.sight import extent_of, shown_assets, shown_piles, sh
 from engine.dataset.layout.sky import draw_sun
 from engine.dataset.layout.terrain import deepest_m, make_terrain
 from engine.dataset.options import SceneOptions
-from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import CoverKind, SiteScene
 from engine.dataset.scene.streams import Seed, stream
 
@@ -26,14 +25,13 @@ BEYOND_M = 30.0  # ground around what the views show, for the feet of things tha
 
 
 def describe_recipe_2(options: SceneOptions, recipe_2: Recipe2Options, seed: Seed, view: int = 0) -> SiteScene:
-    """Build one view of the scene, with the things that it may show.
-
-    The things of a scene are the same in all its views, and so are their numbers.
-    """
+    """Build one view of the scene, with what it may show. Things and their numbers are the same in all views of a
+    scene."""
     cameras = draw_cameras(options, recipe_2.camera, seed)
     shown = tuple(with_lens(camera, recipe_2.sensor.camera_effects) for camera in cameras)
     settled = levelled(options, settle(options, seed), seed)
-    terrain = make_terrain(settled, seed, _side_m(shown, settled))
+    seen_m = extent_of(shown, -deepest_m(settled)).half_m  # half the square of ground that no view sees the edge of
+    terrain = make_terrain(settled, seed, 2 * (seen_m + BEYOND_M))
     layout = lay_field(
         options, recipe_2.layout, settled, terrain, cameras, seed, min_pitch_m=recipe_2.piles.min_pitch_m, shown=shown
     )
@@ -73,8 +71,3 @@ def levelled(options: SceneOptions, settled: Settled, seed: Seed) -> Settled:
         return settled
     share = min(float(stream(seed, "terrain relief").random()) / LEVEL_SHARE, 1.0)
     return replace(settled, terrace_height=settled.terrace_height * share * share)
-
-
-def _side_m(cameras: tuple[SiteCamera, ...], settled: Settled) -> float:
-    """Side of the square of ground that no view sees the edge of, with a margin for shadows."""
-    return 2 * (extent_of(cameras, -deepest_m(settled)).half_m + BEYOND_M)

@@ -131,10 +131,8 @@ def check_cameras(options: SceneOptions, camera: CameraOptions) -> None:
 
 
 def draw_cameras(options: SceneOptions, camera: CameraOptions, seed: Seed) -> tuple[SiteCamera, ...]:
-    """Draw one camera per view of the scene. The ground under the middle of the views is the origin.
-
-    UsageError if sensor, lens and window do not fit together.
-    """
+    """Draw one camera per view; the ground under the middle of the views is the origin. UsageError if sensor, lens and
+    window do not fit together."""
     check_cameras(options, camera)
     lens = float(stream(seed, "camera lens").random())
     height, sample, yaw, tilt, lean = (
@@ -166,7 +164,6 @@ def ground_sample_words(options: SceneOptions, camera: CameraOptions) -> str:
 
 
 def _samples_cm(options: SceneOptions, camera: CameraOptions) -> Span:
-    """Smallest and largest ground sample distance of these options."""
     if camera.gsd is not None:
         return camera.gsd
     fields = camera.field_of_view or (min(LENSES_DEG), max(LENSES_DEG))
@@ -224,7 +221,6 @@ def _height_and_lens(
 
 
 def _window(sensor: SiteCamera, size: tuple[int, int] | None, shares: np.ndarray) -> SiteCamera:
-    """The sensor, or a window of it at a place given by shares 0..1."""
     if size is None:
         return sensor
     left, top = (
@@ -235,10 +231,8 @@ def _window(sensor: SiteCamera, size: tuple[int, int] | None, shares: np.ndarray
 
 
 def _turned(window: SiteCamera, camera: CameraOptions, yaw: float, tilt: float, lean: float) -> SiteCamera:
-    """Turn the camera: `yaw`, `tilt` and the direction of the tilt, `lean`, as shares 0..1.
-
-    Unless the requested tilt begins beyond it, the horizon and what is farther than MAX_REACH_M stay out of view.
-    """
+    """Turn the camera: `yaw`, `tilt` and its direction, `lean`, as shares 0..1. Unless the requested tilt begins beyond
+    it, the horizon and what is farther than MAX_REACH_M stay out of view."""
     heading_deg = between(camera.yaw or YAW_DEG, yaw)
     span = camera.tilt or TILT_DEG
     tilt_deg = between(span, tilt)
@@ -250,14 +244,12 @@ def _turned(window: SiteCamera, camera: CameraOptions, yaw: float, tilt: float, 
         yaw_deg, spin_deg = (heading_deg + aside_deg) % 360, (roll_deg - aside_deg + 180) % 360 - 180
         return replace(window, yaw_deg=yaw_deg, pitch_deg=tilt_deg, roll_deg=spin_deg)
 
-    while tilt_deg > span[0] and not _sees_ground_only(at(tilt_deg)):
+    while True:
+        turned = at(tilt_deg)
+        reach_m = np.linalg.norm(turned.on_level(turned.corners_px) - _looks_at(turned), axis=1)
+        if tilt_deg <= span[0] or (reach_m < MAX_REACH_M).all():  # False for NaN, which is the horizon
+            return turned
         tilt_deg = max(tilt_deg - 0.5, span[0])
-    return at(tilt_deg)
-
-
-def _sees_ground_only(camera: SiteCamera) -> bool:
-    reach_m = np.linalg.norm(camera.on_level(camera.corners_px) - _looks_at(camera), axis=1)
-    return bool((reach_m < MAX_REACH_M).all())  # False for NaN, which is the horizon
 
 
 def _looks_at(camera: SiteCamera) -> np.ndarray:
@@ -276,7 +268,6 @@ def _aimed(camera: SiteCamera, target_m: np.ndarray) -> SiteCamera:
 
 
 def _scattered(cameras: list[SiteCamera], shares: np.ndarray) -> tuple[SiteCamera, ...]:
-    """Views of overlapping places around the origin."""
     if len(cameras) == 1:
         return (_aimed(cameras[0], np.zeros(2)),)
     shorter_m = min(min(camera.width_px, camera.height_px) * camera.gsd_m for camera in cameras)

@@ -1,7 +1,5 @@
-"""Things of recipe 2 that are not piles: machines, bags, and everything that a detector confuses with piles.
-
-A scene has some kinds and lacks others; their numbers differ from scene to scene. Without piles it has more of both.
-"""
+"""Things of recipe 2 that are not piles: machines, bags, and what a detector confuses with piles. A scene has some
+kinds and lacks others, in other numbers; without piles it has more of both."""
 
 from dataclasses import dataclass, replace
 
@@ -48,8 +46,6 @@ WORK_M = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinedKind:
-    """A kind of thing that stands in lines of pieces."""
-
     kind: DistractorKind
     habit: Habit
     stream: str
@@ -64,10 +60,8 @@ LINES = (
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
-    """`hole,vegetation` -> every kind that these name or hold, in the order of `DistractorKind`.
-
-    UsageError for an unknown name, and for one that has an option of its own.
-    """
+    """`hole,vegetation` -> every kind that these name or hold, in the order of `DistractorKind`. UsageError for
+    others."""
     names = [name.strip() for name in text.split(",")]
     scattered = [kind for kind in DistractorKind if kind not in (*MACHINES, DistractorKind.BAG)]
     known = {kind.value for kind in scattered} | {category_of(kind) for kind in scattered}
@@ -110,10 +104,8 @@ class ClutterOptions:
 def place_clutter(
     options: SceneOptions, clutter: ClutterOptions, site: PiledSite, taken: tuple[Disc, ...] = ()
 ) -> tuple[Distractor, ...]:
-    """Place everything that is not a pile, numbered after the piles. UsageError if given numbers do not fit.
-
-    `taken`: ground to keep free.
-    """
+    """Place everything that is not a pile, numbered after the piles, clear of `taken`. UsageError if given numbers do
+    not fit."""
     yard = _Yard(site, clutter)
     for middles_m, radius_m in taken:
         yard.placer.take(middles_m, radius_m)
@@ -227,7 +219,6 @@ class _Yard:
         return placed
 
     def scatter(self, kind: DistractorKind) -> list[Distractor]:
-        """Things of this kind, in scenes that have it."""
         habit = HABITS[kind]
         draw = stream(self._seed, f"clutter {kind.value}")
         is_there, much, rounding = draw.random(3).tolist()

@@ -1,10 +1,6 @@
-"""Layout of recipe 2: rows of any direction that run over the picture's edge, with 0 to 768 piles in a picture.
-
-A plan of rows, blocks and roads (field_plan.py) is laid over the ground of the whole sensor and built in the order in
-which a crew would build it, until the picture shows as many piles as were drawn. So there are finished blocks,
-half-built ones and bare ground, and the number does not depend on the altitude. A small window of the sensor gets a
-random part of such a field, with at least one pile.
-"""
+"""Layout of recipe 2: rows of any direction that run over the picture's edge, with 0 to 768 piles in a picture. A plan
+of rows, blocks and roads (field_plan.py) is built over the ground of the whole sensor, as a crew would build it, until
+the picture shows as many piles as were drawn. A small window gets a random part of it, with at least one pile."""
 
 from dataclasses import dataclass, replace
 
@@ -77,8 +73,7 @@ def turned(layout: SiteLayout, angle: float, *, is_empty: bool) -> SiteLayout:
 
     def turn(points: np.ndarray) -> np.ndarray:
         x, y = points.T
-        moved: np.ndarray = np.round(np.stack([cos * x - sin * y, sin * x + cos * y], axis=1), 4)
-        return moved
+        return np.round(np.stack([cos * x - sin * y, sin * x + cos * y], axis=1), 4)
 
     strips = () if is_empty else layout.strips
     return SiteLayout(
@@ -121,10 +116,8 @@ def lay_field(
     min_pitch_m: float = MIN_PITCH_M,
     shown: tuple[SiteCamera, ...] | None = None,
 ) -> SiteLayout:
-    """Lay out lines of piles over the ground that the cameras see. UsageError for options that exclude one another.
-
-    `min_pitch_m`: distance of two piles. `shown`: the cameras with all that their lens may show.
-    """
+    """Lines of piles over the ground that the cameras see, `min_pitch_m` apart. UsageError for options that exclude one
+    another. `shown`: the cameras with all that their lens may show."""
     counted = [name for name in _COUNTED if getattr(options, name) is not None]
     if counted and field.piles is not None:
         raise UsageError(f"--piles: {option_name(counted[0])} fixes the number of piles already; leave one of them out")
@@ -151,13 +144,12 @@ def lay_field(
             f"--piles {field.piles[0]:g}: {planned.shown:.0f} piles fit in a picture of {seen_m2(fullest[0]):.0f} m2"
             " with this plan; give fewer, or a greater --altitude"
         )
-    if is_detail(cameras[0]) and planned.has_piles:
+    if is_detail(cameras[0]) and len(planned.points_m):
         planned = planned.shifted(_onto_window(planned, cameras[0], order))
     return as_layout(planned, _near(planned, shown or cameras, terrain), is_empty=is_empty or wanted == 0)
 
 
 def _wanted(field: FieldOptions, seed: Seed) -> int:
-    """Number of piles that a full picture shows."""
     share = float(stream(seed, "field piles").random())
     if field.piles is None:
         return round(between(PILES, share**PILES_SKEW))

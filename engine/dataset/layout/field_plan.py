@@ -1,8 +1,6 @@
-"""Plans rows of piles in blocks with roads between, and builds a part of them in the world.
-
-A plan has coordinates (u, v): u along the rows, v across them, metres from the middle of the field. It is straight
-first, then bent as a whole (`Bend`), so rows and roads stay parallel, and turned into the world (`Course`).
-"""
+"""Plans rows of piles in blocks with roads between, and builds a part of them. A plan has coordinates u along the rows
+and v across them, metres; it is bent as a whole (`Bend`), so rows and roads stay parallel, and turned into the
+world."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -51,22 +49,16 @@ class Bend:
     phase: float = 0.0
 
     def shift_m(self, u: np.ndarray) -> np.ndarray:
-        """(n,) metres across the rows."""
-        wave = 2 * np.pi / self.length_m
-        shift: np.ndarray = self.curve * u * u / 2 + self.wave_m * np.sin(wave * u + self.phase)
+        shift: np.ndarray = self.curve * u * u / 2 + self.wave_m * np.sin(2 * np.pi / self.length_m * u + self.phase)
         return shift
 
     def slant(self, u: np.ndarray) -> np.ndarray:
-        """(n,) slope of the row."""
         wave = 2 * np.pi / self.length_m
-        slope: np.ndarray = self.curve * u + self.wave_m * wave * np.cos(wave * u + self.phase)
-        return slope
+        return self.curve * u + self.wave_m * wave * np.cos(wave * u + self.phase)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """Distances of a field."""
-
     style: FieldStyle
     along_m: float  # between the piles of a row
     across_m: float  # between rows; between the middles of tables for TABLES
@@ -77,7 +69,6 @@ class Pattern:
 
     @property
     def cell_m2(self) -> float:
-        """Ground per pile inside a block."""
         return self.along_m * self.across_m / (2 if self.pair_m else 1)
 
     def scaled(self, factor: float, *, keeps_across: bool = False) -> "Pattern":
@@ -92,8 +83,6 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plots:
-    """n places for piles, and the roads between them; straight."""
-
     points: np.ndarray  # (n, 2) u and v
     turns: np.ndarray  # (n,) direction of the pile's row against u, radians
     blocks: np.ndarray  # (n,) int
@@ -241,8 +230,6 @@ IN_ROWS = tuple(entry for entry in STYLES if entry[0] is not FieldStyle.TABLES)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Field:
-    """Built piles in the world; n piles."""
-
     points_m: np.ndarray  # (n, 2)
     headings: np.ndarray  # (n,) direction of each pile's row, radians from east
     blocks: np.ndarray  # (n,) int
@@ -253,10 +240,6 @@ class Field:
     style: FieldStyle
     shown: float  # piles per full picture, mean over the cameras
     covers: np.ndarray  # (2, 2) lowest and highest x and y of what the cameras see
-
-    @property
-    def has_piles(self) -> bool:
-        return len(self.points_m) > 0
 
     def shifted(self, by_m: np.ndarray) -> "Field":
         return replace(
@@ -269,8 +252,6 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FieldOrder:
-    """The field that is asked for, and the ground that it is built on."""
-
     wanted: int  # piles that the cameras show, on average
     cameras: tuple[SiteCamera, ...]
     terrain: Terrain
@@ -282,8 +263,6 @@ class FieldOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Course:
-    """Where a straight plan lies in the world."""
-
     middle: np.ndarray  # (2,) x and y of the plan's origin
     heading: float  # direction of the rows, radians from east
     bend: Bend

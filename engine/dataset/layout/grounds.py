@@ -1,8 +1,5 @@
-"""Looks of the ground in recipe 2: one, or two in patches.
-
-Hue, saturation and brightness are drawn apart: each look has a range of each, wide enough to hold what is found on
-sites, and their middles follow no rule over all looks.
-"""
+"""Looks of the ground in recipe 2: one, or two in patches. Hue, saturation and brightness are drawn apart, each from a
+range that holds what is found on sites; their middles follow no rule over all looks."""
 
 import colorsys
 from dataclasses import dataclass, replace
@@ -207,7 +204,12 @@ def draw_ground(options: SceneOptions, ground: GroundOptions, seed: Seed) -> Gro
     kinds = [first]
     if is_patched < ground.ground_patches and others:
         kinds.append(_pick(others, second_at))
-    drawn = [_draw_one(kind, seed) for kind in kinds]
+    drawn = []
+    for kind in kinds:
+        cover, earth = draw_cover(
+            CoverKind.LOESS if kind is CoverKind.PICTURE else kind, stream(seed, f"ground {kind}")
+        )
+        drawn.append((replace(cover, kind=kind), earth))
     covers = tuple(cover for cover, _ in drawn)
     plants = stream(seed, "ground plants")
     weeds_at, is_weedless = plants.random(2).tolist()
@@ -239,14 +241,6 @@ def _shares(preset: Preset | None, ground: GroundOptions) -> tuple[Share, ...]:
 
 def _pick(shares: tuple[Share, ...], at: float) -> CoverKind:
     return CoverKind(pick(shares, np.array([at]))[0])
-
-
-def _draw_one(kind: CoverKind, seed: Seed) -> tuple[Cover, tuple[float, float, float]]:
-    draw = stream(seed, f"ground {kind}")
-    if kind is not CoverKind.PICTURE:
-        return draw_cover(kind, draw)
-    cover, earth = draw_cover(CoverKind.LOESS, draw)
-    return replace(cover, kind=kind), earth
 
 
 def _placed_picture(pictures: tuple[GroundPicture, ...], seed: Seed) -> GroundPicture:

@@ -1,7 +1,5 @@
 """Things that hide a part of a pile: tables over rows, crowns and bushes, a boom, covers, boards, bags beside them.
-
-Everything else keeps clear of piles, so these alone decide how many piles are partly hidden.
-"""
+Everything else keeps clear of piles, so these alone decide how many are partly hidden."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -37,7 +35,6 @@ class _Piles:
         self.order = self.order[inside[self.order]]
 
     def near(self, x: float, y: float, radius_m: float) -> np.ndarray:
-        """Indices of the piles whose axis is within this radius."""
         away = self.at_m - (x, y)
         return np.flatnonzero((away * away).sum(axis=1) < radius_m**2)
 
@@ -51,7 +48,6 @@ class _Piles:
         return 0.5 * float(np.arctan2(2 * (x * y).sum(), (x * x).sum() - (y * y).sum()))
 
     def ground(self, x: float, y: float) -> Seat:
-        """Upright on the ground."""
         level = float(self.placer.terrain.height_at(np.array(x), np.array(y)))
         return Seat(x_m=x, y_m=y, ground_m=level, slope_x=0.0, slope_y=0.0, lift_m=-0.02)
 
@@ -132,7 +128,6 @@ class _Beside:
 
 
 def _bush(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
-    """A bush as high as the pile's head or higher, that grows over a part of it."""
     one = known.piles[pile]
     angle, size, near = draw.random(3).tolist()
     scale = float(np.clip(one.exposed_m * 1.9 * (0.9 + 0.4 * size), 0.8, 2.6))
@@ -144,7 +139,6 @@ def _bush(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> lis
 
 
 def _tree(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
-    """A tree whose crown is over a part of the pile."""
     angle, size, near, bare = draw.random(4).tolist()
     kind = DistractorKind.BARE_TREE if bare < 0.15 else DistractorKind.TREE
     scale = 0.6 + 0.35 * size
@@ -184,7 +178,6 @@ def _stand_beside(known: _Piles, pile: int, room: int, own: _Beside, draw: np.ra
 
 
 def _cover(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
-    """A tarpaulin or straw over a part of the head."""
     one = known.piles[pile]
     angle, off = draw.random(2).tolist()
     off_m = one.diameter_m * (0.3 + 0.5 * off)
@@ -198,7 +191,6 @@ def _cover(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> li
 
 
 def _boards(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
-    """Boards laid on the head."""
     one = known.piles[pile]
     along, across, turn = draw.random(3).tolist()
     turn *= 2 * np.pi
@@ -220,14 +212,8 @@ def _boom(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> lis
         middle = known.at_m[pile] - forth * BOOM_AT_M[0] - aside * (BOOM_AT_M[1] + off)
         bucket = middle + forth * 3.9
         others = np.delete(known.at_m, pile, axis=0)
-        if (
-            len(others)
-            and min(
-                float(np.hypot(*(others - middle).T).min()) - HOUSE_FREE_M,
-                float(np.hypot(*(others - bucket).T).min()) - 1.4,
-            )
-            < 0
-        ):
+        parts = ((middle, HOUSE_FREE_M), (bucket, 1.4))
+        if any(np.hypot(*(others - at).T).min(initial=np.inf) < free_m for at, free_m in parts):
             continue
         if not known.placer.is_clear(middle[None], 0.0, 4.0):
             continue

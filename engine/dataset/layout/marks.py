@@ -141,7 +141,6 @@ def _line(middle: np.ndarray, half: np.ndarray, width_m: float, strength: float)
 
 
 def _across(half_m: float, draw: np.random.Generator) -> np.ndarray:
-    """A curve through the extent."""
     heading = float(draw.random() * np.pi)
     forth = np.array([np.cos(heading), np.sin(heading)])
     aside = np.array([-forth[1], forth[0]])

@@ -34,7 +34,6 @@ class GivenOptions:
 
     @property
     def size_px(self) -> tuple[int, int]:
-        """Width and height of every picture."""
         return self.files[0].size_px
 
     @property
@@ -108,6 +107,5 @@ class Recipe2Options:
 
     @property
     def own_classes(self) -> tuple[str, ...]:
-        """Classes of the user's own models."""
         given = (name for file in self.given.files for name in file.classes)
         return tuple(dict.fromkeys((*(asset.category for asset in self.assets.assets), *given)))

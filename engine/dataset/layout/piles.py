@@ -1,8 +1,5 @@
-"""Piles of recipe 2: kinds, sizes, feet, paint, rust, caps.
-
-A site has a usual kind of pile, often a second one; a block has one kind, size, finish and mostly one kind of foot;
-single piles differ in tilt, shade, dirt, and a few in everything.
-"""
+"""Piles of recipe 2. A site has a usual kind of pile, often a second one; a block has one kind, size, finish and mostly
+one kind of foot; single piles differ in tilt, shade, dirt, and a few in everything."""
 
 import math
 from dataclasses import dataclass, replace
@@ -46,6 +43,14 @@ FLANGE_M = 0.22
 CRACKED_SHARE = 0.1
 OTHER_RUST = 0.6  # share of piles with the grade of rust of their block
 MIN_SHADE, MAX_SHADE = 0.4, 1.5
+FEET_M = {
+    FootKind.GROUT: (1.0, 0.08, 0.32, 0.02, 0.07),
+    FootKind.PAD: (1.0, 0.3, 0.7, 0.05, 0.15),
+    FootKind.SPOIL: (2.0, 0.5, 1.1, 0.07, 0.2),
+    FootKind.HOLE: (1.9, 0.2, 0.6, 0.06, 0.1),
+    FootKind.MUD: (1.6, 0.5, 1.4, 0.03, 0.03),
+}
+"""Width by the pile's, least and further width, least and further height."""
 _ROLLS = (
     "east north depth top odd lean towards leaning shade foot_wide foot_high foot_shade other_foot"
     " hoop plate crack paint paint_long cap dirt rust turn bars"
@@ -92,11 +97,8 @@ class PileOptions:
 def plant_piles(
     options: SceneOptions, piles: PileOptions, layout: SiteLayout, terrain: Terrain, seed: Seed, gsd_m: float = 0.0
 ) -> tuple[Pile, ...]:
-    """Place all piles of the layout, numbered from 1.
-
-    `gsd_m`: ground sample distance of the pictures. Nobody surveys thin posts from so high that they cannot be seen,
-    so these are rare there; kinds and diameters that are asked for stay.
-    """
+    """Place all piles of the layout, numbered from 1. `gsd_m`: ground sample distance; nobody surveys thin posts from
+    so high that they cannot be seen, so these are rare there unless asked for."""
     strips = [strip for strip in layout.strips if len(strip.points_m)]
     if not strips:
         return ()
@@ -104,8 +106,12 @@ def plant_piles(
     kinds = piles.pile_kinds
     if kinds is None:
         kinds = kind_shares(options.geological_preset)
-        if piles.pile_diameter is None:
-            kinds = tuple((name, share * _seen_share(name, clear_m)) for name, share in kinds)
+        if piles.pile_diameter is None:  # less of what is too thin to be seen
+            types = {name: TYPES[ALIASES[name]] for name, _ in kinds}
+            wholes = {name: sum(weight for _, weight in type_.diameters_m) for name, type_ in types.items()}
+            kinds = tuple(
+                (name, share * (sum(seen_weights(types[name], clear_m)) / wholes[name])) for name, share in kinds
+            )
     site = PileSite(kinds, piles.feet or FEET, seed, clear_m)
     planted: list[Pile] = []
     points = np.concatenate([strip.points_m for strip in strips])
@@ -119,12 +125,6 @@ def plant_piles(
         planted += _plant_strip(site, piles, strip, room_m[own], terrain, rolls[own], last)
         first = own.stop
     return tuple(planted)
-
-
-def _seen_share(kind: str, clear_m: float) -> float:
-    """How much of a kind's usual share stays in pictures that show diameters from `clear_m` clearly."""
-    type_ = TYPES[ALIASES[kind]]
-    return sum(seen_weights(type_, clear_m)) / sum(weight for _, weight in type_.diameters_m)
 
 
 def _check_room(piles: PileOptions, room_m: float) -> None:
@@ -157,7 +157,6 @@ def _plant_strip(
     rolls: np.ndarray,
     first: Pile | None,
 ) -> list[Pile]:
-    """The piles of one row. `first`: the last pile of the row before."""
     block = site.block(strip.cluster)
     count = len(strip.points_m)
     each = [dict(zip(_ROLLS, row, strict=True)) for row in rolls.tolist()]
@@ -198,7 +197,6 @@ def _plant_strip(
 
 
 def _on_foot(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: float) -> Pile:
-    """The pile with its foot and its tilt."""
     foot = block.feet[1] if rolls["other_foot"] < block.feet[2] else block.feet[0]
     size = 0.8 * block.foot_size + 0.2 * rolls["foot_wide"]
     wide_m, high_m = _foot_m(foot, pile.diameter_m, size, rolls["foot_high"])
@@ -218,7 +216,6 @@ def _on_foot(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: floa
 
 
 def _finished(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: float, heading: float) -> Pile:
-    """The pile with everything on its post: flange, plates, cap, paint, rust, dirt, shade."""
     is_phc = pile.kind is PileKind.PHC
     is_section = pile.kind in (PileKind.H_SECTION, PileKind.C_SECTION)
     is_capped = rolls["cap"] < block.capped and pile.kind is not PileKind.CAST_IN_PLACE and not block.has_flange
@@ -261,16 +258,7 @@ def _diameter_m(block: PileBlock, options: PileOptions, room_m: float) -> float:
 
 def _foot_m(foot: FootKind, diameter_m: float, size: float, high: float) -> tuple[float, float]:
     """Diameter and height of a foot; size, high: 0..1."""
-    match foot:
-        case FootKind.GROUT:
-            return diameter_m + 0.08 + 0.32 * size, 0.02 + 0.07 * high
-        case FootKind.PAD:
-            return diameter_m + 0.3 + 0.7 * size, 0.05 + 0.15 * high
-        case FootKind.SPOIL:
-            return 2 * diameter_m + 0.5 + 1.1 * size, 0.07 + 0.2 * high
-        case FootKind.HOLE:
-            return 1.9 * diameter_m + 0.2 + 0.6 * size, 0.06 + 0.1 * high
-        case FootKind.MUD:
-            return 1.6 * diameter_m + 0.5 + 1.4 * size, 0.03 + 0.03 * high
-        case _:
-            return 0.0, 0.0
+    if foot not in FEET_M:
+        return 0.0, 0.0
+    by_pile, least_m, more_m, low_m, higher_m = FEET_M[foot]
+    return by_pile * diameter_m + least_m + more_m * size, low_m + higher_m * high

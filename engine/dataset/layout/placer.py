@@ -65,8 +65,6 @@ class Seat:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PiledSite:
-    """A site whose piles stand, so that everything else can find its place on it."""
-
     terrain: Terrain
     layout: SiteLayout
     piles: tuple[Pile, ...]
@@ -75,7 +73,6 @@ class PiledSite:
 
     @property
     def piles_m(self) -> np.ndarray:
-        """(n, 2)"""
         return np.array([(pile.x_m, pile.y_m) for pile in self.piles]).reshape(-1, 2)
 
     @property

@@ -1,9 +1,6 @@
-"""Recipe 1: scenes of one camera, with the piles, distractors and marks of earlier versions, byte for byte.
-
-Piles carry tables. A table's plane follows the ground under it (least squares). Where the ground deviates from it by
-more than posts may differ in length, the line of piles is cut into shorter tables. Two piles always have a common
-plane.
-"""
+"""Recipe 1: scenes of one camera, with the piles, distractors and marks of earlier versions, byte for byte. A table's
+plane follows the ground under its piles (least squares); a line of piles is cut into tables where posts would differ
+too much."""
 
 import math
 from typing import Any
@@ -65,10 +62,8 @@ GRASS_HILLS = (0.30, 0.55)
 
 
 def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) -> list[slice]:
-    """Cut the line into runs that are even enough, in order; single piles only if unavoidable.
-
-    Args are (n, 2), (n,) and (n,), sorted by column.
-    """
+    """Cut the line, (n, 2), (n,) and (n,) sorted by column, into even runs in order; single piles only if
+    unavoidable."""
     count = int(columns[-1]) + 1
     starts = np.searchsorted(columns, np.arange(count + 1)).tolist()
     longest = math.ceil(count / math.ceil(count / MAX_COLUMNS))
@@ -99,10 +94,8 @@ def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) 
 
 
 def expose_m(off_m: np.ndarray, level: float, misses_m: np.ndarray) -> np.ndarray:
-    """(n,) height of each top above the ground: tops in one plane, plus each pile's deviation.
-
-    off_m: `off_plane_m` of the ground. level: 0..1, position of the table in the remaining range.
-    """
+    """(n,) height of each top above the ground: in one plane `level` (0..1) high, plus `misses_m`. off_m:
+    `off_plane_m`."""
     low = EXPOSED_M[0] + TOP_M + off_m.max()
     high = EXPOSED_M[1] - TOP_M + off_m.min()
     exposed_m: np.ndarray = low + (high - low) * level - off_m + misses_m
@@ -168,8 +161,6 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: See
 
 
 def _looks(seed: Seed, count: int) -> dict[str, np.ndarray]:
-    """Random values of fields of Pile, (count,) each."""
-
     def draw(part: str) -> np.random.Generator:
         return stream(seed, f"piles {part}")
 
@@ -225,7 +216,6 @@ class _Placer:
         self._orders: dict[DistractorKind, np.ndarray] = {}
 
     def place(self, kind: DistractorKind, count: int) -> list[Distractor]:
-        """Place up to `count` things, as many as fit."""
         if kind not in self._draws:
             self._draws[kind] = stream(self._seed, f"distractors {kind.value}")
             order = self._draws[kind].permutation(len(self._is_steep))

@@ -1,7 +1,5 @@
-"""Layouts with a given number of piles: rows from west to east, or clusters of tables with two rows of piles each.
-
-All rows have the same bend, and a road follows every fifth row. Clusters are squares with a minimum distance.
-"""
+"""Layouts with a given number of piles: rows from west to east, all bent alike, with a road after every fifth, or
+clusters, squares with a minimum distance, of tables with two rows of piles each."""
 
 import math
 from dataclasses import dataclass
@@ -37,8 +35,6 @@ SLOPE_OVER_M = 12.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Strip:
-    """A line of piles, one or two rows wide."""
-
     points_m: np.ndarray  # (n, 2) positions of the piles, before jitter; sorted by column
     columns: np.ndarray
     """(n,) int from 0: column of each pile; piles of one column are next to each other across the line."""
@@ -95,12 +91,9 @@ def _between(limits: tuple[float, float], share: float, most: float) -> float:
 
 
 def spacing_m(slope_east: float, slope_north: float) -> float:
-    """Spacing of piles along a row in metres, for the ground's rise per metre to the east and to the north.
-
-    Ground that falls to the south (rises to the north) faces the noon sun: its tables throw short shadows and stand
-    closer, down to 3.6 m. On ground that falls to the north shadows are long: up to 4.7 m. Ground that falls to the
-    east or west counts as flat, 4.15 m. Linear in the slope towards the south; the shading rule for fixed tables.
-    """
+    """Metres between piles along a row, for the ground's rise per metre to the east and to the north: linear in the
+    slope to the south (shading of fixed tables), from 3.6 where it faces the noon sun over 4.15 on flat ground to
+    4.7."""
     low, high = PILE_SPACING_M
     to_south = min(max(slope_north / STEEP, -1.0), 1.0)
     aspect = abs(slope_north) / math.hypot(slope_east, slope_north) if slope_north else 0.0

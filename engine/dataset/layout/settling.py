@@ -1,8 +1,5 @@
-"""Determines every number of a site: given ones, and random ones for the rest, so that all fit together.
-
-How many rows, clusters, piles and terraces fit is pure arithmetic on the plan. Layouts rely on these counts: so many
-rows and clusters can always be placed.
-"""
+"""Determines every number of a site: given ones, and random ones for the rest, so that all fit together. How many rows,
+clusters, piles and terraces fit is arithmetic on the plan, on which layouts rely."""
 
 import math
 from dataclasses import dataclass
@@ -145,10 +142,8 @@ class Settled:
 
 
 def settle(options: SceneOptions, seed: Seed) -> Settled:
-    """Complete the options with random values from this seed. UsageError, with the number that fits, if they do not.
-
-    Fast: a run calls it for every picture before it starts.
-    """
+    """Complete the options with random values from this seed; fast. UsageError, with the number that fits, if they do
+    not."""
     options.check()
     draw = _Draw(options, seed)
     use_clusters = _settle_layout(options, seed)
@@ -248,7 +243,6 @@ def _settle_terrain(options: SceneOptions, draw: _Draw, use_clusters: bool) -> f
 
 
 def _settle_rows(options: SceneOptions, draw: _Draw, site: Site, use_clusters: bool) -> tuple[int, float, int]:
-    """Number of rows, metres between them, piles in each."""
     widest_m = ROW_SPACING_M[1]
     if options.num_rows is not None and options.num_rows > 1:
         roads_m = (options.num_rows - 1) // ROWS_TO_A_ROAD * ROAD_M[0]
@@ -304,7 +298,6 @@ def _piles_per_cluster(options: SceneOptions) -> tuple[int, int]:
 
 
 def _settle_terraces(options: SceneOptions, draw: _Draw, site: Site) -> tuple[int, float]:
-    """Number of terraces, and their height in metres."""
     lowest_m = TERRACE_HEIGHT_M[0] if options.terrace_height is None else options.terrace_height
     terraces_fit = site.terraces(lowest_m)
     num_terraces = draw.whole("num_terraces", *TERRACES, terraces_fit)

@@ -1,6 +1,7 @@
 """The part of the ground that the views of a scene show, and the things that may be seen in them."""
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ NEAR_M = 0.5
 LENS_SHARE = 0.08
 """How far a lens may move a pixel, as a share of half the sensor's diagonal: DJI's calibration of a Mavic 3 Enterprise
 has k1 near -0.11, which moves its corners by 7 %."""
+_Thing = TypeVar("_Thing", bound=Pile | Distractor | PlacedAsset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,19 +40,16 @@ class Extent:
 
 def extent_of(cameras: tuple[SiteCamera, ...], z_m: float = 0.0) -> Extent:
     """The extent of these views on a level plane. Rays towards the horizon end MAX_REACH_M from the camera."""
-    return Extent(corners_m=tuple(_corners(camera, z_m) for camera in cameras))
-
-
-def _corners(camera: SiteCamera, z_m: float) -> np.ndarray:
-    rays = camera.rays_of(camera.corners_px)
-    away = np.maximum(np.linalg.norm(rays[:, :2], axis=1), 1e-9)
-    depths = np.where(rays[:, 2] < 0, (camera.height_m - z_m) / np.maximum(-rays[:, 2], 1e-9), np.inf)
-    reached: np.ndarray = camera.place_m[:2] + rays[:, :2] * np.minimum(depths, MAX_REACH_M / away)[:, None]
-    return reached
+    corners = []
+    for camera in cameras:
+        rays = camera.rays_of(camera.corners_px)
+        away = np.maximum(np.linalg.norm(rays[:, :2], axis=1), 1e-9)
+        depths = np.where(rays[:, 2] < 0, (camera.height_m - z_m) / np.maximum(-rays[:, 2], 1e-9), np.inf)
+        corners.append(camera.place_m[:2] + rays[:, :2] * np.minimum(depths, MAX_REACH_M / away)[:, None])
+    return Extent(corners_m=tuple(corners))
 
 
 def whole_sensor(camera: SiteCamera) -> SiteCamera:
-    """The same camera with its full picture."""
     return replace(
         camera, width_px=camera.sensor_width_px, height_px=camera.sensor_height_px, sensor_px=None, left_px=0, top_px=0
     )
@@ -92,10 +91,8 @@ def is_in_picture(camera: SiteCamera, points_m: np.ndarray, margin_m: float = 0.
 
 
 def with_lens(camera: SiteCamera, camera_effects: str) -> SiteCamera:
-    """The camera with a window of all that the lens of these effects may show.
-
-    The same camera for lenses that the margins of LENS_SHARE hold, such as those of mild and strong effects.
-    """
+    """The camera with a window of all that the lens of these effects may show; the same camera if LENS_SHARE holds
+    it."""
     asked = parse_effects(camera_effects)
     if "distortion" not in asked:
         return camera
@@ -113,14 +110,12 @@ def shown_piles(piles: tuple[Pile, ...], camera: SiteCamera, sun: Sun) -> tuple[
     """The piles that may be visible in the view, or cast a shadow into it, with their numbers as they were."""
     high_m = max((pile.exposed_m + pile.bars_m for pile in piles), default=0.0)
     wide_m = max((max(pile.base_diameter_m, pile.diameter_m, pile.flange_diameter_m) for pile in piles), default=0.0)
-    shown = _may_show(piles, (wide_m / 2 + LEAN * high_m + NEAR_M, high_m), camera, sun)
-    return tuple(pile for pile, is_shown in zip(piles, shown, strict=True) if is_shown)
+    return _shown(piles, (wide_m / 2 + LEAN * high_m + NEAR_M, high_m), camera, sun)
 
 
 def shown_things(things: tuple[Distractor, ...], camera: SiteCamera, sun: Sun) -> tuple[Distractor, ...]:
     """The same for everything else."""
-    shown = _may_show(things, MAX_THING_M, camera, sun)
-    return tuple(thing for thing, is_shown in zip(things, shown, strict=True) if is_shown)
+    return _shown(things, MAX_THING_M, camera, sun)
 
 
 def shown_assets(
@@ -128,17 +123,11 @@ def shown_assets(
 ) -> tuple[PlacedAsset, ...]:
     """The same for models of the user's."""
     radius_m = max((float(np.hypot(*asset.size_m[:2])) / 2 for asset in assets), default=0.0)
-    shown = _may_show(placed, (radius_m, max((asset.size_m[2] for asset in assets), default=0.0)), camera, sun)
-    return tuple(one for one, is_shown in zip(placed, shown, strict=True) if is_shown)
+    return _shown(placed, (radius_m, max((asset.size_m[2] for asset in assets), default=0.0)), camera, sun)
 
 
-def _may_show(
-    things: tuple[Pile, ...] | tuple[Distractor, ...] | tuple[PlacedAsset, ...],
-    size_m: tuple[float, float],
-    camera: SiteCamera,
-    sun: Sun,
-) -> np.ndarray:
-    """(n,) bool. `size_m`: radius and height of the largest."""
+def _shown(things: tuple[_Thing, ...], size_m: tuple[float, float], camera: SiteCamera, sun: Sun) -> tuple[_Thing, ...]:
+    """`size_m`: radius and height of the largest."""
     radius_m, high_m = size_m
     feet = np.array([(thing.x_m, thing.y_m, thing.ground_m) for thing in things]).reshape(-1, 1, 3)
     flat = sun.direction[:2] / np.linalg.norm(sun.direction[:2])
@@ -153,5 +142,5 @@ def _may_show(
         places = camera.pixel_of(points)
     beyond = np.maximum(-places, places - [camera.width_px, camera.height_px]).max(axis=1)
     is_near = (depth > NEAR_M) & (beyond < margin_px)
-    shown: np.ndarray = is_near.reshape(len(things), 2 * len(SHARES)).any(axis=1)
-    return shown
+    shown = is_near.reshape(len(things), 2 * len(SHARES)).any(axis=1)
+    return tuple(thing for thing, is_shown in zip(things, shown, strict=True) if is_shown)

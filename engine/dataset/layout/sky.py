@@ -1,9 +1,8 @@
 """Sun and sky of recipe 2: by place, date and weather.
 
-Declination: the low-precision formulas of the Astronomical Almanac (section C, "Low precision formulas for the Sun"),
-within 0.01 degrees from 1950 to 2050; solar time is taken for universal time, which is up to 0.2 degrees at an equinox.
-Elevation and azimuth: the spherical triangle, with the hour angle of 15 degrees an hour from solar noon (Meeus,
-"Astronomical Algorithms", chapter 13). Without the air's refraction, which lifts a sun at 6 degrees by 0.15.
+Declination: the Astronomical Almanac's low-precision formulas (section C), within 0.01 degrees from 1950 to 2050; solar
+time is taken for universal time (0.2 degrees at most). Elevation and azimuth: Meeus, "Astronomical Algorithms", chapter
+13, 15 degrees an hour from solar noon, without refraction (0.15 at 6 degrees).
 """
 
 import datetime
@@ -140,10 +139,8 @@ class SkyOptions:
 
 
 def draw_sun(options: SceneOptions, sky: SkyOptions, settled: Settled, seed: Seed, view: int) -> Sun:
-    """Draw the sun and the weather of one view; each view has a date and a time of its own.
-
-    UsageError if a sun's angle and its place, date or time are both given.
-    """
+    """Draw sun and weather of one view, at a date and time of its own. UsageError if a sun's angle and its place, date
+    or time are both given."""
     sun = _placed(options, sky, settled, seed, view)
     overcast_at, thick, is_veiled, thin, is_cloudy, cover, depth, size = (
         stream(seed, f"sky weather {view}").random(8).tolist()

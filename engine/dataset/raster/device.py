@@ -29,7 +29,6 @@ class Device:
     """Creates programs, buffers and targets, and releases them all on close. Single-threaded."""
 
     def __init__(self, context: moderngl.Context, undo: ExitStack, defines: tuple[str, ...] = ()) -> None:
-        """`defines`: of every fragment shader."""
         self.context = context
         self._defines = defines
         self._layouts: dict[tuple[int, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
@@ -42,10 +41,8 @@ class Device:
         return thing
 
     def program(self, name: str, vertex: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.Program:
-        """`defines`: further ones of its fragment shader. `units`: the texture unit of each sampler.
-
-        Samplers that the program does not have are skipped: compilers drop those that a look of the ground leaves out.
-        """
+        """`defines`: further ones of its fragment shader. `units`: the texture unit of each sampler; those that the
+        compiler dropped are skipped."""
         all_defines = (*self._defines, *defines)
         program = self.kept(compile_program(self.context, name, all_defines, vertex=vertex, folder=SHADERS))
         view = program.get("View", None)
@@ -62,10 +59,8 @@ class Device:
         *contents: tuple[moderngl.Buffer, tuple[str, ...]],
         index: moderngl.Buffer | None = None,
     ) -> moderngl.VertexArray:
-        """Bind float32 buffers, each described as `("/i" or "", "3f in_a", "2f in_b")`.
-
-        Attributes that the program does not have are skipped: compilers drop unused ones, and moderngl refuses them.
-        """
+        """Bind float32 buffers, each described as `("/i" or "", "3f in_a", "2f in_b")`; attributes that the compiler
+        dropped, which moderngl refuses, are skipped."""
         bound = [(buffer, *self._layout(program, described)) for buffer, described in contents]
         return self.kept(
             self.context.vertex_array(program, [(buffer, form, *names) for buffer, form, names in bound], index)
@@ -107,10 +102,7 @@ class Device:
 
 @contextmanager
 def open_device(defines: tuple[str, ...] = ()) -> Iterator[Device]:
-    """Open a context for this block. `defines`: of every fragment shader.
-
-    NoGLError if there is none; RenderError for OpenGL errors inside.
-    """
+    """Open a context for this block. `defines`: of every fragment shader. NoGLError if there is none; RenderError."""
     with ExitStack() as undo:
         context = open_context()
         undo.callback(context.release)

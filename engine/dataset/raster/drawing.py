@@ -7,7 +7,6 @@ shaded ground    the ground's colour once per pixel, so that its fine texture is
 colours          the sky where there is one, terrain with that colour and all things, multi-sampled
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import moderngl
@@ -33,8 +32,6 @@ _SOLID = moderngl.DEPTH_TEST | moderngl.CULL_FACE
 
 
 class StageDrawing:
-    """A stage on the GPU, ready to be drawn tile by tile."""
-
     def __init__(self, device: Device, stage: SceneStage, targets: RasterTargets, *, wants_colors: bool) -> None:
         self._device, self._stage, self._targets = device, stage, targets
         scene = stage.scene
@@ -57,7 +54,9 @@ class StageDrawing:
             )
             shadowed = device.program("shadow_map", "shadow_things_vertex")
         self._things = Things(device, stage.batches, scene.camera, numbered, shaded, shadowed)
-        lowest_m, highest_m = self._lowest_and_highest(self._things.corners)
+        heights = [box[:, :, 2] for box in self._things.corners]
+        lowest_m = min([self._ground.lowest_m, *(float(each.min()) for each in heights)])
+        highest_m = max([self._ground.highest_m, *(float(each.max()) for each in heights)])
         half_m = float(np.abs(stage.ground.positions[:, :2]).max())
         nearest_m, farthest_m = _depth_range(scene.camera, half_m, lowest_m, highest_m)
         seen = scene.camera.slab(lowest_m, highest_m, farthest_m)[:, :2]
@@ -149,15 +148,11 @@ class StageDrawing:
         )
         self._shadows = shadow.make_maps(device, things_px, ground_px)
         self._view = replace(self._view, shadow=space)
-        self._draw_shadows()
-
-    def _draw_shadows(self) -> None:
-        device, context = self._device, self._device.context
         self._block.write(self._view.packed())
         self._block.bind_to_uniform_block(VIEW_BLOCK)
-        context.enable_only(moderngl.DEPTH_TEST)
+        device.context.enable_only(moderngl.DEPTH_TEST)
         self._shadows.ground_target.use()
-        self._ground.draw_all(self._ground.drawn_by(device.program("shadow_map", "shadow_ground_vertex")))
+        self._ground.drawn_by(device.program("shadow_map", "shadow_ground_vertex")).render(moderngl.TRIANGLES)
         self._shadows.things_target.use()
         self._things.draw_shadows()
 
@@ -166,11 +161,6 @@ class StageDrawing:
         view = replace(self._view, tile_px=(tile.left_px, tile.top_px, *self._targets.size_px))
         self._block.write(view.packed())
         self._block.bind_to_uniform_block(VIEW_BLOCK)
-
-    def _lowest_and_highest(self, boxes: Sequence[np.ndarray]) -> tuple[float, float]:
-        """Lowest and highest z in the stage."""
-        lowest = [self._ground.lowest_m, *(float(box[:, :, 2].min()) for box in boxes)]
-        return min(lowest), max([self._ground.highest_m, *(float(box[:, :, 2].max()) for box in boxes)])
 
 
 def _depth_range(camera: SiteCamera, half_m: float, lowest_m: float, highest_m: float) -> tuple[float, float]:
@@ -189,12 +179,8 @@ def _depth_range(camera: SiteCamera, half_m: float, lowest_m: float, highest_m: 
 def render(
     stage: SceneStage, *, wants_colors: bool = True, tile_px: int = MAX_TILE_PX, samples: int = SAMPLES
 ) -> Rendered:
-    """Render the stage through its camera. NoGLError or RenderError, in one line.
-
-    Without `wants_colors` the colours are black. `samples`: of colour, per pixel. Numbers and depth depend on neither
-    `tile_px` nor `samples`. The same stage gives the same bytes on the same GL renderer. Opens and closes a GL context
-    on this thread.
-    """
+    """Render the stage through its camera, on this thread; black without `wants_colors`. NoGLError or RenderError, in
+    one line. `samples`: of colour, per pixel. The same stage gives the same bytes on the same GL renderer."""
     camera = stage.scene.camera
     shape = (camera.height_px, camera.width_px)
     colors = np.zeros((*shape, 3), np.uint8)

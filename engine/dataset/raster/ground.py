@@ -18,7 +18,7 @@ class Ground:
 
     def __init__(self, device: Device, mesh: Mesh, camera: SiteCamera, sun: Sun) -> None:
         self._device = device
-        self.lowest_m, self.highest_m = lowest_and_highest(mesh)
+        self.lowest_m, self.highest_m = (float(end) for end in (mesh.positions[:, 2].min(), mesh.positions[:, 2].max()))
         triangles = mesh.triangles[self._matters(mesh, camera, sun)]
         triangles, starts = _in_chunks(mesh.positions, triangles)
         self._starts = np.append(starts, len(triangles))
@@ -51,14 +51,6 @@ class Ground:
             start, end = int(self._starts[first]), int(self._starts[last])
             array.render(moderngl.TRIANGLES, vertices=3 * (end - start), first=3 * start)
 
-    def draw_all(self, array: moderngl.VertexArray) -> None:
-        array.render(moderngl.TRIANGLES)
-
-
-def lowest_and_highest(mesh: Mesh) -> tuple[float, float]:
-    z = mesh.positions[:, 2]
-    return float(z.min()), float(z.max())
-
 
 def terrain_texture(device: Device, mesh: Mesh, terrain: Terrain) -> moderngl.Texture:
     """Slope east, slope north and z at each vertex of the height field, linearly filtered."""
@@ -86,10 +78,8 @@ def _in_chunks(positions: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray
 def _own_last_vertices(
     positions: np.ndarray, triangles: np.ndarray, corners: list[np.ndarray], camera: SiteCamera
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices, (v, 8) float32 position, plane and reach, and triangles, (t, 3) uint32.
-
-    Vertex t is the last of triangle t; its other corners are any vertices at the same position.
-    """
+    """Vertices, (v, 8) float32 position, plane and reach, and triangles, (t, 3) uint32: vertex t is the last of
+    triangle t, its other corners are any vertices at the same position."""
     count = len(triangles)
     copies = np.full(len(positions), -1, np.int64)
     copies[triangles[:, 2]] = np.arange(count)
@@ -116,6 +106,5 @@ def _own_last_vertices(
 
 
 def _runs(chosen: np.ndarray) -> list[tuple[int, int]]:
-    """The runs of True values as (start, end), end exclusive."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
     return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]

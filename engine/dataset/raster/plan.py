@@ -20,10 +20,8 @@ _MARKS, _TERRAIN, _NO_DEPTH, _CLOUDS, _PICTURE = range(5)
 def bake_ground(
     stage: SceneStage, side_px: int, side_m: float | None = None, middle_m: tuple[float, float] = (0.0, 0.0)
 ) -> np.ndarray:
-    """Bake the albedo over a square: (side_px, side_px, 3) uint8 sRGB, row 0 north, column 0 west.
-
-    `side_m`: None for the whole terrain. Raises RenderError, NoGLError.
-    """
+    """Bake the albedo over a square (None: the whole terrain): (side_px, side_px, 3) uint8 sRGB, row 0 north, column 0
+    west. Raises RenderError, NoGLError."""
     scene = stage.scene
     pixel_m = (scene.terrain.side_m if side_m is None else side_m) / side_px
     left_px, top_px = round(middle_m[0] / pixel_m), -round(middle_m[1] / pixel_m)

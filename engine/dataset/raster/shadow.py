@@ -1,9 +1,6 @@
-"""Two shadow maps: a fine one of the things and a coarse one of the ground.
-
-They project along the sun's rays onto the plane z = 0 and keep the highest z: a shear instead of the usual view from
-the sun. So texels have the same size on the ground at any elevation of the sun, a bias is a height in metres, and the
-map covers exactly the window's view. The ground has its own map because it needs a larger bias than the things.
-"""
+"""Two shadow maps: a fine one of the things and a coarse one of the ground, which needs a larger bias. They project
+along the sun's rays onto z = 0 (a shear) and keep the highest z: texels have the same size at any elevation of the sun,
+a bias is a height in metres, and a map covers exactly the window's view."""
 
 import math
 from dataclasses import dataclass
@@ -35,10 +32,8 @@ class ShadowMaps:
 def fit(
     camera: SiteCamera, sun: Sun, ground_m: tuple[float, float], highest_m: float, farthest_m: float, largest_px: int
 ) -> tuple[ShadowSpace, tuple[int, int], tuple[int, int]]:
-    """Fit the maps around the camera's view between the lowest ground and the highest z; also their sizes in pixels.
-
-    `farthest_m`: depth at which a view towards the horizon ends.
-    """
+    """Fit the maps around the camera's view between the lowest ground and the highest z, to the depth `farthest_m`;
+    also their sizes in pixels."""
     flat = 1 / max(math.tan(math.radians(sun.elevation_deg)), 1 / STEEPEST)
     azimuth = math.radians(sun.azimuth_deg)
     shear_x, shear_y = flat * math.sin(azimuth), flat * math.cos(azimuth)

@@ -24,7 +24,6 @@ class Tile:
 
     @property
     def place(self) -> tuple[slice, slice]:
-        """The tile's rows and columns in the picture."""
         return (slice(self.top_px, self.top_px + self.height_px), slice(self.left_px, self.left_px + self.width_px))
 
     def sees(self, boxes_px: np.ndarray) -> np.ndarray:
@@ -54,10 +53,8 @@ def _side(length: int, largest: int) -> int:
 
 
 def boxes_in_picture(camera: SiteCamera, corners: np.ndarray) -> np.ndarray:
-    """Project (k, c, 3) metres to bounding boxes, (k, 4) left, top, right, bottom in pixels, with 1 px margin.
-
-    A box that reaches behind the camera may be anywhere in the picture; one that is behind it is nowhere.
-    """
+    """Project (k, c, 3) metres to bounding boxes, (k, 4) left, top, right, bottom in pixels, with 1 px margin:
+    everywhere for one that reaches behind the camera, nowhere for one behind it."""
     points = corners.reshape(-1, 3).astype(np.float64)
     is_before = (camera.depth_of(points) > NEAREST_M).reshape(corners.shape[:2])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -109,7 +106,6 @@ class RasterTargets:
         self.resolved = framebuffer([device.texture(size_px, 4)])
 
     def confine(self, tile: Tile) -> None:
-        """Restrict drawing and clearing to the tile."""
         for framebuffer in self._framebuffers:
             confine(framebuffer, tile)
 
@@ -118,7 +114,6 @@ class RasterTargets:
         return read_pixels(self.numbers, tile, 1, 0, "u2")[..., 0], read_pixels(self.numbers, tile, 1, 1, "f4")[..., 0]
 
     def read_colors(self, tile: Tile) -> np.ndarray:
-        """Read (height, width, 3) uint8 colours."""
         return read_pixels(self.resolved, tile, 4, 0, "f1")[..., :3]
 
 

@@ -27,10 +27,8 @@ class _Loaded:
 
 
 class Things:
-    """Everything that stands on the ground.
-
-    Programs: numbers.glsl, things_shade.glsl, shadow_map.glsl; the last two are None if no colours are wanted.
-    """
+    """Everything that stands on the ground. Programs: numbers.glsl, things_shade.glsl and shadow_map.glsl (None without
+    colours)."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from engine.dataset.ground_picture import read_ground_picture
 from engine.dataset.light import Light, cloud_map, period_m
 from engine.dataset.raster.device import Device
 from engine.dataset.scene.camera import SiteCamera
-from engine.dataset.scene.description import Cover, GroundLook, Sun, Terrain
+from engine.dataset.scene.description import GroundLook, Sun, Terrain
 
 ROWS = 10
 PATCH_NOISE_DEVIATION = 0.29  # of the noise of patches in covers.glsl
@@ -52,7 +52,9 @@ def cover_rows(ground: GroundLook, sun: Sun) -> np.ndarray:
     """`u_cover` of view.glsl: (10, 4) float32. Three rows per cover, patches, two of the picture, clouds."""
     rows = np.zeros((ROWS, 4), np.float32)
     for place, cover in enumerate(ground.covers):
-        rows[3 * place : 3 * place + 3] = _cover_row(cover)
+        way = (float(np.cos(cover.heading)), float(np.sin(cover.heading)))
+        looks = [(*cover.color, cover.share), (*cover.accent, cover.contrast), (cover.grain_m, *way, 0)]
+        rows[3 * place : 3 * place + 3] = looks
     rows[6] = (
         ground.patch_m,
         -PATCH_NOISE_DEVIATION * NormalDist().inv_cdf(min(max(ground.second_share, 1e-3), 0.999)),
@@ -67,11 +69,6 @@ def cover_rows(ground: GroundLook, sun: Sun) -> np.ndarray:
     if sun.clouds is not None:
         rows[9, 0] = 1 / period_m(sun.clouds)
     return rows
-
-
-def _cover_row(cover: Cover) -> list[tuple[float, ...]]:
-    way = (float(np.cos(cover.heading)), float(np.sin(cover.heading)))
-    return [(*cover.color, cover.share), (*cover.accent, cover.contrast), (cover.grain_m, *way, 0)]
 
 
 def _clouds(device: Device, shares: np.ndarray) -> moderngl.Texture:

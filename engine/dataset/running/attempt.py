@@ -1,8 +1,6 @@
-"""Has each picture made by a process: starts it, watches it, kills it on timeout.
-
-The process is `main` here, which makes one picture and exits, or a fork of forking.py. A request is a line with `task`,
-`folder` and `log`; the answer is one with `made` or `failure`.
-"""
+"""Has each picture made by a process: starts it, watches it, kills it on timeout. That is `main` here, which makes one
+picture, or a fork of forking.py. A request is a line with `task`, `folder` and `log`, the answer one with `made` or
+`failure`."""
 
 import json
 import logging
@@ -18,7 +16,7 @@ from typing import Any, BinaryIO
 
 from engine.dataset.running.estimate import memory_left_bytes
 from engine.dataset.running.policy import Failure, failure_of
-from engine.dataset.task import PictureTask, task_of
+from engine.dataset.task import MadePicture, PictureTask, task_of
 from engine.system.plain_text import write_plain_lines
 from engine.system.python_process import exit_reason
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent, last_line
@@ -39,10 +37,8 @@ class PictureWorker:
     """Makes one picture at a time, each in a new process. Used by one thread at a time."""
 
     def __init__(self, environment: Mapping[str, str], *, warm_log: Path | None = None) -> None:
-        """`warm_log`: fork the processes from one that the first picture starts, and the first after its end.
-
-        What that one writes, such as an error in its imports, goes there. Else each picture starts a new Python.
-        """
+        """`warm_log`: fork the processes from one that the first picture starts and that writes there. Else each starts
+        a new Python."""
         self._environment, self._warm_log = environment, warm_log
         self._process: WorkerProcess | None = None
 
@@ -54,11 +50,9 @@ class PictureWorker:
         *,
         timeout_s: float,
         is_stopped: Callable[[], bool] = lambda: False,
-    ) -> dict[str, Any] | Failure:
-        """`MadePicture` as plain values, or the failure. OSError if a disk error prevents the start.
-
-        A process that takes longer than `timeout_s`, or is running when `is_stopped`, is killed with its children.
-        """
+    ) -> MadePicture | Failure:
+        """The picture, or the failure; OSError if a disk error prevents the start. A process that
+        takes longer than `timeout_s`, or is running when `is_stopped`, is killed with its children."""
         end_s = time.perf_counter() + timeout_s
         if self._process is None:
             module = "attempt" if self._warm_log is None else "forking"
@@ -70,7 +64,7 @@ class PictureWorker:
             )
         process = self._process
         process.send(json.dumps({"task": task.as_json(), "folder": str(folder), "log": str(log_path)}).encode() + b"\n")
-        result: dict[str, Any] | Failure | None = None
+        result: MadePicture | Failure | None = None
         while True:
             try:
                 line = process.receive(POLL_INTERVAL_S)
@@ -91,7 +85,7 @@ class PictureWorker:
                 return self._killed(Failure(reason="its process was killed in the middle of its answer"))
             if "ended" in answer:  # the exit code of a forked process
                 return result or _unexplained(answer["ended"], folder, log_path)
-            result = Failure(**answer["failure"]) if "failure" in answer else answer["made"]
+            result = Failure(**answer["failure"]) if "failure" in answer else MadePicture(**answer["made"])
 
     def close(self) -> None:
         """End the processes. Idempotent."""

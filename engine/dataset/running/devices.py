@@ -1,8 +1,5 @@
-"""Which graphics card each job's processes draw with: those of `--devices`, else all of NVIDIA's if there are several.
-Untested with more than one card.
-
-A process learns it from its environment, because the picture's bytes do not depend on it more than on the renderer.
-"""
+"""Which graphics card each job's processes draw with, by their environment: those of `--devices`, else all of NVIDIA's
+if there are several. Untested with more than one card."""
 
 import os
 import sys
@@ -29,10 +26,8 @@ def device_environment(device: int | None) -> dict[str, str]:
 
 
 def devices_of(job: DatasetJob, jobs: int) -> tuple[int, ...]:
-    """The devices that so many jobs use in turn; empty for the default: GL's best one, all of Cycles'.
-
-    Cycles' own way to use several in one picture stays if there are more cards than jobs.
-    """
+    """The devices that so many jobs use in turn; empty for the default: GL's best one, all of Cycles' (also if there
+    are more cards than jobs)."""
     if job.devices:
         return job.devices
     if jobs < 2 or job.drawing.use_gpu is False or any(os.environ.get(name) for name in CHOSEN):
@@ -43,7 +38,8 @@ def devices_of(job: DatasetJob, jobs: int) -> tuple[int, ...]:
     except OSError:
         return ()
     if job.drawing.engine == "raster":
-        found = _numbers(_asked("list_cards()", {}))
+        answer = _asked("list_cards()", {})
+        found = tuple(map(int, answer.split())) if answer.replace(" ", "").isdecimal() else ()
         return found[:jobs] if len(found) > 1 else ()
     found = tuple(range(len(ask_blender(find_blender(job.blender))["gpus"])))
     return found if 1 < len(found) <= jobs else ()
@@ -60,28 +56,20 @@ def words_of(devices: tuple[int, ...], jobs: int) -> str:
     return f"pictures are drawn on {', '.join(words)}" if devices else ""
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split())) if text.replace(" ", "").isdecimal() else ()
-
-
 def check_devices(job: DatasetJob) -> None:
     """Raise UsageError for a device that the job's engine does not find. Takes a second for each, none without any."""
     if not job.devices:
         return
     if job.drawing.engine == "raster":
         for device in job.devices:
-            _check_egl(device)
+            if reason := _asked("main()", device_environment(device)):
+                raise UsageError(f"--devices {device}: {reason.removeprefix(f'gpu {str(device)!r}: ')}")
         return
     names = ask_blender(find_blender(job.blender))["gpus"]
     for device in job.devices:
         if device >= len(names):
             found = ", ".join(f"{number} {name}" for number, name in enumerate(names)) or "none"
             raise UsageError(f"--devices {device}: Cycles finds no such GPU here; it finds {found}")
-
-
-def _check_egl(device: int) -> None:
-    if reason := _asked("main()", device_environment(device)):
-        raise UsageError(f"--devices {device}: {reason.removeprefix(f'gpu {str(device)!r}: ')}")
 
 
 def _asked(call: str, environment: dict[str, str]) -> str:

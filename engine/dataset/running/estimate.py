@@ -134,8 +134,7 @@ def _duration(seconds: float) -> str:
 def cores() -> int:
     """Number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
-        usable: int = len(os.sched_getaffinity(0))
-        return usable
+        return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 

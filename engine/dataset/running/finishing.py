@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from engine.dataset.card.card import CardFacts, CardPicture, remove_card, write_card
-from engine.dataset.frozen import FrozenFile
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.reading import read_labels
@@ -64,10 +63,8 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
 
 
 def figures_of(job: DatasetJob, boxes: Iterator[tuple[int, np.ndarray]]) -> Statistics:
-    """The figures of all pictures, from the index and the boxes of each, (k, 4) in px.
-
-    They count at the width of the sensor, if only a window is drawn; scenes that are given may have several sensors.
-    """
+    """The figures of all pictures, from the index and the boxes of each, (k, 4) in px; at the width of the (largest)
+    sensor, if only a window is drawn."""
     widths = [file.sensor_width_px for file in job.recipe_2.given.files] or [job.options.width]
     most = max(widths)
     return measure((each * (most / widths[index % len(widths)]) for index, each in boxes), most)
@@ -91,10 +88,8 @@ def read_some(labels: LabelOptions, names: tuple[str, ...], path: Path, width: i
 
 
 def write_folder_card(folder: DatasetFolder, job: DatasetJob) -> tuple[str, ...]:
-    """Write README.md and its plots for the finished pictures of recipe 2; returns their paths.
-
-    OSError; SourceError for an edited label.
-    """
+    """Write the card for the finished pictures of recipe 2; returns its paths. OSError; SourceError for an edited
+    label."""
     facts = CardFacts(
         recipe=job.recipe,
         seed=job.seed,
@@ -108,10 +103,8 @@ def write_folder_card(folder: DatasetFolder, job: DatasetJob) -> tuple[str, ...]
 
 
 def given_options(job: DatasetJob) -> dict[str, str]:
-    """The options that the pictures depend on and that are not at their defaults, as on the command line.
-
-    The engine is always named: its default depends on the machine. Recipe, count and seed are the card's own.
-    """
+    """The options that the pictures depend on and that are not at their defaults, as on the command line; and the
+    engine, whose default depends on the machine."""
     of_scene = () if job.recipe_2.given.scene else (job.options,)
     parts = [*of_scene, *(getattr(job.recipe_2, part.name) for part in fields(job.recipe_2)), job.labels]
     given: dict[str, str] = {"--engine": job.drawing.engine}
@@ -170,13 +163,9 @@ def _word(value: Any) -> str:
     return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
-def _scenes(files: tuple[FrozenFile, ...]) -> str:
-    return ",".join(map(str, files)) if len(files) <= MAX_NAMED else "SCENES"
-
-
 # Options that may be given more than once, and the text of one value. Their folders are nobody's business.
 REPEATED: dict[str, Callable[[Any], str]] = {
     "asset": str,
-    "scene": _scenes,
+    "scene": lambda files: ",".join(map(str, files)) if len(files) <= MAX_NAMED else "SCENES",
     "ground_texture": lambda picture: f"{Path(picture.path).name},{_word(picture.size_m)}",
 }

@@ -1,16 +1,13 @@
 """The output folder of a dataset. Locked by one run at a time; never contains a picture without its label.
 
-images/000000.png  labels/000000.txt  annotations/000000.json (part of the COCO file)
+images/000000.png (with --split images/train/000000.png)  labels/000000.txt  annotations/000000.json (parts for COCO)
 scenes/000000.json  README.md  card/  tiles/  and folders and files of further formats (recipe 2; labels/writers/)
-image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json
-.work/ (the lock and unfinished pictures; nothing that a copy of the folder needs)
+image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json  .work/ (the lock, unfinished pictures)
 
-With --split each folder has subfolders: images/train/000000.png, and there is one COCO file per subset.
-
-A picture's files are written to .work and renamed when all are complete: the label first and the picture last, because
-trainers list the pictures, and one without a label would count as a picture without piles. A run killed between the two
-renames leaves a label without a picture, which the next run removes. Files are flushed to the disk before they enter
-the manifest, and a resumed run compares each with its SHA-256 there: a damaged picture is drawn again.
+A picture's files are written to .work and renamed when all are complete, the label first and the picture last: trainers
+list the pictures, and one without a label would count as one without piles. A label that a killed run left alone is
+removed by the next. Files are flushed to the disk before they enter the manifest, and a resumed run compares each with
+its SHA-256 there: a damaged picture is drawn again.
 """
 
 import os
@@ -93,12 +90,9 @@ class DatasetFolder:
         tell_checked: Callable[[int, int], None] = lambda checked, of: None,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> RunPlan:
-        """Plan the run; changes nothing. UsageError if existing pictures were made with other options.
-
-        Without `is_resuming`, existing pictures are dropped: all of the folder if `is_whole`, else only those of the
-        indices. With it, all their files are read once; progress goes to `tell_checked(pictures, of_all)`. Once
-        `is_stopped`, unchecked pictures are neither finished nor removed.
-        """
+        """Plan the run; changes nothing. UsageError if existing pictures were made with other options. With
+        `is_resuming`, all their files are read once, told to `tell_checked(pictures, of_all)`, until `is_stopped`; else
+        they are dropped: all of the folder if `is_whole`, else those of the indices."""
         notes = []
         if self.manifest.unreadable:
             notes.append(
@@ -112,7 +106,8 @@ class DatasetFolder:
         self._require_same(first, forgotten)
         there = [index for index in known if places[index].is_done and index not in forgotten]
         try:
-            needed, optional = folders_of(first), optional_folders(first)
+            # Files of formats that the run does not need may be removed from a finished dataset.
+            needed, optional = folders_of(first), (folders_of(first, FORMATS) | GONE_FORMATS) - {LABELS}
             verified = verify(self.path, self.manifest, there, needed, optional, tell_checked, is_stopped)
             notes += self._foreign_pictures(indices)
         except OSError as error:
@@ -140,7 +135,9 @@ class DatasetFolder:
         try:
             self._forget(plan.forgotten)
             self.manifest.tidy()
-            self._clear_work()
+            for path in self._work.path.iterdir():
+                if path.name != LOCK:
+                    shutil.rmtree(path, ignore_errors=True)
             self._remove_halves(plan)
             for name in (IMAGES, LABELS):
                 for subset in subsets:
@@ -171,10 +168,8 @@ class DatasetFolder:
     def commit(
         self, task: PictureTask, staged: Path, made: MadePicture, *, seconds: float, attempts: int, reason: str = ""
     ) -> None:
-        """Move the files of a finished attempt into place, then add it to the manifest. Raises OSError.
-
-        `reason`: why earlier attempts failed.
-        """
+        """Move the files of a finished attempt into place, then add it to the manifest. `reason`: why earlier ones
+        failed. OSError."""
         for path in made.sha256:
             target = self.path / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -194,27 +189,22 @@ class DatasetFolder:
         self._sound.discard(task.index)
 
     def finished_pictures(self) -> Iterator[tuple[int, Path, Path]]:
-        """Index, picture and label file of all intact pictures with a label, in order.
-
-        Only recipe 2 makes pictures without one: if none of YOLO's formats is written.
-        """
+        """Index, picture and label file of all intact pictures with a label of YOLO's, in order."""
         for index in sorted(self._sound):
             image, label = self._files_of(index)
             if label:
                 yield index, self.path / image, self.path / label
 
     def finished_files(self, unsure: frozenset[str]) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-        """Index, subset and the paths of all files of all intact pictures, in order; the picture is the last.
-
-        Those in the folders `unsure` are left out if they do not exist.
-        """
+        """Index, subset and paths of all intact pictures in order, the picture last; without those in the folders
+        `unsure` that are gone."""
         for index in sorted(self._sound):
             paths = tuple(
                 path
                 for path in self.manifest.places[index].paths(index)
                 if path.partition("/")[0] not in unsure or (self.path / path).exists()
             )
-            yield index, _subset_of(paths[-1]), paths
+            yield index, "/".join(paths[-1].split("/")[1:-1]), paths
 
     def engines(self, indices: range) -> list[str]:
         """The renderers of these pictures."""
@@ -237,11 +227,8 @@ class DatasetFolder:
     def trust_existing(self, but: frozenset[int] = frozenset()) -> None:
         """Count pictures as intact whose files are there, `but` these, without reading them. Raises OSError."""
         for index, place in self.manifest.places.items():
-            if (
-                place.is_done
-                and index not in but
-                and all((self.path / path).exists() for path in self._files_of(index))
-            ):
+            is_trusted = place.is_done and index not in but
+            if is_trusted and all((self.path / path).exists() for path in self._files_of(index)):
                 self._sound.add(index)
 
     def close(self) -> None:
@@ -264,17 +251,14 @@ class DatasetFolder:
             if known == wanted:
                 self._agreed = place.made_by.options
                 continue
-            # If the engine differs, other values follow from it.
-            names = ["engine"] if wanted["engine"] != known.get("engine") else [*wanted, *known]
-            if wanted.get("recipe", 1) != known.get(
-                "recipe", 1
-            ):  # nor have the options of one recipe a value in another
-                known, wanted = ({"recipe": each.get("recipe", 1)} for each in (known, wanted))
-                names = ["recipe"]
-            changed = differences(
-                {option_name(name): known.get(name) for name in names},
-                {option_name(name): wanted.get(name) for name in names},
-            )
+            names = [*wanted, *known]
+            known, wanted = ({"recipe": 1} | each for each in (known, wanted))
+            for decisive in ("recipe", "engine"):  # if it differs, other values follow from it
+                if known.get(decisive) != wanted[decisive]:
+                    names = [decisive]
+                    break
+            told = [{option_name(name): each.get(name) for name in names} for each in (known, wanted)]
+            changed = differences(*told)
             raise UsageError(
                 f"{self.path}: its pictures were made with other options ({changed}); give the same, another "
                 "folder, or --overwrite to make all again"
@@ -309,10 +293,8 @@ class DatasetFolder:
         return [f"{self.path}/{IMAGES}: {len(strange)} picture(s) without a line in the manifest, such as {example}"]
 
     def _remove_halves(self, plan: RunPlan) -> None:
-        """Remove what is left of incomplete pictures, the pictures before their labels.
-
-        A complete picture that is drawn again with more files stays until it is replaced.
-        """
+        """Remove what is left of incomplete pictures, the pictures before their labels. A complete one that is drawn
+        again stays until it is replaced."""
         missing = frozenset(plan.missing)
         kept = plan.finished | {index for index in missing - plan.broken if self._is_done(index)}
         for folder in dict.fromkeys((*FOLDERS, *sorted(self.folders_named()))):
@@ -335,17 +317,10 @@ class DatasetFolder:
                 remove_file(self.path / path, missing_ok=True)
             self.manifest.forget(index)
 
-    def _clear_work(self) -> None:
-        for path in self._work.path.iterdir():
-            if path.name != LOCK:
-                shutil.rmtree(path, ignore_errors=True)
-
 
 def numbered_files(root: Path, folder: str) -> Iterator[tuple[str, int]]:
-    """Path in the dataset and index of the files in this folder and below that are named after a picture.
-
-    Raises OSError. A folder that does not exist has none; links to folders are not followed.
-    """
+    """Path in the dataset and index of the files in this folder, if it exists, and below that are named after a
+    picture; links to folders are not followed. Raises OSError."""
     inner = []
     try:
         with os.scandir(root / folder) as entries:
@@ -369,19 +344,8 @@ def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> fro
     return own | {IMAGES} if task.labels is None else own | {IMAGES, SCENES}
 
 
-def optional_folders(task: PictureTask) -> frozenset[str]:
-    """Folders whose files may be removed from a finished dataset: those of formats that the run does not need."""
-    return (folders_of(task, FORMATS) | GONE_FORMATS) - {LABELS}
-
-
 def unwritable(path: Path, error: OSError) -> SinkError:
     return SinkError(f"{path}: cannot be written ({error.strerror or error})")
-
-
-def _subset_of(path: str) -> str:
-    """`images/train/000000.png` -> `train`; "" without --split."""
-    _, *subset, _ = path.split("/")
-    return "/".join(subset)
 
 
 def _lock(path: Path, patience_s: float) -> WorkFolder:

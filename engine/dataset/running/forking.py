@@ -1,24 +1,15 @@
 """Forks a process for each picture from one that has loaded everything. Linux only.
 
-Requests and answers are those of attempt.py, with a line `ended` and the exit code after each.
+Requests and answers are those of attempt.py, with a line `ended` and the exit code after each. A picture of 640 px
+takes less time to draw than its process takes to start Python, import NumPy and OpenCV, load compiled kernels and build
+models, but several pictures in one process would share state of drivers and memory. So this process does all that is
+the same for every picture, draws none, and forks: each child begins with the very same state, and one that crashes
+takes nothing with it. (The forkserver of `multiprocessing` builds no models while it waits, takes 2.8 times as long, is
+one for all jobs with their cards, and its children outlive a parent that is killed.)
 
-A picture of 640 px takes less time to draw than its process takes to start Python, import NumPy and OpenCV, load
-compiled kernels and build the models of machines and trees. Making several pictures in one process would save that, but
-state would accumulate: in drivers, in memory, in whatever a crash left behind. So this process does all that is the
-same for every picture, draws none, and forks. A child inherits imports, kernels and models, opens OpenGL, makes one
-picture and exits: each begins with the very same state, and one that crashes takes nothing with it.
-
-A GL context is not inherited, although llvmpipe without threads of its own could draw with it, 0.1 s faster. Mesa
-stores compiled shaders by threads that wait on a condition variable. A child has no such threads, but glibc (2.36)
-still counts them there as waiting: pthread_cond_signal, called for each shader that the child compiles, soon waits for
-ever for a group of them to leave. And what a child compiles would be stored for no other.
-
-Why not the forkserver of `multiprocessing`: it imports modules, but makes no throw-away picture and builds no models
-while it waits, and takes 2.8 times as long for a picture of 640 px; there is one for the whole process, while the jobs
-here have environments of their own, for their cards; its children run the user's script again, and outlive a parent
-that is killed.
-
-Threads do not survive a fork, so this process has none: it waits with `select`.
+A GL context is not inherited: Mesa stores compiled shaders by threads that a child lacks, but glibc (2.36) counts them
+there as waiting, and pthread_cond_signal soon waits for ever. Threads do not survive a fork, so this process has none:
+it waits with `select`.
 """
 
 import contextlib
@@ -91,10 +82,8 @@ def main() -> None:
 
 
 def rehearse(task: PictureTask) -> None:
-    """Make a throw-away picture, so that forks inherit imports, Numba's kernels, meshes and the user's models.
-
-    It is of the task's recipe and label formats, but not drawn: OpenGL must be opened after the fork. Starts no thread.
-    """
+    """Make a throw-away picture of the task's recipe and formats, so that forks inherit imports, Numba's kernels,
+    meshes and the user's models. It is not drawn: OpenGL must be opened after the fork. Starts no thread."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(0)
     try:

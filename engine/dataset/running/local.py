@@ -1,8 +1,5 @@
-"""Runs pictures on this machine: slots that each make one picture at a time, with one graphics card.
-
-Each picture has a process of its own. Where processes can be forked, each slot has one that forks them, unless it makes
-one picture only.
-"""
+"""Runs pictures on this machine: slots that each make one at a time, in a process of its own (forked, where that is
+possible and a slot makes several), with one graphics card."""
 
 import logging
 import queue
@@ -113,4 +110,4 @@ class LocalRunner:
         if isinstance(result, Failure):
             shutil.rmtree(staged, ignore_errors=True)
             return result
-        return Attempted(folder=staged, seconds=time.perf_counter() - began_s, values=result)
+        return Attempted(folder=staged, seconds=time.perf_counter() - began_s, made=result)

@@ -1,10 +1,6 @@
-"""The manifest of a dataset: one line of JSON per picture, appended as pictures end.
-
-Each line is written by one call. A killed run can at worst truncate the last line; that picture counts as not made.
-
-The file may be gigabytes for millions of pictures. So it is read line by line, and only what finds a line
-and its files again stays in memory, about 200 bytes per picture; `entries` reads the rest.
-"""
+"""The manifest of a dataset: one line of JSON per picture, appended as pictures end, by one call each: a kill truncates
+at most the last, and that picture counts as not made. It may be gigabytes; in memory stays what finds a line and its
+files again, about 200 bytes per picture."""
 
 import json
 import os
@@ -30,10 +26,8 @@ NAME = "{}"  # stands for the picture's name in the patterns of its paths
 
 
 class ManifestEntry(msgspec.Struct, frozen=True):
-    """A line. One that lacks a field without a default, or has another type in a field, is unreadable.
-
-    What is long stays undecoded, since `sha256` and `bytes` are read of every picture at every start.
-    """
+    """A line; unreadable without a field that has no default, or with another type. What is long stays undecoded, since
+    `sha256` and `bytes` are read of every picture at every start."""
 
     index: int
     seed: msgspec.Raw  # of any size; msgspec decodes numbers of up to 64 bits

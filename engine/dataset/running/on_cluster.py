@@ -1,7 +1,5 @@
-"""Pictures on the machines of a Ray cluster: a process per picture, as on this machine; see kit/ray_pool.py.
-
-A picture's files are sent back as bytes, so only this machine needs the folder.
-"""
+"""Pictures on the machines of a Ray cluster: a process per picture, as on this machine. Files are sent back as
+bytes."""
 
 import contextlib
 import tempfile
@@ -11,13 +9,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from engine.dataset.job import DatasetJob
 from engine.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.dataset.running.folder import DatasetFolder
 from engine.dataset.running.policy import Attempted, Failure, PictureOutcome, failure_of, is_tried_again
-from engine.dataset.task import PictureTask, task_of
+from engine.dataset.task import MadePicture, PictureTask, task_of
 from engine.errors import ChildError
 from engine.jobs.kit import Actor, ActorPool, ActorShare, LoadedModel, WorkPiece, share_of
 from engine.system.atomic_file import remove_file
@@ -30,7 +27,7 @@ CORES_A_PICTURE = 2  # one CPU renderer uses them all; more pictures in parallel
 class SentPicture:
     """One attempt, as it comes back from a machine."""
 
-    result: dict[str, Any] | Failure  # `MadePicture` as plain values, or the failure
+    result: MadePicture | Failure
     files: Mapping[str, bytes]
     log: str
     seconds: float
@@ -54,14 +51,14 @@ class PictureMaker:
                 made.mkdir(parents=True)
                 result = self._attempt(task_of(payload), made, log)
                 if not isinstance(result, Failure):
-                    files = {path: (made / path).read_bytes() for path in result["sha256"]}
+                    files = {path: (made / path).read_bytes() for path in result.sha256}
                 with contextlib.suppress(OSError):
                     text = log.read_text(encoding="utf-8", errors="replace")
         except OSError as error:
             result = failure_of(error, "the folder for temporary files")
         return SentPicture(result=result, files=files, log=text, seconds=time.perf_counter() - began_s)
 
-    def _attempt(self, task: PictureTask, made: Path, log: Path) -> dict[str, Any] | Failure:
+    def _attempt(self, task: PictureTask, made: Path, log: Path) -> MadePicture | Failure:
         try:
             if self._worker is None:
                 self._worker = PictureWorker(self._environment, warm_log=log if HAS_FORK else None)
@@ -151,7 +148,7 @@ class ClusterRunner:
         except OSError as error:
             failure = failure_of(error, self._folder.path)
             return PictureOutcome(task=task, attempts=attempts, failure=failure, earlier=earlier)
-        made = Attempted(folder=staged, seconds=sent.seconds, values=result)
+        made = Attempted(folder=staged, seconds=sent.seconds, made=result)
         return PictureOutcome(task=task, attempts=attempts, made=made, earlier=earlier)
 
 

@@ -3,7 +3,6 @@
 import errno
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from engine.dataset.options import SceneOptions
 from engine.dataset.task import MadePicture, PictureTask, RenderSettings
@@ -38,11 +37,8 @@ def is_tried_again(failure: Failure, attempts: int, retries: int) -> bool:
 
 
 def failure_of(error: BaseException, place: object = "", *, left_bytes: int | None = None) -> Failure:
-    """Classify an exception raised while making a picture.
-
-    `place`: path for disk errors without one. `left_bytes`: memory that the process could still take; drivers that get
-    none report other things: no device, an incomplete framebuffer.
-    """
+    """Classify an exception raised while making a picture. `place`: path for disk errors without one. `left_bytes`:
+    memory that the process could still take; drivers that get none report other things."""
     of_disk = error.__cause__ if isinstance(error, SinkError) else error
     if isinstance(of_disk, OSError) and of_disk.errno in FATAL_ERRNOS:
         where = of_disk.filename or place
@@ -63,11 +59,7 @@ class Attempted:
 
     folder: Path
     seconds: float  # includes starting the process
-    values: dict[str, Any]  # `MadePicture` as plain values
-
-    @property
-    def made(self) -> MadePicture:
-        return MadePicture(**self.values)
+    made: MadePicture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

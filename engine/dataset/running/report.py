@@ -55,12 +55,5 @@ class DatasetReport:
         return self.expected - self.kept - self.made
 
     def as_json(self) -> dict[str, Any]:
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return values | {
-            "failed": [asdict(each) for each in self.failed],
-            "statistics": self.statistics.as_json() if self.statistics else None,
-            "outputs": list(self.outputs),
-            "notes": list(self.notes),
-            "devices": list(self.devices),
-            "missing": self.missing,
-        }
+        statistics = self.statistics.as_json() if self.statistics else None
+        return asdict(self) | {"statistics": statistics, "missing": self.missing}

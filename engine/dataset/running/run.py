@@ -1,8 +1,4 @@
-"""Runs a dataset job: `make_dataset(job)`.
-
-Checks before any file is changed: scenes that do not fit, options that differ from those of the folder, a cluster that
-does not respond.
-"""
+"""Runs a dataset job: `make_dataset(job)`. Checks what cannot succeed before any file is changed."""
 
 import shutil
 import statistics
@@ -60,12 +56,9 @@ def make_dataset(
     say: Say = lambda line: None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> DatasetReport:
-    """Run the whole job. MultiverseError, in one line, if it fails; finished pictures stay.
-
-    `tell` receives the progress several times a second, `say` one line per failure, both on this thread. Once
-    `is_stopped`, no picture is started and those in progress are finished. A single picture (`image_index`) is made on
-    this thread and cannot be stopped.
-    """
+    """Run the whole job. MultiverseError, in one line, if it fails; finished pictures stay. `tell` gets the progress,
+    `say` one line per failure, on this thread. Once `is_stopped`, pictures in progress are finished (not with
+    `image_index`)."""
     check_job(job)
     check_devices(job)
     job = job.with_given_size()
@@ -92,11 +85,8 @@ def check_job(job: DatasetJob) -> None:
 
 
 def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter) -> None:
-    """Raise UsageError for the first scene that does not fit, among those that can be checked at once.
-
-    The layout's numbers of up to MAX_SETTLED pictures are checked, and the first scene is built. Recipe 2 also counts
-    what fits between the piles: if an option asks for a number, the next scenes are built for MAX_BUILD_S.
-    """
+    """Raise UsageError for the first scene that does not fit: of the numbers of up to MAX_SETTLED pictures, of the
+    first scene, which is built, and, if an option asks for a number, of the next ones that are built in MAX_BUILD_S."""
     begin = job.indices[0]
     if job.recipe_2.given.scene:
         scene_of(job.task(begin))
@@ -144,8 +134,13 @@ class _Run:
 
     def make(self) -> DatasetReport:
         job, folder = self._job, self._folder
+
+        def tell_checked(checked: int, there: int) -> None:
+            at = DatasetProgress(done=checked, expected=there, rate=0.0, made=0, failed=0, at_work=0, is_checking=True)
+            self._tell(at)
+
         plan = folder.plan(
-            job.indices, job.task, is_resuming=job.resume, tell_checked=self._tell_checked, is_stopped=self._asked
+            job.indices, job.task, is_resuming=job.resume, tell_checked=tell_checked, is_stopped=self._asked
         )
         self._kept = plan.kept
         if plan.missing and job.cluster is None:
@@ -189,11 +184,6 @@ class _Run:
             statistics=finished.statistics,
             outputs=tuple(finished.outputs),
             notes=tuple(notes),
-        )
-
-    def _tell_checked(self, checked: int, there: int) -> None:
-        self._tell(
-            DatasetProgress(done=checked, expected=there, rate=0.0, made=0, failed=0, at_work=0, is_checking=True)
         )
 
     def _begin(self, plan: RunPlan) -> None:

@@ -1,11 +1,7 @@
-"""`--image-index`: makes one picture in this process.
+"""`--image-index`: makes one picture. Several such processes may share a folder: each locks it only while it plans, and
+while it commits files and writes those about the whole dataset, but card and figures, which a whole run writes."""
 
-Several such processes may share a folder: each locks it only while it plans, and while it commits its files and writes
-those about the whole dataset, which takes the longer the more pictures there are. They do not write the card and the
-figures; a run of the whole dataset does.
-"""
-
-import logging
+import math
 import os
 import shutil
 import socket
@@ -15,19 +11,16 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from engine.dataset.job import DatasetJob
-from engine.dataset.running.attempt import attempt
+from engine.dataset.running.attempt import PictureWorker
 from engine.dataset.running.folder import PARTS, DatasetFolder, unwritable
+from engine.dataset.running.policy import Failure
 from engine.dataset.running.report import DatasetReport, FailedPicture
 from engine.dataset.running.whole_files import WholeFiles
-from engine.dataset.task import MadePicture
-from engine.errors import SinkError
-from engine.system.atomic_file import when_free
-from engine.system.plain_text import LineFormatter
+from engine.system.atomic_file import remove_file
 
 PATIENCE_S = 30.0  # a run of the whole dataset locks the folder until its end
 COMMIT_PATIENCE_S = 600.0  # for a picture that is drawn: others may be writing a COCO file of thousands of pictures
@@ -62,62 +55,43 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
         staged = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=job.output))
     except OSError as error:
         raise unwritable(job.output, error) from error
+    worker = PictureWorker({})
     try:
-        result = _logged(folder.log_path(task), lambda: attempt(task, staged))
+        remove_file(folder.log_path(task), missing_ok=True)
+        result = worker.attempt(task, staged, folder.log_path(task), timeout_s=math.inf)
         folder = DatasetFolder(job.output, patience_s=COMMIT_PATIENCE_S)
         try:
-            if "failure" in result:
-                reason = result["failure"]["reason"]
+            if isinstance(result, Failure):
+                reason = result.reason
                 say(f"picture {task.name} failed: {reason}")
                 folder.note_failure(task, reason, attempts=1)
                 failed = FailedPicture(index=task.index, reason=reason, attempts=1)
                 return replace(report, failed=(failed,), seconds=_since(began_s))
-            made = MadePicture(**result["made"])
-            folder.commit(task, staged, made, seconds=_since(began_s), attempts=1)
+            folder.commit(task, staged, result, seconds=_since(began_s), attempts=1)
             folder.trust_existing()
             whole = WholeFiles(folder, job)
             whole.write_last()
-        except OSError as error:
-            raise unwritable(job.output, error) from error
         finally:
             folder.close()
+    except OSError as error:
+        raise unwritable(job.output, error) from error
     finally:
+        worker.close()
         shutil.rmtree(staged, ignore_errors=True)
     seconds = _since(began_s)
     return replace(
         report,
         made=1,
-        engine=made.renderer,
+        engine=result.renderer,
         seconds=seconds,
         seconds_a_picture=seconds,
-        outputs=(*(path for path in reversed(made.sha256) if not path.startswith(PARTS)), *whole.names),
+        outputs=(*(path for path in reversed(result.sha256) if not path.startswith(PARTS)), *whole.names),
         notes=(*plan.notes, *whole.notes),
     )
 
 
 def _since(began_s: float) -> float:
     return round(time.perf_counter() - began_s, 3)
-
-
-def _logged(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Run `work` with its log written to the file, as in a run of the whole dataset."""
-    logger = logging.getLogger("engine.dataset")
-    try:
-        handler = when_free(lambda: logging.FileHandler(path, mode="w", encoding="utf-8"), path)
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
-    handler.setFormatter(LineFormatter("%(asctime)s %(message)s"))
-    level, propagates = logger.level, logger.propagate
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    try:
-        return work()
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-        logger.propagate = propagates
-        handler.close()
 
 
 def _sweep(folder: Path) -> None:

@@ -38,11 +38,8 @@ def verify(
     tell: Callable[[int, int], None],
     is_stopped: Callable[[], bool],
 ) -> Verified:
-    """Read all files of these finished pictures; the rest is unknown once `is_stopped`. Raises OSError.
-
-    `needed`: folders of which the run wants a file of each picture. `optional`: folders whose files may have been
-    removed. `tell(pictures, of_all)` receives the progress.
-    """
+    """Read all files of these finished pictures until `is_stopped`. Raises OSError. `needed`: folders of which the run
+    wants a file of each picture. `optional`: those whose files may have been removed. `tell(pictures, of_all)`."""
     folder = os.fspath(root)
 
     def check(batch: list[ManifestEntry]) -> list[tuple[str, list[str]]]:

@@ -1,9 +1,6 @@
-"""The files about a whole dataset, such as dataset.yaml and COCO's: right at any moment of a run.
-
-Each is written anew from the finished pictures, since most formats cannot be extended without being invalid in
-between. So that this takes MAX_SHARE of the time at most, the next writing waits until the last one has become that
-small; the one at the end always takes place.
-"""
+"""The files about a whole dataset, such as dataset.yaml and COCO's: right at any moment of a run. Each is written anew,
+as most formats cannot be extended in place; so that this takes MAX_SHARE of the time at most, it waits until the last
+writing was that long ago. The one at the end always takes place."""
 
 import time
 from collections import Counter
@@ -27,10 +24,8 @@ MAX_SHARE = 0.05
 
 
 class WholeFiles:
-    """Writes the files at the start, now and then, and at the end of a run. Single-threaded.
-
-    They are those of each label format that the run writes, and of others that the pictures have from before.
-    """
+    """Writes the files of each label format that the run writes, or the pictures have, before, during and after a run.
+    Single-threaded."""
 
     def __init__(self, folder: DatasetFolder, job: DatasetJob, clock: Callable[[], float] = time.perf_counter) -> None:
         self._folder, self._recipe, self._task, self._clock = folder, job.recipe, job.task(job.indices[0]), clock
@@ -48,10 +43,8 @@ class WholeFiles:
             self.write()
 
     def remove_outdated(self) -> None:
-        """Remove the files of earlier runs that the last `write` did not write: of other formats, or another split.
-
-        For a run that makes all pictures again; call it while the manifest still names the old ones. Raises OSError.
-        """
+        """Remove the files of earlier runs, of other formats or another split, that the last `write` did not write;
+        while the manifest still names the old ones. Raises OSError."""
         for name in sorted(self._known_names() - set(self.names)):
             if name.endswith(INDEX):
                 remove_shards(self._folder.path / name.removesuffix(INDEX))
@@ -59,10 +52,8 @@ class WholeFiles:
                 remove_file(self._folder.path / name, missing_ok=True)
 
     def write_if_due(self) -> None:
-        """Write the files if that is a small part of the time since the last writing. Raises OSError.
-
-        A file that a program holds open waits for the next time.
-        """
+        """Write the files, but those that a program holds open, if that is a small part of the time since. Raises
+        OSError."""
         if self._clock() >= self._due_s:
             with suppress(PermissionError):
                 self.write()

@@ -18,12 +18,9 @@ WindowPlace = Annotated[int, Meta(ge=-8 * MAX_SIDE_PX, le=8 * MAX_SIDE_PX)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteCamera:
-    """A pinhole camera above the site.
-
-    Without yaw, pitch and roll it looks straight down, with north at the top of the picture. Camera space: x right and
-    y up in the picture, z against the viewing direction; a point's depth is its distance along the axis.
-    The window may be any part of the sensor, and may extend beyond it.
-    """
+    """A pinhole above the site; without yaw, pitch and roll it looks straight down, north at the top. Camera space: x
+    right and y up in the picture, z against the view; a depth is along the axis. The window may be any part of the
+    sensor, or extend beyond it."""
 
     width_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]  # size of the window, which is the picture
     height_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]
@@ -96,11 +93,6 @@ class SiteCamera:
         width, height = self.width_px, self.height_px
         return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
 
-    def in_camera_space(self, points: np.ndarray) -> np.ndarray:
-        """(n, 3) metres in the world to (n, 3) metres in camera space."""
-        moved: np.ndarray = (np.asarray(points, np.float64) - self.place_m) @ self.rotation.T
-        return moved
-
     def depth_of(self, points: np.ndarray) -> np.ndarray:
         """(n,) metres along the axis; negative behind the camera."""
         back = self.rotation[2]
@@ -109,20 +101,16 @@ class SiteCamera:
         return depths
 
     def pixel_of(self, points: np.ndarray) -> np.ndarray:
-        """Project (n, 3) metres to (n, 2) pixels of the window: column and row; its top left corner is (0, 0).
-
-        Only for points in front of the camera.
-        """
-        local = self.in_camera_space(points)
+        """Project (n, 3) metres before the camera to (n, 2) pixels: column and row of the window, whose corner is (0,
+        0)."""
+        local = (np.asarray(points, np.float64) - self.place_m) @ self.rotation.T
         scale = self.focal_px / -local[:, 2]
         column, row = self.center_px
         return np.stack([column + local[:, 0] * scale, row - local[:, 1] * scale], axis=1)
 
     def on_level(self, pixels: np.ndarray, z_m: float = 0.0) -> np.ndarray:
-        """(n, 2) x and y where the rays through these pixels of the window, (n, 2), meet the level plane at `z_m`.
-
-        NaN for rays that do not point down.
-        """
+        """(n, 2) x and y where the rays through these pixels, (n, 2), meet the level at `z_m`; NaN for rays that do not
+        fall."""
         ways = self.rays_of(pixels)
         with np.errstate(divide="ignore", invalid="ignore"):
             far = np.where(ways[:, 2] < 0, (z_m - self.height_m) / ways[:, 2], np.nan)
@@ -132,8 +120,7 @@ class SiteCamera:
     def drops_of(self, pixels: np.ndarray) -> np.ndarray:
         """(n,) metres by which the rays through these pixels fall per metre of depth; 1 if the camera looks straight
         down, 0 and less from the horizon upwards."""
-        drops: np.ndarray = -self.rays_of(pixels)[:, 2]
-        return drops
+        return -self.rays_of(pixels)[:, 2]
 
     def rays_of(self, pixels: np.ndarray) -> np.ndarray:
         """(n, 3) way in the world along the rays through these pixels, (n, 2), per metre of depth."""
@@ -142,10 +129,8 @@ class SiteCamera:
         return rays
 
     def slab(self, low_m: float, high_m: float, farthest_m: float) -> np.ndarray:
-        """(8, 3) metres: where the window's corner rays meet the level planes at `low_m` (first four) and `high_m`.
-
-        Rays that meet a plane beyond the depth `farthest_m`, or never, end there.
-        """
+        """(8, 3) metres: where the corner rays meet the levels `low_m` (first four) and `high_m`, at most `farthest_m`
+        deep."""
         off_px, drops = self._off_axis(self.corners_px), self.drops_of(self.corners_px)
         ends = []
         for z_m in (low_m, high_m):
@@ -177,11 +162,8 @@ class SiteCamera:
 
 
 def camera_values(camera: SiteCamera) -> dict[str, Any]:
-    """Intrinsics and extrinsics: pixels = K (R (X - place)), with OpenCV's axes.
-
-    K is fx, fy, cx, cy in px of the picture, whose top left corner is (0, 0); `rotation` takes the world (x east,
-    y north, z up, metres) to x right, y down, z along the viewing direction.
-    """
+    """Intrinsics (fx, fy, cx, cy in px; the top left corner is (0, 0)) and extrinsics: pixels = K (R (X - place)), with
+    OpenCV's axes: x right, y down, z along the view. The world is x east, y north, z up, in metres."""
     cx, cy = camera.center_px
     x_axis, y_axis, z_axis = camera.rotation
     values: dict[str, Any] = {

@@ -3,8 +3,6 @@
 Errors name the place in the JSON, such as `$.piles[3].exposed_m`.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from engine.dataset.scene.description import PlacedAsset, SiteScene, Terrain
@@ -23,7 +21,11 @@ def check_scene(scene: SiteScene) -> None:
             if len(line.points) < 2:
                 raise ValueError(f"$.{name}[{place}].points: has {len(line.points)} points; a line has 2 or more")
     seen: dict[int, str] = {}
-    for path, thing in things_of(scene):
+    for path, thing in (
+        (f"$.{name}[{place}]", thing)
+        for name in ("piles", "distractors", "placed_assets")
+        for place, thing in enumerate(getattr(scene, name))
+    ):
         if thing.number in seen:
             raise ValueError(
                 f"{path}.number: {thing.number} is that of {seen[thing.number]}, too; delete the number of a copy, and "
@@ -46,13 +48,6 @@ def check_scene(scene: SiteScene) -> None:
         raise ValueError(
             f"$.camera.height_m: {camera.height_m:g} is not above the ground there, which is at {under_m:.2f}"
         )
-
-
-def things_of(scene: SiteScene) -> Iterator[tuple[str, Pile | Distractor | PlacedAsset]]:
-    """Everything that stands on the ground, with its place in the JSON."""
-    for name in ("piles", "distractors", "placed_assets"):
-        for place, thing in enumerate(getattr(scene, name)):
-            yield f"$.{name}[{place}]", thing
 
 
 def check_terrain(terrain: Terrain) -> None:

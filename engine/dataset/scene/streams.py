@@ -1,8 +1,4 @@
-"""Random streams of a scene, one per named purpose.
-
-With one stream for the whole scene, every value would depend on the order in which values are drawn: one more terrace
-would move every pile.
-"""
+"""Random streams of a scene, one per named purpose: with one for all, one more terrace would move every pile."""
 
 import zlib
 
@@ -28,12 +24,9 @@ def stream(seed: Seed, part: str) -> np.random.Generator:
 
 
 def _words(numbers: tuple[int, ...]) -> list[int]:
-    """Words of 32 bits that no other numbers have.
-
-    SeedSequence puts the words of all numbers one after another, so that (2**32 + 1, 0) would be (1, 1). So numbers of
-    which one needs more than a word are preceded by their count, and each by the count of its words. SeedSequence
-    fills up to four words with zeros; these are always more.
-    """
+    """Words of 32 bits that no other numbers have: SeedSequence joins those of all numbers, so that (2**32 + 1, 0)
+    would be (1, 1). Where one needs more than a word, all are preceded by their count, and each by that of its
+    words."""
     if max(numbers) < WORD:
         return list(numbers)
     words = [LARGE, len(numbers)]

@@ -1,14 +1,10 @@
-"""Develops a picture: from the light in the lens to the display values of the camera's own picture style.
+"""Develops a picture, from the light in the lens to display values: haze, exposure, blur, motion, vignette and noise on
+light; then white balance, tone and saturation; sharpening and rounding on display values (`kernels.develop`).
 
-The order is that of a camera: haze before the lens, exposure, blur, motion, vignette and noise on light; then white
-balance, tone and saturation; sharpening and rounding on display values. `kernels.develop` does the arithmetic.
-
-Both engines show light through a filmic curve (Narkowicz 2015, after ACES) and then the sRGB curve. Effects of lens and
-sensor act on light, so pixels are turned back into light, and after that into display values again. 255 becomes 7.2
-times white: what is blurred or darkened there keeps its glare.
-
-A Gaussian of less than half a pixel that is sampled at whole pixels hardly blurs, and a line that is spread over the
-nearest pixels blurs too much. So weights of blur are chosen by the second moment that they really have.
+Both engines show light through a filmic curve (Narkowicz 2015, after ACES) and the sRGB curve, so pixels are turned
+back into light first; 255 becomes 7.2 times white, and keeps its glare when blurred. Weights of blur are chosen by the
+second moment that they really have, as Gaussians and lines that are sampled at whole pixels blur too little or too
+much.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,16 +31,14 @@ NEEDS_NOTHING = {"distortion", "aberration", "jpeg"}  # effects that are not dra
 def shown(light: np.ndarray) -> np.ndarray:
     """Light to display values of 0..1, float64."""
     film = np.clip(light * (A * light + B) / (light * (C * light + D) + E), 0, 1)
-    encoded: np.ndarray = np.where(film <= 0.0031308, 12.92 * film, 1.055 * np.maximum(film, 1e-9) ** (1 / 2.4) - 0.055)
-    return encoded
+    return np.where(film <= 0.0031308, 12.92 * film, 1.055 * np.maximum(film, 1e-9) ** (1 / 2.4) - 0.055)
 
 
 def light_shown_as(display: np.ndarray) -> np.ndarray:
     """Display values of 0..1 to light, float64: the inverse of `shown`."""
     film = np.where(display <= 0.04045, display / 12.92, ((display + 0.055) / 1.055) ** 2.4)
     a, b, c = A - C * film, B - D * film, -E * film
-    light: np.ndarray = (np.sqrt(b * b - 4 * a * c) - b) / (2 * a)
-    return light
+    return (np.sqrt(b * b - 4 * a * c) - b) / (2 * a)
 
 
 def middle_light() -> tuple[float, float]:
@@ -70,16 +64,9 @@ def gaussian(sigma_px: float, reach_px: int) -> np.ndarray:
     return weights(_solve(lambda width: float((weights(width) * places**2).sum()), sigma_px**2, 1e-3, 2 * sigma_px + 1))
 
 
-def reach_of(sigma_px: float) -> int:
-    """Pixels on each side that `gaussian` needs."""
-    return max(1, int(np.ceil(3 * sigma_px))) if sigma_px > 0 else 0
-
-
 def line(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray]:
-    """The movement during an exposure: rows and columns away, (n, 2) int64, and shares, (n,) float64, sum 1.
-
-    `direction_deg`: clockwise from the picture's top. The standard deviation is that of a line: length / sqrt(12).
-    """
+    """The movement during an exposure: rows and columns away, (n, 2) int64, and shares, (n,) float64, sum 1, with a
+    line's standard deviation, length / sqrt(12). `direction_deg`: clockwise from the picture's top."""
 
     def spread(length: float) -> np.ndarray:
         along = (np.arange(count) + 0.5) / count * length - length / 2
@@ -125,10 +112,8 @@ def flight_direction_deg(seed: Seed) -> float:
 def develop(
     colors: np.ndarray, depth_m: np.ndarray, camera: SiteCamera, effects: Mapping[str, float], seed: Seed
 ) -> np.ndarray:
-    """Apply the effects to (height, width, 3) uint8; `depth_m`: (height, width) float32, along the axis.
-
-    An effect that is missing or neutral changes nothing; without any the picture is returned as it is.
-    """
+    """Apply the effects to (height, width, 3) uint8; `depth_m`: (height, width) float32, along the axis. Without
+    effects the picture is returned as it is."""
     if not set(effects) - NEEDS_NOTHING:
         return colors
     from engine.dataset.sensor import kernels
@@ -204,7 +189,7 @@ def _variances(noise: float) -> tuple[float, float]:
 def _weights(blur_px: float, demosaic_px: float) -> np.ndarray:
     """(3, 2 k + 1) float32: red and blue are softer than green."""
     colour_px = float(np.hypot(blur_px, demosaic_px))
-    reach = reach_of(colour_px)
+    reach = max(1, int(np.ceil(3 * colour_px))) if colour_px > 0 else 0  # pixels on each side
     return np.stack([gaussian(each, reach) for each in (colour_px, blur_px, colour_px)]).astype(np.float32)
 
 

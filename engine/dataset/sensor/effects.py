@@ -1,8 +1,5 @@
-"""The camera effects by name, their presets, and how `--camera-effects` is read.
-
-Presets are taken from pictures of survey drones with sensors of 1" to 4/3" (20 megapixels, 60 to 120 m above ground):
-`mild` is a good picture in good light, `strong` one that a surveyor would still hand in.
-"""
+"""The camera effects by name, their presets from survey drones with sensors of 1" to 4/3" (20 megapixels, 60 to 120 m
+above ground: `mild` in good light, `strong` as a surveyor would still hand in), and how `--camera-effects` is read."""
 
 import math
 from dataclasses import dataclass
@@ -55,11 +52,8 @@ EFFECTS = {
 
 
 def parse_effects(text: str) -> dict[str, Span]:
-    """`mild,blur=2` -> the range of each effect that is used, in the order of EFFECTS.
-
-    UsageError, in one line, for an unknown name, a value out of its range, a range that is upside down, and a name or
-    preset given twice.
-    """
+    """`mild,blur=2` -> the range of each effect that is used, in the order of EFFECTS. UsageError, in one line, for an
+    unknown name, a value out of range, an upside-down range, and what is given twice."""
     given: dict[str, Span | None] = {}
     preset = ""
     for item in text.split(","):

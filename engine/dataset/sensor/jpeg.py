@@ -50,7 +50,8 @@ def encode_jpeg(colors: np.ndarray, quality: int, scene: SiteScene, effects: dic
     exif = _segment(EXIF + exif_of(scene, effects, colors.shape[1], colors.shape[0]))
     xmp = _segment(XMP + xmp_of(scene, effects))
     # EXIF comes first, in place of JFIF's segment, as the EXIF standard has it and cameras do.
-    return START + exif + xmp + coded[_jfif_end(coded) :]
+    has_jfif = coded[2:4] == b"\xff\xe0"
+    return START + exif + xmp + coded[4 + int(struct.unpack_from(">H", coded, 4)[0]) if has_jfif else len(START) :]
 
 
 def code(colors: np.ndarray, quality: int) -> bytes:
@@ -66,13 +67,6 @@ def code(colors: np.ndarray, quality: int) -> bytes:
 def _segment(content: bytes) -> bytes:
     assert len(content) <= MAX_SEGMENT
     return struct.pack(">BBH", 0xFF, APP1, len(content) + 2) + content
-
-
-def _jfif_end(coded: bytes) -> int:
-    """Bytes up to the end of JFIF's segment, or of the file's start if there is none."""
-    if coded[2:4] != b"\xff\xe0":
-        return len(START)
-    return 4 + int(struct.unpack_from(">H", coded, 4)[0])
 
 
 def exif_of(scene: SiteScene, effects: dict[str, Any], width: int, height: int) -> bytes:
@@ -175,10 +169,8 @@ def xmp_of(scene: SiteScene, effects: dict[str, Any]) -> bytes:
 
 
 def position_of(scene: SiteScene) -> tuple[float, float]:
-    """Latitude and longitude of the camera, degrees: metres on the ellipsoid from the site's origin.
-
-    The site is on the latitude that its sun stands for, if it has one.
-    """
+    """Latitude and longitude of the camera, degrees: metres on the ellipsoid from the site, which is on its sun's
+    latitude."""
     camera = scene.camera
     site_deg = SITE_LATITUDE_DEG if scene.sun.latitude_deg is None else scene.sun.latitude_deg
     latitude = math.radians(site_deg)

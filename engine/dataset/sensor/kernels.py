@@ -1,14 +1,9 @@
 """The arithmetic on pixels, compiled by Numba and cached on the disk.
 
-`develop` takes a picture through all its stages row by row. Each stage keeps only the rows that the next one needs, in
-rings, so that the values stay in the processor's cache: a picture of 21 megapixels would else be read and written a
-dozen times. Each stage is a plain loop along a row, which the compiler vectorises; lookups in tables have loops of
-their own.
-
-Everything is float32 without reordering ("fastmath" is off), and random numbers are hashes of place and key, so the
-result depends neither on threads nor on the processor's vector length.
-
-All in one file, because Numba compiles cached code anew only if the kernel's own file changes.
+`develop` takes a picture through all its stages row by row, as plain loops that the compiler vectorises; rings hold
+only the rows that the next stage needs, so that values stay in the processor's cache. All is float32 without reordering
+("fastmath" is off), and random numbers are hashes of place and key: the result depends neither on threads nor on vector
+length. All is in one file, because Numba compiles cached code anew only if the kernel's own file changes.
 """
 
 from collections.abc import Callable
@@ -138,10 +133,8 @@ def veil_row(
     numbers: np.ndarray,
     passing: np.ndarray,
 ) -> None:
-    """Mix a row with the airlight between it and the camera.
-
-    `clear` (n,): share of light that passes, by distance; `passing` (w,) to work with.
-    """
+    """Mix a row with the airlight before it. `clear` (n,): share of light that passes, by distance; `passing` (w,) to
+    work with."""
     center, per_focal, scale = numbers[CENTER_X], numbers[PER_FOCAL], numbers[HAZE_SCALE]
     y = (F(row) + HALF - numbers[CENTER_Y]) * per_focal
     last = F(clear.size - 1)
@@ -315,11 +308,8 @@ def develop(
     numbers: np.ndarray,
     keys: np.ndarray,
 ) -> None:
-    """Develop (h, w, 3) uint8 into `out`, of the same shape: haze, exposure, blur, motion, vignette, noise, white
-    balance, tone, sharpening.
-
-    An empty `clear` means no haze, a single tap no motion. All arrays are C-contiguous.
-    """
+    """Develop (h, w, 3) uint8 into `out`: haze, exposure, blur, motion, vignette, noise, white balance, tone,
+    sharpening. An empty `clear` means no haze, a single tap no motion. All arrays are C-contiguous."""
     height, width = colors.shape[0], colors.shape[1]
     blur_reach = weights.shape[1] // 2
     motion_reach = 0
@@ -383,13 +373,10 @@ def map_rows(
     shift: np.ndarray,
     sizes: np.ndarray,
 ) -> None:
-    """OpenCV's fixed-point maps of some rows for n colours: `places` (n, rows, w) int32, row << 16 | column, which is
-    CV_16SC2 on a little-endian machine, and `parts` (n, rows, w) uint16.
-
-    `series`: coefficients of Lens.ratio by the square of the distance in px, from the constant on; `center`: principal
-    point in the window; `shift`: where the window begins in the drawn picture; `sizes`: of each colour's picture. All
-    float64: a pixel in ten thousand would else be a step aside.
-    """
+    """OpenCV's fixed-point maps of some rows for n colours: `places` (n, rows, w) int32, row << 16 | column (CV_16SC2
+    on a little-endian machine), and `parts` (n, rows, w) uint16. `series`: of Lens.ratio by the square of the distance
+    in px; `center`: principal point in the window; `shift`: where the window begins; `sizes`: of each colour's picture.
+    All float64."""
     width = places.shape[2]
     ratios = np.empty(width)
     degree = series.size - 1

@@ -49,10 +49,8 @@ class Lens:
 
     @cached_property
     def series(self) -> np.ndarray:
-        """(DEGREE + 1,) float64: r of the pinhole camera by r of the photograph, as a polynomial.
-
-        Its variable is the squared distance from the principal point in px.
-        """
+        """(DEGREE + 1,) float64: r of the pinhole camera by r of the photograph, a polynomial of its squared distance
+        in px."""
         farthest = self.farthest
         places = (1 - np.cos(np.linspace(0, np.pi, SAMPLES))) / 2  # of r^2; dense at both ends
         wanted = np.sqrt(np.maximum(places, 1e-12) * farthest)
@@ -61,8 +59,7 @@ class Lens:
             s = r * r
             r -= (r * (1 + self.k1 * s + self.k2 * s * s) - wanted) / (1 + 3 * self.k1 * s + 5 * self.k2 * s * s)
         fitted = np.polynomial.polynomial.polyfit(places, r / wanted, DEGREE)
-        scaled: np.ndarray = fitted / (farthest * self.focal_px**2) ** np.arange(DEGREE + 1)
-        return scaled
+        return fitted / (farthest * self.focal_px**2) ** np.arange(DEGREE + 1)
 
     @property
     def farthest(self) -> float:
@@ -97,11 +94,8 @@ class Lens:
 
 
 def lens_of(camera: SiteCamera, distortion: float, aberration_px: float, k2_share: float) -> Lens:
-    """The lens that moves the sensor's corner by `distortion` percent of its distance from the axis.
-
-    `k2_share`: k2 r^4 by k1 r^2 in the corner. `aberration_px`: by how much red lies outside green in the corner. The
-    same for any window of the sensor.
-    """
+    """The lens, for any window, that moves the sensor's corner by `distortion` percent of its distance from the axis,
+    and there red by `aberration_px` beyond green. `k2_share`: k2 r^4 by k1 r^2 in the corner."""
     corner = float(np.hypot(camera.sensor_width_px, camera.sensor_height_px)) / 2 / camera.focal_px
     k1 = distortion / 100 / (1 + k2_share) / corner**2
     return Lens(
@@ -116,10 +110,8 @@ def lens_of(camera: SiteCamera, distortion: float, aberration_px: float, k2_shar
 
 
 def move(found: Rendered, lens: Lens, left_px: int, top_px: int) -> Rendered:
-    """The photograph's window of a picture that was drawn `left_px` and `top_px` wider.
-
-    Colours are interpolated (cubic, in steps of 1/32 px), numbers and depth come from the nearest pixel.
-    """
+    """The photograph's window of a picture that was drawn `left_px` and `top_px` wider: colours interpolated (cubic, in
+    steps of 1/32 px), numbers and depth from the nearest pixel."""
     import cv2
 
     from engine.dataset.sensor.kernels import map_rows, pick_nearest

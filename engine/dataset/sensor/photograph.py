@@ -32,12 +32,9 @@ class Photograph:
 def photograph(
     scene: SiteScene, options: SensorOptions, seed: Seed, render: Callable[[SiteScene], Rendered]
 ) -> Photograph:
-    """Draw the effects, render the scene (with a wider window if the lens needs it), and apply them.
-
-    `seed`: base seed, scene and view. The views of a scene have their own exposure, haze, noise, ..., but one camera.
-    The same rendered bytes and seed give the same bytes on any machine with the same versions of NumPy (random
-    streams), OpenCV (fixed-point remapping) and, for JPEG, simplejpeg's libjpeg-turbo and Pillow (EXIF).
-    """
+    """Draw the effects, render the scene (with a wider window if the lens needs it), and apply them. `seed`: base seed,
+    scene and view; all views have one camera. The same rendered bytes and seed give the same bytes with the same
+    versions of NumPy, OpenCV and, for JPEG, simplejpeg and Pillow."""
     drawn = draw_effects(options.camera_effects, seed)
     if not drawn:
         return Photograph(rendered=render(scene))
@@ -85,10 +82,8 @@ def lens_from(camera: SiteCamera, told: dict[str, Any]) -> Lens:
 
 
 def warm_up() -> None:
-    """Import Numba, OpenCV and the codecs, and load or compile the kernels: 0.6 s, the first time on a machine 5 s.
-
-    Starts no thread, because a fork would lack it.
-    """
+    """Import Numba, OpenCV and the codecs, load or compile the kernels: 0.6 s, first 5 s. Starts no thread: a fork
+    would lack it."""
     import cv2
     import PIL.Image  # noqa: F401  for the metadata
 

@@ -1,7 +1,5 @@
 """--asset: the text, and files that cannot be used; one line each, before anything is written."""
 
-import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,6 @@ import numpy as np
 import pytest
 
 from engine.dataset import DatasetJob, RenderSettings
-from engine.dataset.assets import reading
 from engine.dataset.assets.naming import parse_asset
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.layout import Recipe2Options
@@ -44,22 +41,15 @@ def test_the_text_names_file_scale_count_class_and_axis(tmp_path: Path) -> None:
     [
         ("box", "is not NAME=FILE"),
         ("=FILE", "is no name"),
-        ("my box=FILE", "'my box' is no name"),
-        ("3d=FILE", "'3d' is no name"),
         ("pile=FILE", "pile is a thing that there is already; give another name, or class=pile"),
         ("excavator=FILE", "excavator is a thing that there is already"),
-        ("box=FILE,class=a b", "'a b' is no name"),
         ("box=FILE,colour=red", "colour is not one of scale, count, class, up"),
         ("box=FILE,scale=2,scale=3", "scale is given twice"),
         ("box=FILE,scale=big", "scale=big is not a factor"),
-        ("box=FILE,scale=0", "scale=0 is not a factor"),
-        ("box=FILE,scale=-1", "scale=-1 is not a factor"),
         ("box=FILE,scale=nan", "scale=nan is not a factor"),
         ("box=FILE,scale=100", "is 200 x 500 x 300 m; its longest side may be 0.02 to 60 m; give scale="),
-        ("box=FILE,scale=0.001", "is 0.002 x 0.005 x 0.003 m; its longest side"),
         ("box=FILE,count=5..2", "the range is upside down; write 2..5"),
         ("box=FILE,count=1.5", "count=1.5 is not a whole number"),
-        ("box=FILE,count=-1..3", "count=-1..3 is not a whole number"),
         ("box=FILE,count=100000", "count=100000 is not a whole number or range within 0..1000"),
         ("box=FILE,up=x", "up is y or z"),
         ("box=FILE.zip", r"is not a .glb, .gltf, .obj, .ply, .stl file"),
@@ -97,14 +87,11 @@ def unreadable_texture() -> tuple[dict[str, Any], bytes]:
         (b"", "is damaged, or no model"),
         (b"<html>not here</html>" * 9, "does not begin like a glTF 2.0 binary"),
         (WHOLE[: len(WHOLE) - 40], "is cut short: [0-9]+ of [0-9]+ bytes"),
-        (WHOLE[:200], "is cut short"),
         (packed({"asset": {"version": "2.0"}}, b""), "has no triangles$"),
         (packed(*gltf(mode=0)), "has no triangles$"),
-        (packed(*gltf(mode=1)), "has no triangles$"),
         (packed(*gltf(mode=6)), "has triangle fans"),
         (packed(*gltf(corners=NAN)), "has corners whose places are not numbers"),
         (packed(*gltf(corners=BOX * 0)), "has no triangle with an area"),
-        (packed(*gltf(node={"scale": [0, 0, 0]})), "has no triangle with an area"),
         (packed(*gltf(color=(1, 1, 1, 0.0))), "that is not transparent"),
         (packed(*gltf(faces=BOX_FACES + 2)), "is damaged: a triangle names a corner"),
         (packed(*gltf(extensionsRequired=["KHR_draco_mesh_compression"])), "is compressed with KHR_draco"),
@@ -133,16 +120,6 @@ def test_no_random_damage_ends_in_a_traceback(tmp_path: Path) -> None:
     assert refused > 30
 
 
-def test_too_many_triangles_of_other_formats_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import trimesh
-
-    monkeypatch.setattr(reading, "MAX_TRIANGLES", 11)
-    for suffix in ("obj", "ply", "stl"):
-        trimesh.Trimesh(BOX, BOX_FACES, process=False).export(tmp_path / f"box.{suffix}")
-        with pytest.raises(UsageError, match="has 12 triangles, at most 11"):
-            parse_asset(f"box={tmp_path / f'box.{suffix}'}")
-
-
 def test_a_model_whose_class_is_not_among_the_classes_is_told_to_get_no_label(tmp_path: Path) -> None:
     path = write_glb(tmp_path / "box.glb")
     recipe_2 = Recipe2Options(
@@ -158,14 +135,3 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
     chosen = parse_asset(f"box={write_glb(tmp_path / 'box.glb')}")
     with pytest.raises(UsageError, match="--asset box: is given twice"):
         AssetOptions(asset=(chosen, chosen)).check()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
-def test_a_name_that_is_no_utf8_is_read_and_told_printably(tmp_path: Path) -> None:
-    path = tmp_path / os.fsdecode(b"caf\xe9.glb")
-    chosen = parse_asset(f"box={write_glb(path)}")
-    assert chosen.asset.path == str(path)
-    path.unlink()
-    with pytest.raises(UsageError, match=r"caf\\udce9\.glb: cannot be read") as caught:
-        parse_asset(f"box={path}")
-    str(caught.value).encode("utf-8")

@@ -7,7 +7,6 @@ import os
 import shutil
 import struct
 import sys
-import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,6 @@ import pytest
 from PIL import Image
 
 from engine.dataset.checking.check import check_folders
-from engine.dataset.checking.figures import kolmogorov_smirnov, wasserstein
 from engine.dataset.checking.finding import find_folder
 from engine.dataset.labels.reading import MAX_COCO_BYTES, read_coco
 from engine.errors import UsageError
@@ -272,41 +270,6 @@ def test_photos_without_labels_propose_nothing_about_piles(tmp_path: Path) -> No
     assert check_folders([real], like=own).like is not None
 
 
-def test_piles_of_windows_are_proposed_for_the_sensor_and_compared_in_px_with_whole_pictures(tmp_path: Path) -> None:
-    """In parts of the picture boxes of 8 px in a window are larger than those of 16 px in a whole picture."""
-    own, real = write_ours(tmp_path / "own", [1, 2]), write_dataset(tmp_path / "real", [11, 12], side_px=16)
-    path = own / "manifest.jsonl"
-    given = {"recipe": 2, "width": 1600, "height": 1200, "view": [WIDTH_PX, HEIGHT_PX]}
-    path.write_text(path.read_text("ascii").replace('{"recipe": 2}', json.dumps(given)), encoding="ascii")
-    like = check_folders([own], like=write_dataset(tmp_path / "windows", [11, 12], count=20)).like
-    assert like is not None
-    told = "real pictures have 20 to 20 boxes, and --view 160x120 shows one in 100 piles of the sensor: --piles 2000"
-    assert f"{told}..2000" in like.proposals
-    for name in ("000011", "000012"):  # four times as wide, with the boxes in a corner
-        picture = real / f"images/{name}.png"
-        whole = np.tile(cv2.imread(str(picture)), (4, 4, 1))
-        picture.write_bytes(cv2.imencode(".png", whole)[1].tobytes())
-        label = real / f"labels/{name}.txt"
-        boxes = np.array([line.split()[1:] for line in label.read_text("ascii").splitlines()], np.float64) / 4
-        boxes = np.concatenate([boxes + np.array([number / 1000, 0, 0, 0]) for number in range(16)])  # no line twice
-        lines = (" ".join(["0", *map(str, box)]) + "\n" for box in boxes.tolist())
-        label.write_text("".join(lines), encoding="ascii")
-    (real / "coco_all.json").unlink()
-    like = check_folders([own], like=real).like
-    assert like is not None
-    sizes, altitude, piles = like.proposals[:3]
-    assert sizes.startswith("pictures are 160x120 px here and 640x480 there, so sizes of boxes are compared in px")
-    assert altitude == "boxes are 2.0 times larger in the real pictures: --altitude 20..80"
-    assert piles == "real pictures have 80 to 80 boxes: --piles 500..500"
-
-
-def test_distances_have_their_known_values() -> None:
-    steps = np.linspace(0, 1, 1001)
-    assert wasserstein(steps, steps + 0.25) == pytest.approx(0.25)
-    assert kolmogorov_smirnov(steps, steps + 0.25) == pytest.approx(0.25, abs=0.002)
-    assert kolmogorov_smirnov(steps, steps + 2) == 1 and kolmogorov_smirnov(steps, steps) == 0
-
-
 @pytest.mark.skipif(os.name == "nt", reason="Windows reserves the disk of a file without content")
 def test_a_coco_file_beyond_the_limit_is_not_read_into_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
@@ -411,27 +374,6 @@ def test_a_folder_in_no_known_layout_is_told(tmp_path: Path) -> None:
     assert text.startswith("is no label of a known layout; known are YOLO (images/, labels/), COCO")
 
 
-def test_only_files_that_cannot_be_labels_are_left_out_of_those_in_no_known_layout(tmp_path: Path) -> None:
-    """Tables as Kaggle, TensorFlow and Supervisely name them."""
-    (tmp_path / "a.jpg").touch()
-    others = ("README.roboflow.txt", "LICENSE.txt", "classes.txt", "requirements.txt", "train.txt", "data/trainval.txt")
-    tables = ["objects.json", "test_1.jpg.json", "train.csv", "train_labels.csv", "validation_annotations.csv"]
-    (tmp_path / "data").mkdir()
-    for name in (*others, *tables):
-        (tmp_path / name).write_text("{}", encoding="utf-8")
-    assert find_folder(tmp_path).unknown == tables
-
-
-def test_damaged_exif_does_not_print_warnings_of_the_library(tmp_path: Path) -> None:
-    pixels = Image.fromarray(pixels_of(1, []))
-    for name, exif in (("cut", b"\x05\0\x12\x01"), ("wild", b"\x01\0\x12\x01\x03\0\xff\xff\xff\x7f\xff\xff\xff\x7f")):
-        pixels.resize((90 + len(exif), 90)).save(tmp_path / f"{name}.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + exif)
-    with warnings.catch_warnings(record=True) as printed:
-        warnings.simplefilter("always")
-        assert check_folders([tmp_path]).folders[0].pictures == 2
-    assert [str(each.message) for each in printed] == []
-
-
 def test_a_turned_photograph_is_read_as_opencv_reads_it(tmp_path: Path) -> None:
     write_dataset(tmp_path, [1])
     (tmp_path / "coco_all.json").unlink()
@@ -481,16 +423,3 @@ def test_numbers_of_classes_that_no_dataset_has_take_no_memory_and_are_told(tmp_
     (folder / "dataset.yaml").write_text("\n".join(lines), encoding="utf-8")
     text = "class 1 has no name, but 99999999999999999 has: trainers number classes without gaps"
     assert found(folder) == [("label", "dataset.yaml", text)]
-
-
-def test_classes_beyond_the_names_of_darknet_are_told(tmp_path: Path) -> None:
-    folder = write_dataset(tmp_path, [1])
-    (folder / "dataset.yaml").unlink()
-    (folder / "coco_all.json").unlink()
-    (folder / "obj.names").write_text("\ufeffpile\n", encoding="utf-8")
-    label("3 0.5 0.5 0.1 0.1\n")(folder)
-    (folder / "labels/000002.txt").rename(folder / "labels/000001.txt")
-    assert found(folder) == [("label", "labels/000001.txt", "line 1: class 3 is not among the names in obj.names")]
-    entry = {"index": 1, "status": "done", "options": {"classes": ["pile"]}, "sha256": {}}
-    (folder / "manifest.jsonl").write_text(json.dumps(entry), encoding="utf-8")
-    assert ("label", "labels/000001.txt", "line 1: class 3 is not among the names in manifest.jsonl") in found(folder)

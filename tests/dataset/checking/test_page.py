@@ -2,9 +2,7 @@
 
 import base64
 import io
-import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -51,13 +49,3 @@ def test_a_picture_that_cannot_be_read_leaves_a_line_in_its_place_and_the_others
     assert (page.pictures, page.boxes, page.unreadable) == (2, 10, (f"{path}: is no picture",))
     places = [page.html.index(f"<figcaption>images/00000{number}.png") for number in (1, 2, 3)]
     assert places == sorted(places) and page.html.count("data:image/jpeg") == 2
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names of any bytes")
-def test_names_that_are_not_utf8_are_shown_escaped(tmp_path: Path) -> None:
-    folder = write_dataset(tmp_path / os.fsdecode(b"caf\xe9"), [1])
-    path = folder / "images/000001.png"
-    path.rename(path.with_stem(os.fsdecode(b"\xfc")))
-    html = label_page(folder, 0, 0).html
-    html.encode("utf-8")
-    assert "<title>caf\\udce9: pictures" in html and "<figcaption>images/\\udcfc.png" in html

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import typer
 
-from engine.dataset import DatasetProgress, DatasetReport
-from engine.dataset.cli.command import dataset, note_lines, pace, plain_names, progress_line, report_lines
+from engine.dataset import DatasetReport
+from engine.dataset.cli.command import dataset, note_lines, plain_names, report_lines
 from engine.dataset.running.report import FailedPicture
 from tests.cli.conftest import Said
 from tests.dataset.running.small_runs import contents
@@ -88,15 +88,6 @@ def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(tmp_p
     assert f"interrupted with {3 - made} pictures left; run the same command again to continue\n" in err
     assert f"pictures    {made} made, {3 - made} missing" in out
     assert len(contents(tmp_path / "out")) == made * 2 + 1
-
-
-def test_progress_shows_pictures_per_minute_and_the_time_left() -> None:
-    known = {"expected": 100, "at_work": 2}
-    assert pace(DatasetProgress(done=5, made=0, failed=0, rate=0.0, **known)) == "2 in progress"
-    going = DatasetProgress(done=25, made=20, failed=0, rate=20 / 60, **known)
-    assert pace(going) == "20.0 per minute, 3:45 left"
-    failing = DatasetProgress(done=25, made=20, failed=15, rate=20 / 60, **known)
-    assert progress_line(failing) == "25 of 100 pictures, 15 failed, 20.0 per minute, 3:00 left"
 
 
 def test_missing_pictures_are_named_with_the_place_of_their_logs() -> None:

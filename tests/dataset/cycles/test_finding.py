@@ -36,24 +36,6 @@ def test_without_blender_the_error_names_the_command_that_installs_it(bare: Path
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("home", "python"), [("multiverse", "3.11"), ("Anna Maria", "3.11"), ("multiverse", "3.12"), ("Anna Maria", "3.13")]
-)
-def test_the_command_for_windows_works_in_powershell_5_and_cmd(
-    home: str, python: str, bare: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """PowerShell 5 has no `&&`, and treats a quoted path at the start of a line as a string (about_Operators)."""
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setattr(sys, "executable", rf"C:\{home}\.venv\Scripts\python.exe")
-    monkeypatch.setattr(sys, "version_info", (*map(int, python.split(".")), 0))
-    monkeypatch.setenv("MULTIVERSE_HOME", str(bare.parent / home))
-    lines = install_command().split(", then ")
-    assert len(lines) == 2 and lines[0].endswith("blender" if " " not in home else 'blender"')
-    assert all("&&" not in line and not line.startswith('"') and line.count('"') % 2 == 0 for line in lines)
-    assert all(" " not in line.split(" -m ")[0].removeprefix("py -") for line in lines)
-    assert lines[1].endswith(" install bpy") and str(bare.parent / home / "blender") in lines[1]
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="programs are scripts here")
 def test_a_given_blender_is_preferred_to_a_found_one(
     bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

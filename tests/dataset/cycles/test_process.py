@@ -72,16 +72,6 @@ def test_without_bpy_the_error_names_the_command_that_installs_it(drawn: Drawn) 
         assert found["version"]
 
 
-@posix_only
-def test_a_blender_program_runs_the_script(stand_in: Callable[[str], Blender], blender: Blender, drawn: Drawn) -> None:
-    if blender.is_program:
-        pytest.skip("the other tests draw with a Blender program")
-    checked = 'test "$1 $2 $3" = "--background --factory-startup -noaudio" && test "$6" = --python || exit 9'
-    program = stand_in(f'{checked}\nexec {blender.path} -I "$7" -- "$folder"')
-    by_program = render(drawn.stage(0.5, is_small=True), quarters(), SETTINGS, program)
-    assert by_program.colors.tobytes() == drawn(blender, 0.5, is_small=True).colors.tobytes()
-
-
 def test_blender_ends_with_its_parent_and_leaves_no_file(
     blender: Blender, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
@@ -89,9 +79,9 @@ def test_blender_ends_with_its_parent_and_leaves_no_file(
     work.mkdir()
     code = (
         "from pathlib import Path\n"
-        "from tests.dataset.cycles.yard import CyclesSettings, Drawn, quarters, render\n"
+        "from tests.dataset.cycles.yard import Drawn, RenderSettings, quarters, render\n"
         "from engine.dataset.cycles import Blender\n"
-        "settings = CyclesSettings(max_samples=65536, noise_threshold=0.0001, use_gpu=False)\n"
+        "settings = RenderSettings(engine='cycles', max_samples=65536, noise_threshold=0.0001, use_gpu=False)\n"
         f"render(Drawn().stage(), quarters(), settings, Blender(path=Path({str(blender.path)!r})),"
         f" folder=Path({str(work)!r}))\n"
     )

@@ -4,15 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.dataset.cycles import Blender, CyclesSettings, render
+from engine.dataset.cycles import Blender, render
 from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import Rendered, SceneStage
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene, Sun
 from engine.dataset.scene.things import PileKind
+from engine.dataset.task import RenderSettings
 from tests.dataset.geometry.sites import hilly, pile, site
 
-SETTINGS = CyclesSettings(max_samples=2, noise_threshold=0.05, use_gpu=False)
+SETTINGS = RenderSettings(engine="cycles", max_samples=2, noise_threshold=0.05, use_gpu=False)
 
 
 def yard(energy: float = 2.0) -> SiteScene:

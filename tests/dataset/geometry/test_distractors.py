@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -7,8 +5,6 @@ from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import LOOKS, Surface
 from engine.dataset.geometry.staging import VARIANTS, build_model
 from engine.dataset.layout.habits import FENCE, HABITS, TRENCH
-from engine.dataset.raster import render
-from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.things import CATEGORIES, PILE_CATEGORY, Distractor, DistractorKind, category_of
 from tests.dataset.geometry.sites import is_closed, normals_agree, site, sloping, volume, world
 
@@ -42,15 +38,6 @@ def test_shapes_are_closed_fill_their_footprint_reach_into_the_ground_and_out_of
     assert 0.8 * FOOTPRINT_M[kind] < max(reaches_m) <= FOOTPRINT_M[kind]
 
 
-@pytest.mark.parametrize("kind", MACHINES)
-def test_a_machine_is_mostly_yellow_from_above_with_glass_and_black(kind: DistractorKind) -> None:
-    assert {Surface.YELLOW_PAINT, Surface.GLASS, Surface.BLACK_RUBBER} <= set(dict(build_model(kind, 0)))
-    camera = SiteCamera(width_px=200, height_px=200, height_m=40.0, field_of_view_deg=16.0)
-    drawn = render(set_stage(replace(site(distractors=(standing_at(kind, number=1),)), camera=camera)))
-    red, green, blue = drawn.colors[drawn.instances == 1].astype(int).T
-    assert ((red > 1.8 * blue) & (green > 1.3 * blue)).mean() > 0.4
-
-
 @pytest.mark.parametrize("kind", list(DistractorKind))
 def test_a_distractor_leans_with_its_ground_and_is_no_instance(kind: DistractorKind) -> None:
     slope = (0.25, -0.1)
@@ -65,37 +52,6 @@ def test_a_distractor_leans_with_its_ground_and_is_no_instance(kind: DistractorK
     for batch in stage.batches:
         assert (batch.instances == 0).all()
         assert (np.linalg.det(batch.transforms[:, :3, :3].astype(np.float64)) > 0).all()
-
-
-def test_a_machine_turned_by_a_quarter_looks_north() -> None:
-    stage = set_stage(site(distractors=(standing_at(DistractorKind.LOADER, turn=np.pi / 2),)))
-    points = np.concatenate([world(batch) for batch in stage.batches])
-    assert points[:, 1].max() == pytest.approx(3.72, abs=1e-3)  # the bucket's edge
-    assert abs(points[:, 0]).max() < 1.5
-
-
-def test_scale_and_shade_are_applied() -> None:
-    small, large = (
-        set_stage(site(distractors=(standing_at(DistractorKind.BAG, scale=scale, shade=0.9),))).batches[0]
-        for scale in (1.0, 1.2)
-    )
-    assert np.ptp(world(large), axis=0) == pytest.approx(1.2 * np.ptp(world(small), axis=0), rel=1e-5)
-    assert small.tints == pytest.approx(np.full((1, 3), 0.9))
-
-
-def test_shapes_are_chosen_by_their_seed() -> None:
-    ones = tuple(standing_at(DistractorKind.DEBRIS, x_m=3.0 * k, shape_seed=2**32 - 1 - k) for k in range(8))
-    stage = set_stage(site(distractors=ones))
-    shapes = {batch.mesh.positions.tobytes() for batch in stage.batches if batch.surface is Surface.CONCRETE}
-    assert len(shapes) == VARIANTS[DistractorKind.DEBRIS] == 8
-
-
-def test_paint_takes_the_tint_of_its_thing_and_glass_does_not() -> None:
-    stage = set_stage(site(distractors=(standing_at(DistractorKind.CAR, tint=(0.5, 0.1, 0.2), shade=0.8),)))
-    tints = {batch.surface: batch.tints for batch in stage.batches}
-    assert tints[Surface.PAINT] == pytest.approx(np.array([[0.4, 0.08, 0.16]]))
-    for surface in (Surface.GLASS, Surface.BLACK_RUBBER):
-        assert tints[surface] == pytest.approx(np.full((1, 3), 0.8))
 
 
 def test_every_kind_of_thing_belongs_to_a_class_and_every_surface_has_a_look() -> None:

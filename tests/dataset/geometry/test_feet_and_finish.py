@@ -5,24 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.dataset.geometry import pile_parts as parts
 from engine.dataset.geometry import set_stage
-from engine.dataset.geometry.batches import LOOKS, Surface
-from engine.dataset.geometry.primitives import MOUND_GROUND
+from engine.dataset.geometry.batches import Surface
 from engine.dataset.labels.recording import find_instances
 from engine.dataset.labels.visibility import find_outlines
 from engine.dataset.raster import render
 from engine.dataset.scene.camera import SiteCamera
-from engine.dataset.scene.things import CapKind, Filling, FootKind, PaintColor, PaintPlace, Pile, PileKind
-from tests.dataset.geometry.sites import is_closed, named, site, sloping, volume, world
+from engine.dataset.scene.things import CapKind, FootKind, PaintPlace, Pile, PileKind
+from tests.dataset.geometry.sites import site, sloping, world
 
 LOOSE = (FootKind.SPOIL, FootKind.HOLE, FootKind.MUD)
 CAMERA = SiteCamera(width_px=200, height_px=160, height_m=20.0)
-MOUNDS = [
-    shape(variant)
-    for shape in (parts.spoil_ring, parts.hole_rim, parts.puddle)
-    for variant in range(parts.FOOT_VARIANTS)
-]
 
 
 def pile_of(kind: PileKind, **changes: object) -> Pile:
@@ -110,39 +103,3 @@ def test_the_head_is_the_middle_of_the_top(kind: PileKind) -> None:
     top = world(post)[post.mesh.positions[:, 2] > 0.999]
     assert [*((top.min(axis=0) + top.max(axis=0)) / 2)] == pytest.approx(one.head_m, abs=0.02)
     assert one.tilt_deg == pytest.approx(np.degrees(np.arctan(np.hypot(np.tan(0.07), np.tan(0.04)))))
-
-
-def test_paint_has_its_colour_and_covers_the_head() -> None:
-    one = pile_of(PileKind.PHC, paint=PaintPlace.HEAD, paint_color=PaintColor.BLUE, paint_m=0.2, shade=0.5)
-    painted = named(set_stage(site((one,))), "paint")[0]
-    assert painted.surface is Surface.SPRAY
-    red, green, blue = painted.tints[0]
-    assert blue > 3 * red and blue > 2 * green
-    heights = world(painted)[:, 2]
-    assert heights.max() > 1.2 and heights.min() == pytest.approx(1.0, abs=0.01)
-
-
-def test_the_inside_of_a_tube_shows_its_filling() -> None:
-    surfaces = {Filling.OPEN: Surface.DARK, Filling.EARTH: Surface.SPOIL, Filling.CONCRETE: Surface.CONCRETE}
-    for filling, surface in surfaces.items():
-        stage = set_stage(site((pile_of(PileKind.PHC, filling=filling),)))
-        inside = [batch for batch in stage.batches if batch.name.startswith("phc") and batch.name != "phc post"]
-        assert [batch.surface for batch in inside] == [surface]
-
-
-def test_spoil_has_the_colour_of_the_ground() -> None:
-    scene = site((pile_of(PileKind.PHC, foot=FootKind.SPOIL, base_diameter_m=1.5, base_height_m=0.15),))
-    mound = named(set_stage(scene), "spoil")[0]
-    tint = mound.tints[0] / mound.tints[0].max()
-    seen = tint * LOOKS[Surface.SPOIL].albedo
-    assert seen / seen.max() == pytest.approx(np.array(scene.ground.subsoil) / max(scene.ground.subsoil), abs=1e-5)
-
-
-def test_mounds_lie_on_the_ground_and_differ() -> None:
-    for mesh in MOUNDS:
-        assert volume(mesh) > 0 and is_closed(mesh)
-        heights = mesh.positions[:, 2]
-        assert heights.min() == 0 and heights.max() <= 1.1
-        assert np.hypot(*mesh.positions[:, :2].T).max() <= 0.56
-        assert (mesh.normals[heights > MOUND_GROUND, 2] > 0).mean() > 0.9
-    assert len({mesh.positions.tobytes() for mesh in MOUNDS}) == len(MOUNDS)

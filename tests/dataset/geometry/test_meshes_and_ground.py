@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
 
-from engine.dataset.geometry import meshes, pile_parts, primitives, set_stage
+from engine.dataset.geometry import pile_parts, primitives, set_stage
 from engine.dataset.geometry.batches import Mesh
 from engine.dataset.geometry.ground import build_ground
-from engine.dataset.geometry.meshes import put, sideways
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.things import Distractor, DistractorKind, PileKind
-from tests.dataset.geometry.sites import hilly, is_closed, normals_agree, pile, site, sloping, volume
+from tests.dataset.geometry.sites import hilly, is_closed, normals_agree, pile, site, volume
 
 SHAPES = {
     **{
@@ -53,27 +52,6 @@ def test_solids_have_their_analytic_volume_are_closed_and_face_outwards() -> Non
         assert mesh.triangles.dtype == np.uint32
 
 
-def test_a_part_of_a_pile_has_unit_size() -> None:
-    for name in ("heap 0", "poured post 0", "pad 0"):
-        positions = SHAPES[name].positions
-        assert 0.44 <= np.linalg.norm(positions[:, :2], axis=1).max() <= 0.5 + 1e-6
-        assert positions[:, 2].min() == 0
-        assert positions[:, 2].max() == pytest.approx(1, abs=1e-6)
-
-
-def test_a_transformed_solid_still_faces_outwards() -> None:
-    moved = meshes.moved(primitives.cylinder(), put((2, 1, 0.5), (3, 4, 5), 1.0))
-    assert volume(moved) == pytest.approx(circle_area(24), rel=1e-4)
-    assert normals_agree(moved)
-
-
-def test_an_axle_lies_across() -> None:
-    wheel = meshes.moved(primitives.cylinder(), sideways((1.5, 0.6, 1.5), (1.0, 2.0, 0.75)))
-    assert wheel.positions.min(axis=0) == pytest.approx([0.25, 1.7, 0.0], abs=1e-6)
-    assert wheel.positions.max(axis=0) == pytest.approx([1.75, 2.3, 1.5], abs=1e-6)
-    assert volume(wheel) > 0
-
-
 def test_height_at_equals_the_drawn_triangle() -> None:
     terrain = hilly(3)
     mesh = build_ground(terrain)
@@ -97,13 +75,6 @@ def test_the_ground_covers_its_square_and_faces_up() -> None:
     corners = mesh.positions[mesh.triangles]
     up = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2]
     assert up == pytest.approx(terrain.cell_m**2, rel=1e-3)
-
-
-def test_a_slope_has_its_own_normal_everywhere() -> None:
-    mesh = build_ground(sloping(0.3, -0.2))
-    expected = np.array([-0.3, 0.2, 1]) / np.linalg.norm([-0.3, 0.2, 1])
-    assert np.abs(mesh.normals - expected).max() < 1e-5
-    assert normals_agree(mesh)
 
 
 def crowded(count: int = 700) -> SiteScene:
@@ -133,10 +104,3 @@ def test_a_crowded_site_stays_well_below_a_million_triangles() -> None:
     assert 100_000 < drawn < 600_000
     assert len(stage.batches) < 120
     assert len({batch.name for batch in stage.batches}) == len(stage.batches)
-
-
-def test_stages_share_their_meshes_and_nothing_else() -> None:
-    first, second = set_stage(crowded(30)), set_stage(crowded(30))
-    for a, b in zip(first.batches, second.batches, strict=True):
-        assert a.mesh is b.mesh
-        assert not np.shares_memory(a.transforms, b.transforms)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.dataset.geometry import set_stage
-from engine.dataset.geometry.batches import LOOKS, SceneStage, Surface
+from engine.dataset.geometry.batches import SceneStage
 from engine.dataset.layout.recipe_1 import KINDS
 from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.things import Pile, PileKind
@@ -37,24 +37,6 @@ def test_a_pile_has_the_parts_of_its_kind(kind: PileKind) -> None:
     assert parts_of(alone(pile(kind))) == PARTS[kind]
 
 
-def test_hoops_cracks_and_open_tubes_are_drawn_if_the_pile_has_them() -> None:
-    assert set_stage(site()).batches == ()
-    open_tube = parts_of(alone(pile(PileKind.SPIRAL_STEEL, flange_diameter_m=0.0)))
-    assert open_tube == {"steel post", "steel hole", "screw blade", "heap"}
-    assert parts_of(alone(pile(PileKind.PHC, has_hoop=True))) - PARTS[PileKind.PHC] == {"hoop"}
-    cracked = parts_of(alone(pile(PileKind.PHC, is_cracked=True)))
-    assert cracked - PARTS[PileKind.PHC] == {"crack over ring", "crack down side"}
-
-
-@pytest.mark.parametrize(
-    ("grade", "surface"), [(0, Surface.STEEL), (1, Surface.STEEL), (2, Surface.RUST), (3, Surface.RUST)]
-)
-def test_rust_changes_the_surface_from_its_third_grade(grade: int, surface: Surface) -> None:
-    stage = alone(pile(PileKind.SPIRAL_STEEL, rust=grade))
-    for part in ("steel post", "flange " + surface, "screw blade"):
-        assert {batch.surface for batch in named(stage, part)} == {surface}
-
-
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("tilt", [(0.0, 0.0), (0.005, -0.003), (0.1, 0.2)])
 def test_the_centre_of_the_top_is_at_the_given_height(kind: PileKind, tilt: tuple[float, float]) -> None:
@@ -64,12 +46,6 @@ def test_the_centre_of_the_top_is_at_the_given_height(kind: PileKind, tilt: tupl
     middle = world(post)[top].mean(axis=0)
     expected = [3.0 + one.exposed_m * np.tan(tilt[0]), -2.0 + one.exposed_m * np.tan(tilt[1]), one.top_m]
     assert middle == pytest.approx(expected, abs=0.001)
-
-
-def test_the_hole_of_a_concrete_pile_is_dark_and_below_its_rim() -> None:
-    hole = named(alone(pile(PileKind.PHC)), "phc hole")[0]
-    assert hole.surface is Surface.DARK
-    assert 0.6 < world(hole)[:, 2].max() < 0.68
 
 
 def spike() -> Terrain:
@@ -119,16 +95,3 @@ def test_each_part_carries_the_number_of_its_pile() -> None:
             seen[number] += 1
     assert seen[0] == 0
     assert (seen[1:] >= 3).all()
-
-
-def test_shade_is_a_factor_of_every_tint() -> None:
-    light, dark = (alone(pile(PileKind.CAST_IN_PLACE, shade=shade)) for shade in (1.0, 0.5))
-    for a, b in zip(light.batches, dark.batches, strict=True):
-        assert b.tints == pytest.approx(a.tints * 0.5)
-
-
-def test_spoil_has_the_colour_of_the_subsoil_but_darker() -> None:
-    scene = site((pile(PileKind.SPIRAL_STEEL),))
-    heap = named(set_stage(scene), "heap")[0]
-    seen = heap.tints[0] * LOOKS[Surface.SPOIL].albedo
-    assert seen == pytest.approx(0.72 * np.array(scene.ground.subsoil), rel=1e-5)

@@ -35,12 +35,6 @@ def test_a_wrong_name_or_share_is_told_with_what_is_allowed(labels: dict[str, ob
         job(**labels).check()
 
 
-def test_labels_of_recipe_1_stay_as_they_are() -> None:
-    with pytest.raises(UsageError, match="--classes: has no effect in recipe 1; give --recipe 2"):
-        job(recipe=1, classes=("bag",)).check()
-    assert job(recipe=1, save_coco=True).task(0).key.keys().isdisjoint({"classes", "min_visible", "write"})
-
-
 def test_more_formats_can_be_added_to_a_finished_run_but_no_other_classes() -> None:
     key = job().task(0).key
     assert job(write=("coco", "yolo", "yolo-seg")).task(0).key == job(classes=("pile",)).task(0).key == key

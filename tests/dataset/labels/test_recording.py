@@ -1,12 +1,9 @@
 """The record: how much of a thing is visible, and where all of it is."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from engine.dataset.cycles import Blender, CyclesSettings
-from engine.dataset.cycles import render as render_with_cycles
 from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import SceneStage
 from engine.dataset.labels.options import LabelOptions
@@ -17,7 +14,6 @@ from engine.dataset.scene.things import Distractor, DistractorKind, PileKind
 from engine.dataset.sensor import Photograph, photograph
 from engine.dataset.sensor.effects import SensorOptions
 from tests.dataset.cycles.conftest import blender as blender
-from tests.dataset.cycles.yard import quarters
 from tests.dataset.geometry.sites import hilly, pile, site, sloping
 from tests.dataset.labels.records import recorded, seen_from
 
@@ -135,13 +131,6 @@ def test_a_head_is_in_the_middle_of_the_top_and_hidden_under_an_arm() -> None:
     assert all(thing.is_hidden for thing in heads if not thing.is_head_visible)
 
 
-def test_the_head_of_an_open_section_is_visible_although_one_sees_the_ground_through_it() -> None:
-    post = pile(PileKind.PHC, diameter_m=0.3, width_m=0.15, base_diameter_m=0.0, base_height_m=0.0)
-    posts = tuple(replace(post, kind=PileKind.C_SECTION, x_m=2.0 * place, number=1 + place) for place in range(3))
-    record = recorded(replace(site(posts), camera=seen_from(8.0)))
-    assert [thing.is_head_visible for thing in record.things] == [True, True, True]
-
-
 def test_slivers_at_the_edge_are_crowd_instead_of_labels() -> None:
     edge_m = 8.0  # half the width of the picture from 8 m; the pad of 0.8 m begins 0.1 m before it
     scene = replace(
@@ -162,12 +151,6 @@ def test_slivers_at_the_edge_are_crowd_instead_of_labels() -> None:
     assert labels(0.0) == ([1, 2], [])
 
 
-def test_a_thing_beside_another_is_not_hidden_by_it() -> None:
-    bag = Distractor(kind=DistractorKind.BAG, x_m=1.0, y_m=0.0, ground_m=0.0, turn=0.0, number=2)
-    record = recorded(replace(site((pile(PileKind.PHC, number=1),), (bag,)), camera=seen_from(8.0)))
-    assert [(thing.visible_share, thing.is_hidden) for thing in record.things] == [(1.0, False), (1.0, False)]
-
-
 def test_a_crest_before_a_pile_hides_it_too() -> None:
     """Ground has no number, but it can stand before a thing, too."""
     numbers, depths = np.zeros((120, 160), np.uint16), np.full((120, 160), 8.0, np.float32)
@@ -179,29 +162,3 @@ def test_a_crest_before_a_pile_hides_it_too() -> None:
     photo = Photograph(rendered=replace(rendered, instances=numbers, depth_m=depths))
     (thing,) = make_record(stage, photo, LabelOptions(), index=0, file_name="").things
     assert thing.is_hidden and abs(thing.visible_share - 0.4) < 0.1 and not thing.is_head_visible
-
-
-def test_the_record_of_a_cycles_picture_agrees_within_a_pixel(blender: Blender, tmp_path: Path) -> None:
-    scene = replace(crowded(), camera=seen_from(8.0))
-    stage = set_stage(scene)
-    settings = CyclesSettings(max_samples=1, noise_threshold=0.5, use_gpu=False)
-    drawn = render_with_cycles(stage, quarters(), settings, blender, folder=tmp_path)
-    cycles = make_record(stage, Photograph(rendered=drawn), LabelOptions(), index=0, file_name="")
-    raster = {thing.number: thing for thing in recorded(scene).things}
-    assert len(cycles.things) > 8
-    for thing in cycles.things:
-        other = raster[thing.number]
-        if min(thing.area_px, other.area_px) > 8:
-            assert np.abs(np.subtract(thing.box, other.box)).max() <= 1
-            assert np.abs(np.subtract(thing.whole_box, other.whole_box)).max() <= 1
-            assert abs(thing.visible_share - other.visible_share) < 0.05
-            assert thing.head_px == other.head_px
-
-
-def test_a_pile_that_ends_at_the_edge_is_not_cut() -> None:
-    """Its outline ends somewhere within the last pixel, or a fraction beyond the last centre of a pixel."""
-    scene = replace(site((pile(PileKind.PHC, number=1),)), camera=seen_from(8.0))
-    x0, y0, x1, y1 = recorded(scene).things[0].box
-    window = scene.camera.window(x0, y0 - 5, x1 - x0 + 5, y1 - y0 + 10)
-    (thing,) = recorded(replace(scene, camera=window)).things
-    assert not thing.is_cut and thing.visible_share == 1.0

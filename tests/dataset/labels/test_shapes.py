@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -50,22 +49,6 @@ def test_a_trainer_fills_polygons_to_the_mask_and_its_holes_to_the_pixel(pixels:
     assert {tuple(point) for point in whole.tolist()} == {
         tuple(point) for polygon in polygons for point in polygon.tolist()
     }
-
-
-def test_a_square_has_four_corners_in_the_middles_of_its_outer_pixels() -> None:
-    (polygon,) = polygons_of(thing(np.ones((5, 7), bool), 3, 2))
-    assert sorted(map(tuple, polygon.tolist())) == [(3.5, 2.5), (3.5, 6.5), (9.5, 2.5), (9.5, 6.5)]
-
-
-def test_a_rotated_box_fits_a_slanted_bar_closely() -> None:
-    y, x = np.mgrid[:60, :60] + 0.5
-    along, across = (x - 30) * 0.8 + (y - 30) * 0.6, (y - 30) * 0.8 - (x - 30) * 0.6
-    corners = rotated_box(thing((abs(along) < 25) & (abs(across) < 5), 100, 100), 640, 480)
-    sides = np.sort(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1))
-    assert np.allclose(sides, [10, 10, 50, 50], atol=1.6)
-    assert np.allclose(corners.mean(axis=0), (130, 130), atol=0.3)
-    directions = np.abs((corners - np.roll(corners, 1, axis=0)) / sides.max()) @ [0.8, 0.6]
-    assert directions.max() == pytest.approx(1, abs=0.03)
 
 
 @given(pixels=masks, right=st.booleans(), low=st.booleans())

@@ -1,7 +1,6 @@
 """A data set's figures, compared with values computed by hand."""
 
 import json
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -33,19 +32,6 @@ def test_means_and_medians_of_many_pictures_are_exact(count: int) -> None:
     every = np.concatenate(sizes) * 4
     assert [figures.box_width_mean_px, figures.box_height_mean_px] == pytest.approx(every.mean(axis=0), rel=1e-12)
     assert [figures.box_width_median_px, figures.box_height_median_px] == np.median(every, axis=0).tolist()
-
-
-def test_more_pictures_take_no_more_memory() -> None:
-    def peak_bytes(pictures: int) -> int:
-        tracemalloc.start()
-        try:
-            measure((boxes((35, 38)).repeat(300, axis=0) for _ in range(pictures)), 5280)
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    peak_bytes(1)
-    assert peak_bytes(200) < 1.5 * peak_bytes(20)
 
 
 def test_a_terminal_shows_the_real_figures_beside_them() -> None:

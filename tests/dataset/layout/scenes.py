@@ -9,8 +9,6 @@ from engine.dataset.layout.recipe_1 import describe_recipe_1
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import SiteScene, Terrain
 
-CLUSTERED = SceneOptions(use_clusters=True)
-IN_ROWS = SceneOptions(use_clusters=False)
 SMALL = SceneOptions(width=1920, height=1080)
 
 

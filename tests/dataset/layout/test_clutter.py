@@ -1,19 +1,13 @@
-from collections import Counter
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from engine.dataset.geometry import set_stage
-from engine.dataset.geometry.batches import LOOKS, Surface
 from engine.dataset.geometry.staging import VARIANTS, build_distractors, build_model
-from engine.dataset.layout.clutter import HIDDEN_SHARE, ClutterOptions, in_winter, parse_kinds
+from engine.dataset.layout.clutter import parse_kinds
 from engine.dataset.layout.habits import HABITS, MACHINES
 from engine.dataset.raster import render
-from engine.dataset.scene.streams import stream
 from engine.dataset.scene.things import Distractor, DistractorKind, category_of
 from engine.errors import UsageError
-from engine.jobs.kit import between
 from tests.dataset.geometry.sites import world
 from tests.dataset.layout.yards import lattice, rolling, scattered, seen
 from tests.support.long_form import IS_SOAK
@@ -89,19 +83,6 @@ def test_about_the_asked_share_of_the_piles_loses_pixels_to_something(share: flo
         assert 0.2 < np.median(left[left < 0.97]) < 0.9  # parts of piles, not none of them
 
 
-def test_a_given_share_that_would_have_been_drawn_changes_nothing() -> None:
-    drawn = between(HIDDEN_SHARE, stream((5, 0), "option hidden_share").random())
-    assert scattered(5, PILES, hidden=None) == scattered(5, PILES, hidden=drawn)
-
-
-def test_machines_and_bags_come_in_drawn_numbers() -> None:
-    scenes = [scattered(seed, half_m=85.0, clutter=0.0) for seed in range(24)]
-    machines = [count(things, *MACHINES) for things in scenes]
-    bags = [count(things, DistractorKind.BAG) for things in scenes]
-    assert min(machines) <= 1 and 12 <= max(machines) <= 15 and len(set(machines)) > 7
-    assert min(bags) <= 2 and 25 <= max(bags) <= 30 and len(set(bags)) > 12
-
-
 def test_given_numbers_are_exact_and_must_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     things = scattered(1, PILES, num_bags=7, num_machinery=2)
     assert (count(things, *MACHINES), count(things, DistractorKind.BAG)) == (2, 7)
@@ -111,30 +92,6 @@ def test_given_numbers_are_exact_and_must_fit(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("engine.dataset.layout.clutter.MAX_THINGS", 12)  # 5000, but for those that were asked for
     things = scattered(906, lattice(3, 3), num_bags=40, num_machinery=2)
     assert [count(things, DistractorKind.BAG), count(things, *MACHINES), len(things)] == [40, 2, 42]
-
-
-def test_scenes_without_piles_are_full_differ_in_their_kinds_and_together_have_all() -> None:
-    empty = [scattering(scattered(seed)) for seed in SEEDS]
-    full = [scattering(scattered(seed, PILES)) for seed in SEEDS]
-    assert min(len(things) for things in empty) > 30
-    assert np.mean([len({thing.kind for thing in things}) for things in empty]) > 14
-    assert np.mean([len(things) for things in empty]) > 1.5 * np.mean([len(things) for things in full])
-    assert len({thing.tint for things in empty for thing in things if category_of(thing.kind) == "barrel"}) > 5
-    scenes = [Counter(thing.kind for thing in scattered(seed)) for seed in range(16)]
-    assert set().union(*scenes) == set(DistractorKind)
-    shared = set(scenes[0]).intersection(*scenes[1:])
-    assert shared <= {*MACHINES, DistractorKind.BAG, DistractorKind.DEBRIS}
-
-
-def test_a_tile_of_sixteen_metres_has_things_of_its_own() -> None:
-    numbers = [len(scattered(seed, half_m=8.0)) for seed in range(16)]
-    assert min(numbers) > 3 and max(numbers) > 3 * min(numbers)
-
-
-def test_more_clutter_leaves_machines_bags_and_hidden_piles_as_they_were() -> None:
-    few, many = (scattered(2, PILES, hidden=0.2, clutter=factor) for factor in (0.0, 3.0))
-    assert few == many[: len(few)]
-    assert len(many) > len(few) + 40
 
 
 def test_only_the_named_confusers_are_scattered_and_in_every_scene() -> None:
@@ -156,37 +113,3 @@ def test_only_the_named_confusers_are_scattered_and_in_every_scene() -> None:
 def test_an_unknown_confuser_is_named_with_those_that_there_are(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         parse_kinds(text)
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"clutter": -1.0}, "--clutter"),
-        ({"hidden_share": (0.2, 1.4)}, "--hidden-share"),
-        ({"clutter": 0.0, "confusers": ("hole",)}, "--confusers: has no effect"),
-    ],
-)
-def test_a_wrong_option_is_named(changes: dict[str, object], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        replace(ClutterOptions(), **changes).check()  # type: ignore[arg-type]
-
-
-def test_nothing_is_in_fresh_leaf_in_snow_and_nothing_else_changes() -> None:
-    things = scattered(1, confusers=("bush", "tree", "barrel"))
-    winter = in_winter(things)
-    leafy = (DistractorKind.BUSH, DistractorKind.TREE)
-    assert count(things, *leafy) > 3 and count(things, DistractorKind.BARREL) > 0
-    for before, after in zip(things, winter, strict=True):
-        assert replace(after, tint=before.tint) == before
-        if before.kind in leafy:
-            red, green, blue = np.multiply(after.tint, LOOKS[Surface.LEAF].albedo)
-            assert green < 0.08 and green < 1.7 * red + 0.02 and blue < 0.08
-        else:
-            assert after == before
-
-
-def test_round_things_are_the_most_frequent_confusers() -> None:
-    kinds = Counter(thing.kind for seed in range(16) for thing in scattering(scattered(seed, PILES)))
-    round_ones = "ring hole barrel bucket tyre cable_drum lid puddle stump bush".split()
-    assert sum(kinds[DistractorKind(name)] for name in round_ones) > 0.4 * sum(kinds.values())
-    assert all(kinds[DistractorKind(name)] > 3 for name in round_ones)

@@ -12,7 +12,7 @@ from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.streams import stream
 from engine.dataset.scene.things import DistractorKind
 from engine.errors import UsageError
-from tests.dataset.layout.scenes import CLUSTERED, IN_ROWS, SMALL, digest, plan, scene
+from tests.dataset.layout.scenes import SMALL, digest, plan, scene
 
 
 def test_a_seed_of_any_size_has_its_scene() -> None:
@@ -20,28 +20,6 @@ def test_a_seed_of_any_size_has_its_scene() -> None:
     assert len(large.piles) >= 50 and digest(large) != digest(larger)
     with pytest.raises(UsageError, match="--seed: -3 is not 0 or more"):
         describe_recipe_1(SceneOptions(), -3)
-
-
-@pytest.mark.parametrize("field", ["num_terraces", "terrace_height"])
-def test_other_terraces_do_not_change_other_random_values(field: str) -> None:
-    one, other = scene(IN_ROWS, 1), describe_recipe_1(replace(IN_ROWS, **{field: 2}), 1)
-    assert digest(one) != digest(other)
-    assert (one.sun, one.ground, one.lime_lines) == (other.sun, other.ground, other.lime_lines)
-    assert (plan(one.piles) == plan(other.piles)).all()
-    looks = [
-        [(pile.base_diameter_m, pile.turn, pile.shade, pile.tilt_x) for pile in each.piles] for each in (one, other)
-    ]
-    assert looks[0] == looks[1]
-
-
-@pytest.mark.parametrize("layout", [CLUSTERED, IN_ROWS])
-def test_giving_options_with_their_random_values_gives_the_same_scene(layout: SceneOptions) -> None:
-    for seed in range(2):
-        found = settle(layout, seed)
-        of_layout = ("num_clusters",) if found.use_clusters else ("num_rows", "piles_per_row", "row_spacing")
-        fields = ("terrain_size", "num_terraces", "terrace_height", "sun_elevation", "sun_azimuth", "sun_energy")
-        given = {field: getattr(found, field) for field in (*of_layout, *fields)}
-        assert digest(describe_recipe_1(replace(layout, **given), seed)) == digest(scene(layout, seed))
 
 
 def machines(one: SiteScene) -> list:

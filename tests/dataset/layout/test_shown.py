@@ -5,20 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.dataset.frozen import freeze
 from engine.dataset.geometry import set_stage
-from engine.dataset.layout import Recipe2Options, describe_recipe_2
-from engine.dataset.layout.cameras import CameraOptions
-from engine.dataset.layout.field import FieldOptions
 from engine.dataset.layout.recipe_1 import describe_recipe_1
 from engine.dataset.layout.sight import shown_piles, shown_things
 from engine.dataset.options import SceneOptions
 from engine.dataset.raster import render
 from engine.dataset.scene.camera import SiteCamera
-from engine.dataset.scene.description import SiteScene, Sun
-from engine.dataset.scene.things import Distractor, DistractorKind, Pile, PileKind
-from engine.dataset.sensor.effects import SensorOptions
-from engine.dataset.sensor.lens import lens_of
+from engine.dataset.scene.description import Sun
+from engine.dataset.scene.things import Distractor, DistractorKind, PileKind
 from tests.dataset.geometry.sites import pile
 
 HIGH_SUN = Sun(elevation_deg=80, azimuth_deg=0, energy=2)
@@ -57,33 +51,6 @@ def test_a_thing_whose_shadow_falls_into_the_view_stays_and_one_beyond_it_goes()
     for elevation_deg, numbers in ((8.0, [1, 2]), (70.0, [1])):
         sun = Sun(elevation_deg=elevation_deg, azimuth_deg=90, energy=2)
         assert [thing.number for thing in shown_things(machines, camera, sun)] == numbers
-
-
-def test_everything_stands_where_a_strong_lens_looks_beyond_the_picture() -> None:
-    """A barrel of 10 % shows 409 px more on the left: 15 m of ground, of which 8 m used to have piles."""
-
-    def built(effects: str) -> SiteScene:
-        recipe_2 = Recipe2Options(
-            camera=CameraOptions(altitude=(160.0, 160.0), field_of_view=(62.0, 62.0), tilt=(0.0, 0.0)),
-            layout=FieldOptions(piles=(700.0, 700.0), empty_share=0.0),
-            sensor=SensorOptions(camera_effects=effects),
-        )
-        return describe_recipe_2(SceneOptions(terrace_height=0.0), recipe_2, (7, 0))
-
-    def beyond(scene: SiteScene, things: tuple[Pile, ...] | tuple[Distractor, ...]) -> int:
-        """Number of things 300 px and more beyond the picture, and still in what the lens shows."""
-        camera = scene.camera
-        left, top, _, _ = lens_of(camera, -10, 0, 0).margins()
-        assert (left, top) == (409, 307)
-        pixel = camera.pixel_of(np.array([(one.x_m, one.y_m, one.ground_m) for one in things]))
-        off = np.maximum(-pixel, pixel - (camera.width_px, camera.height_px))
-        return int(((off.max(axis=1) > 300) & (off < (left, top)).all(axis=1)).sum())
-
-    mild, strong, barrel = (built(effects) for effects in ("mild", "strong", "distortion=-10"))
-    assert freeze(mild) == freeze(strong)
-    assert beyond(mild, mild.piles) == 0 < beyond(barrel, barrel.piles)
-    assert beyond(barrel, barrel.distractors) > 0
-    assert barrel.terrain.side_m > mild.terrain.side_m + 20
 
 
 @pytest.mark.parametrize("high_m", [0.5, 3.0, 9.0])

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date
-from itertools import product
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from engine.dataset.layout.sky import (
     SkyOptions,
     declination_deg,
     draw_sun,
-    hours_above,
     parse_dates,
     sun_at,
 )
@@ -23,7 +21,6 @@ from engine.dataset.scene.description import CloudShadows, Sun
 from engine.errors import UsageError
 
 SMALL = SceneOptions(width=200, height=150)
-SUNSET_DEG = -0.833  # elevation of the sun's middle when its rim touches the horizon, with refraction
 
 
 def sun_of(number: int, sky: SkyOptions | None = None, view: int = 0, options: SceneOptions = SMALL) -> Sun:
@@ -44,25 +41,6 @@ def test_every_sun_can_be_seen_at_its_place_on_its_day_another_in_each_view() ->
     assert min(sun.elevation_deg for sun in suns) < 12
     assert max(sun.elevation_deg for sun in suns) > 65
     assert len({sun.date[5:7] for sun in suns}) == 12
-
-
-def test_given_ranges_are_kept() -> None:
-    sky = SkyOptions(latitude=(48.0, 48.0), date=parse_dates("2024-12-01..2024-12-31"), time=(8.0, 9.5))
-    sky.check()
-    for number in range(20):
-        sun = sun_of(number, sky)
-        assert sun.latitude_deg == 48 and sun.date.startswith("2024-12") and sun.solar_hour is not None
-        assert sun.solar_hour <= 9.5
-        assert MIN_ELEVATION_DEG <= sun.elevation_deg < 15
-
-
-def test_giving_the_drawn_place_changes_nothing_else() -> None:
-    sun = sun_of(3)
-    assert sun.latitude_deg is not None
-    sky = SkyOptions(latitude=(sun.latitude_deg, sun.latitude_deg), date=(sun.date, sun.date))
-    other = sun_of(3, sky)
-    assert (other.overcast, other.clouds, other.exposure_stops) == (sun.overcast, sun.clouds, sun.exposure_stops)
-    assert other.elevation_deg == pytest.approx(sun.elevation_deg)
 
 
 def test_a_given_angle_wins_over_the_calendar_and_excludes_a_time() -> None:
@@ -88,17 +66,6 @@ def test_what_is_no_day_is_refused_in_one_line(text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_weather_comes_in_the_shares_asked_for() -> None:
-    suns = [sun_of(number, SkyOptions(overcast=0.5, cloud_shadows=0.5)) for number in range(200)]
-    overcast = sum(sun.overcast > 0.8 for sun in suns) / 200
-    cloudy = sum(sun.clouds is not None for sun in suns) / 200
-    assert overcast == pytest.approx(0.5, abs=0.1)
-    assert cloudy == pytest.approx(0.25, abs=0.1)
-    assert not any(sun.clouds is not None and sun.overcast for sun in suns)
-    clear = [sun_of(number, SkyOptions(overcast=0.0, cloud_shadows=0.0)) for number in range(50)]
-    assert all(sun.overcast < 0.6 and sun.clouds is None for sun in clear)
-
-
 def test_the_map_of_clouds_has_the_share_and_the_depth_asked_for_and_repeats() -> None:
     clouds = CloudShadows(share=0.3, depth=0.7, size_m=100, noise_seed=4)
     shares = cloud_map(clouds)
@@ -121,36 +88,3 @@ def test_the_map_of_clouds_has_the_share_and_the_depth_asked_for_and_repeats() -
 )
 def test_the_declination_is_that_of_the_almanac(day: date, hour: float, known_deg: float) -> None:
     assert declination_deg(day, hour) == pytest.approx(known_deg, abs=0.01)
-
-
-def test_the_noon_sun_stands_as_high_as_the_latitude_says_and_the_day_mirrors_around_it() -> None:
-    days = (date(2023, 3, 20), date(2023, 6, 21), date(2023, 12, 21), date(2023, 8, 1))
-    for latitude_deg, day in product((-35.0, 0.0, 22.5, 40.0, 55.0), days):
-        elevation_deg, azimuth_deg = sun_at(latitude_deg, day, 12.0)
-        assert elevation_deg == pytest.approx(90 - abs(latitude_deg - declination_deg(day)), abs=1e-9)
-        assert azimuth_deg % 360 == pytest.approx(180.0 if latitude_deg > declination_deg(day) else 0.0, abs=1e-6)
-    morning, evening = sun_at(40.0, date(2023, 6, 21), 9.0), sun_at(40.0, date(2023, 6, 21), 15.0)
-    assert morning[0] == pytest.approx(evening[0], abs=0.05)
-    assert morning[1] < 180 < evening[1] and morning[1] == pytest.approx(360 - evening[1], abs=0.1)
-
-
-def test_on_the_longest_day_the_sun_is_up_for_as_long_as_the_tables_say() -> None:
-    """Duration of daylight, U.S. Naval Observatory: 15 h 01 min and 9 h 20 min at 40 N; 12 h 07 min at
-    the equator on any day."""
-    for latitude_deg, day, known_h in (
-        (40.0, date(2023, 6, 21), 15 + 1 / 60),
-        (40.0, date(2023, 12, 21), 9 + 20 / 60),
-        (0.0, date(2023, 5, 5), 12 + 7 / 60),
-    ):
-        hours = hours_above(SUNSET_DEG, latitude_deg, day)
-        assert hours is not None
-        assert hours[1] - hours[0] == pytest.approx(known_h, abs=2 / 60)
-    assert hours_above(0.0, 75.0, date(2023, 12, 21)) is None  # the polar night
-    assert hours_above(0.0, 75.0, date(2023, 6, 21)) == (0.0, 24.0)
-
-
-def test_at_the_equinox_the_sun_rises_in_the_east_and_sets_in_the_west() -> None:
-    for hour, known_deg in ((6.0, 90.0), (18.0, 270.0)):
-        elevation_deg, azimuth_deg = sun_at(45.0, date(2023, 3, 20), hour)
-        assert elevation_deg == pytest.approx(0.0, abs=0.5)
-        assert azimuth_deg == pytest.approx(known_deg, abs=0.5)

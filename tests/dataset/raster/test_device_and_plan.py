@@ -34,14 +34,6 @@ def test_north_is_the_first_row_and_west_the_first_column() -> None:
     assert abs(columns.mean() - (28 - 17.5) * 4) < 1
 
 
-def test_the_plan_is_albedo_under_any_light() -> None:
-    """The mean is near the soil (0.30, 0.21, 0.14) in sRGB: the sun does not change it."""
-    low = bake_ground(stage(sun=Sun(elevation_deg=10, azimuth_deg=0, energy=0)), SIDE_PX)
-    assert np.array_equal(low, bake_ground(stage(), SIDE_PX))
-    linear = ((low / 255 + 0.055) / 1.055) ** 2.4
-    assert np.abs(linear.mean(axis=(0, 1)) - (0.30, 0.21, 0.14)).max() < 0.05
-
-
 def test_the_picture_shows_the_same_ground_at_the_same_place() -> None:
     site = stage(grass_share=0.5, sun=Sun(elevation_deg=90, azimuth_deg=0, energy=2))
     plan, picture = bake_ground(site, SIDE_PX), render(site).colors
@@ -56,10 +48,3 @@ def test_the_picture_shows_the_same_ground_at_the_same_place() -> None:
 
     assert likeness(x_m, y_m) > 0.8
     assert max(likeness(-x_m, y_m), likeness(x_m, -y_m), likeness(-x_m, -y_m)) < 0.5
-
-
-def test_a_part_of_the_plan_is_baked_as_it_is_in_the_whole() -> None:
-    """25 m around (5, -3), at the same 0.25 m a pixel."""
-    site = stage(grass_share=0.5, lime_lines=(LimeLine(points=((-2.0, -9.0), (12.0, 2.0))),))
-    whole, part = bake_ground(site, SIDE_PX), bake_ground(site, 100, 25.0, (5.0, -3.0))
-    assert np.array_equal(part, whole[74:174, 82:182])

@@ -80,18 +80,6 @@ def test_a_label_without_its_picture_is_removed_by_the_next_run(folder: DatasetF
     again.close()
 
 
-def test_a_picture_is_finished_if_the_manifest_and_the_files_agree(folder: DatasetFolder) -> None:
-    for index in range(3):
-        commit(folder, index)
-    (folder.path / "images" / "000001.png").write_bytes(b"cut")  # the size differs from the manifest
-    (folder.path / "labels" / "000002.txt").unlink()
-    folder.close()
-    again = DatasetFolder(folder.path)
-    assert opened(again, range(4)) == {0}
-    assert names(again) == ["000000.png", "000000.txt"]
-    again.close()
-
-
 def test_a_damaged_file_of_the_right_size_is_named_and_drawn_again(folder: DatasetFolder) -> None:
     for index in range(3):
         commit(folder, index)

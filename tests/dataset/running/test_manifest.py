@@ -1,7 +1,6 @@
 """The manifest survives kills, full disks and editors: at worst some pictures are made again."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -30,15 +29,6 @@ def test_the_last_line_of_a_picture_counts(tmp_path: Path) -> None:
     again.tidy()
     lines = (tmp_path / MANIFEST).read_text().splitlines()
     assert [json.loads(line)["index"] for line in lines] == [0, 1]
-
-
-def test_names_of_files_that_are_not_utf_8_can_be_read_again(tmp_path: Path) -> None:
-    """A lone surrogate in the facts of a scene, such as the path of a ground texture."""
-    texture = os.fsdecode(b"/sand/caf\xe9.png")
-    read_manifest(tmp_path).append(entry_line(task(0), status=DONE, drawn={"picture": texture, "place": "Zürich"}))
-    again = read_manifest(tmp_path)
-    assert again.unreadable == 0
-    assert json.loads(bytes(next(again.entries([0])).drawn)) == {"picture": "/sand/caf\ufffd.png", "place": "Zürich"}
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.5, 0.999])
@@ -75,11 +65,3 @@ def test_a_task_survives_serialisation_with_a_seed_of_any_size() -> None:
         assert task_of(task(3, seed).as_json()) == task(3, seed)
         assert task(3, seed).seed == seed + 3
         assert json.loads(json.dumps(task(3, seed).key)) == task(3, seed).key
-
-
-def test_equal_options_are_shared_in_memory(tmp_path: Path) -> None:
-    manifest = read_manifest(tmp_path)
-    for index in range(3):
-        manifest.append(entry_line(task(index), status=DONE))
-    for known in (manifest, read_manifest(tmp_path)):
-        assert len({id(place.made_by) for place in known.places.values()}) == 1

@@ -13,10 +13,8 @@ from pycocotools.coco import COCO
 
 from engine.dataset import make_dataset
 from engine.dataset.checking.check import check_folders
-from engine.dataset.labels.writers.coco import read_part
 from engine.dataset.running.folder import DatasetFolder
 from engine.dataset.running.report import DatasetProgress
-from engine.dataset.running.whole_files import WholeFiles
 from engine.dataset.split import parse_split
 from engine.errors import UsageError
 from tests.dataset.running.small_runs import contents, flip, small_job
@@ -139,32 +137,6 @@ def test_coco_and_yaml_are_valid_at_every_moment_and_list_only_pictures_that_are
     assert seen[0] == 0 and seen[-1] == 2
 
 
-def test_coco_files_are_rewritten_only_when_that_is_a_small_part_of_the_time(
-    whole: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now_s = [0.0]
-    folder = DatasetFolder(copy)
-    folder.trust_existing()
-    whole_files = WholeFiles(folder, small_job(copy, 3, **ALL), clock=lambda: now_s[0])
-    written: list[float] = []
-
-    def read(path: Path, index: int) -> Any:
-        now_s[0] += 1.0
-        written.append(now_s[0])
-        return read_part(path, index)
-
-    monkeypatch.setattr("engine.dataset.labels.writers.coco.read_part", read)
-    whole_files.write_if_due()
-    assert len(written) == 3
-    now_s[0] = 62.9  # 3 s are not 5 % of it yet
-    whole_files.write_if_due()
-    assert len(written) == 3
-    now_s[0] = 63.1
-    whole_files.write_if_due()
-    assert len(written) == 6
-    folder.close()
-
-
 @pytest.mark.parametrize("name", ["../mine.txt", "C:/mine.txt", "/mine.txt"])
 def test_a_manifest_that_leads_out_of_the_folder_removes_nothing_there(copy: Path, tmp_path: Path, name: str) -> None:
     outside = tmp_path / "mine.txt"
@@ -176,12 +148,3 @@ def test_a_manifest_that_leads_out_of_the_folder_removes_nothing_there(copy: Pat
     assert folder.manifest.unreadable == 1 and 0 not in folder.manifest.places
     folder.close()
     assert outside.exists()
-
-
-def test_every_scene_of_recipe_2_belongs_to_one_base_seed_only() -> None:
-    def seeds(recipe: int, base: int) -> set[Any]:
-        job = small_job(Path("unused"), 50, recipe=recipe, seed=base)
-        return {job.task(index).seed for index in job.indices}
-
-    assert len(seeds(1, 0) & seeds(1, 1)) == 49
-    assert not seeds(2, 0) & seeds(2, 1)

@@ -12,9 +12,7 @@ import pytest
 
 from engine.dataset import DatasetJob, make_dataset
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.running.folder import DatasetFolder
 from engine.dataset.running.report import DatasetProgress
-from engine.dataset.running.whole_files import WholeFiles
 from engine.errors import UsageError
 from tests.dataset.running.small_runs import assert_survives_kills, contents, recipe_2_job
 from tests.support.long_form import only_soak
@@ -125,21 +123,6 @@ def test_the_first_format_of_yolo_and_shards_are_added_to_pictures_that_have_nei
         assert sorted(shard.getnames()) == [f"00000{n}.{kind}" for n in (0, 1) for kind in ("jpg", "json", "txt")]
     with pytest.raises(UsageError, match=r"made with other options \(--write was yolo, is \"\"\)"):
         make_dataset(job("coco"))
-
-
-def test_beginning_to_draw_writes_whole_files_only_if_one_lacks(copy: Path) -> None:
-    """Each single picture begins so, under the lock that others wait for."""
-    folder = DatasetFolder(copy)
-    folder.trust_existing()
-    whole_files = WholeFiles(folder, recipe_2_job(copy, COUNT))
-    path, lost = copy / "coco_annotations_train.json", copy / "tiles/piles.jsonl"
-    before = path.stat().st_mtime_ns
-    whole_files.begin(is_changed=False)
-    assert path.stat().st_mtime_ns == before
-    lost.unlink()
-    whole_files.begin(is_changed=False)
-    assert lost.exists() and path.stat().st_mtime_ns != before
-    folder.close()
 
 
 def test_a_whole_file_that_a_program_holds_open_fails_no_picture(

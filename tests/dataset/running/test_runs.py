@@ -1,32 +1,23 @@
 """Runs with real processes: results, failures, interruptions."""
 
-import io
 import json
 import os
 import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import replace
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import psutil
 import pytest
 
 from engine.dataset import make_dataset
-from engine.dataset.labels.reading import read_labels
-from engine.dataset.running.estimate import GB
-from engine.dataset.running.folder import DatasetFolder
 from engine.dataset.running.report import DatasetProgress
-from engine.dataset.running.run import open_runner
 from engine.errors import ChildError, FolderBusyError, UsageError
-from tests.dataset.labels.writers.test_yolo_writer import verified
 from tests.dataset.running.small_runs import (
-    assert_survives_kills,
     contents,
     one_that_fits_and_one_that_does_not,
     small_job,
@@ -110,21 +101,6 @@ def test_a_run_writes_files_for_trainers_and_for_people(whole: Path) -> None:
         assert 8 <= line["piles"] <= 12 and line["engine"].startswith("raster ") and line["seconds"] > 0
 
 
-def test_the_libraries_of_detectors_read_the_labels(whole: Path) -> None:
-    from pycocotools.coco import COCO
-
-    with redirect_stdout(io.StringIO()):
-        coco = COCO(str(whole / "coco_annotations.json"))
-    for index in coco.getImgIds():
-        (image,) = coco.loadImgs([index])
-        assert (whole / "images" / image["file_name"]).exists()
-        text = (whole / f"labels/{index:06d}.txt").read_text()
-        boxes, _ = read_labels(whole / f"labels/{index:06d}.txt", image["width"], image["height"], 1)
-        known = [annotation["bbox"] for annotation in coco.loadAnns(coco.getAnnIds([index]))]
-        assert len(verified(text, "yolo", 1)) == len(known) > 0
-        assert np.abs(np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]) - known).max() < 0.01
-
-
 def test_a_grown_run_without_the_option_says_what_its_coco_file_lacks(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
@@ -146,19 +122,6 @@ def test_a_run_that_cannot_start_removes_nothing(whole: Path, tmp_path: Path, fr
     assert contents(folder) == contents(whole)
 
 
-def test_the_number_of_jobs_follows_memory_and_cores_unless_it_is_given(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = DatasetFolder(tmp_path / "out")
-    monkeypatch.setattr("engine.dataset.running.run.available_bytes", lambda: 40 * GB)
-    monkeypatch.setattr("engine.dataset.running.run.cores", lambda: 3)
-    for asked, count, jobs in ((None, 20, 3), (None, 2, 2), (7, 20, 7)):
-        runner = open_runner(small_job(folder.path, count, jobs=asked), folder, count)
-        assert runner.jobs == jobs
-        runner.close()
-    folder.close()
-
-
 def test_a_truncated_manifest_and_a_damaged_part_are_repaired_to_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
@@ -173,15 +136,6 @@ def test_a_truncated_manifest_and_a_damaged_part_are_repaired_to_the_same_bytes(
         f"{folder}: damaged, and drawn again: annotations/000001.json",
     )
     assert contents(folder) == contents(whole)
-
-
-@only_soak
-def test_one_job_and_a_grown_run_make_the_same_bytes(whole: Path, make: Make) -> None:
-    grown: dict[str, Any] = {"jobs": 1, "save_coco": True}
-    first = make(count=2, **grown)
-    second = make(count=3, **grown)
-    assert (first.made, second.kept, second.made) == (2, 2, 1)
-    assert contents(Path(second.folder)) == contents(whole)
 
 
 @only_soak
@@ -285,24 +239,6 @@ def test_a_stopped_run_finishes_the_pictures_at_work_and_another_run_is_refused_
     assert refused == [f"{tmp_path / 'out'}: another run is at work on it"]
 
 
-def test_impossible_jobs_are_refused_before_the_folder_is_touched(tmp_path: Path) -> None:
-    job = small_job(tmp_path / "out")
-    for changed, message in (
-        (replace(job, count=0), r"--count: 0 is not 1 to"),
-        (replace(job, jobs=0), r"--jobs: 0 is not 1 to"),
-        (replace(job, seed=-1), r"--seed: -1 is not 0 or more"),
-        (replace(job, timeout_s=0.0), r"--timeout: 0 is not 1 or more"),
-        (replace(job, options=replace(job.options, width=10)), r"--width: 10 is not 64 to"),
-        (
-            replace(job, options=replace(job.options, min_piles_per_cluster=9000, max_piles_per_cluster=9000)),
-            r"piles-per-cluster 9000: \d+ .*fit",
-        ),
-    ):
-        with pytest.raises(UsageError, match=message):
-            make_dataset(changed)
-    assert not (tmp_path / "out").exists()
-
-
 def test_no_process_outlives_a_run_that_is_killed_and_a_resumed_one_makes_the_same_bytes(
     whole: Path, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
@@ -328,11 +264,4 @@ def test_no_process_outlives_a_run_that_is_killed_and_a_resumed_one_makes_the_sa
     labels = {path.stem for path in tmp_path.glob("out/labels/*.txt")}
     assert {path.stem for path in tmp_path.glob("out/images/*.png")} <= labels
     assert make_dataset(small_job(tmp_path / "out", 3, save_coco=True)).missing == 0
-    assert contents(tmp_path / "out") == contents(whole)
-
-
-@only_soak
-def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
-    """There is never a picture without its label."""
-    assert_survives_kills("small_job", tmp_path / "out", 3, kills=20, save_coco=True)
     assert contents(tmp_path / "out") == contents(whole)

@@ -10,7 +10,6 @@ import psutil
 
 from engine.dataset.running.folder import DatasetFolder
 from engine.dataset.running.manifest import DONE, MANIFEST, entry_line
-from engine.dataset.task import PictureTask
 from tests.dataset.running.test_manifest import task
 from tests.support.long_form import IS_SOAK
 
@@ -62,16 +61,3 @@ def test_a_large_dataset_is_resumed_in_seconds_and_megabytes(tmp_path: Path) -> 
         assert [json.loads(line)["index"] for line in manifest] == list(range(PICTURES + 1))
     assert grown_mb < 20 + PICTURES * 0.0008
     held.close()
-
-
-def test_a_task_is_made_only_when_its_turn_comes(tmp_path: Path) -> None:
-    made: list[int] = []
-
-    def counted(index: int) -> PictureTask:
-        made.append(index)
-        return task(index)
-
-    folder = DatasetFolder(tmp_path / "out")
-    plan = folder.plan(range(100_000), counted, is_resuming=True)
-    assert len(plan.missing) == 100_000 and made == [0]
-    folder.close()

@@ -7,7 +7,6 @@ import pytest
 
 from engine.dataset.scene.camera import SiteCamera, camera_values
 from engine.dataset.scene.streams import stream
-from engine.errors import UsageError
 
 CRC_32 = 3363197873  # of b"terrain"
 
@@ -17,19 +16,6 @@ def test_a_stream_is_the_same_in_every_process_and_on_every_machine() -> None:
     known = [681916870, 2098458682, 1234226013]
     assert stream(1000, "terrain").integers(2**32, size=3).tolist() == known
     assert plain.integers(2**32, size=3).tolist() == known
-
-
-def test_streams_of_two_names_and_of_neighbouring_seeds_are_independent() -> None:
-    one = stream(5, "terrain").random(2000)
-    for other in (stream(5, "layout"), stream(6, "terrain")):
-        assert abs(np.corrcoef(one, other.random(2000))[0, 1]) < 0.06
-
-
-def test_seeds_of_any_size_have_streams_of_their_own() -> None:
-    seeds = [0, 1, 2**31, 2**32, 2**63 - 1, 2**63, 2**64, 2**64 + 1, 2**128, 2**200, 2**200 + 1]
-    assert len({int(stream(seed, "light").integers(2**63)) for seed in seeds}) == len(seeds)
-    with pytest.raises(UsageError, match=r"--seed: -1 is not 0 or more"):
-        stream(-1, "light")
 
 
 def test_no_two_pairs_of_a_seed_and_a_scene_share_a_stream() -> None:

@@ -8,10 +8,8 @@ from engine.dataset.geometry.batches import Rendered
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.sensor import to_picture
-from engine.dataset.sensor.lens import lens_of
 from engine.dataset.sensor.photograph import lens_from
 from tests.dataset.sensor.cards import CAMERA, card, scene_with, squares, taken
-from tests.support.long_form import only_soak
 
 TILTED = SiteCamera(width_px=200, height_px=150, height_m=60, yaw_deg=30, pitch_deg=12, roll_deg=-5, x_m=4, y_m=-3)
 WINDOW = SiteCamera(width_px=800, height_px=600).window(520, 380, 160, 120)
@@ -40,22 +38,6 @@ def test_the_lens_is_that_of_opencv(camera: SiteCamera, distortion: float) -> No
     back = cv2.undistortPoints(ours[:, None], matrix, factors, P=matrix)[:, 0]
     assert np.abs(lens_from(camera, told).backward(ours) - pinhole).max() < 2e-3
     assert np.abs(back - pinhole).max() < (2e-3 if abs(distortion) <= 1 else 0.5)  # it iterates five times only
-
-
-@pytest.mark.parametrize("distortion", [-10, -4, 10])
-def test_distortion_is_the_share_by_which_the_corner_moves(distortion: float) -> None:
-    lens = lens_of(CAMERA, distortion, 0.0, -0.25)
-    corner = lens.forward(np.array([[0.0, 0.0]]))[0]
-    middle = np.array(CAMERA.center_px)
-    assert np.linalg.norm(corner - middle) == pytest.approx(np.linalg.norm(middle) * (1 + distortion / 100))
-
-
-def test_a_window_of_the_sensor_has_the_distortion_of_its_place() -> None:
-    whole = SiteCamera(width_px=800, height_px=600)
-    pixels = pixels_of(WINDOW)
-    moved = lens_of(WINDOW, -5, 0.0, -0.2).forward(pixels)
-    shift = np.array([520, 380])
-    assert np.abs(moved + shift - lens_of(whole, -5, 0.0, -0.2).forward(pixels + shift)).max() < 1e-9
 
 
 @pytest.mark.parametrize("distortion", [-8, 5])
@@ -116,31 +98,3 @@ def test_aberration_moves_red_out_and_blue_in_at_the_corner() -> None:
     share = np.linalg.norm(corner_px[0] - CAMERA.center_px) / np.linalg.norm(CAMERA.center_px)
     assert red - green == pytest.approx(-2 * share * 0.8, abs=0.1)  # 0.8: the way to the corner of a 4:3 picture
     assert blue - green == pytest.approx(2 * share * 0.8, abs=0.1)
-
-
-def test_aberration_repeats_no_pixel_at_the_edge() -> None:
-    """Red comes from beyond the window on one side, as blue does on the other."""
-
-    def ramp(scene: SiteScene) -> Rendered:
-        level = np.arange(scene.camera.width_px) + scene.camera.left_px + 40.0
-        return card(np.broadcast_to(level, (scene.camera.height_px, scene.camera.width_px)))(scene)
-
-    for aberration in (-8, 8):
-        colors = taken(ramp, f"aberration={aberration}").rendered.colors.astype(float)
-        for c in range(3):
-            steps = np.diff(colors[60, :, c])
-            assert steps.min() >= 0
-            assert steps[:9].sum() >= 8
-            assert steps[-9:].sum() >= 8
-
-
-@only_soak
-def test_without_effects_of_the_lens_the_window_is_drawn_as_it_is() -> None:
-    drawn: list[SiteScene] = []
-
-    def render(scene: SiteScene) -> Rendered:
-        drawn.append(scene)
-        return card(80)(scene)
-
-    taken(render, "distortion=0,aberration=0,exposure=1")
-    assert drawn[0].camera == CAMERA

@@ -8,19 +8,22 @@ webdataset.py  tar shards, made from the files of finished pictures
 tiles.py       every picture again in tiles, a dataset of its own
 """
 
-import importlib
 from collections.abc import Iterable
+from pkgutil import resolve_name
 
 from engine.dataset.labels.writers.protocol import LabelWriter
 
 _HOMES = {
-    **dict.fromkeys(("yolo", "yolo-obb", "yolo-seg", "yolo-pose"), "yolo"),
-    **dict.fromkeys(("masks", "depth"), "pixels"),
-    **{name: name for name in ("coco", "piles", "webdataset", "tiles")},
+    **dict.fromkeys(("yolo", "yolo-obb", "yolo-seg", "yolo-pose"), "yolo.YoloWriter"),
+    **dict.fromkeys(("masks", "depth"), "pixels.PixelWriter"),
+    "coco": "coco.CocoWriter",
+    "piles": "piles.PilesWriter",
+    "webdataset": "webdataset.ShardWriter",
+    "tiles": "tiles.TileWriter",
 }
-"""Module of each format. It has `writer_of(name)`, and is imported on first use."""
+"""Module and class of each format, imported on first use, and made with the format's name."""
 
 
 def writers_of(names: Iterable[str]) -> tuple[LabelWriter, ...]:
     """The writers of these formats, in this order."""
-    return tuple(importlib.import_module(f"{__name__}.{_HOMES[name]}").writer_of(name) for name in names)
+    return tuple(resolve_name(f"{__name__}.{_HOMES[name]}")(name) for name in names)

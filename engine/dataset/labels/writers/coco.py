@@ -1,12 +1,9 @@
 """COCO JSON: masks, boxes, and in recipe 2 heads as keypoints, and further fields with what the scene knows.
 
-Each picture has a part of its own, annotations/000000.json, made in the process that draws it; coco_annotations.json is
-joined from them, or with a split coco_annotations_train.json and so on. Things of which too little is visible have
-iscrowd 1, so that an evaluation ignores what a detector finds there.
-
-A box is x y width height in px, an area visible pixels. A keypoint is x y v; (0, 0) is the top left corner of the
-picture, not the centre of a pixel; v is 2 if visible, 1 if hidden, 0 outside the picture or for things without a head.
-pycocotools takes keypoints of this form with `COCOeval.params.kpt_oks_sigmas` of one number.
+Each picture has a part, annotations/000000.json; coco_annotations.json is joined from them, or with a split one per
+subset. Things of which too little is visible have iscrowd 1, so that an evaluation ignores what is found there. A box
+is x y width height in px, an area visible pixels; a keypoint x y v, v 2 if visible, 1 if hidden, 0 without. (0, 0) is
+the top left corner of the picture. pycocotools needs `COCOeval.params.kpt_oks_sigmas` of one number.
 """
 
 import json
@@ -33,15 +30,11 @@ CATEGORIES_1 = ({"id": 1, "name": "pile", "supercategory": "foundation"},)  # th
 
 
 class CocoPart(msgspec.Struct, frozen=True):
-    """The file of one picture."""
-
     image: dict[str, Any]
     annotations: list[dict[str, Any]]  # without ids
 
 
 class CocoWriter(LabelWriter):
-    name = "coco"
-
     def check(self) -> None:
         require_pycocotools()
 
@@ -63,10 +56,6 @@ class CocoWriter(LabelWriter):
             with replaced(contents.folder / name) as file:
                 write_coco(_parts(contents.folder, pictures), file, categories)
         return names
-
-
-def writer_of(name: str) -> LabelWriter:
-    return CocoWriter()
 
 
 def require_pycocotools() -> ModuleType:
@@ -133,12 +122,9 @@ def encode_masks(
 
 
 def write_coco(parts: Iterable[CocoPart], file: TextIO, categories: Sequence[dict[str, Any]]) -> None:
-    """Write the parts as one JSON file, one annotation per line. ValueError unless they ascend by index.
-
-    Image ids are the pictures' indices; annotation ids count from 1 (0 means "no match" to pycocotools' evaluation), by
-    index and number. The category is 1 where YOLO's class is 0: COCO's categories start at 1, and detectors trained on
-    it reserve 0 for the background. Only one part is in memory at a time, plus its image for each picture.
-    """
+    """Write the parts as one JSON file, one annotation per line; ValueError unless they ascend by index. Annotation ids
+    count from 1 (0 means "no match" to pycocotools), categories too (detectors reserve 0 for the background). One part
+    is in memory at a time."""
     images: list[dict[str, Any]] = []
     written = 0
     file.write('{"info": {"description": "Foundation piles from above, rendered"},\n"annotations": [')

@@ -1,8 +1,5 @@
-"""piles.jsonl: one line of JSON per pile and picture, for counting, measuring and following piles through views.
-
-A pile has the same number in all views of a scene. Lines are of all piles that can be seen, also of those of which too
-little is visible for a label.
-"""
+"""piles.jsonl: one line of JSON per pile that can be seen and picture, for counting, measuring and following piles,
+which have the same number in all views of a scene."""
 
 import json
 
@@ -18,8 +15,6 @@ PARTS, WHOLE = "piles", "piles.jsonl"
 
 
 class PilesWriter(LabelWriter):
-    name = "piles"
-
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return (task.path(PARTS, ".jsonl"),)
 
@@ -43,10 +38,6 @@ class PilesWriter(LabelWriter):
                     except (FileNotFoundError, UnicodeDecodeError) as error:
                         raise SourceError(f"{contents.folder / path}: cannot be read ({error})") from error
         return (WHOLE,)
-
-
-def writer_of(name: str) -> LabelWriter:
-    return PilesWriter()
 
 
 def _line(source: LabelSource, pile: LabelledThing) -> str:

@@ -6,13 +6,11 @@ from engine.dataset.task import PictureTask
 
 
 class LabelWriter:
-    """A label format. It has no state: one object serves all pictures.
+    """A label format without state. `paths` and `files` are called in the process that draws, `paths` also while a run
+    is planned; `finish` in that of the run."""
 
-    `paths` and `files` are called in the process that draws a picture, `paths` also while a run is planned, and
-    `finish` in the process of the run.
-    """
-
-    name: str  # as in --write
+    def __init__(self, name: str) -> None:
+        self.name = name  # as in --write
 
     def check(self) -> None:
         """Raise UsageError, with the command that installs it, if a package is missing."""
@@ -30,9 +28,6 @@ class LabelWriter:
         raise NotImplementedError
 
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
-        """Write the files about the whole dataset; returns their paths. Raises OSError, SourceError.
-
-        Called at the start of a run (perhaps without any picture), now and then during it, and at its end: each file
-        is replaced at once and is right for the pictures that are finished.
-        """
+        """Write the files about the whole dataset, each replaced at once and right for the finished pictures (perhaps
+        none); returns their paths. Called before, during and after a run. Raises OSError, SourceError."""
         raise NotImplementedError

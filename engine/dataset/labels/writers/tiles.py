@@ -1,11 +1,9 @@
 """Every picture again in tiles: a dataset of its own in the folder tiles/, with the same formats and splits.
 
-A detector sees 640 px; a drone's picture of 5280 px scaled to that has piles of 4 px. So trainers cut such pictures up.
-Tiles overlap, so that a pile on the edge of one is whole in the next. The last tile of a row or column is moved inwards
-to end at the picture's edge: there are no black bars, and all tiles have the same size.
-
-A tile is a picture like any other: a window of the camera, of the arrays and of the record. The writers of the other
-formats make its labels from those.
+Trainers scale a drone's 5280 px to 640, or cut it up. Tiles overlap, so that a pile on the edge of one is whole in the
+next; the last of a row or column is moved inwards, so that all have the same size without black bars. A tile is a
+picture like any other, a window of camera, arrays and record, of which the writers of the other formats make its
+labels.
 """
 
 import math
@@ -30,8 +28,6 @@ FOLDER = "tiles"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileWindow:
-    """A tile's place in its picture, px."""
-
     row: int  # place in the grid, from 0
     column: int
     left_px: int
@@ -45,11 +41,8 @@ class TileWindow:
 
 
 def tile_windows(width_px: int, height_px: int, side_px: int, overlap: float) -> tuple[TileWindow, ...]:
-    """Square tiles that cover the picture, row by row.
-
-    Neighbours share at least `overlap`, 0 to below 1, of their side. A side of the picture that is shorter than a tile
-    gives tiles of that side.
-    """
+    """Square tiles that cover the picture, row by row; neighbours share at least `overlap`, 0 to below 1, of their
+    side, which is at most the picture's."""
     width, height = min(side_px, width_px), min(side_px, height_px)
     return tuple(
         TileWindow(row=row, column=column, left_px=left, top_px=top, width_px=width, height_px=height)
@@ -81,8 +74,6 @@ class TileTask(PictureTask):
 
 
 class TileWriter(LabelWriter):
-    name = FOLDER
-
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return tuple(
             f"{FOLDER}/{path}"
@@ -108,15 +99,9 @@ class TileWriter(LabelWriter):
         pictures = [tile for picture in contents.pictures for tile in finished_tiles(picture)]
         tiles = replace(contents, folder=contents.folder / FOLDER, pictures=pictures)
         formats = contents.options.formats
-        if "coco" not in formats and any(
-            path.startswith("annotations/") for tile in pictures[:1] for path in tile.paths
-        ):
-            formats = (*formats, "coco")  # --save-coco
+        if any(path.startswith("annotations/") for tile in pictures[:1] for path in tile.paths):
+            formats = tuple(dict.fromkeys((*formats, "coco")))  # --save-coco
         return tuple(f"{FOLDER}/{name}" for writer in writers_of(formats) for name in writer.finish(tiles))
-
-
-def writer_of(name: str) -> LabelWriter:
-    return TileWriter()
 
 
 def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
@@ -202,12 +187,8 @@ def _encoded(colors: np.ndarray, tile: TileTask) -> bytes:
 def cut_record(
     record: PictureRecord, window: TileWindow, *, index: int, file_name: str, camera: dict[str, Any], min_share: float
 ) -> PictureRecord:
-    """The record of one tile: everything that it shows.
-
-    A thing of which it shows less than `min_share` of the visible pixels is a sliver (`is_crowd`), as in pictures one
-    of which too little is visible. `index`, `file_name` and `camera` are the tile's own. Masks are cut and boxes
-    measured anew, so they agree to the pixel with what the tile shows.
-    """
+    """The record of one tile: everything that it shows, masks cut and boxes measured anew. A thing of which it shows
+    less than `min_share` of the visible pixels is a sliver (`is_crowd`). `index`, `file_name`, `camera`: the tile's."""
     cut = (_cut_thing(thing, window, min_share) for thing in record.things)
     return replace(
         record,

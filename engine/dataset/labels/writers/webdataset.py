@@ -1,13 +1,9 @@
 """Shards for the WebDataset library: tar files, in which the files of a picture follow one another under one key.
 
-A training job reads shards from first to last, which is faster than many small files on network disks and object
-stores. `000005.jpg` and `000005.json` are one sample with the fields `jpg` and `json`; further formats of the run are
-further fields (`txt`, `instances.png`, `depth.png`).
-
-Shards are made from the files of finished pictures, with one file in memory at a time, and need as much disk again.
-Their numbers have no gaps, as `train-{000000..000007}.tar` expects. A run that goes on rewrites only those whose
-pictures changed, which is the last one as a rule. Each is written beside its place and renamed when it is complete:
-every shard that is there can be read, also after an interruption. Names, order and bytes depend only on the pictures:
+`000005.jpg` and `000005.json` are one sample with the fields `jpg` and `json`; further formats are further fields
+(`txt`, `instances.png`, `depth.png`). Shards are made from the files of finished pictures, one in memory at a time.
+Their numbers have no gaps, as `train-{000000..000007}.tar` expects; a run that goes on rewrites only those whose
+pictures changed. Each is renamed into place when it is complete. Names, order and bytes depend only on the pictures:
 the library's writer gets times of zero, no owners, and each field in its place.
 """
 
@@ -38,8 +34,6 @@ FIELDS = {"masks/instances": "instances.png", "masks/classes": "classes.png", "d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardSample:
-    """The files of one picture."""
-
     key: str  # file name without suffix; without a dot, at which WebDataset splits it from the field
     files: tuple[tuple[str, Path], ...]  # field and file
 
@@ -49,8 +43,6 @@ class ShardSample:
 
 
 class ShardWriter(LabelWriter):
-    name = FOLDER
-
     def check(self) -> None:
         if find_spec("webdataset") is None:
             raise UsageError(f"--write webdataset needs webdataset; get it with: {install_line('[dataset]')}")
@@ -72,7 +64,8 @@ class ShardWriter(LabelWriter):
         try:
             for name, samples in _shards(contents):
                 path = contents.folder / FOLDER / name
-                told = {"pictures": len(samples), "sizes": _digest(samples)}
+                sizes = json.dumps([(sample.key, sample.sizes) for sample in samples])
+                told = {"pictures": len(samples), "sizes": hashlib.sha256(sizes.encode()).hexdigest()}
                 if known.get(name) != told or not _is_newer(path, samples):
                     write_shard(samples, path)
                 index[name] = told
@@ -89,10 +82,6 @@ def remove_shards(folder: Path) -> None:
     for name in _read_index(folder / INDEX):
         remove_file(folder / FOLDER / PurePosixPath(name).name, missing_ok=True)
     remove_file(folder / INDEX, missing_ok=True)
-
-
-def writer_of(name: str) -> ShardWriter:
-    return ShardWriter()
 
 
 def sample_values(record: PictureRecord) -> dict[str, Any]:
@@ -168,11 +157,6 @@ def sample_of(folder: Path, picture: FinishedPicture) -> ShardSample:
         if field is not None:
             files[field] = folder / path
     return ShardSample(key=name.stem, files=tuple(files.items()))
-
-
-def _digest(samples: list[ShardSample]) -> str:
-    sizes = [(sample.key, sample.sizes) for sample in samples]
-    return hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
 
 
 def _is_newer(path: Path, samples: list[ShardSample]) -> bool:

@@ -34,9 +34,6 @@ val: images
 
 
 class YoloWriter(LabelWriter):
-    def __init__(self, name: str) -> None:
-        self.name = name
-
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return (task.path(task.label_options.folder_of(self.name), ".txt"),)
 
@@ -57,10 +54,6 @@ class YoloWriter(LabelWriter):
         return (path,)
 
 
-def writer_of(name: str) -> LabelWriter:
-    return YoloWriter(name)
-
-
 def _line(class_id: int, numbers: Iterable[float | int]) -> str:
     shares = (str(number) if isinstance(number, int) else f"{number:.6f}" for number in numbers)
     return f"{class_id} {' '.join(shares)}\n"
@@ -72,14 +65,9 @@ def _box(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
     return [(x0 + x1) / (2 * width), (y0 + y1) / (2 * height), (x1 - x0) / width, (y1 - y0) / height]
 
 
-def _rotated(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
-    width, height = record.width_px, record.height_px
-    return [share for x, y in rotated_box(thing, width, height).tolist() for share in (x / width, y / height)]
-
-
-def _polygon(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
-    width, height = record.width_px, record.height_px
-    return [share for x, y in joined(polygons_of(thing)).tolist() for share in (x / width, y / height)]
+def _outline(points: np.ndarray, record: PictureRecord) -> list[float | int]:
+    shares: list[float | int] = (points / (record.width_px, record.height_px)).reshape(-1).tolist()
+    return shares
 
 
 def _box_and_head(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
@@ -92,22 +80,15 @@ def _box_and_head(thing: LabelledThing, record: PictureRecord) -> list[float | i
 
 LINES: dict[str, Callable[[LabelledThing, PictureRecord], list[float | int]]] = {
     "yolo": _box,
-    "yolo-obb": _rotated,
-    "yolo-seg": _polygon,
+    "yolo-obb": lambda thing, record: _outline(rotated_box(thing, record.width_px, record.height_px), record),
+    "yolo-seg": lambda thing, record: _outline(joined(polygons_of(thing)), record),
     "yolo-pose": _box_and_head,
 }
 
 
 def dataset_yaml(contents: DatasetContents, folder: str, *, has_heads: bool) -> str:
-    """The text of dataset.yaml, which is placed next to `images` and `labels`.
-
-    Without `path` Ultralytics uses the file's folder (`check_det_dataset`), so the dataset may be moved; a relative
-    `path` would be resolved in the working folder and in Ultralytics' own folder of datasets. It finds labels by
-    replacing `images` with `labels` in a picture's path (`img2label_paths`).
-
-    `folder`: of the labels; Ultralytics reads no other than `labels`. `has_heads`: each label has the keypoint of the
-    pile's head.
-    """
+    """The text of dataset.yaml. Without `path` Ultralytics uses the file's folder (`check_det_dataset`), so the dataset
+    may be moved. `folder`: of the labels; it reads no other than `labels`. `has_heads`: labels have a keypoint."""
     subsets = contents.subsets
     listed = [f"{subset}: images/{subset}" for subset in subsets]
     if contents.recipe == 1:
@@ -141,16 +122,14 @@ def dataset_yaml(contents: DatasetContents, folder: str, *, has_heads: bool) -> 
 
 
 def polygons_of(thing: LabelledThing) -> list[np.ndarray]:
-    """Outer edges of the separate parts of its mask, (n, 2) float64 px of the picture, without holes; largest first.
-
-    The points are the middles of the border's pixels, at least three: trainers fill polygons with `cv2.fillPoly`, to
-    which the edge belongs (`polygon2mask` in ultralytics/data/utils.py), and get exactly the mask and its holes.
-    """
+    """Outer edges of the separate parts of its mask, (n, 2) float64 px, largest first, without holes: the middles of
+    the border's pixels, at least three, from which `cv2.fillPoly` (`polygon2mask` in Ultralytics) gets exactly the
+    mask."""
     import cv2
 
     traced, _ = cv2.findContours(thing.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     polygons = [_at_least_a_triangle(line[:, 0] + 0.5) + np.array(thing.box[:2]) for line in traced]
-    return sorted(polygons, key=lambda polygon: -area_of(polygon))
+    return sorted(polygons, key=lambda polygon: -cv2.contourArea(polygon.astype(np.float32)))
 
 
 def _at_least_a_triangle(points: np.ndarray) -> np.ndarray:
@@ -160,12 +139,6 @@ def _at_least_a_triangle(points: np.ndarray) -> np.ndarray:
         (x0, y0), (x1, y1) = low - 0.25, high + 0.25
         return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     return np.resize(points, (max(3, len(points)), 2))
-
-
-def area_of(polygon: np.ndarray) -> float:
-    """Square px inside a polygon, (n, 2), that does not cross itself."""
-    x, y = polygon.T
-    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
 
 def joined(polygons: list[np.ndarray]) -> np.ndarray:
@@ -180,10 +153,8 @@ def joined(polygons: list[np.ndarray]) -> np.ndarray:
 
 
 def rotated_box(thing: LabelledThing, width_px: int, height_px: int) -> np.ndarray:
-    """The four corners of the smallest box around its visible pixels, in order around it, (4, 2) px.
-
-    Trainers reject corners outside the picture. Where the smallest box has one there, this is the upright box.
-    """
+    """The corners of the smallest box around its visible pixels, in order, (4, 2) px; the upright box where one would
+    lie outside the picture, which trainers reject."""
     import cv2
 
     rows, columns = np.nonzero(thing.mask)
@@ -199,5 +170,4 @@ def rotated_box(thing: LabelledThing, width_px: int, height_px: int) -> np.ndarr
     is_outside = (corners < -0.01).any() or (corners > np.array([width_px, height_px]) + 0.01).any()
     if is_outside:
         return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
-    clipped: np.ndarray = np.clip(corners, 0, (width_px, height_px))
-    return clipped
+    return np.clip(corners, 0, (width_px, height_px))

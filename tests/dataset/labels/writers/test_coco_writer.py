@@ -196,11 +196,6 @@ def assert_codes_are_the_masks(pixels: np.ndarray) -> None:
         assert annotation["bbox"] == mask.toBbox(code).tolist()
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_an_encoding_decodes_to_the_mask_with_its_holes_and_disjoint_parts(seed: int) -> None:
-    assert_codes_are_the_masks(site(seed))
-
-
 @given(pixels=hnp.arrays(np.uint16, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.integers(0, 2)))
 @settings(max_examples=60)
 def test_the_encoding_equals_that_of_pycocotools(pixels: np.ndarray) -> None:

@@ -16,7 +16,6 @@ from engine.dataset.labels.record import DatasetContents, FinishedPicture, Label
 from engine.dataset.labels.recording import find_instances
 from engine.dataset.labels.writers.pixels import instance_mask
 from engine.dataset.labels.writers.tiles import (
-    TileTask,
     TileWindow,
     TileWriter,
     cut_record,
@@ -55,8 +54,8 @@ def picture_of(content: bytes) -> np.ndarray:
 
 def test_every_tile_has_its_pixels_and_its_labels_in_every_format() -> None:
     what = source()
-    files = TileWriter().files(what)
-    paths = TileWriter().paths(what.task)
+    files = TileWriter("tiles").files(what)
+    paths = TileWriter("tiles").paths(what.task)
     assert tuple(files) == paths
     for first in range(0, len(paths), 5):  # the picture comes after its labels
         one = paths[first : first + 5]
@@ -76,27 +75,22 @@ def test_every_tile_has_its_pixels_and_its_labels_in_every_format() -> None:
         )
 
 
-def test_the_scene_of_a_tile_is_that_of_its_picture() -> None:
-    task = source().task
-    known = {name: getattr(task, name) for name in PictureTask.__dataclass_fields__}
-    tile = TileTask(**known | {"index": 7 * 88 + 3}, picture=7, row=0, column=3)
-    assert (tile.scene_number, tile.seed, tile.name) == (7, task.seed, "000007_00_03")
-
-
 def test_tiles_in_the_folder_are_counted_through_all_pictures(tmp_path: Path) -> None:
     task = source().task
-    picture = FinishedPicture(index=7, subset="val", paths=(*reversed(TileWriter().paths(task)), "images/val/7.png"))
+    picture = FinishedPicture(
+        index=7, subset="val", paths=(*reversed(TileWriter("tiles").paths(task)), "images/val/7.png")
+    )
     tiles = finished_tiles(picture)
     assert [tile.index for tile in tiles] == list(range(7 * len(WINDOWS), 8 * len(WINDOWS)))
     assert [tile.paths[-1] for tile in tiles] == [
         f"images/val/000007_{window.row:02d}_{window.column:02d}.png" for window in WINDOWS
     ]
     contents = DatasetContents(folder=tmp_path, options=OPTIONS, subsets=("train", "val"), pictures=[picture])
-    for tile, content in TileWriter().files(source()).items():
+    for tile, content in TileWriter("tiles").files(source()).items():
         (tmp_path / tile).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / tile).write_bytes(content)
     coco = tuple(f"tiles/coco_annotations_{subset}.json" for subset in ("train", "val"))
-    assert TileWriter().finish(contents) == ("tiles/dataset.yaml", *coco, "tiles/masks/README.txt")
+    assert TileWriter("tiles").finish(contents) == ("tiles/dataset.yaml", *coco, "tiles/masks/README.txt")
     assert "1  pile" in (tmp_path / "tiles/masks/README.txt").read_text(encoding="utf-8")
 
 
@@ -119,7 +113,7 @@ def test_tiles_that_cannot_be_are_refused_in_one_line(values: dict[str, float], 
 def test_the_camera_of_a_tile_has_its_own_principal_point_also_of_the_lens() -> None:
     what = source(replace(OPTIONS, write=("webdataset",), tile_quality=90))
     lens = {"focal_px": 1.0, "center_px": [60.0, 45.0], "k1": 0.0, "k2": 0.0}
-    files = TileWriter().files(replace(what, record=replace(what.record, camera={"lens": lens})))
+    files = TileWriter("tiles").files(replace(what, record=replace(what.record, camera={"lens": lens})))
     window = WINDOWS[-1]
     pictures = [path for path in files if path.startswith("tiles/images/")]
     assert all(path.endswith(".jpg") for path in pictures) and picture_of(files[pictures[0]]).shape == (64, 64, 3)

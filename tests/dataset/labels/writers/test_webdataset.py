@@ -52,7 +52,7 @@ def two_pictures_per_shard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 def test_webdataset_reads_every_picture_with_its_labels(tmp_path: Path) -> None:
-    written = ShardWriter().finish(contents(tmp_path, 5))
+    written = ShardWriter("webdataset").finish(contents(tmp_path, 5))
     assert written == ("webdataset/index.json", *(f"webdataset/pictures-{number:06d}.tar" for number in range(3)))
     urls = str(tmp_path / "webdataset" / "pictures-{000000..000002}.tar")
     read = list(WebDataset(urls, shardshuffle=False, empty_check=False).decode("rgb8"))
@@ -68,7 +68,7 @@ def test_webdataset_reads_every_picture_with_its_labels(tmp_path: Path) -> None:
 
 
 def test_each_part_of_a_split_has_shards_without_gaps(tmp_path: Path) -> None:
-    ShardWriter().finish(contents(tmp_path, 8, ("train", "val", "test")))
+    ShardWriter("webdataset").finish(contents(tmp_path, 8, ("train", "val", "test")))
     found = {path.name: keys(path) for path in sorted((tmp_path / "webdataset").glob("*.tar"))}
     assert found == {
         "train-000000.tar": ["000000", "000001"],
@@ -80,25 +80,25 @@ def test_each_part_of_a_split_has_shards_without_gaps(tmp_path: Path) -> None:
 
 def test_a_run_that_goes_on_rewrites_only_shards_that_changed(tmp_path: Path) -> None:
     what = contents(tmp_path, 5)
-    ShardWriter().finish(replace(what, pictures=what.pictures[:3]))
+    ShardWriter("webdataset").finish(replace(what, pictures=what.pictures[:3]))
     first, last = (tmp_path / "webdataset" / f"pictures-00000{number}.tar" for number in (0, 1))
     before = first.stat().st_ino, last.stat().st_ino
-    ShardWriter().finish(what)
+    ShardWriter("webdataset").finish(what)
     assert first.stat().st_ino == before[0] and last.stat().st_ino != before[1]
     assert keys(last) == ["000002", "000003"]
 
 
 def test_shards_have_the_same_bytes_and_those_of_removed_pictures_go(tmp_path: Path) -> None:
-    ShardWriter().finish(contents(tmp_path / "a", 4))
+    ShardWriter("webdataset").finish(contents(tmp_path / "a", 4))
     what = contents(tmp_path / "b", 4)
-    ShardWriter().finish(what)
+    ShardWriter("webdataset").finish(what)
     made = [sorted((tmp_path / name / "webdataset").glob("*.*")) for name in "ab"]
     assert [path.read_bytes() for path in made[0]] == [path.read_bytes() for path in made[1]]
     with tarfile.open(made[0][1]) as tar:
         names = [f"{index:06d}.{field}" for index in (0, 1) for field in ("png", "json", "txt", "depth.png")]
         assert tar.getnames() == names
         assert {(each.mtime, each.uname, each.uid, each.mode) for each in tar} == {(0, "", 0, 0o644)}
-    ShardWriter().finish(replace(what, pictures=what.pictures[:1]))
+    ShardWriter("webdataset").finish(replace(what, pictures=what.pictures[:1]))
     assert [path.name for path in (tmp_path / "b" / "webdataset").glob("*.tar")] == ["pictures-000000.tar"]
 
 
@@ -106,8 +106,8 @@ def test_pictures_made_before_the_format_was_asked_for_wait_for_their_sample(tmp
     """A longer --write, and --image-index: the older pictures get their files one after another."""
     what = contents(tmp_path, 4)
     older = [replace(each, paths=each.paths[1:]) for each in what.pictures]
-    assert ShardWriter().finish(replace(what, pictures=older)) == ("webdataset/index.json",)
-    ShardWriter().finish(replace(what, pictures=[*older[:1], *what.pictures[1:]]))
+    assert ShardWriter("webdataset").finish(replace(what, pictures=older)) == ("webdataset/index.json",)
+    ShardWriter("webdataset").finish(replace(what, pictures=[*older[:1], *what.pictures[1:]]))
     found = [keys(path) for path in sorted((tmp_path / "webdataset").glob("*.tar"))]
     assert found == [["000001", "000002"], ["000003"]]
 
@@ -117,10 +117,10 @@ def test_a_damaged_or_missing_file_is_named(tmp_path: Path) -> None:
     sample = tmp_path / what.pictures[0].paths[0]
     sample.write_bytes(b"{}")
     with pytest.raises(SourceError, match=r"webdataset/samples/000000\.json: is not a sample"):
-        ShardWriter().finish(what)
+        ShardWriter("webdataset").finish(what)
     sample.unlink()
     with pytest.raises(SourceError, match=r"webdataset/samples/000000\.json: cannot be read"):
-        ShardWriter().finish(what)
+        ShardWriter("webdataset").finish(what)
 
 
 def test_an_interruption_leaves_whole_shards_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,9 +134,9 @@ def test_an_interruption_leaves_whole_shards_only(tmp_path: Path, monkeypatch: p
     what = contents(tmp_path, 4)
     monkeypatch.setattr(TarWriter, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        ShardWriter().finish(what)
+        ShardWriter("webdataset").finish(what)
     assert [path.name for path in (tmp_path / "webdataset").iterdir() if path.is_file()] == ["pictures-000000.tar"]
     assert keys(tmp_path / "webdataset" / "pictures-000000.tar") == ["000000", "000001"]
     monkeypatch.setattr(TarWriter, "write", really_write)
-    ShardWriter().finish(what)
+    ShardWriter("webdataset").finish(what)
     assert keys(tmp_path / "webdataset" / "pictures-000001.tar") == ["000002", "000003"]

@@ -1,13 +1,11 @@
 """YOLO's four formats, checked with the rules of Ultralytics' `verify_image_label`."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.dataset.labels.options import YOLO_FORMATS, LabelOptions
@@ -144,18 +142,6 @@ def test_a_damaged_label_file_is_told(line: str, words: str, tmp_path: Path) -> 
         read_labels(path, SIZE, SIZE, 1)
 
 
-def test_a_missing_and_a_binary_label_file_are_reported_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"none\.txt: cannot be read \(No such file"):
-        read_labels(tmp_path / "none.txt", SIZE, SIZE, 1)
-    for content, line in (
-        ("0 0.5 0.5 0.1 0.1".encode("utf-16"), "is not a text in UTF-8; save it as UTF-8"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "is a pointer of Git-LFS and not yet"),
-    ):
-        (tmp_path / "bytes.txt").write_bytes(content)
-        with pytest.raises(SourceError, match=rf"bytes\.txt: {line}"):
-            read_labels(tmp_path / "bytes.txt", SIZE, SIZE, 1)
-
-
 def text_of_piles(numbers: np.ndarray) -> str:
     (writer,) = writers_of(["yolo"])
     return writer.files(source_of_piles(numbers))["labels/000000.txt"].decode("ascii")
@@ -169,31 +155,6 @@ def test_recipe_1_labels_each_visible_pile() -> None:
     piles = [(3 + 16 * column, 4 + 16 * row, 7 + 16 * column, 9 + 16 * row) for row, column in places]
     borders = [(0, 0, 528, 1), (527, 395, 528, 396)]  # three borders at once
     assert len(verified(text_of_piles(boxes_as_numbers([*piles, *borders], 528, 396)), "yolo", 1)) == 770
-
-
-@pytest.mark.parametrize(
-    "text", ["0 .5 .5 .1", "0 .5 .5 1.2 .1", "0 .5 -.1 .1 .1", "1 .5 .5 .1 .1", "0 .5 .5 .1 .1\n" * 2]
-)
-def test_the_checker_refuses_what_ultralytics_refuses(text: str) -> None:
-    with pytest.raises(AssertionError):
-        verified(text, "yolo", 1)
-
-
-@given(width=sides, height=sides, corners=st.tuples(shares, shares, shares, shares))
-@settings(max_examples=60)
-def test_boxes_are_read_back_to_the_pixel(
-    tmp_path_factory: pytest.TempPathFactory, width: int, height: int, corners: tuple[float, float, float, float]
-) -> None:
-    x0, y0 = int(corners[0] * (width - 1)), int(corners[1] * (height - 1))
-    box = (x0, y0, x0 + 1 + int(corners[2] * (width - x0 - 1)), y0 + 1 + int(corners[3] * (height - y0 - 1)))
-    source = source_of(replace(thing(np.ones((1, 1), bool)), box=box))
-    record = replace(source.record, width_px=width, height_px=height)
-    (writer,) = writers_of(["yolo"])
-    path = tmp_path_factory.getbasetemp() / "round_trip.txt"
-    path.write_bytes(writer.files(replace(source, record=record))["labels/000000.txt"])
-    read, _ = read_labels(path, width, height, 1)
-    assert np.abs(read - box).max() < 0.02
-    assert np.rint(read).astype(int).tolist() == [list(box)]
 
 
 def test_a_picture_without_things_has_an_empty_file() -> None:
