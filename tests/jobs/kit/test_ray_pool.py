@@ -189,29 +189,6 @@ def test_the_last_actor_that_dies_ends_the_run_at_once_if_no_other_can_be_starte
         outputs(started(ray), 2)
 
 
-def test_a_start_that_fails_now_and_then_is_repeated_and_costs_no_place(started: Started) -> None:
-    model = LoadedModel(device="cpu", dtype="float32", notes=())
-    ray = FakeRay(cores=1, load=lambda number: model if number % 3 == 2 else death())
-    pool = started(ray)
-    assert outputs(pool, 4) == list(range(4)) and len(ray.handles) == 3
-    pool._lose(pool.actors[0], death())
-    assert outputs(pool, 4) == list(range(4)) and len(ray.handles) == 6, "they failed twice in a row, twice"
-
-
-def test_a_machine_of_another_version_that_joins_later_is_a_line_of_the_report(started: Started) -> None:
-    class Mixed(FakeRay):
-        def get(self, ref: Any) -> Any:
-            answer = super().get(ref)
-            return answer._replace(version="0.0") if ref.method == "place" and ref.actor.number else answer
-
-    ray = Mixed(cores=1)
-    pool = started(ray)
-    ray.cores = 2
-    pool._polled_s = float("-inf")
-    assert outputs(pool, 9) == list(range(9)) and len(ray.handles) == 2
-    assert len(pool.lost) == 1 and "host1 has multiverse-engine 0.0" in pool.lost[0]
-
-
 @pytest.mark.parametrize("error", [DeviceFullError("does not fit"), MemoryError("does not fit")])
 def test_a_machine_with_too_little_memory_gets_no_other_actor(error: Exception, started: Started) -> None:
     model = LoadedModel(device="cpu", dtype="float32", notes=())

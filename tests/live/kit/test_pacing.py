@@ -185,20 +185,6 @@ def test_calls_with_other_pieces_are_learnt_apart(time: Time) -> None:
     assert ended_ms == [51.0, 57.0, 59.0, 65.0]
 
 
-def test_a_fader_that_moves_in_every_call_leaves_its_first_piece_learnt(
-    time: Time, gate: Gate, turns: dict[str, Turns]
-) -> None:
-    pacer = Pacer(gate, rest=time.rest, now_ns=time, turns=turns["sd"])
-    for _ in range(2):
-        pacer.begin_call("plain")
-        pacer.plan.change_kind("plain")
-        time.work(5.0)
-        pacer.end_call()
-    gate.draw_ends(time.now_ns + 4_000_000)
-    pacer.begin_call("plain")
-    assert time.rests_s, "it waits for a draw that begins in 4 ms"
-
-
 @pytest.fixture
 def turns(gate: Gate) -> dict[str, Turns]:
     made = {name: gate.turns(gate.take_place(), 1) for name in ("sd", "sam3")}
@@ -254,30 +240,6 @@ def test_a_slice_waits_for_what_begins_while_it_waits_for_its_turn(
     turns["sam3"].begin(time.now_ns)
     Pacer(gate, rest=time.rest, now_ns=time, turns=turns["sd"]).begin_call()
     assert len(time.rests_s) == 6
-
-
-def test_after_a_voice_a_slice_waits_for_a_draw_as_before_it(time: Time, gate: Gate, turns: dict[str, Turns]) -> None:
-    began_ns, period_ms = time.now_ns, PERIOD_NS / 1e6
-    done: list[str] = []
-
-    def rest(seconds: float) -> None:
-        time.rest(seconds)
-        passed_ms = (time.now_ns - began_ns) / 1e6
-        if not done and passed_ms >= period_ms - 1.0:
-            done.append("first draw")
-            gate.draw_ends()
-            gate.voice_begins(time.now_ns)
-        if len(done) == 1 and passed_ms >= 3 * period_ms:
-            done.append("voice")
-            gate.draw_begins(time.now_ns)
-            gate.voice_ends()
-        if len(done) == 2 and passed_ms >= 3 * period_ms + 5.0:
-            done.append("second draw")
-            gate.draw_ends()
-
-    gate.draw_begins(began_ns)
-    Pacer(gate, rest=rest, now_ns=time, turns=turns["sd"]).begin_call()
-    assert done == ["first draw", "voice", "second draw"]
 
 
 @pytest.mark.parametrize("draw_ms", [4.0, 10.0])
@@ -381,10 +343,3 @@ def test_a_wait_for_the_renderer_inside_a_slice_is_not_counted_as_work(time: Tim
     gate.draw_begins(time.now_ns)
     pacer.yield_within()
     assert len(time.rests_s) == rests, "outside a call there is nothing to hold back"
-
-
-def test_the_99th_percentile_of_the_newest_slices_is_told(time: Time) -> None:
-    pacer = Pacer(None, rest=time.rest, now_ns=time)
-    for ms in range(1, 101):
-        pacer.after_slice(float(ms))
-    assert pacer.slice_p99_ms == 100.0

@@ -78,14 +78,6 @@ def test_unused_margin_of_undisturbed_devices_is_removed(delay) -> None:
     assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.3 + ROOM_S)
 
 
-def test_the_smallest_margin_since_the_last_disturbance_is_used(delay) -> None:
-    delay.had_spare(0.01, 0, 10.0)
-    delay.had_spare(0.02, 1, 10.9)  # part of this margin was measured before the disturbance
-    for tenth in range(20):
-        delay.had_spare(0.2 if tenth != 7 else 0.15, 1, 11.0 + tenth / 10)
-    assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.15 + ROOM_S)
-
-
 def test_a_shortage_lengthens_the_delay_but_a_stall_does_not(delay) -> None:
     measured(delay, 0.3)
     before = delay.parts.device_s
@@ -183,16 +175,6 @@ def test_a_bad_minute_lengthens_the_delay_only_for_a_while() -> None:
     assert night.delay.parts.total_s == pytest.approx(before.total_s) and night.gaps == 2
 
 
-def test_a_good_minute_among_worse_ones_does_not_shorten_the_delay() -> None:
-    night = Night()
-    for minute in range(60):
-        night.work_s, night.device_s = 0.04, 0.06
-        night.run(57.0)
-        night.work_s, night.device_s = (0.06, 0.075) if minute % 4 != 1 else (0.04, 0.06)
-        night.run(3.0)
-    assert night.gaps == 0
-
-
 def test_it_shrinks_rarely_and_never_by_a_small_amount() -> None:
     night = Night()
     night.run(10.0)
@@ -207,17 +189,6 @@ def test_it_shrinks_rarely_and_never_by_a_small_amount() -> None:
     assert min(after - before for before, after in itertools.pairwise(falls_s)) >= APART_S - POLL_S
     changes = [after - before for (_, before), (_, after) in itertools.pairwise(night.totals_s)]
     assert min(map(abs, changes)) >= MARGIN_S - 1e-9
-
-
-def test_reopened_devices_are_measured_again() -> None:
-    night = Night(device_s=0.2)
-    night.run(CALM_S - 10.0)
-    night.device_s = 0.05
-    night.disturbances += 1
-    night.run(CALM_S - 10.0)
-    assert night.delay.parts.device_s > 0.2
-    night.run(2 * APART_S)
-    assert night.delay.parts.device_s == pytest.approx(0.05 + MARGIN_S)
 
 
 @pytest.mark.soak

@@ -219,13 +219,6 @@ def test_a_delay_that_is_too_short_is_reported_once_per_value_with_the_minimum(w
     assert told == [f"/rvc/delay_ms 100: {said}", f"/rvc/delay_ms 50: {said}"]
 
 
-def test_before_the_devices_are_measured_no_delay_is_called_too_short(reports) -> None:
-    world = World(hum, reports, **{"/rvc/delay_ms": 400.0})  # the initial guess for the devices alone is 400 ms
-    world.run(4.0, may_click=True)
-    assert world.desk.delay.total_s == pytest.approx(0.4)
-    assert "rvc.delay" not in reports.keys
-
-
 def test_another_channel_may_be_the_voice_and_a_missing_one_is_silent_and_reported_once(world, reports) -> None:
     world.set(input_channel=2, monitor=0.0)
     world.run(1.0)

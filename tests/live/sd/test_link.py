@@ -96,15 +96,6 @@ def test_a_controlnet_and_a_lora_that_nobody_has_chosen_are_told(reports: Any, t
         assert not any("/sd/controlnet/2/enable" in line for _, line in reports.lines)
 
 
-def test_a_disk_error_while_a_file_is_looked_up_is_reported(link: DiffusionLink, reports: Any, wait_for: Any) -> None:
-    def read(name: str) -> None:
-        raise OSError("input/output error")
-
-    link._in_background(read, "painting.png", of='"painting.png"')
-    wait_for(lambda: reports.lines, "the report")
-    assert reports.lines == [("sd.files", 'cannot look up "painting.png": OSError: input/output error')]
-
-
 def test_what_waits_for_a_beat_is_sent_ahead_except_what_takes_too_long_or_cannot_be_used(reports: Any) -> None:
     store = ParamStore()
     store.add_condition("/sd/controlnet/1/enable", refuse)
@@ -180,14 +171,6 @@ def test_what_stays_from_picture_to_picture_begins_anew_with_the_picture_of_each
         assert ahead == [2, 3], "as much earlier as a picture takes"
         store.set("/sd/consistency_reset", "cut")
         assert resets(90.0) == 3
-
-
-def test_the_crossfade_of_its_pictures_is_modulated_too(link: DiffusionLink) -> None:
-    link.follow(ParamStore().snapshot(), moved={"/sd/crossfade_s": 5.0})
-    for now_s in (0.0, 100.0):
-        picture = VideoFrame(pixels=np.full((8, 8, 3), now_s, np.uint8), index=0, time_s=now_s, source="sd")
-        link._fader.show(picture, now_s, 1.0)
-    assert link.offer(101.0, None).fade.share == pytest.approx(0.2)
 
 
 def test_the_second_picture_is_sent_once_and_only_while_a_controlnet_sees_it(

@@ -94,19 +94,6 @@ def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported
         assert distilled.plan.schedule.guidance == 2.5
 
 
-def test_a_delta_without_effect_is_noted_once_when_the_mode_becomes_stream(
-    model: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from engine.models.sd.stream_schedule import StreamSchedule
-
-    monkeypatch.setattr(StreamSchedule, "ignores_delta", True)
-    said: list[str] = []
-    painter = Painter(replace(model, sampler="lcm"), note=lambda key, line: said.append(key))
-    for mode in ("single", "stream", "stream"):
-        painter.take(read_settings(BASE | {"/sd/mode": mode}))
-        assert said == ["delta"] * (mode == "stream")
-
-
 def test_after_an_error_the_same_settings_can_be_applied_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
@@ -298,18 +285,6 @@ def test_a_prompt_tag_sets_the_lora_weight_until_its_fader_is_moved(model: Any) 
     assert np.array_equal(gone, painted({}))
 
 
-def test_a_tag_in_the_prompt_of_a_region_is_told_to_have_no_effect(model: Any) -> None:
-    (name,), notes = model.loras.names, []
-    painter = Painter(model, note=lambda key, line: notes.append(line))
-    region = {"/sd/prompts/1/text": f"ice <lora:{name}:0.7>"}
-    for change in (region, {"/sd/regions": True}, {"/sd/seed": 4}):
-        region |= change
-        painter.take(read_settings(BASE | region))
-    assert notes == [
-        "a LoRA is for the whole picture, not for a region: set /sd/lora/1/weight, or name it in /sd/prompt"
-    ]
-
-
 def test_clip_skip_changes_the_picture_live_and_one_without_effect_is_noted(model: Any) -> None:
     notes: list[str] = []
     painter = Painter(model, note=lambda key, line: notes.append(line))
@@ -343,24 +318,3 @@ def test_an_enlarged_picture_is_the_same_picture_and_feeds_back_at_its_own_size(
         assert fed_back is not None and np.array_equal(fed_back.numpy(), pictures["off"])
     assert np.array_equal(pictures["2x"], pictures["off"].repeat(2, axis=0).repeat(2, axis=1))
     assert len(kinds) == 2, "its pieces are others"
-
-
-def test_on_a_card_the_upscaler_is_one_replay_more_and_no_wait(
-    sham_card: ShamCard, tiny_sd: Path, tmp_path: Path
-) -> None:
-    from engine.models.sd import ModelSpec
-    from engine.models.sd.load import load
-
-    spec = ModelSpec(model=str(tiny_sd), upscaler=str(doubling(tmp_path / "net.pth", factor=4)))
-    painter = Painter(load(spec, "cuda", "float32"), note=no_note)
-    replays, waits, pictures = {}, {}, {}
-    for upscale in ("off", "2x"):
-        painter.take(read_settings(BASE | {"/sd/mode": "single", "/sd/upscale": upscale}))
-        for _ in range(3):  # captured by then
-            painter.paint(source_picture(0))
-        with sham_card.tally() as tally:
-            painted = painter.paint(source_picture(0))
-        assert painted is not None and tally.captures == 0
-        replays[upscale], waits[upscale], pictures[upscale] = tally.replays, tally.waits, painted.pixels.copy()
-    assert replays["2x"] == replays["off"] + 1 and waits["2x"] == waits["off"]
-    assert np.array_equal(pictures["2x"], pictures["off"].repeat(2, axis=0).repeat(2, axis=1))

@@ -15,7 +15,6 @@ import pytest
 
 from engine.jobs.video.live import LiveServer
 from engine.jobs.video.live.controls import LiveSettings
-from tests.conftest import TinyModels
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
 from tests.jobs.video.live.client import LiveClient, card
 from tests.jobs.video.live.conftest import Serve, open_server
@@ -211,22 +210,6 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
     wait_for(lambda: prompt.input_value() == "a house", "the settings of the beginning")
 
 
-def test_a_source_that_is_stopped_leaves_the_last_picture_and_no_figures(
-    visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
-) -> None:
-    visitor = visit(server.url)
-    assert "choose a file" in visitor.page.inner_text("#result-empty")
-    visitor.show_file(still)
-    wait_for(lambda: visitor.figure("server").endswith(" ms"), "the figures")
-    visitor.page.click("#stop")
-    assert visitor.page.inner_text("#result-caption") == "last picture"
-    count = visitor.shown()
-    wait_for(lambda: visitor.figure("server") == visitor.figure("sent") == visitor.figure("latency") == "–", "nothing")
-    visitor.show_file(still)
-    wait_for(lambda: visitor.shown() > count + 2, "pictures again")
-    assert visitor.page.inner_text("#result-caption") == "painted"
-
-
 def test_a_displaced_page_reconnects_only_with_a_picture_and_then_sends_its_changes(
     visit: Visit, serve: Serve, still: Path, wait_for: WaitFor
 ) -> None:
@@ -331,28 +314,6 @@ def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, se
     wait_for(lambda: visitor.page.evaluate(kept) == "{}", "nothing to be changed")
     assert (settings_of(server).painting.prompt, settings_of(server).side_px) == ("a house", 64)
     assert (prompt.input_value(), size.input_value(), seed.input_value()) == ("a house", "64", "0")
-    visitor.errors.clear()  # of the connections that were refused meanwhile
-
-
-def test_a_picture_to_follow_that_was_put_aside_stays_so_when_the_server_is_back(
-    visit: Visit, serve: Serve, still: Path, tiny_models: TinyModels, wait_for: WaitFor
-) -> None:
-    sd = tiny_models.sd()
-    spec = {"ip_adapter": str(tiny_models.ip_adapter(sd))}
-    server = serve(sd, spec=spec)
-    visitor = visit(server.url)
-    followed = visitor.page.get_by_label("picture", exact=True)
-    visitor.page.set_input_files(".chooser input", still)
-    wait_for(lambda: followed.input_value() == "mine", "the picture to be followed")
-    followed.select_option("none")
-    wait_for(lambda: settings_of(server).painting.ip_image == "", "it to be put aside")
-    server.close()
-    visitor.page.wait_for_selector("body[data-state=gone]")
-    server = serve(sd, port=server.address[1], spec=spec)
-    visitor.page.wait_for_selector("body[data-state=connected]")
-    wait_for(lambda: settings_of(server).mine and not settings_of(server).painting.ip_image, "the picture put aside")
-    followed.select_option("mine")
-    wait_for(lambda: settings_of(server).painting.ip_image == settings_of(server).mine, "it to be followed again")
     visitor.errors.clear()  # of the connections that were refused meanwhile
 
 
