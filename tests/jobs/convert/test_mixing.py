@@ -96,14 +96,6 @@ def test_of_two_sides_of_opposite_phase_the_louder_is_taken_and_told(right: floa
     ]
 
 
-def test_sides_that_differ_but_do_not_cancel_each_other_are_both_converted(tmp_path: Path) -> None:
-    one, other = 10 * NOISE[:2]
-    sides = np.stack([one, 0.8 * other - 0.6 * one], 1)  # correlation -0.6: the mix loses 4 LU
-    mix = mix_of(open_sound(write_sound(tmp_path / "in.wav", sides, RATE_HZ, subtype="FLOAT")), lambda: False)
-    assert mix is not None and mix.weights[0] == mix.weights[1] > 0
-    assert mix.notes == ("stereo, mixed to one voice that is as loud (ITU-R BS.775)",)
-
-
 def test_soft_room_noise_between_the_words_does_not_count(tmp_path: Path) -> None:
     words = np.stack([VOICE, VOICE], 1)[: 28 * RATE_HZ // 10]  # whole blocks of 400 ms
     room = 0.05 * np.tile(NOISE[:2].T, (4, 1))  # 27 LU softer, four times as long, not alike at both sides

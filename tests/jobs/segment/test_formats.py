@@ -14,7 +14,7 @@ from engine.jobs.segment.pictures import OverlayVideo
 from engine.jobs.segment.results import PaintLook, Result
 from engine.sources.pictures import InputPicture, fitted, open_pictures
 from engine.values import FoundObject, Segmentation
-from tests.jobs.segment.disc_movie import WIDTH, disc_picture, pictures_of, sound_of, times_of
+from tests.jobs.segment.disc_movie import WIDTH, pictures_of, sound_of, times_of
 
 
 def left_half(picture: InputPicture) -> Result:
@@ -74,13 +74,6 @@ def test_other_kinds_of_pixels_come_out_as_they_look(movie: Callable, tmp_path: 
     right = np.s_[:, WIDTH // 2 + 8 :]
     before, after = pictures_of(source)[1], pictures_of(tmp_path / "out.mkv")[1]
     assert np.abs(before[right].astype(int) - after[right]).mean() < 3
-
-
-def test_odd_sides_become_even_with_a_note(movie: Callable, tmp_path: Path) -> None:
-    source = movie(pictures=[disc_picture(0, 67, 45)] * 2, name="in.mkv", codec="ffv1", pixel_format="bgr0", sound=None)
-    output = overlaid(source, tmp_path / "out.mp4")
-    assert pictures_of(tmp_path / "out.mp4")[0].shape == (46, 68, 3)
-    assert output.notes == ["out.mp4: 68x46: sides must be even"]
 
 
 @pytest.mark.parametrize("height", [480, 720])

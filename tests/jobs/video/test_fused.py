@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.errors import DeviceLostError, ModelError, SourceError
+from engine.errors import DeviceLostError, ModelError
 from engine.jobs.video.batches import VideoBatch, video_batches
 from engine.jobs.video.fused import FusedStages
 from engine.models import device_work
@@ -41,21 +41,6 @@ def test_an_error_of_a_library_is_one_line_that_names_the_model(
             list(stages.paint(batches_of(2)))
         assert type(caught.value) is kind
         assert str(caught.value) == f"{tiny_sd}: {type(error).__name__}: {' '.join(str(error).split())}"
-    stages.close()
-
-
-def test_an_error_of_the_source_is_raised_unchanged(job: MakeJob) -> None:
-    stages = FusedStages(job("in", "out"), SIZE)
-    for error in (SourceError("in: the cable is out"), OSError(5, "Input/output error")):
-
-        def broken(error: Exception = error) -> Iterator[VideoBatch]:
-            yield from batches_of(1)
-            raise error
-
-        painted = stages.paint(broken())
-        with pytest.raises(type(error)) as caught:
-            list(painted)
-        assert caught.value is error
     stages.close()
 
 

@@ -10,8 +10,6 @@ from PIL import Image
 
 from engine.errors import SourceError, UsageError
 from engine.jobs.video.inputs import open_input
-from engine.sinks.picture_video import PictureVideo
-from tests.jobs.segment.disc_movie import times_of
 from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered
 
 Movie = Callable[..., Path]
@@ -58,21 +56,6 @@ def test_each_field_or_frame_of_an_interlaced_film_becomes_a_picture(name: str, 
         f"{name}: is interlaced, and moving edges have combs: --deinterlace field makes 60 pictures a second of it, "
         "--deinterlace frame 30"
     ]
-
-
-@pytest.mark.parametrize(("name", "codec"), [("in.avi", "mpeg4"), ("in.mxf", "mpeg2video")])
-def test_a_film_whose_clock_has_a_tick_a_frame_keeps_its_length_when_each_field_becomes_a_picture(
-    name: str, codec: str, movie: Movie, tmp_path: Path
-) -> None:
-    source = movie(6, name=name, codec=codec)
-    for out in (tmp_path / "out.mp4", tmp_path / "out.mkv"):
-        pictures = open_input(str(source), deinterlace="field")
-        video = PictureVideo(out, size=(WIDTH, HEIGHT), look=pictures.look)
-        for picture in pictures.read(1, None):
-            assert picture.start_s == Fraction(picture.number, 60)
-            video.add(picture.pixels, picture.start_s, picture.end_s)
-        video.finish()
-        assert times_of(out) == pytest.approx([number / 60 for number in range(12)], abs=0.0006)
 
 
 def test_fields_are_taken_of_a_film_that_is_not_marked_and_the_option_is_for_films_only(
@@ -129,12 +112,6 @@ def test_what_a_folder_leaves_out_and_the_gaps_in_its_numbers_are_told(tmp_path:
         open_input(str(tmp_path))
     (line,) = open_input(str(tmp_path / "day 1")).counts.notes
     assert line == f"{tmp_path / 'day 1'}: 1 number of 001..003 is missing: 002"
-
-
-def test_photographs_with_numbers_of_their_own_have_no_gaps(tmp_path: Path) -> None:
-    for number in (8, 90, 91, 700):
-        Image.new("RGB", (16, 16)).save(tmp_path / f"IMG_{number:04d}.png")
-    assert open_input(str(tmp_path)).counts.notes == []
 
 
 def test_what_is_transparent_and_becomes_black_is_told_once(movie: Movie, tmp_path: Path) -> None:

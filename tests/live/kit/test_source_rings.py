@@ -42,13 +42,6 @@ def test_the_first_picture_is_dropped_and_the_next_arrives(rings: SourceRings, c
     reader.close()
 
 
-def test_a_shape_that_returns_reuses_its_ring(rings: SourceRings, connected: list[str], wait_for) -> None:
-    for channels in (3, 4):
-        wait_for(lambda channels=channels: rings.write(picture(16, channels), TICK, 0.0), "a ring")
-    assert rings.write(picture(16, 3), TICK, 0.0) and rings.write(picture(16, 4), TICK, 0.0)
-    assert connected[2:] == connected[:2] and len(set(connected)) == 2
-
-
 def test_the_rings_of_old_shapes_are_closed(rings: SourceRings, connected: list[str], wait_for) -> None:
     for width in range(8, 8 + KEPT_SHAPES + 1):
         wait_for(lambda width=width: rings.write(picture(width), TICK, 0.0), "a ring")

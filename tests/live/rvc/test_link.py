@@ -196,13 +196,3 @@ def test_an_invalid_environment_variable_is_reported_at_once(
     with pytest.raises(ConfigError, match="RVC_USE_FP16: 'perhaps'"):
         VoiceLink(config, gate=gate, report=reports, set_value=lambda address, value: None)
     gate.close()
-
-
-def test_before_the_first_block_there_is_no_output(open_run: Callable[..., Run]) -> None:
-    run = open_run()
-    run.link.hear(np.zeros(100, np.float32))
-    assert run.heard == 100
-    for part in run.link.converted.read(0, 100):
-        assert part.shape == (100,) and part.dtype == np.float32 and not part.any()
-    timing = run.link.timing
-    assert (timing.block_s, timing.lag_s, timing.work_p99_s) == (0.25, 0.06, None)

@@ -45,16 +45,6 @@ def test_a_segmentation_picture_is_cropped_like_the_source_and_mixes_no_classes(
     assert (seen != most).any(axis=2).mean() < 0.02, "the places where the source has them, within half a pixel"
 
 
-def test_a_segmentation_picture_stays_centred_and_is_black_without_masks() -> None:
-    picture = np.zeros((90, 160, 3), np.uint8)
-    picture[:, 80:] = 255
-    for side in (30, 64, 90, 181, 512):
-        columns = segments(picture, (side, side))[side // 2, :, 0]
-        assert abs(int((columns == 0).sum()) - side / 2) <= 0.5
-    assert segments(None, (128, 64)).shape == (64, 128, 3)
-    assert not segments(None, (128, 64)).any(), "black without masks"
-
-
 def test_thumbnails_span_minus_one_to_one_alpha_is_ignored_and_a_blank_picture_is_grey() -> None:
     picture = np.zeros((512, 512, 3), np.uint8)
     picture[:256] = 255

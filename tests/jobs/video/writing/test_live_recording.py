@@ -133,18 +133,3 @@ def test_a_recording_whose_name_is_taken_meanwhile_stays_in_segments(source: Pat
         f"{folder}"
     )
     assert out.read_text() == "somebody else's" and "segment_000001.mp4" in names(folder)
-
-
-def test_the_command_reports_the_fate_of_a_recording_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    from engine.cli.main import main
-
-    def fail() -> None:
-        error = ModelError("the model has failed")
-        error.add_note("out.mp4: holds the 12 pictures that were whole by then")
-        raise error
-
-    with pytest.raises(SystemExit):
-        main(fail)  # type: ignore[arg-type]  # called like the commands
-    assert capsys.readouterr().err == (
-        "multiverse: the model has failed\nmultiverse: out.mp4: holds the 12 pictures that were whole by then\n"
-    )

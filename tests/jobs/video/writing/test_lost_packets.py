@@ -10,7 +10,6 @@ import pytest
 
 from engine.jobs.segment.pictures import OverlayVideo
 from engine.sources.pictures import open_pictures
-from tests.jobs.segment.disc_movie import sound_of
 from tests.jobs.segment.test_formats import left_half
 from tests.jobs.video.writing.clapper import (
     RATE,
@@ -87,23 +86,6 @@ def test_sound_of_which_packets_are_lost_keeps_its_codec_where_that_can_be_encod
     with av.open(str(out)) as container:
         assert container.streams.audio[0].codec.canonical_name == codec
     assert bangs_s(out) == pytest.approx([mark / RATE for mark in MARKS], abs=0.02)
-
-
-def test_sound_of_which_nothing_can_be_read_is_left_out_and_told(tmp_path: Path) -> None:
-    source = write_clapper(tmp_path / "in.ts", codec="ac3")
-    data = bytearray(source.read_bytes())
-    for at in range(0, len(data), 188):
-        if data[at + 1] & 0x1F == 1 and data[at + 2] == 1:  # the sound's packets
-            begins = at + 4 + (1 + data[at + 4] if data[at + 3] & 0x20 else 0) + 14 * (data[at + 1] >> 6 & 1)
-            data[begins : at + 188] = bytes(at + 188 - begins)
-    source.write_bytes(data)
-    assert write(source, tmp_path / "out.mkv").notes == ["out.mkv: leaves out: sound track 1 (fra, ac3)"]
-
-
-def test_sound_of_a_broadcast_that_lost_nothing_is_copied(tmp_path: Path) -> None:
-    source, out = broken(tmp_path / "in.ts", []), tmp_path / "out.mp4"
-    assert write(source, out).notes == []
-    assert len(sound_of(out)) == len(sound_of(source))
 
 
 @pytest.mark.parametrize(

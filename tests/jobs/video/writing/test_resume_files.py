@@ -60,19 +60,6 @@ def test_every_container_can_be_interrupted_more_than_once(clip: Clip, tmp_path:
     assert packets_of(out, "audio") == packets_of(whole, "audio")
 
 
-@pytest.mark.parametrize(("name", "pictures"), [("out.mp4", pictures_of), ("out", names)])
-def test_a_run_stopped_at_once_keeps_the_work_of_the_previous_one(
-    clip: Clip, tmp_path: Path, name: str, pictures: Callable[[Path], list[object]]
-) -> None:
-    source, out = clip(12), tmp_path / name
-    write(source, out, stop=3, batch=4)
-    for end in ("stop", "abandon"):
-        write(source, out, stop=0, end=end, resume=True, batch=4)
-        assert len(pictures(out)) == 3
-    write(source, out, resume=True, batch=4)
-    assert len(pictures(out)) == 12
-
-
 def half_of_zeros(path: Path) -> None:
     """Damage a file like a power cut: it keeps its size."""
     content = path.read_bytes()
