@@ -11,7 +11,6 @@ import pytest
 from engine.errors import (
     ChildError,
     DeviceFullError,
-    DeviceLostError,
     ModelError,
     MultiverseError,
     UsageError,
@@ -169,24 +168,11 @@ def test_an_error_that_only_the_actor_knows_reaches_the_user_in_one_line(started
         started(FakeRay(load=lambda number: raised(error)))
 
 
-def test_a_lost_device_costs_only_its_actor(started: Started) -> None:
-    ray = FakeRay(work=lambda number, payload: raised(DeviceLostError("driver")) if number == 0 else payload)
-    pool = started(ray)
-    assert outputs(pool, 9) == list(range(9)) and pool.lost == ["an actor on host0 was lost: driver"]
-
-
 def test_actors_that_keep_failing_to_start_are_not_started_for_ever(started: Started) -> None:
     ray = FakeRay(cores=5, load=lambda number: death())
     with pytest.raises(ChildError, match=r"^no actor works, and none can be started; the last, on host\d: its process"):
         started(ray)
     assert len(ray.handles) == 5
-
-
-def test_the_last_actor_that_dies_ends_the_run_at_once_if_no_other_can_be_started(started: Started) -> None:
-    model = LoadedModel(device="cpu", dtype="float32", notes=())
-    ray = FakeRay(cores=4, load=lambda number: death() if number else model, work=lambda number, payload: death())
-    with pytest.raises(ChildError, match=r"^no actor works, and none can be started; the last, on host0: its process"):
-        outputs(started(ray), 2)
 
 
 @pytest.mark.parametrize("error", [DeviceFullError("does not fit"), MemoryError("does not fit")])

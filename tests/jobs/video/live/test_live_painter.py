@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import DeviceFullError
 from engine.jobs.video.live.painting_threads import LivePainter
 from engine.models.sd.batch_stages import BatchStages
 from engine.models.sd.painting import Painting
@@ -30,16 +29,6 @@ def test_the_cache_keeps_at_most_the_given_number_of_sizes(tiny_sd: Path) -> Non
     for side in (64, 72, 80, 64):
         assert painter.paint(card(), painting, (side, 64))[0].shape == (64, side, 3)
     assert list(painter._painters) == [(80, 64), (64, 64)]
-
-
-def test_a_first_picture_that_does_not_fit_is_said_with_the_options_of_the_page(
-    tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    painting = small_painting(tiny_sd)
-    painter = LivePainter(painting, device="cpu", dtype="auto", threads=1)
-    monkeypatch.setattr(BatchStages, "encode", lambda *about: fill_device())
-    with pytest.raises(DeviceFullError, match="cpu has no memory for 512 x 512 px: start with a smaller --side"):
-        painter.warm_up(painting, (512, 512))
 
 
 def test_cached_painters_are_dropped_to_make_room(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
