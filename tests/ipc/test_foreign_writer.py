@@ -65,25 +65,6 @@ def test_the_next_writer_continues_number_and_generation(ring: Ring) -> None:
     second.close()
 
 
-def test_frames_keep_their_order_over_a_new_size_that_another_process_fills(ring: Ring) -> None:
-    """If numbers started again at 1, the first picture of the new size would look like an old one."""
-    owner, reader = ring
-    writer = FrameRing.write_to(owner.segment)
-    writer.generation = 4
-    writer.write(picture(1), index=0, time_s=0)
-    small = reader.latest()
-    writer.close()
-    owner.resize(8, 5)
-    assert reader.latest() is small
-    writer = FrameRing.write_to(owner.segment)
-    assert (writer.sequence, writer.generation) == (1, 5)
-    writer.write(picture(2, 5, 8), index=1, time_s=0)
-    frame = reader.latest()
-    assert frame is not None and frame.pixels.shape == (5, 8, 3)
-    assert (frame.sequence, frame.generation) == (2, 5)
-    writer.close()
-
-
 def test_a_ring_that_is_gone_moved_or_invalid_cannot_be_written() -> None:
     owner = FrameRing.create("short", 6, 4)
     segment = owner.segment

@@ -138,14 +138,6 @@ def test_a_closed_ring_says_so_and_cannot_be_found_again() -> None:
         FrameRing.attach(segment)
 
 
-def test_the_newer_of_two_rings_with_one_name_is_found() -> None:
-    older, newer = FrameRing.create("twin", 6, 4), FrameRing.create("twin", 8, 5)
-    reader = FrameRing.open("twin")
-    assert reader.shape == (5, 8, 4)
-    for ring in (reader, newer, older):
-        ring.close()
-
-
 def test_a_reader_cannot_damage_a_ring(ring: Ring) -> None:
     with pytest.raises(ValueError, match="read-only"):
         ring[1]._block.words[NEWEST] = 3

@@ -13,7 +13,6 @@ import soundfile
 from PIL import Image
 
 from engine.jobs.convert import ConvertReport
-from tests.jobs.convert.test_videos import write_video
 from tests.jobs.convert.voices import heard, spoken, write_sound
 
 Convert = Callable[..., ConvertReport]
@@ -101,21 +100,3 @@ def test_tags_do_not_change_any_sample(convert: Convert, suffix: str, tmp_path: 
     made, rate_hz = soundfile.read(tmp_path / f"with{suffix}", dtype="float32")
     assert rate_hz == 44_100 and len(made) == round(0.7 * 44_100)
     assert np.array_equal(made, soundfile.read(tmp_path / f"without{suffix}", dtype="float32")[0])
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_video_keeps_its_chapters(convert: Convert, suffix: str, tmp_path: Path) -> None:
-    plain = write_video(tmp_path / f"plain{suffix}", [spoken(0.5, 44_100)], count=12)
-    with av.open(str(plain)) as read, av.open(str(tmp_path / f"in{suffix}"), "w") as written:
-        tracks = {stream.index: written.add_stream_from_template(stream) for stream in read.streams}
-        written.metadata["title"] = "A talk"
-        written.set_chapters(CHAPTERS)
-        for packet in read.demux():
-            if packet.dts is not None:
-                packet.stream = tracks[packet.stream.index]
-                written.mux(packet)
-    (file,) = convert(tmp_path / f"in{suffix}", tmp_path / f"out{suffix}").files
-    assert [note for note in file.notes if "mixed" not in note] == []
-    with av.open(str(tmp_path / f"out{suffix}")) as container:
-        assert container.metadata["title"] == "A talk"
-        assert [each["metadata"]["title"] for each in container.chapters()] == ["One", "Zwölf"]

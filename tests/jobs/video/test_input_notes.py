@@ -105,13 +105,6 @@ def test_what_a_folder_leaves_out_and_the_gaps_in_its_numbers_are_told(tmp_path:
         file.unlink()
     with pytest.raises(SourceError, match=r"left out: 1 \.dpx, 2 \.exr, .* convert them to \.png or \.tif$"):
         open_input(str(tmp_path))
-    (tmp_path / "day 1").mkdir()
-    for number in (1, 3):
-        Image.new("RGB", (16, 16)).save(tmp_path / "day 1" / f"{number:03d}.png")
-    with pytest.raises(SourceError, match=r"left out: .* or \.tif; --recursive takes those of its subfolders$"):
-        open_input(str(tmp_path))
-    (line,) = open_input(str(tmp_path / "day 1")).counts.notes
-    assert line == f"{tmp_path / 'day 1'}: 1 number of 001..003 is missing: 002"
 
 
 def test_what_is_transparent_and_becomes_black_is_told_once(movie: Movie, tmp_path: Path) -> None:

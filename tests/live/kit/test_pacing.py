@@ -285,23 +285,6 @@ def test_stable_diffusion_and_sam3_share_what_the_draws_leave(draw_ms: float) ->
     assert shares["sd"] > 0.35 and shares["sam3"] > 0.35 and sum(shares.values()) > 0.8
 
 
-def test_a_piece_that_fits_between_no_two_draws_begins_as_soon_as_one_has_ended(
-    time: Time, gate: Gate, turns: dict[str, Turns]
-) -> None:
-    def rest(seconds: float) -> None:
-        time.rest(seconds)
-        if time.now_ns >= ended_ns and gate.draw_ns < ended_ns:
-            gate.draw_ends(ended_ns + 10_000_000)
-
-    pacer = Pacer(gate, rest=rest, now_ns=time, turns=turns["sd"])
-    ended_ns = time.now_ns
-    paced(time, pacer, (20.0,))
-    gate.draw_ends(time.now_ns + 5_000_000)
-    ended_ns = time.now_ns + 25_000_000
-    pacer.begin_call("")
-    assert ended_ns <= time.now_ns < ended_ns + 1_000_000
-
-
 def test_a_child_that_stopped_in_its_slice_delays_the_other_by_a_quarter_second(
     time: Time, gate: Gate, turns: dict[str, Turns]
 ) -> None:

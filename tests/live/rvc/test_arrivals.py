@@ -54,12 +54,6 @@ def test_a_complete_block_is_seen_within_one_poll(chunk: int, block_ms: int, dri
     assert max(reading.late_s[learning:]) <= POLL_S + 2 * OVERHEAD_S
 
 
-def test_the_reader_sleeps_between_blocks() -> None:
-    reading = read_blocks(chunk_times_s(60.0, 480, jitter_s=0.004), 480, RATE_HZ // 4)
-    chunk_looks, naps = 18, 6  # a chunk, its jitter and what it is early; a block's time in naps
-    assert reading.looks / len(reading.late_s) < chunk_looks + naps
-
-
 def test_after_a_pause_of_the_writer_blocks_are_seen_as_promptly_as_before() -> None:
     times_s = chunk_times_s(60.0, 480)
     times_s[len(times_s) // 2 :] += 10 * STALL_S

@@ -63,14 +63,6 @@ def test_a_late_block_lengthens_the_delay_by_its_lateness_but_at_most_to_two_blo
     assert slow.parts.compute_s == pytest.approx(2 * 0.25 + HAND_OVER_S), "at the start neither"
 
 
-def test_another_block_length_restarts_the_measurement(delay) -> None:
-    delay.follow(timing(0.04), 0.0)
-    delay.was_late(0.1, NOW_S)
-    delay.follow(timing(block_s=0.1), 0.0)
-    assert delay.parts.compute_s == pytest.approx(0.1 + HAND_OVER_S)
-    assert delay.parts.algorithmic_s == pytest.approx(0.16)
-
-
 def test_unused_margin_of_undisturbed_devices_is_removed(delay) -> None:
     measured(delay, 0.3)
     assert delay.parts.device_s == pytest.approx(GENEROUS_S - 0.3 + ROOM_S)
@@ -151,14 +143,6 @@ def test_it_starts_long_and_shrinks_to_the_need_after_a_calm_time() -> None:
     assert night.delay.parts.compute_s == pytest.approx(0.04 + HAND_OVER_S + MARGIN_S)
     assert night.delay.parts.device_s == pytest.approx(0.06 + MARGIN_S)
     assert night.gaps == 0 and len(night.falls_s) == 3
-
-
-def test_varying_blocks_leave_a_margin_for_worse_ones() -> None:
-    night = Night()
-    for number in range(130):
-        night.work_s = 0.07 if number == 9 else 0.04
-        night.run(POLL_S if number == 9 else 5.0)
-    assert night.delay.parts.compute_s == pytest.approx(0.07 + HAND_OVER_S + 0.03 / 2, abs=1e-3)
 
 
 def test_a_bad_minute_lengthens_the_delay_only_for_a_while() -> None:

@@ -1,6 +1,5 @@
 """What the lists of models tell, from the headers in folders such as those of ComfyUI and the WebUI."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ from safetensors.numpy import save_file
 from engine.live.kit.live_model import ListAsked, ListEntry
 from engine.live.sd.entry import ENTRY, SdConfig, model_named, part_named, picture_named
 from engine.live.sd.header_program import HeaderReader, Question, headline_of
-from engine.models.sd.plan.headline import Headline
 from engine.params import ParamStore
 from tests.support.tiny_models import build_tiny_controlnet
 
@@ -129,26 +127,6 @@ def test_a_broken_file_is_an_entry_with_its_reason(tmp_path: Path) -> None:
         assert (word, is_on) == ("cut.safetensors", False), at
         assert title.startswith("cut.safetensors (cannot be used: ") and "\n" not in title
         assert str(tmp_path) not in title, "the folders of this machine are not sent to everyone"
-
-
-def test_a_header_is_read_again_only_after_the_file_has_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-    read = HeaderReader.read
-
-    def counting(reader: HeaderReader, question: Question) -> Headline:
-        asked.append(Path(question.path).name)
-        return read(reader, question)
-
-    monkeypatch.setattr(HeaderReader, "read", counting)
-    for name in ("a", "b"):
-        lora(tmp_path / f"{name}.safetensors", SD15)
-    first = listed("/sd/loras", tmp_path)
-    assert listed("/sd/loras", tmp_path) == first and asked == ["a.safetensors", "b.safetensors"]
-    lora(tmp_path / "b.safetensors", XL)
-    os.utime(tmp_path / "b.safetensors", (1, 1))
-    assert "SDXL" in listed("/sd/loras", tmp_path)[1][1] and asked[2:] == ["b.safetensors"]
 
 
 def test_a_header_that_ends_the_process_is_a_reason_and_the_next_one_is_read(tmp_path: Path) -> None:

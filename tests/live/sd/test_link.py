@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import NoGLError
 from engine.ipc import FrameRing
 from engine.live.kit.scene import Scene
 from engine.live.sd.entry import LoraConfig, SdConfig
@@ -17,11 +16,8 @@ from engine.live.sd.link import DiffusionLink
 from engine.live.sd.settings import RESETS
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
-from engine.render import Look, PictureInput, RegionMap, open_renderer
-from engine.render.guarded_renderer import GuardedRenderer
-from engine.render.readback import Readback
-from engine.system.clock import SteppedClock
-from engine.values import ChannelFeatures, ComingValues, PublishedFrame, VideoFrame, silent_waves
+from engine.render import RegionMap
+from engine.values import ComingValues, VideoFrame
 from osc_schema import Rejected
 from tests.live.frames import finished_frame
 from tests.live.sd.studio import opened_link
@@ -216,76 +212,38 @@ def test_the_second_picture_is_sent_once_and_only_while_a_controlnet_sees_it(
 
 @pytest.mark.parametrize("is_gpu", [True, False])
 def test_a_gpu_reads_only_what_sd_sees_and_only_when_it_is_wanted(
-    link: DiffusionLink, is_gpu: bool, monkeypatch: pytest.MonkeyPatch, require: Any, reports: Any, wait_for: Any
+    link: DiffusionLink, is_gpu: bool, monkeypatch: pytest.MonkeyPatch, wait_for: Any
 ) -> None:
-    monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: not is_gpu)
-    try:
-        drawing = GuardedRenderer(
-            lambda width, height: open_renderer("gl", width, height), (320, 180), clock=SteppedClock(), report=reports
-        )
-    except NoGLError as error:
-        require(False, str(error))
-    read_bytes: list[int] = []
-    read = Readback.read
+    child, read_px = SimpleNamespace(wants_frame=True), []
 
-    def count(readback: Readback, framebuffer: Any) -> np.ndarray:
-        pixels = read(readback, framebuffer)
-        read_bytes.append(pixels.nbytes)
-        return pixels
+    def read_fitted(size_px: tuple[int, int]) -> np.ndarray:
+        read_px.append(size_px)
+        return np.zeros((*size_px[::-1], 4), np.uint8)
 
-    monkeypatch.setattr(Readback, "read", count)
+    frame = replace(finished_frame(320, 180), read_fitted=read_fitted if is_gpu else None)
+    monkeypatch.setattr(type(link.supervisor), "wants_frame", property(lambda supervisor: child.wants_frame))
     store = ParamStore()
     changes = {"/sd/enable": True, "/sd/source": "multiverse", "/sd/width": 128, "/sd/height": 64}
-    store.set_many([*changes.items(), ("/safety/flash_guard", False)], by="test")
-    values, child = store.snapshot(), SimpleNamespace(wants_frame=True)
-    monkeypatch.setattr(type(link.supervisor), "wants_frame", property(lambda supervisor: child.wants_frame))
-    link.follow(values)
 
     def show() -> tuple[int, int] | None:
         """A frame of the loop; the size that is queued with its drawing."""
+        store.set_many([*changes.items()], by="test")
         scene = Scene(camera=None)
-        link.show(scene, values, 0.0)
-        look, features = Look.from_values(values), (ChannelFeatures(),) * 4
-        size_px = scene.fitted_px
-        drawing.draw(
-            PictureInput(
-                look=look,
-                waves=silent_waves(),
-                features=features,
-                layer5=None,
-                region=None,
-                time_s=0.0,
-                fitted_px=size_px,
-            )
-        )
-        tick = finished_frame().id
-        frame = PublishedFrame(
-            id=tick,
-            width=320,
-            height=180,
-            texture=None,
-            read_rgba=drawing.reader(),
-            read_fitted=drawing.fitted_reader(),
-        )
+        link.follow(store.snapshot())
+        link.show(scene, store.snapshot(), 0.0)
         link.feed(frame, scene, 0.0)
-        return size_px
+        return scene.fitted_px
 
     assert show() == (128, 64)
-    wait_for(lambda: link._input._making is None or link._input._making[1].done(), "the ring")
+    wait_for(lambda: show() and link._input._connected, "the ring")
     assert show() == (128, 64)
     sent = FrameRing.attach(link._input._connected).latest()
-    width, height = (128, 64) if is_gpu else (320, 180)
-    assert sent is not None and sent.pixels.shape == (height, width, 4)
-    assert read_bytes == [width * height * 4] * 2
-    child.wants_frame = False
-    assert show() is None and len(read_bytes) == 2
-    store.set("/sd/fallback", "source")
-    values = store.snapshot()
+    assert sent is not None and sent.pixels.shape == ((64, 128, 4) if is_gpu else (180, 320, 4))
+    child.wants_frame, count = False, len(read_px)
+    assert show() is None and len(read_px) == count
+    assert set(read_px) == ({(128, 64)} if is_gpu else set())
+    changes["/sd/fallback"] = "source"
     monkeypatch.setattr(DiffusionLink, "_is_away", True)
-    link.follow(values)
     assert show() == (128, 64)
-    assert link._multiverse is not None and link._multiverse.pixels.shape == (height, width, 3)
     offer = link.offer(0.0, None)
     assert offer.fade is not None and offer.fade.picture.pixels.shape == (64, 128, 3)
-    assert read_bytes == [width * height * 4] * 3
-    drawing.close()

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
@@ -17,7 +16,6 @@ from engine.models.sd.pixels import soft_picture
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, DEFAULTS, source_picture
 from tests.models.sd.upscalers import doubling
-from tests.support.sham_card.card import ShamCard
 
 
 @pytest.fixture(scope="module")
@@ -207,32 +205,6 @@ def test_what_a_network_draws_for_a_controlnet_is_a_stage_of_its_own(model: Any)
     assert len(pictures) == 2
 
 
-def test_six_sizes_stay_captured_and_edges_cost_no_kernels_of_their_own(
-    sham_card: ShamCard, tiny_sd: Path, tiny_models: TinyModels
-) -> None:
-    from engine.models.sd import ModelSpec
-    from engine.models.sd.load import load
-
-    spec = ModelSpec(model=str(tiny_sd), controlnets=(str(tiny_models.controlnet(tiny_sd)),))
-    painter = Painter(load(spec, "cuda", "float32"), note=no_note)
-
-    def tallied(changes: dict[str, Any]) -> Any:
-        painter.take(read_settings(BASE | {"/sd/mode": "single"} | changes))
-        with sham_card.tally() as tally:
-            assert painter.paint(source_picture(0)) is not None
-        return tally
-
-    sizes = [{"/sd/width": width, "/sd/height": height} for width in (64, 128) for height in (64, 128, 192)]
-    assert [tallied(size).captures > 0 for size in sizes * 2] == [True] * 6 + [False] * 6
-    control = {"/sd/controlnet/1/enable": True}
-    kernels = {}
-    for sees in ("input", "edges", "soft") * 2:
-        kernels[sees] = tallied(control | {"/sd/controlnet/1/source": sees}).kernels
-    assert kernels["edges"] == kernels["soft"] == kernels["input"] < 60
-    of_last = control | {"/sd/controlnet/1/from": "last"}
-    assert [tallied(of_last).captures > 0 for _ in range(3)] == [True, False, False]
-
-
 def test_a_picture_keeps_the_time_of_the_frame_it_was_made_from(model: Any) -> None:
     painter = Painter(model, note=no_note)
     for mode, lag in (("single", 0), ("stream", 2)):
@@ -240,18 +212,6 @@ def test_a_picture_keeps_the_time_of_the_frame_it_was_made_from(model: Any) -> N
         painted = [painter.paint(source_picture(index), time_s=10.0 + index) for index in range(5)]
         times_s = [picture.time_s for picture in painted if picture is not None]
         assert times_s == [10.0 + index for index in range(5 - lag)]
-
-
-def test_a_feedback_continues_through_a_change_of_size(model: Any) -> None:
-    painter = Painter(model, note=no_note)
-    painter.take(read_settings(BASE | {"/sd/width": 128}))
-    painted = painter.paint(source_picture(0))
-    assert painted is not None
-    painter.take(read_settings(BASE | {"/sd/height": 128}))
-    last = painter.feedback(1.0, 0.0)
-    assert last is not None and last.shape == (128, 64, 3)
-    middle = cv2.resize(painted.pixels[:, 48:80], (64, 128), interpolation=cv2.INTER_LINEAR)
-    assert np.abs(last.numpy().astype(int) - middle.astype(int)).mean() < 2.0
 
 
 def failing(error: Exception) -> Callable[..., Any]:

@@ -96,26 +96,6 @@ def test_an_idle_client_earns_no_credit() -> None:
     assert max(counts.values()) - min(counts.values()) <= 1
 
 
-def test_used_time_decays_so_that_old_expensive_requests_do_not_count() -> None:
-    row = Row()
-    former, other = row.join(), row.join()
-    served_for(row, {"former": (former, 30.0)}, seconds=30.0)
-    now = served_for(row, {"former": (former, 0.1), "other": (other, 0.1)}, seconds=30.0)
-    assert now.count("former") > 50  # at the price of the first it would have had none
-    assert abs(now[-50:].count("former") - 25) <= 1
-
-
-def test_a_leaving_client_frees_its_place_and_its_picture_is_dropped() -> None:
-    row = Row(most_clients=1)
-    client = row.join()
-    row.offer(client, 0)
-    assert row.queue.join(new_client(), row.now_s) is None
-    row.queue.leave(client)
-    row.queue.leave(client)
-    row.offer(row.join(), 7)
-    assert row.take().frame.index == 7
-
-
 def test_a_client_that_sends_nothing_gives_its_place_to_a_newcomer_only_when_all_are_taken() -> None:
     row = Row(most_clients=2)
     silent, sending = row.join(), row.join()
@@ -125,18 +105,6 @@ def test_a_client_that_sends_nothing_gives_its_place_to_a_newcomer_only_when_all
     sending = row.join()  # a place was free
     assert row.queue.join(new_client(), row.now_s) is silent
     assert row.queue.join(new_client(), row.now_s) is None
-
-
-def test_settings_hold_from_the_next_picture_on_and_are_numbered() -> None:
-    row = Row()
-    client = row.join()
-    row.offer(client, 0)
-    row.queue.change(client, other())
-    task = row.take()
-    assert (task.settings, task.number) == (other(), 1)
-    row.queue.change(client, other())  # the same again
-    row.offer(client, 1)
-    assert row.take().number == 1
 
 
 def test_a_client_whose_picture_failed_rests_while_others_are_served_until_it_changes_something() -> None:

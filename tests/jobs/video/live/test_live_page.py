@@ -210,28 +210,6 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
     wait_for(lambda: prompt.input_value() == "a house", "the settings of the beginning")
 
 
-def test_a_displaced_page_reconnects_only_with_a_picture_and_then_sends_its_changes(
-    visit: Visit, serve: Serve, still: Path, wait_for: WaitFor
-) -> None:
-    server = serve(most_clients=1, idle_s=0.0)
-    visitor = visit(server.url)
-    visitor.page.clock.install()
-    tries: list[Any] = []
-    visitor.page.on("websocket", lambda socket: tries.append(socket.url))
-    with contextlib.closing(LiveClient(server.address)) as other:
-        visitor.page.wait_for_selector("body[data-state=asleep]")
-        assert "the next picture reconnects" in visitor.page.inner_text("#banner")
-        visitor.page.get_by_label("prompt", exact=True).fill("the sea at night")
-        visitor.page.clock.run_for(30_000)  # longer than it ever waits before it tries again
-        assert tries == []
-        assert other.paint(1).shape == (64, 64, 3)
-    visitor.page.clock.resume()
-    visitor.show_file(still)
-    visitor.page.wait_for_selector("body[data-state=connected]")
-    wait_for(lambda: settings_of(server).painting.prompt == "the sea at night", "the prompt")
-    wait_for(lambda: visitor.shown() and visitor.record()[-1]["settings"] == 1, "pictures of it")
-
-
 def test_a_page_waits_while_the_server_is_busy_and_is_served_when_a_client_leaves(
     visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
 ) -> None:

@@ -170,29 +170,6 @@ def test_an_invalid_message_is_answered_with_one_line(serve: Serve, connect: Con
     assert np.array_equal(good.paint(101), expected)
 
 
-def test_a_failed_painting_is_reported_to_its_client_and_others_continue(
-    serve: Serve, connect: Connect, tiny_models: TinyModels, tmp_path: Path
-) -> None:
-    sd = tiny_models.sd()
-    image = tmp_path / "given.png"
-    image.write_bytes(b"no picture")
-    server = serve(sd, spec={"ip_adapter": str(tiny_models.ip_adapter(sd))})
-    failing, good = connect(server), connect(server)
-    expected = good.paint(1)
-    failing.show(0, card(), kind=REFERENCE)
-    failing.hear("settings")
-    for file in Path(server._folder.name).iterdir():
-        file.write_bytes(b"no picture any more")
-    failing.show(3)
-    lost = failing.hear("lost")
-    assert lost["index"] == 3
-    assert "cannot be read" in lost["reason"]
-    assert np.array_equal(good.paint(2), expected)
-    failing.show(4)  # the client is paused, but a change is tried at once
-    failing.ask(ip_image="none")
-    assert np.array_equal(failing.paint(5), expected)
-
-
 def test_a_client_beyond_the_device_memory_gets_one_error_and_others_continue(
     serve: Serve, connect: Connect, reports: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

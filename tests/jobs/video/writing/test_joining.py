@@ -75,14 +75,6 @@ def test_raw_samples_stay_as_they_are(tmp_path: Path) -> None:
         assert samples[0] == samples[1] and len(samples[0]) == 6 * 48_000
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_sound_with_gaps_stays_in_step(tmp_path: Path, suffix: str) -> None:
-    source = write_clapper(tmp_path / "in.mkv", codec="pcm_s16le", sound_s=[(0.2, 0.3), (0.5, 1.0)])
-    out = tmp_path / f"out{suffix}"
-    write(source, out)
-    assert flash_s(out) - bang_s(out) == pytest.approx(0, abs=0.003)
-
-
 @pytest.mark.parametrize("suffix", [".mkv", ".webm"])
 def test_a_broadcast_that_was_cut_together_stays_in_step(tmp_path: Path, suffix: str) -> None:
     parts = [  # the times of the second begin 67 ms before the end of the first, and it has one channel

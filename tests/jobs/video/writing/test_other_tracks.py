@@ -80,18 +80,6 @@ def test_a_film_that_ends_early_has_no_chapters_and_subtitles_behind_its_end(tmp
     assert len(packets_of(out, "audio")) == pytest.approx(len(packets_of(source, "audio")) / 2, abs=2)
 
 
-def test_a_damaged_subtitle_is_told_and_not_taken_for_sound(tmp_path: Path) -> None:
-    source = edited(tmp_path / "in.mkv")
-    at_2500_ms = b"\x83\x09\xc4\x00The last."  # a block of track 3
-    data = source.read_bytes()
-    assert data.count(at_2500_ms) == 1
-    source.write_bytes(data.replace(at_2500_ms, b"\x83\x00\x32\x00The last."))  # at 50 ms
-    assert write(source, tmp_path / "out.mkv").notes == [
-        "out.mkv: leaves out subtitles at 0.07-0.47 s, which are damaged in the source"
-    ]
-    assert len(packets_of(tmp_path / "out.mkv", "subtitles")) == 1
-
-
 def test_timecode_that_skipped_pictures_would_make_wrong_is_told(tmp_path: Path) -> None:
     notes = write(edited(tmp_path / "in.mov"), tmp_path / "out.mov", skip=1).notes
     assert notes == [f"out.mov: leaves out: timecode {TIMECODE}"]
