@@ -1,12 +1,10 @@
 """A child's words and the gate: one process stores, another reads."""
 
-import os
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from engine.errors import SharedMemoryError
 from engine.ipc import ChildWords, Gate, Phase, sweep_dead_rings
 from engine.ipc.layout import TURN_PLACES
 from engine.ipc.ring_folder import system_folder
@@ -83,18 +81,6 @@ def test_a_phase_is_never_seen_with_the_time_of_another(children, words: Words) 
     while len(seen) < 2 and time.perf_counter() < end_s:  # the child may get no core for a while
         seen |= {engine.progress for _ in range(100_000)}
     assert seen == {(Phase.LOADING, 1), (Phase.RUNNING, 1 << 59)}
-
-
-def test_the_next_child_starts_from_new_words_and_the_old_ones_are_gone() -> None:
-    words = ChildWords.create("sd")
-    segment = words.segment
-    assert segment.startswith(f"multiverse-{os.getpid()}-") and segment.endswith("-sd")
-    assert segment in system_folder().segments()
-    words.close()
-    words.close()
-    assert segment not in system_folder().segments()
-    with pytest.raises(SharedMemoryError, match=f"child words {segment}: No such file"):
-        ChildWords.open(segment)
 
 
 def test_a_thread_that_reads_after_closing_gets_the_last_values(words: Words) -> None:

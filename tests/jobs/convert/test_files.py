@@ -159,13 +159,6 @@ def test_a_file_found_damaged_while_reading_is_reported_and_leaves_nothing(conve
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.wav"]
 
 
-def test_unsupported_output_formats_get_another_suffix(convert: Convert, tmp_path: Path) -> None:
-    source = tmp_path / "talk.snd"
-    soundfile.write(source, spoken(0.2), 16_000, format="AU")
-    convert(source, tmp_path / "out/")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["talk.snd.wav"]
-
-
 def test_nothing_is_overwritten_without_the_option(convert: Convert, tmp_path: Path) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.2))
     out = tmp_path / "out.wav"

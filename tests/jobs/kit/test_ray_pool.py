@@ -80,21 +80,6 @@ def test_at_most_three_pieces_per_actor_are_read_ahead(started: Started) -> None
     assert max(ahead) <= 2 * LOOK_AHEAD == pool.look_ahead
 
 
-def test_without_an_order_no_actor_waits_for_a_slow_piece_and_none_is_read_ahead(started: Started) -> None:
-    read: list[int] = []
-
-    def pieces() -> Iterator[WorkPiece[int]]:
-        for piece in numbered(9):
-            read.append(piece.item)
-            yield piece
-
-    pool = started(FakeRay(), is_ordered=False)  # of two pieces the newer is done first
-    results = pool.map(pieces(), lambda actor, piece, result: (result, len(read)))
-    found = [each for each in results if each is not None]
-    assert [result for result, _ in found] == [0, 2, 3, 4, 5, 6, 7, 8, 1]
-    assert all(count - done <= 2 for done, (_, count) in enumerate(found))
-
-
 def test_the_pieces_of_a_dead_actor_go_to_others_and_another_is_started(started: Started) -> None:
     ray = FakeRay(work=lambda number, payload: death() if number == 0 else (number, payload))
     pool = started(ray)
@@ -196,15 +181,6 @@ def test_a_machine_with_too_little_memory_gets_no_other_actor(error: Exception, 
 def test_a_pool_that_cannot_start_says_why_in_one_line(ray: FakeRay, message: str, started: Started) -> None:
     with pytest.raises(MultiverseError, match=message):
         started(ray)
-
-
-def test_a_closed_map_leaves_nothing_for_the_next(started: Started) -> None:
-    pool = started(FakeRay())
-    mapping = pool.map(numbered(9), lambda actor, piece, result: result)
-    next(output for output in mapping if output is not None)
-    mapping.close()
-    assert pool.waiting == 0 and [actor.pieces for actor in pool.actors] == [[], []]
-    assert outputs(pool, 5) == list(range(5))
 
 
 def test_an_actor_gets_a_gpu_if_there_is_one_else_cores() -> None:

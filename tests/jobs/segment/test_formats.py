@@ -61,21 +61,6 @@ def test_every_container_holds_all_pictures_and_the_sound_as_it_was(movie: Calla
         assert out.read_bytes().index(b"moov") < out.read_bytes().index(b"mdat")
 
 
-@pytest.mark.parametrize(
-    ("codec", "pixel_format", "options"),
-    [("libx264", "yuv420p10le", {}), ("ffv1", "yuv422p12le", {}), ("ffv1", "gray", {}), ("libx264", "yuv444p", {})],
-)
-def test_other_kinds_of_pixels_come_out_as_they_look(movie: Callable, tmp_path: Path, codec, pixel_format, options):
-    source = movie(2, name="in.mkv", codec=codec, pixel_format=pixel_format, options=options, sound=None)
-    bits = {"yuv420p10le": 10, "yuv422p12le": 12}.get(pixel_format)
-    deep = f"in.mkv: {bits} bits a colour are reduced to 8"
-    assert open_pictures(source).counts.notes == [deep] * bool(bits)
-    overlaid(source, tmp_path / "out.mkv")
-    right = np.s_[:, WIDTH // 2 + 8 :]
-    before, after = pictures_of(source)[1], pictures_of(tmp_path / "out.mkv")[1]
-    assert np.abs(before[right].astype(int) - after[right]).mean() < 3
-
-
 @pytest.mark.parametrize("height", [480, 720])
 def test_an_untagged_video_keeps_its_colours_and_is_tagged(movie: Callable, tmp_path: Path, height: int) -> None:
     source = movie(pictures=[np.full((height, 64, 3), (200, 60, 20), np.uint8)], name="in.mkv", sound=None)

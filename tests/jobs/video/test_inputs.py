@@ -70,14 +70,6 @@ def test_finished_batches_are_skipped_and_counted(is_folder: bool, movie: Movie,
         assert counts.decoded == counts.passed_over + counts.resumed + len(rest)
 
 
-def test_a_broken_picture_of_a_folder_is_not_one_of_those_that_are_done(tmp_path: Path) -> None:
-    folder = folder_of(tmp_path / "in", range(8))
-    (folder / "2.png").write_bytes((folder / "2.png").read_bytes()[:60])
-    pictures, rest = read_all(folder, start=4)
-    assert [picture.name for picture in rest] == ["5", "6", "7"]
-    assert (pictures.counts.resumed, pictures.counts.unreadable) == (4, 1)
-
-
 def test_a_folder_is_sorted_by_number_with_notes_on_damage_and_other_sizes(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "in", (10, 2, 1))
     Image.fromarray(numbered(3, 64, 64)).save(folder / "3.jpg", quality=95)

@@ -17,15 +17,6 @@ def test_a_wide_picture_is_cropped_at_its_sides_and_not_squashed() -> None:
     assert covering(wide, (96, 192)).shape == (192, 96, 3)
 
 
-def test_edges_are_white_lines_on_black() -> None:
-    picture = np.zeros((64, 64, 3), np.uint8)
-    picture[:, 32:] = 255
-    lines = edges(picture, (128, 128))
-    assert lines.shape == (128, 128, 3)
-    assert set(np.unique(lines)) == {0, 255}
-    assert 62 <= np.nonzero(lines[64, :, 0])[0].mean() <= 66
-
-
 @pytest.mark.parametrize(
     ("size_from", "size"), [((512, 288), (64, 64)), ((131, 77), (64, 128)), ((96, 96), (64, 64)), ((40, 30), (128, 64))]
 )

@@ -96,17 +96,6 @@ def test_an_idle_client_earns_no_credit() -> None:
     assert max(counts.values()) - min(counts.values()) <= 1
 
 
-def test_a_client_that_sends_nothing_gives_its_place_to_a_newcomer_only_when_all_are_taken() -> None:
-    row = Row(most_clients=2)
-    silent, sending = row.join(), row.join()
-    row.now_s += 31.0
-    row.offer(sending, 0)
-    row.queue.leave(sending)
-    sending = row.join()  # a place was free
-    assert row.queue.join(new_client(), row.now_s) is silent
-    assert row.queue.join(new_client(), row.now_s) is None
-
-
 def test_a_client_whose_picture_failed_rests_while_others_are_served_until_it_changes_something() -> None:
     row = Row()
     failing, fine = row.join(), row.join()

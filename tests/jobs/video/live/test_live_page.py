@@ -16,7 +16,7 @@ import pytest
 from engine.jobs.video.live import LiveServer
 from engine.jobs.video.live.controls import LiveSettings
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
-from tests.jobs.video.live.client import LiveClient, card
+from tests.jobs.video.live.client import card
 from tests.jobs.video.live.conftest import Serve, open_server
 from tests.support.browsers import CHROMIUM, SHELL
 
@@ -208,25 +208,6 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
     visitor.page.click("#reset")
     prompt = visitor.page.get_by_label("prompt", exact=True)
     wait_for(lambda: prompt.input_value() == "a house", "the settings of the beginning")
-
-
-def test_a_page_waits_while_the_server_is_busy_and_is_served_when_a_client_leaves(
-    visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
-) -> None:
-    first = visit(server.url)
-    first.show_file(still)
-    wait_for(lambda: first.shown() > 3, "pictures for the first")
-    with contextlib.closing(LiveClient(server.address)) as second:
-        for index in range(5):
-            second.paint(index)  # concurrently with the first
-        late = visit(server.url, "busy")
-        assert late.page.inner_text("#banner").startswith("busy: 2 clients are served; try again later. Trying again")
-        count = first.shown()
-        wait_for(lambda: first.shown() > count + 3, "pictures for the first all the while")
-    late.page.wait_for_selector("body[data-state=connected]")
-    assert not late.page.is_visible("#banner")
-    late.show_file(still)
-    wait_for(lambda: late.shown() > 3, "pictures for the one that was late")
 
 
 def test_a_video_that_was_chosen_is_painted_on_and_on_and_another_file_is_reported(

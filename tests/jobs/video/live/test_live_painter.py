@@ -23,14 +23,6 @@ def small_painting(tiny_sd: Path) -> Painting:
     return Painting(spec=ModelSpec(model=str(tiny_sd)), steps=1, strength=1.0, cfg=1.0)
 
 
-def test_the_cache_keeps_at_most_the_given_number_of_sizes(tiny_sd: Path) -> None:
-    painting = small_painting(tiny_sd)
-    painter = LivePainter(painting, device="cpu", dtype="auto", threads=1, most_sizes=2)
-    for side in (64, 72, 80, 64):
-        assert painter.paint(card(), painting, (side, 64))[0].shape == (64, side, 3)
-    assert list(painter._painters) == [(80, 64), (64, 64)]
-
-
 def test_cached_painters_are_dropped_to_make_room(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     painting = small_painting(tiny_sd)
     painter = LivePainter(painting, device="cpu", dtype="auto", threads=1)

@@ -28,28 +28,6 @@ PLAY = """
       return { shown, passed: playout.passed };
     });
 """
-FLY = """
-    const flights = new page.Flights();
-    let now = 0;
-    let index = 0;
-    const way = [];  // [index, back at]
-    let free = 0;
-    for (; now < given.ms; now += 1) {
-      while (way.length && way[0][1] <= now) {
-        const [back, , waited] = way.shift();
-        flights.answered(back, { waited, painted: given.painting }, now);
-      }
-      if (now % given.period === 0 && flights.hasRoom(now)) {
-        index += 1;
-        flights.sent(index, now);
-        const arrives = now + given.way;
-        const begins = Math.max(arrives, free);
-        free = begins + given.painting;
-        way.push([index, free + given.way, begins - arrives]);
-      }
-    }
-    return { size: flights.size, count: flights.count, sent: index };
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +130,6 @@ def test_a_page_that_was_hidden_shows_the_newest_at_once_and_no_burst() -> None:
     assert first.delay_ms < 200
     assert first.now_ms < 14_050
     assert min(intervals([first, *rest])) > 45
-
-
-def fly(**given: float) -> dict[str, int]:
-    return run_module("flights.js", FLY, {"ms": 6000, "period": 10, "painting": 50, "way": 2, **given})
-
-
-def test_two_pictures_under_way_are_enough_on_a_short_way_and_more_fill_a_long_one() -> None:
-    assert fly()["size"] == 2
-    far = fly(way=120, ms=12_000)
-    assert 5 <= far["size"] <= 8  # 290 ms there and back, 50 ms a picture
-    assert far["sent"] > 170  # of 240 that could be painted
 
 
 def test_a_picture_that_is_never_answered_does_not_block_for_good() -> None:

@@ -9,22 +9,16 @@ import numpy as np
 import pytest
 
 from engine.errors import SourceError
-from engine.jobs.video.writing import segmented_video
 from engine.sources.pictures import open_pictures
 from tests.jobs.segment.disc_movie import RATE, disc_picture, pictures_of, sound_of, times_of
 from tests.jobs.video.writing.clapper import bang_s, flash_s, sound_end_s, write_clapper
-from tests.jobs.video.writing.written import opened, packets_of, write
+from tests.jobs.video.writing.written import opened, write
 from tests.sources.test_video_file import rotate_in_place
 
 Clip = Callable[..., Path]
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")
 UNEVEN = [0, 1, 7, 8, 20, 21, 22, 40, 41, 60, 61, 90]
 ENCODED_ANEW = {".webm": "Opus", ".avi": "PCM"}
-
-
-@pytest.fixture(autouse=True)
-def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -46,25 +40,6 @@ def test_every_container_holds_all_pictures_at_their_times_and_the_sound_in_step
             f"out{suffix}: its sound (aac) cannot be copied into this format: it is re-encoded as {anew}"
         ]
         assert sound_end_s(out) == pytest.approx(1.0, abs=0.03)
-
-
-@pytest.mark.parametrize(
-    ("name", "codec", "suffix", "anew"),
-    [("in.mov", "pcm_s16le", ".mp4", "AAC"), ("in.mkv", "flac", ".mov", "PCM"), ("in.mkv", "flac", ".mkv", "")],
-)
-def test_sound_of_other_codecs_is_copied_or_encoded_anew_and_stays_in_step(
-    tmp_path: Path, name: str, codec: str, suffix: str, anew: str
-) -> None:
-    source, out = write_clapper(tmp_path / name, codec=codec), tmp_path / f"out{suffix}"
-    written = write(source, out)
-    assert flash_s(out) - bang_s(out) == pytest.approx(0, abs=0.003)
-    with av.open(str(out)) as container:
-        track = container.streams.audio[0]
-        assert (track.rate, track.channels) == (48_000, 2)
-    if anew:
-        assert len(written.notes) == 1 and written.notes[0].endswith(f"it is re-encoded as {anew}")
-    else:
-        assert written.notes == [] and packets_of(out, "audio") == packets_of(source, "audio")
 
 
 def test_raw_samples_stay_as_they_are(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from engine.errors import ModelError, MultiverseError, SinkError, UsageError
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.run import OpenedJob, run_job
 from engine.jobs.video.stages import StageFigures
-from engine.jobs.video.writing import segmented_video
 from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.models.sd.painting import GOOD
 from tests.jobs.folders import names
@@ -22,11 +21,6 @@ from tests.jobs.video.writing.written import Live, job_of, packets_of, write
 
 Clip = Callable[..., Path]
 SEGMENT, SIZE = 6, (96, 64)
-
-
-@pytest.fixture(autouse=True)
-def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", SEGMENT)
 
 
 @pytest.fixture

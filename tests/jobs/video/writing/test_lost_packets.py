@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
@@ -77,15 +76,6 @@ def test_a_film_that_lost_packets_is_finished_and_its_bangs_come_with_its_flashe
     begins_s = MARKS[0] / RATE - flashes_s(out)[0]  # the sound begins 21 ms before the pictures
     for heard_or_seen in (bangs_s(out), flashes_s(out)):
         assert np.array(heard_or_seen) + begins_s == pytest.approx([mark / RATE for mark in MARKS], abs=0.02)
-
-
-@pytest.mark.parametrize("codec", ["mp2", "ac3"])
-def test_sound_of_which_packets_are_lost_keeps_its_codec_where_that_can_be_encoded(tmp_path: Path, codec: str) -> None:
-    source, out = broken(tmp_path / "in.ts", [(400, 6, False)], codec), tmp_path / "out.mkv"
-    assert write(source, out).notes[0].endswith(f"it is re-encoded as {codec.replace('ac3', 'ac-3').upper()}")
-    with av.open(str(out)) as container:
-        assert container.streams.audio[0].codec.canonical_name == codec
-    assert bangs_s(out) == pytest.approx([mark / RATE for mark in MARKS], abs=0.02)
 
 
 @pytest.mark.parametrize(

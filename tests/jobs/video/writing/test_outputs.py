@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from engine.errors import MultiverseError, SinkError, UsageError
-from engine.jobs.video.writing import segmented_video
 from engine.jobs.video.writing.outputs import open_output
 from engine.models.sd.spec import ModelSpec
 from engine.sources.pictures import open_pictures
@@ -20,11 +19,6 @@ from tests.jobs.segment.disc_movie import disc_picture, pictures_of
 from tests.jobs.video.writing.written import PAINTING, Live, job_of, opened, write
 
 Clip = Callable[..., Path]
-
-
-@pytest.fixture(autouse=True)
-def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 4)
 
 
 @pytest.fixture

@@ -9,18 +9,12 @@ import numpy as np
 import pytest
 
 from engine.errors import SinkError
-from engine.jobs.video.writing import segmented_video
 from tests.jobs.folders import names
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of
 from tests.jobs.video.writing.written import packets_of, write
 
 Clip = Callable[..., Path]
 SEGMENT = 6
-
-
-@pytest.fixture(autouse=True)
-def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", SEGMENT)
 
 
 def contents(folder: Path) -> list[bytes]:

@@ -29,18 +29,6 @@ def touch(file: Path) -> None:
     os.utime(file, ns=(0, 0))
 
 
-def single_file(shelf: Shelf) -> Path:
-    made = shelf.tiny.single_file(shelf.tiny.sd(vae="kl"))
-    file = Path(shutil.copy(made, shelf.folder / "mine.safetensors"))
-    shutil.copytree(made.with_suffix(""), file.with_suffix(""))
-    return file
-
-
-def folder_beside(shelf: Shelf) -> Prepared:
-    file = single_file(shelf)
-    return ModelSpec(model=str(file)), lambda: touch(file.with_suffix("") / "text_encoder" / "config.json"), A_FILE
-
-
 def taesd_that_came(shelf: Shelf) -> Prepared:
     folder = shelf.folder / "taesd"
     nets.tiny_taesd().save_pretrained(folder)
@@ -76,7 +64,7 @@ def key_of(spec: ModelSpec, folder: Path) -> dict[str, Any]:
     )
 
 
-@pytest.mark.parametrize("prepare", [folder_beside, taesd_that_came, scale_of_a_peft_folder])
+@pytest.mark.parametrize("prepare", [taesd_that_came, scale_of_a_peft_folder])
 def test_a_run_is_not_gone_on_with_when_this_has_changed(
     prepare: Callable[[Shelf], Prepared], shelf: Shelf, tmp_path: Path
 ) -> None:
