@@ -21,7 +21,6 @@ from tests.jobs.convert.conftest import CUTTING
 from tests.jobs.convert.voices import spoken, write_sound
 from tests.jobs.folders import contents
 from tests.jobs.kit.fake_ray import use_fake_ray
-from tests.support.long_form import only_soak
 
 LENGTHS_S = (2.8, 0.5, 2.2)  # several spans, one, several
 LOST = "an actor on host{} was lost: its process was killed or crashed"
@@ -61,7 +60,6 @@ def on_cluster(job: ConvertJob, **options: Any) -> ConvertReport:
     return run_job(job, work, load_voice(job, work, {}), **options)
 
 
-@only_soak
 def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     convert: Convert, sources: list[Path], job: ConvertJob, fake_ray: Any, tmp_path: Path
 ) -> None:

@@ -224,3 +224,18 @@ def test_a_source_that_changes_while_it_is_read_affects_only_its_file(
     stop.is_set = change  # type: ignore[method-assign]
     report = convert(sources[0], sources[2], tmp_path / "out", stop=stop)
     assert [file.state for file in report.files] == ["failed", "converted"]
+
+
+def test_a_stop_ends_the_wait_for_another_run(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    other, stop = WorkFolder(tmp_path / "out" / "b.wav"), threading.Event()
+    report = convert(
+        sources[1],
+        sources[0],
+        tmp_path / "out",
+        stop=stop,
+        on_file=lambda report: report.state == "converted" and stop.set(),
+    )
+    other.remove()
+    assert [file.state for file in report.files] == ["not begun", "converted"]
+    assert report.is_interrupted and names(tmp_path / "out") == ["a.wav"]

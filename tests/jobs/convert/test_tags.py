@@ -13,7 +13,7 @@ import soundfile
 from PIL import Image
 
 from engine.jobs.convert import ConvertReport
-from tests.jobs.convert.voices import heard, spoken, write_sound
+from tests.jobs.convert.voices import heard, spoken
 
 Convert = Callable[..., ConvertReport]
 TEXTS = {"title": "Früh am Tag", "artist": "A. Nobody", "album": "Days", "album_artist": "Several", "track": "3/9"}
@@ -82,21 +82,3 @@ def test_tags_that_a_format_cannot_hold_are_reported(convert: Convert, song: Pat
         line = f"{suffix} cannot hold its {lost.replace('_', ' ')}: left out"
         assert [note for note in file.notes if "mixed" not in note] == [line]
     assert told(tmp_path / "out.wav") == ({name: TEXTS[name] for name in TEXTS if name != "album_artist"}, False, [])
-
-
-@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au", ".caf"])
-def test_tags_do_not_change_any_sample(convert: Convert, suffix: str, tmp_path: Path) -> None:
-    plain = write_sound(tmp_path / "plain.wav", spoken(0.7, 44_100), 44_100)
-    with av.open(str(plain)) as read, av.open(str(tmp_path / "tagged.wav"), "w") as written:
-        track = written.add_stream_from_template(read.streams.audio[0])
-        written.metadata["title"] = "A talk"
-        for packet in read.demux(audio=0):
-            if packet.dts is not None:
-                packet.stream = track
-                written.mux(packet)
-    convert(plain, tmp_path / f"without{suffix}")
-    (file,) = convert(tmp_path / "tagged.wav", tmp_path / f"with{suffix}").files
-    assert file.notes == ()
-    made, rate_hz = soundfile.read(tmp_path / f"with{suffix}", dtype="float32")
-    assert rate_hz == 44_100 and len(made) == round(0.7 * 44_100)
-    assert np.array_equal(made, soundfile.read(tmp_path / f"without{suffix}", dtype="float32")[0])

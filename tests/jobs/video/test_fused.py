@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.errors import DeviceLostError, ModelError
+from engine.errors import DeviceLostError, ModelError, SourceError
 from engine.jobs.video.batches import VideoBatch, video_batches
 from engine.jobs.video.fused import FusedStages
 from engine.models import device_work
@@ -41,6 +41,17 @@ def test_an_error_of_a_library_is_one_line_that_names_the_model(
             list(stages.paint(batches_of(2)))
         assert type(caught.value) is kind
         assert str(caught.value) == f"{tiny_sd}: {type(error).__name__}: {' '.join(str(error).split())}"
+    stages.close()
+
+
+def test_an_error_of_the_source_is_raised_unchanged(job: MakeJob) -> None:
+    def broken() -> Iterator[VideoBatch]:
+        yield from batches_of(1)
+        raise SourceError("in: the cable is out")
+
+    stages = FusedStages(job("in", "out"), SIZE)
+    with pytest.raises(SourceError, match=r"^in: the cable is out$"):
+        list(stages.paint(broken()))
     stages.close()
 
 

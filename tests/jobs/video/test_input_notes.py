@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.errors import SourceError, UsageError
+from engine.errors import SourceError
 from engine.jobs.video.inputs import open_input
 from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered
 
@@ -56,25 +56,6 @@ def test_each_field_or_frame_of_an_interlaced_film_becomes_a_picture(name: str, 
         f"{name}: is interlaced, and moving edges have combs: --deinterlace field makes 60 pictures a second of it, "
         "--deinterlace frame 30"
     ]
-
-
-def test_fields_are_taken_of_a_film_that_is_not_marked_and_the_option_is_for_films_only(
-    movie: Movie, tmp_path: Path
-) -> None:
-    pictures = open_input(str(movie(3)), deinterlace="field")
-    assert pictures.counts.notes == [
-        "in.mp4: is not marked as interlaced; --deinterlace field takes its rows as two fields"
-    ]
-    assert len(list(pictures.read(1, None))) == 6
-    Image.new("RGB", (16, 16)).save(tmp_path / "one.png")
-    for source, options, line in (
-        (tmp_path / "one.png", {"fps": 30.0}, f"--fps: {tmp_path / 'one.png'} is not a folder of pictures"),
-        (tmp_path / "in.mp4", {"fps": 30.0}, f"--fps: {tmp_path / 'in.mp4'} is not a folder of pictures"),
-        (tmp_path, {"deinterlace": "field"}, f"--deinterlace: {tmp_path} is not a film"),
-    ):
-        with pytest.raises(UsageError) as caught:
-            open_input(str(source), **options)
-        assert str(caught.value) == line
 
 
 def test_a_folder_has_the_rate_that_is_asked_for(tmp_path: Path) -> None:

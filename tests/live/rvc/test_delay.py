@@ -163,15 +163,3 @@ def test_recurring_gaps_keep_the_delay_long() -> None:
         night.run(POLL_S)
     assert night.gaps < 5
     assert night.falls_s[-1] < 2 * MAX_CALM_S
-
-
-def test_a_requested_delay_stays_when_parts_shrink() -> None:
-    night = Night(asked_ms=900.0)
-    night.run(5.0)
-    night.device_s, night.work_s = 0.1, 0.1
-    night.run(5.0)
-    night.device_s, night.work_s = 0.06, 0.04
-    night.run(2 * CALM_S)
-    assert {round(total_s, 9) for _, total_s in night.totals_s} == {0.9}
-    assert night.delay.is_settled
-    assert night.delay.shortest_s == pytest.approx(0.31 + 0.04 + HAND_OVER_S + 0.06 + 2 * MARGIN_S)

@@ -231,21 +231,6 @@ def test_another_channel_may_be_the_voice_and_a_missing_one_is_silent_and_report
     assert reports.lines.count(("rvc.input", said)) == 1
 
 
-def test_a_change_of_channel_clicks_neither_for_the_listener_nor_for_the_child(world) -> None:
-    world.microphone.voice = lambda numbers: np.full(len(numbers), 0.4)  # the other channel: -0.2
-    world.set(monitor=0.0)
-    world.run(1.0, may_click=True)
-    heard, given = [], len(world.link.voice)
-    for channel in (2, 1, 2, 3):
-        world.set(input_channel=channel)
-        heard.append(world.run(0.01 if channel == 1 else 0.5, may_click=True))
-    assert np.concatenate(heard)[-1] == 0.0
-    assert click_db(np.concatenate(heard)) < -50.0
-    assert click_db(world.link.voice[given:]) < -50.0
-    for level in (-0.2, 0.0, 0.4):
-        assert (np.abs(world.link.voice[given:] - level) < 1e-6).any()
-
-
 def test_overwritten_sound_does_not_shift_the_sound_after_it(world) -> None:
     world.skip(12.0)  # more than the microphone's ring holds
     world.run(3.0, may_click=True)

@@ -30,15 +30,6 @@ def link(reports: Any) -> Iterator[DiffusionLink]:
         yield link
 
 
-def test_nothing_is_shown_before_the_first_picture(link: DiffusionLink) -> None:
-    store = ParamStore()
-    store.set("/sd/enable", True)
-    link.follow(store.snapshot())
-    offer = link.offer(0.0, None)
-    assert (offer.fade, offer.is_automatic) == (None, False)
-    assert link.source == "multiverse" and link.extra_pictures(store.snapshot()) == {"sd": (512, 512)}
-
-
 def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reports: Any
 ) -> None:

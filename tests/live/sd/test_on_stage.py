@@ -17,7 +17,6 @@ from engine.children.launcher import LAUNCHER
 from engine.cli.status_line import started_lines
 from engine.config import build_config
 from engine.errors import ConfigError, ModelError
-from engine.ipc import FrameRing
 from engine.params.looks import PLAIN
 from tests.support.long_form import IS_SOAK
 from tests.support.stage import Stage, opened_once, picture_file, stage_config
@@ -111,19 +110,6 @@ def test_region_maps_use_the_sd_picture(stage: Stage) -> None:
     stage.set(region__enable=False)
     for n in range(1, 5):
         stage.engine.params.set(f"/layer/{n}/solo", False)
-
-
-def test_the_sd_picture_is_published_separately(stage: Stage) -> None:
-    reader = FrameRing.open("stage SD")
-    frame = stage.wait_for(reader.latest, "the SD texture")
-    assert frame.pixels.shape == (64, 64, 4)
-    stage.wait_for(
-        lambda: np.abs(reader.latest().pixels[..., :3].reshape(-1, 3).mean(axis=0) - SEA_RGB).max() < 30,
-        "the camera, painted, in the SD texture",
-    )
-    stage.set(sd__width=128)
-    stage.wait_for(lambda: reader.latest().pixels.shape == (64, 128, 4), "the new size", ceiling_s=180.0)
-    reader.close()
 
 
 def test_while_the_child_is_down_the_fallback_is_shown(stage: Stage) -> None:

@@ -37,23 +37,6 @@ def no_note(key: str, line: str) -> None:
     pytest.fail(f"{key}: {line}")
 
 
-def test_texts_are_encoded_only_when_a_text_changes(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.models.sd.conditioner import Conditioner
-
-    encoded: list[str] = []
-    encode = Conditioner.encode
-
-    def noted(self: Conditioner, prompts: Any, *more: Any, **options: Any) -> Any:
-        encoded.extend(text for text, _ in prompts)
-        return encode(self, prompts, *more, **options)
-
-    monkeypatch.setattr(Conditioner, "encode", noted)
-    painter = Painter(model, note=no_note)
-    for change in ({}, {"/sd/guidance": 2.0}, {"/sd/seed": 4}, {"/sd/prompt": "fire"}, {"/sd/strength": 0.6}):
-        painter.take(read_settings(BASE | change))
-    assert encoded == ["sea", "fire", "sea"]
-
-
 def test_calls_with_other_pieces_are_of_another_kind(model: Any) -> None:
     pieces: list[int] = []
     painter = Painter(model, note=no_note, between=lambda: pieces.append(1))

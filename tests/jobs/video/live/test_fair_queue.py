@@ -75,18 +75,6 @@ def test_an_expensive_client_gets_its_share_of_time_not_of_pictures() -> None:
     assert max(used_s.values()) <= 1.25 * min(used_s.values())
 
 
-def test_a_picture_waits_for_about_one_of_each_other_or_as_long_as_it_takes_itself() -> None:
-    row = Row()
-    clients = {"heavy": (row.join(), 1.0), "light": (row.join(), 0.05), "other": (row.join(), 0.05)}
-    order = served_for(row, clients, seconds=60.0)[100:]
-    for name in ("light", "other"):
-        rests = "".join("." if each == name else each[0] for each in order).split(".")
-        assert max(rest.count("h") for rest in rests) == 1
-        assert max(len(rest) for rest in rests) <= 3
-    others = "".join(each[0] for each in order).split("h")
-    assert max(len(rest) for rest in others) * 0.05 <= 2 * 1.0 + 0.1  # as long as its own, for each of both
-
-
 def test_an_idle_client_earns_no_credit() -> None:
     row = Row()
     busy, away = row.join(), row.join()

@@ -123,23 +123,6 @@ def test_a_text_that_is_no_settings_is_one_line(text: str) -> None:
     assert len(str(raised.value)) < 200
 
 
-def test_a_picture_comes_out_of_its_message_as_it_went_in() -> None:
-    frame = Frame(
-        index=2**32 - 1,
-        captured_ms=1.7e12 + 0.125,
-        width=640,
-        height=360,
-        jpeg=b"jpeg",
-        waited_ms=1.5,
-        painted_ms=20.25,
-        settings=3,
-    )
-    data = pack(frame)
-    assert len(data) == 32 + 4
-    assert data[:4] == b"MV\x01\x01"
-    assert unpack(data, most_bytes=100) == frame
-
-
 @pytest.mark.parametrize(
     ("at", "bytes_", "line"),
     [

@@ -12,6 +12,7 @@ from engine.errors import SourceError
 from engine.sources.pictures import open_pictures
 from tests.jobs.segment.disc_movie import RATE, disc_picture, pictures_of, sound_of, times_of
 from tests.jobs.video.writing.clapper import bang_s, flash_s, sound_end_s, write_clapper
+from tests.jobs.video.writing.test_lost_packets import in_segment
 from tests.jobs.video.writing.written import opened, write
 from tests.sources.test_video_file import rotate_in_place
 
@@ -182,3 +183,15 @@ def test_a_source_that_is_gone_when_its_sound_is_wanted_is_named_and_the_picture
     aside.rename(source)
     assert write(source, out, resume=True).done == 10
     assert len(pictures_of(out)) == 10
+
+
+@pytest.mark.parametrize("height", [480, 720])
+def test_an_untagged_video_keeps_its_colours_and_is_tagged(clip: Clip, tmp_path: Path, height: int) -> None:
+    source = clip(pictures=[np.full((height, 64, 3), (200, 60, 20), np.uint8)], name="in.mkv", sound=None)
+    in_segment(source, tmp_path / "out.mkv")
+    with av.open(str(source)) as one, av.open(str(tmp_path / "out.mkv")) as other:
+        before, after = next(one.decode(video=0)), next(other.decode(video=0))
+        assert (before.colorspace, after.colorspace) == (2, 5 if height == 480 else 1)
+        for plane, again in zip(before.planes, after.planes, strict=True):  # the right half, in YUV
+            last = plane.width - 4
+            assert abs(int(bytes(plane)[last]) - int(bytes(again)[last])) <= 2

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from engine.jobs.segment.pictures import OverlayVideo
-from engine.sources.pictures import open_pictures
-from tests.jobs.segment.test_formats import left_half
+from engine.jobs.segment.results import PaintLook, Result
+from engine.sources.pictures import InputPicture, open_pictures
+from engine.values import FoundObject, Segmentation
 from tests.jobs.video.writing.clapper import (
     RATE,
     bangs_s,
@@ -32,6 +33,21 @@ def broken(path: Path, holes: list[tuple[int, int, bool]], codec: str = "aac") -
     for hole in holes:
         lose_packets(path, *hole[:2], zeroed=hole[2])
     return path
+
+
+def left_half(picture: InputPicture) -> Result:
+    """One object, id 1, on the left half of the picture."""
+    masks = np.zeros((1, 96, 96), np.uint8)
+    masks[:, :, :48] = 255
+    height, width = picture.pixels.shape[:2]
+    found = Segmentation(
+        objects=(FoundObject(id=1, prompt=1, score=0.9, box=(0.25, 0.5, 0.5, 1.0)),),
+        masks=masks,
+        picture_px=(width, height),
+        index=picture.number,
+        time_s=float(picture.start_s),
+    )
+    return Result(picture, found, PaintLook(opacity=1.0, is_hard=True))
 
 
 def in_segment(source: Path, out: Path, limit: int | None = None) -> OverlayVideo:

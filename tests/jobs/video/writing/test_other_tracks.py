@@ -78,8 +78,3 @@ def test_a_film_that_ends_early_has_no_chapters_and_subtitles_behind_its_end(tmp
         assert chapters(container) == [("One", 1), ("Two", pytest.approx(1.5, abs=0.03))]
     assert len(packets_of(out, "subtitles")) == 1
     assert len(packets_of(out, "audio")) == pytest.approx(len(packets_of(source, "audio")) / 2, abs=2)
-
-
-def test_timecode_that_skipped_pictures_would_make_wrong_is_told(tmp_path: Path) -> None:
-    notes = write(edited(tmp_path / "in.mov"), tmp_path / "out.mov", skip=1).notes
-    assert notes == [f"out.mov: leaves out: timecode {TIMECODE}"]
