@@ -13,8 +13,6 @@ from engine.ipc.audio_ring import ANNOUNCED
 from tests.support.long_form import IS_SOAK
 
 CAPACITY = 100
-
-
 Ring = tuple[AudioRingWriter, AudioRingReader]
 CYCLE = 2**16
 """Period of the values in tests with real processes: longer than their rings."""

@@ -10,8 +10,6 @@ from engine.ipc.layout import TURN_PLACES
 from engine.ipc.ring_folder import system_folder
 
 MS = 1_000_000
-
-
 Words = tuple[ChildWords, ChildWords]
 FLICKER = """
 import sys

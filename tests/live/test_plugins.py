@@ -60,7 +60,6 @@ BROKEN = {
     "layer": STEP.format("layer", "").replace("params=(", "params=(switch('/layer/1/angle', False, 'Ours.'),"),
     "Upper": STEP.format("Upper", ""),
     "shown": STEP.format("shown", "").replace("params=(", "pictures=('shown',), params=("),
-    "ordered": STEP.format("ordered", "").replace("params=(", "commands=('/ordered/go',), params=("),
     "blank": STEP.format("blank", "").replace("params=(", "params=(switch('/blank/a b', False, 'Blank.'),"),
     "tabled": STEP.format("tabled", "table=dict"),
     "needy": "from engine.live.kit.live_model import ModelTable\nclass Table(ModelTable):\n    key: str\n"
@@ -210,7 +209,6 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
         "layer of multiverse-layer is left out: layer:AREA: this name is taken",
         "Upper of multiverse-Upper is left out: Upper:AREA: its name may have only a-z",
         "shown of multiverse-shown is left out: shown:AREA: its pictures must be as Area declares",
-        "ordered of multiverse-ordered is left out: ordered:AREA: its commands must be as Area declares",
         "blank of multiverse-blank is left out: blank:AREA: its addresses must begin with /blank/",
         "tabled of multiverse-tabled is left out: tabled:ENTRY: its table must be as LiveEntry declares",
         "needy of multiverse-needy is left out",

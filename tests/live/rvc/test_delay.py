@@ -88,13 +88,10 @@ def test_a_requested_delay_includes_the_devices_and_is_never_below_the_shortest(
 class Night:
     """Hours with a block and a poll every tenth of a second; the spare times depend on the delay."""
 
-    def __init__(
-        self, *, device_s: float = 0.06, work_s: float = 0.04, first_s: float = 0.04, asked_ms: float = 0.0
-    ) -> None:
-        """`first_s`: work on the first blocks."""
+    def __init__(self) -> None:
         self.delay = VoiceDelay()
-        self.device_s, self.work_s, self.asked_ms = device_s, work_s, asked_ms
-        self._timing = timing(first_s)
+        self.device_s, self.work_s = 0.06, 0.04
+        self._timing = timing(0.04)
         self.now_s, self.disturbances, self.gaps = 0.0, 0, 0
         self.totals_s: list[tuple[float, float]] = []
         """When it has become which."""
@@ -106,7 +103,7 @@ class Night:
 
     def look(self) -> None:
         self.now_s += POLL_S
-        self.delay.follow(self._timing, self.asked_ms)
+        self.delay.follow(self._timing, 0.0)
         parts = self.delay.parts
         if not self.totals_s or abs(self.totals_s[-1][1] - parts.total_s) > 1e-9:
             self.totals_s.append((self.now_s, parts.total_s))

@@ -228,20 +228,6 @@ def test_a_prompt_tag_sets_the_lora_weight_until_its_fader_is_moved(model: Any) 
     assert np.array_equal(gone, painted({}))
 
 
-def test_clip_skip_changes_the_picture_live_and_one_without_effect_is_noted(model: Any) -> None:
-    notes: list[str] = []
-    painter = Painter(model, note=lambda key, line: notes.append(line))
-
-    def text(clip_skip: int) -> Any:
-        painter.take(read_settings(BASE | {"/sd/prompt": "a cat", "/sd/clip_skip": clip_skip}))
-        return painter._cond.text.clone()
-
-    own, other = text(0), text(2)
-    assert not np.allclose(own, other, atol=1e-3) and notes == []
-    assert np.array_equal(text(1), own)
-    assert notes == ["/sd/clip_skip: clip skip 1 is the model's default"]
-
-
 def test_an_enlarged_picture_is_the_same_picture_and_feeds_back_at_its_own_size(tiny_sd: Path, tmp_path: Path) -> None:
     from engine.models.sd import ModelSpec
     from engine.models.sd.load import load
