@@ -9,14 +9,6 @@ from engine.live.sd.loop import blank, thumbnail
 from engine.models.sd.edges import covering, edges
 
 
-def test_a_wide_picture_is_cropped_at_its_sides_and_not_squashed() -> None:
-    wide = np.zeros((64, 128, 3), np.uint8)
-    wide[:, 32:96] = 255
-    assert (covering(wide, (64, 64)) == 255).all()
-    assert covering(wide, (128, 64)).tolist() == wide.tolist()
-    assert covering(wide, (96, 192)).shape == (192, 96, 3)
-
-
 @pytest.mark.parametrize(
     ("size_from", "size"), [((512, 288), (64, 64)), ((131, 77), (64, 128)), ((96, 96), (64, 64)), ((40, 30), (128, 64))]
 )

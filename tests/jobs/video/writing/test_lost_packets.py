@@ -27,9 +27,9 @@ SECONDS = 8
 MARKS = [15 + 30 * second for second in range(SECONDS)]  # a flash and a bang in the middle of each second
 
 
-def broken(path: Path, holes: list[tuple[int, int, bool]], codec: str = "aac") -> Path:
+def broken(path: Path, holes: list[tuple[int, int, bool]]) -> Path:
     """`holes`: first packet, number of packets, and whether they are zeroed or missing."""
-    write_clapper(path, RATE * SECONDS, at=MARKS, codec=codec)
+    write_clapper(path, RATE * SECONDS, at=MARKS)
     for hole in holes:
         lose_packets(path, *hole[:2], zeroed=hole[2])
     return path
