@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import socket
 from collections.abc import Iterator
 from multiprocessing.connection import wait
 
@@ -73,10 +72,8 @@ def test_messages_sent_before_closing_are_read_first_and_then_both_ends_are_clos
     ("message", "reason"),
     [
         (msgspec.msgpack.encode(Ready({})), r"Invalid value 'ready' .*(it begins with .*ready)"),
-        (msgspec.msgpack.encode({"type": "values", "values": {}}), "missing required field `version`"),
         (msgspec.msgpack.encode({"type": "values", "values": {}, "version": "x"}), r"Expected `int`.*`\$.version`"),
         (b"\xc1", "malformed"),
-        (b"", "truncated"),
         (b"\x00" * 200, r"\.\.\."),
     ],
 )
@@ -98,21 +95,6 @@ def test_the_longest_message_fits_into_an_empty_pipe_and_a_longer_one_is_refused
     with pytest.raises(ControlPipeError, match=rf"a Values of {MAX_BYTES + 1} bytes is too long \(at most 61440\)"):
         engine.send(Values({"text": "x" * (room + 1)}, 0))
     assert child.receive() is None
-
-
-def test_a_small_send_buffer_is_enlarged(require) -> None:
-    require(os.name == "posix", "a pipe that is a socket (POSIX)")
-    engine, child = multiprocessing.Pipe()
-    with socket.socket(fileno=os.dup(engine.fileno())) as end:
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
-    pipe = ControlPipe[Ready](engine, Ready)
-    longest = Values({"text": "x" * (MAX_BYTES - 100)}, 0)
-    pipe.send(longest)
-    pipe.send(longest)  # the first would have left no room in what was 8 KiB
-    pipe.close()
-    other = ControlPipe[Values](child, Values)
-    assert other.receive(120.0) == other.receive(120.0) == longest
-    other.close()
 
 
 def test_a_too_long_message_closes_the_pipe_and_is_not_read(ends: Ends) -> None:

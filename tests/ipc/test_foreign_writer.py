@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import SharedMemoryError
-from engine.ipc import AudioRing, ChildWords, FrameRing, Gate, RingOwner, RingReader, layout
+from engine.ipc import AudioRing, ChildWords, FrameRing, Gate, RingOwner, RingReader
 from engine.ipc.ring_folder import read_info, system_folder
 
 Ring = tuple[RingOwner, RingReader]
@@ -65,35 +65,6 @@ def test_the_next_writer_continues_number_and_generation(ring: Ring) -> None:
     second.close()
 
 
-def test_frames_keep_their_order_over_a_new_size_that_another_process_fills(ring: Ring) -> None:
-    """If numbers started again at 1, the first picture of the new size would look like an old one."""
-    owner, reader = ring
-    writer = FrameRing.write_to(owner.segment)
-    writer.generation = 4
-    writer.write(picture(1), index=0, time_s=0)
-    small = reader.latest()
-    writer.close()
-    owner.resize(8, 5)
-    assert reader.latest() is small
-    writer = FrameRing.write_to(owner.segment)
-    assert (writer.sequence, writer.generation) == (1, 5)
-    writer.write(picture(2, 5, 8), index=1, time_s=0)
-    frame = reader.latest()
-    assert frame is not None and frame.pixels.shape == (5, 8, 3)
-    assert (frame.sequence, frame.generation) == (2, 5)
-    writer.close()
-
-
-def test_writing_renews_the_rings_heartbeat(ring: Ring) -> None:
-    owner, reader = ring
-    owner._block.header["heartbeat_ns"] = 0
-    writer = FrameRing.write_to(owner.segment)
-    assert reader.heartbeat_age_s > 1e9
-    writer.write(picture(1), index=0, time_s=0)
-    assert reader.heartbeat_age_s < 30
-    writer.close()
-
-
 def test_a_ring_that_is_gone_moved_or_invalid_cannot_be_written() -> None:
     owner = FrameRing.create("short", 6, 4)
     segment = owner.segment
@@ -106,14 +77,6 @@ def test_a_ring_that_is_gone_moved_or_invalid_cannot_be_written() -> None:
     old.close()
     with pytest.raises(SharedMemoryError, match="frame ring nonsense: No such file"):
         FrameRing.write_to("nonsense")
-
-
-@pytest.mark.parametrize("state", [layout.CLOSED, layout.MOVED])
-def test_a_closing_ring_takes_no_new_writer(ring: Ring, state: int) -> None:
-    owner, _ = ring
-    owner._block.states[0] = state  # as its owner leaves it just before removing the name
-    with pytest.raises(SharedMemoryError, match=f"{owner.segment}: closed, or moved"):
-        FrameRing.write_to(owner.segment)
 
 
 def test_a_foreign_writer_that_exits_removes_nothing(children, ring: Ring) -> None:

@@ -3,8 +3,6 @@
 import os
 import re
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,32 +14,7 @@ from engine.ipc import FrameRing, RingOwner, RingReader, RingWriter, layout
 from engine.ipc.frame_ring import BEGIN, END, NEWEST
 from engine.ipc.ring_folder import MAX_SEGMENT_NAME, RingFolder, find_ring, segment_name
 
-REPOSITORY = Path(__file__).parents[2]
-
-
 Ring = tuple[RingWriter, RingReader]
-NO_SHARED_MEMORY = """
-import resource
-from engine.errors import SharedMemoryError
-from engine.ipc import FrameRing
-
-resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))  # standard streams only: no file can be opened
-try: FrameRing.create("none", 6, 4, fps=30)
-except SharedMemoryError as error: print(error)
-"""
-CLOSED_WHILE_AN_ERROR_IS_HANDLED = """
-import sys
-import numpy as np
-from engine.ipc import FrameRing
-
-writer = FrameRing.create("mistaken", 6, 4)
-pixels = {"size": np.zeros((5, 6, 4), np.uint8), "type": np.zeros((4, 6, 4), np.float32)}[sys.argv[1]]
-try:
-    writer.write(pixels, index=0, time_s=0)
-except Exception as error:
-    writer.close()
-    print(type(error).__name__)
-"""
 
 
 def picture(value: int, height: int = 4, width: int = 6, channels: int = 4) -> np.ndarray:
@@ -165,14 +138,6 @@ def test_a_closed_ring_says_so_and_cannot_be_found_again() -> None:
         FrameRing.attach(segment)
 
 
-def test_the_newer_of_two_rings_with_one_name_is_found() -> None:
-    older, newer = FrameRing.create("twin", 6, 4), FrameRing.create("twin", 8, 5)
-    reader = FrameRing.open("twin")
-    assert reader.shape == (5, 8, 4)
-    for ring in (reader, newer, older):
-        ring.close()
-
-
 def test_a_reader_cannot_damage_a_ring(ring: Ring) -> None:
     with pytest.raises(ValueError, match="read-only"):
         ring[1]._block.words[NEWEST] = 3
@@ -229,21 +194,3 @@ def test_markers_are_used_where_segments_cannot_be_listed(tmp_path: Path) -> Non
     writer.close()
     reader.close()
     assert os.listdir(folder.path) == []
-
-
-def test_a_system_without_shared_memory_is_one_clear_line(require) -> None:
-    require(sys.platform == "linux", "a limit of open files (Linux)")
-    done = subprocess.run(
-        [sys.executable, "-c", NO_SHARED_MEMORY], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.startswith("shared memory: refused by the system in /dev/shm ("), done
-    assert done.stdout.count("\n") == 1
-
-
-@pytest.mark.parametrize(("mistake", "error"), [("size", "SharedMemoryError"), ("type", "TypeError")])
-def test_a_ring_closed_while_the_error_of_a_write_is_handled_leaves_nothing(mistake: str, error: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", CLOSED_WHILE_AN_ERROR_IS_HANDLED, mistake],
-        cwd=REPOSITORY, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert (done.stdout, done.stderr) == (f"{error}\n", "")

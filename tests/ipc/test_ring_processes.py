@@ -147,22 +147,6 @@ def test_an_unready_segment_is_swept_only_when_it_is_old(children, require) -> N
     assert segment in sweep_dead_rings()
 
 
-def test_a_foreign_reader_that_exits_leaves_the_ring(children) -> None:
-    ring = FrameRing.create("visited", 6, 4)
-    ring.write(np.full((4, 6, 4), 5, np.uint8), index=3, time_s=0)
-    stranger = children.start(
-        "from engine.ipc import FrameRing\n"
-        "reader = FrameRing.open('visited')\n"
-        "frame = reader.latest()\n"
-        "print(frame.index, int(frame.pixels.sum()), flush=True)"
-    )
-    assert line_of(stranger) == f"3 {5 * 96}"
-    assert stranger.wait() == 0
-    assert ring.segment in system_folder().segments()
-    FrameRing.open("visited").close()
-    ring.close()
-
-
 def test_a_forked_child_does_not_remove_its_parents_segments(children, require) -> None:
     require(hasattr(os, "fork"), "os.fork (not on Windows)")
     child = children.start(MAKE_ALL + FORK_AND_CLOSE)

@@ -6,7 +6,7 @@ import pytest
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
 from engine.ipc.segmentation_sheet import read_sheet, sheet_shape, write_sheet
-from engine.values import MAX_OBJECTS, FoundObject, Segmentation
+from engine.values import FoundObject, Segmentation
 
 
 def found(count: int, side: int, seed: int = 0) -> Segmentation:
@@ -34,13 +34,6 @@ def test_objects_and_masks_are_read_as_they_were_written(count: int, side: int) 
     assert (after.picture_px, after.index, after.time_s) == ((1920, 1080), 7, 1.5)
     reader.close()
     owner.close()
-
-
-def test_a_sheet_with_fewer_objects_shows_no_old_ones() -> None:
-    sheet = np.zeros(sheet_shape(32), np.uint8)
-    write_sheet(sheet, found(MAX_OBJECTS, 32))
-    write_sheet(sheet, found(2, 32, seed=1))
-    assert len(read_sheet(sheet, index=0, time_s=0.0).masks) == 2
 
 
 def test_anything_but_a_sheet_is_refused() -> None:

@@ -19,7 +19,6 @@ import psutil
 import pytest
 
 from engine.dataset import make_dataset
-from engine.errors import ModelError
 from engine.jobs.kit.ray_cluster import connect, ray_folder
 from engine.jobs.video.batches import PaintedBatch, VideoBatch, video_batches
 from engine.jobs.video.fused import FusedStages
@@ -156,11 +155,6 @@ def test_a_killed_actor_loses_no_picture_and_is_replaced(
     assert capfd.readouterr().out == ""  # only the report may be printed there
 
 
-def test_a_missing_model_is_reported_with_the_machine(ray: Any) -> None:
-    with pytest.raises(ModelError, match=r"^on \S+: nobody/nothing: neither a path here nor in .*; fetch it once: "):
-        ClusterStages(job_of("nobody/nothing"), (SIDE, SIDE), max_actors=1)
-
-
 def test_our_own_cluster_listens_on_this_machine_only(ray: Any, toys: ClusterStages) -> None:
     heard = set()
     for process in psutil.Process().children(recursive=True):
@@ -217,18 +211,3 @@ def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed
     assert (report.made, report.missing) == (PICTURES, 0) and 1 <= report.retried <= len(stopped) and killed, said
     assert contents(tmp_path / "out") == dataset_here
     assert "labels" in (tmp_path / "out" / "image_000001.log").read_text()
-
-
-def test_a_failure_of_a_machine_is_reported_with_the_machine_and_its_log(ray: Any, tmp_path: Path) -> None:
-    """The node's folder for temporary files is full: simulated by a limit on the size of files."""
-    import resource
-
-    def limit(progress: Any) -> None:
-        for process in processes("dataset.running.forking"):
-            with suppress(ProcessLookupError):
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
-
-    report = make_dataset(small_job(tmp_path / "out", 1, cluster="auto", retries=0), tell=limit)
-    (failed,) = report.failed
-    assert failed.reason.startswith(f"{MACHINE}: ") and "File too large" in failed.reason
-    assert "File too large" in (tmp_path / "out" / "image_000000.log").read_text()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import ModelError, UsageError
+from engine.errors import UsageError
 from engine.jobs.convert import ConvertJob, ConvertReport
 from engine.jobs.convert.on_cluster import VoiceWorker
 from engine.jobs.convert.run import load_voice, open_job, run_job
@@ -21,7 +21,6 @@ from tests.jobs.convert.conftest import CUTTING
 from tests.jobs.convert.voices import spoken, write_sound
 from tests.jobs.folders import contents
 from tests.jobs.kit.fake_ray import use_fake_ray
-from tests.support.long_form import only_soak
 
 LENGTHS_S = (2.8, 0.5, 2.2)  # several spans, one, several
 LOST = "an actor on host{} was lost: its process was killed or crashed"
@@ -61,7 +60,6 @@ def on_cluster(job: ConvertJob, **options: Any) -> ConvertReport:
     return run_job(job, work, load_voice(job, work, {}), **options)
 
 
-@only_soak
 def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     convert: Convert, sources: list[Path], job: ConvertJob, fake_ray: Any, tmp_path: Path
 ) -> None:
@@ -73,23 +71,6 @@ def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
     assert any(LOST.format(number) in report.notes for number in (0, 1)) and len(ray.handles) == 3
     assert report.notes[0].startswith("converted by ") and report.batch_size == 2
     assert all(handle.is_killed for handle in ray.handles)
-
-
-def test_machines_that_find_the_pitch_differently_are_refused(
-    job: ConvertJob, fake_ray: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    init, count = VoiceWorker.__init__, 0
-
-    def described(worker: VoiceWorker, converter: Any) -> None:
-        nonlocal count
-        count += 1
-        init(worker, converter)
-        worker.loaded = replace(worker.loaded, facts=replace(worker.loaded.facts, pitch=f"way {count}"))
-
-    monkeypatch.setattr(VoiceWorker, "__init__", described)
-    fake_ray()
-    with pytest.raises(ModelError, match=r"^on host\d: pitch detection uses way \d, elsewhere way \d; choose one with"):
-        on_cluster(job)
 
 
 def test_options_of_local_stages_are_refused_on_a_cluster(job: ConvertJob) -> None:

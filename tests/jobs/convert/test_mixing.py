@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.jobs.convert.hearing import mix_of, voice_of
+from engine.jobs.convert.hearing import voice_of
 from engine.jobs.convert.sounds import DecodedSound, open_sound
 from tests.jobs.convert.voices import ebur128, spoken, tone, write_sound, write_track
 
@@ -61,12 +61,6 @@ def test_surround_mixed_to_mono_is_as_loud(
     assert notes == [f"{layout}, mixed to one voice that is as loud (ITU-R BS.775)"]
 
 
-def test_loudspeakers_of_51_have_the_shares_of_bs775_and_the_bass_has_none(tmp_path: Path) -> None:
-    mix = mix_of(open_sound(write_named(tmp_path / "in.wav", [*NOISE[:2], VOICE, VOICE, *NOISE[2:]], "5.1")), bool)
-    assert mix is not None
-    assert mix.weights / mix.weights[2] == pytest.approx([0.7071, 0.7071, 1.0, 0.0, 0.5, 0.5], abs=1e-4)
-
-
 def test_dialogue_is_found_where_the_format_keeps_its_centre(tmp_path: Path) -> None:
     """libsndfile writes channels as they come; Vorbis has the centre second and the bass last, WAV third and fourth."""
     bass, silent = tone(3.0, RATE_HZ, hz=50), [SILENCE] * 3
@@ -94,25 +88,6 @@ def test_of_two_sides_of_opposite_phase_the_louder_is_taken_and_told(right: floa
         "left and right have opposite phase (correlation -1.00) and would cancel each other out: of the two only "
         f"{taken} is converted"
     ]
-
-
-def test_sides_that_differ_but_do_not_cancel_each_other_are_both_converted(tmp_path: Path) -> None:
-    one, other = 10 * NOISE[:2]
-    sides = np.stack([one, 0.8 * other - 0.6 * one], 1)  # correlation -0.6: the mix loses 4 LU
-    mix = mix_of(open_sound(write_sound(tmp_path / "in.wav", sides, RATE_HZ, subtype="FLOAT")), lambda: False)
-    assert mix is not None and mix.weights[0] == mix.weights[1] > 0
-    assert mix.notes == ("stereo, mixed to one voice that is as loud (ITU-R BS.775)",)
-
-
-def test_soft_room_noise_between_the_words_does_not_count(tmp_path: Path) -> None:
-    words = np.stack([VOICE, VOICE], 1)[: 28 * RATE_HZ // 10]  # whole blocks of 400 ms
-    room = 0.05 * np.tile(NOISE[:2].T, (4, 1))  # 27 LU softer, four times as long, not alike at both sides
-    weights = []
-    for name, sound in (("words", words), ("all", np.concatenate((words, room)))):
-        mix = mix_of(open_sound(write_sound(tmp_path / f"{name}.wav", sound, RATE_HZ, subtype="FLOAT")), lambda: False)
-        assert mix is not None
-        weights.append(mix.weights)
-    np.testing.assert_allclose(weights[1], weights[0], rtol=1e-5)
 
 
 def test_a_recording_of_more_channels_than_pyav_can_read_as_planes_is_decoded(tmp_path: Path) -> None:

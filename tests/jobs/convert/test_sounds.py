@@ -113,13 +113,6 @@ def test_an_empty_sound_and_a_silent_video_are_refused(tmp_path: Path) -> None:
         open_sound(tmp_path / "mute.mp4")
 
 
-def test_a_rate_and_channels_beyond_all_reason_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(AudioError, match=r"2000 Hz is outside 4000\.\.384000 Hz"):
-        open_sound(write_sound(tmp_path / "slow.wav", tone(0.1), 2000))
-    with pytest.raises(AudioError, match="65 channels; at most 64"):
-        open_sound(write_sound(tmp_path / "wide.wav", np.zeros((100, 65), np.float32)))
-
-
 def test_filtering_in_blocks_equals_filtering_at_once() -> None:
     from engine.models.rvc.highpass import high_pass_on_host
 
@@ -135,3 +128,10 @@ def test_a_full_disk_is_one_line() -> None:
     with pytest.raises(SinkError, match=r"/dev/full: cannot be written \(No space left on device\)"):
         scratch.append(np.zeros(10, np.float32))
     scratch.close()
+
+
+def test_a_rate_and_channels_beyond_all_reason_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match=r"2000 Hz is outside 4000\.\.384000 Hz"):
+        open_sound(write_sound(tmp_path / "slow.wav", tone(0.1), 2000))
+    with pytest.raises(AudioError, match="65 channels; at most 64"):
+        open_sound(write_sound(tmp_path / "wide.wav", np.zeros((100, 65), np.float32)))

@@ -13,8 +13,7 @@ import soundfile
 from PIL import Image
 
 from engine.jobs.convert import ConvertReport
-from tests.jobs.convert.test_videos import write_video
-from tests.jobs.convert.voices import heard, spoken, write_sound
+from tests.jobs.convert.voices import heard, spoken
 
 Convert = Callable[..., ConvertReport]
 TEXTS = {"title": "Früh am Tag", "artist": "A. Nobody", "album": "Days", "album_artist": "Several", "track": "3/9"}
@@ -83,39 +82,3 @@ def test_tags_that_a_format_cannot_hold_are_reported(convert: Convert, song: Pat
         line = f"{suffix} cannot hold its {lost.replace('_', ' ')}: left out"
         assert [note for note in file.notes if "mixed" not in note] == [line]
     assert told(tmp_path / "out.wav") == ({name: TEXTS[name] for name in TEXTS if name != "album_artist"}, False, [])
-
-
-@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au", ".caf"])
-def test_tags_do_not_change_any_sample(convert: Convert, suffix: str, tmp_path: Path) -> None:
-    plain = write_sound(tmp_path / "plain.wav", spoken(0.7, 44_100), 44_100)
-    with av.open(str(plain)) as read, av.open(str(tmp_path / "tagged.wav"), "w") as written:
-        track = written.add_stream_from_template(read.streams.audio[0])
-        written.metadata["title"] = "A talk"
-        for packet in read.demux(audio=0):
-            if packet.dts is not None:
-                packet.stream = track
-                written.mux(packet)
-    convert(plain, tmp_path / f"without{suffix}")
-    (file,) = convert(tmp_path / "tagged.wav", tmp_path / f"with{suffix}").files
-    assert file.notes == ()
-    made, rate_hz = soundfile.read(tmp_path / f"with{suffix}", dtype="float32")
-    assert rate_hz == 44_100 and len(made) == round(0.7 * 44_100)
-    assert np.array_equal(made, soundfile.read(tmp_path / f"without{suffix}", dtype="float32")[0])
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_video_keeps_its_chapters(convert: Convert, suffix: str, tmp_path: Path) -> None:
-    plain = write_video(tmp_path / f"plain{suffix}", [spoken(0.5, 44_100)], count=12)
-    with av.open(str(plain)) as read, av.open(str(tmp_path / f"in{suffix}"), "w") as written:
-        tracks = {stream.index: written.add_stream_from_template(stream) for stream in read.streams}
-        written.metadata["title"] = "A talk"
-        written.set_chapters(CHAPTERS)
-        for packet in read.demux():
-            if packet.dts is not None:
-                packet.stream = tracks[packet.stream.index]
-                written.mux(packet)
-    (file,) = convert(tmp_path / f"in{suffix}", tmp_path / f"out{suffix}").files
-    assert [note for note in file.notes if "mixed" not in note] == []
-    with av.open(str(tmp_path / f"out{suffix}")) as container:
-        assert container.metadata["title"] == "A talk"
-        assert [each["metadata"]["title"] for each in container.chapters()] == ["One", "Zwölf"]

@@ -11,7 +11,6 @@ import pytest
 from engine.errors import (
     ChildError,
     DeviceFullError,
-    DeviceLostError,
     ModelError,
     MultiverseError,
     UsageError,
@@ -79,21 +78,6 @@ def test_at_most_three_pieces_per_actor_are_read_ahead(started: Started) -> None
         len(read) - result for result in pool.map(pieces(), lambda actor, piece, result: result) if result is not None
     ]
     assert max(ahead) <= 2 * LOOK_AHEAD == pool.look_ahead
-
-
-def test_without_an_order_no_actor_waits_for_a_slow_piece_and_none_is_read_ahead(started: Started) -> None:
-    read: list[int] = []
-
-    def pieces() -> Iterator[WorkPiece[int]]:
-        for piece in numbered(9):
-            read.append(piece.item)
-            yield piece
-
-    pool = started(FakeRay(), is_ordered=False)  # of two pieces the newer is done first
-    results = pool.map(pieces(), lambda actor, piece, result: (result, len(read)))
-    found = [each for each in results if each is not None]
-    assert [result for result, _ in found] == [0, 2, 3, 4, 5, 6, 7, 8, 1]
-    assert all(count - done <= 2 for done, (_, count) in enumerate(found))
 
 
 def test_the_pieces_of_a_dead_actor_go_to_others_and_another_is_started(started: Started) -> None:
@@ -169,47 +153,11 @@ def test_an_error_that_only_the_actor_knows_reaches_the_user_in_one_line(started
         started(FakeRay(load=lambda number: raised(error)))
 
 
-def test_a_lost_device_costs_only_its_actor(started: Started) -> None:
-    ray = FakeRay(work=lambda number, payload: raised(DeviceLostError("driver")) if number == 0 else payload)
-    pool = started(ray)
-    assert outputs(pool, 9) == list(range(9)) and pool.lost == ["an actor on host0 was lost: driver"]
-
-
 def test_actors_that_keep_failing_to_start_are_not_started_for_ever(started: Started) -> None:
     ray = FakeRay(cores=5, load=lambda number: death())
     with pytest.raises(ChildError, match=r"^no actor works, and none can be started; the last, on host\d: its process"):
         started(ray)
     assert len(ray.handles) == 5
-
-
-def test_the_last_actor_that_dies_ends_the_run_at_once_if_no_other_can_be_started(started: Started) -> None:
-    model = LoadedModel(device="cpu", dtype="float32", notes=())
-    ray = FakeRay(cores=4, load=lambda number: death() if number else model, work=lambda number, payload: death())
-    with pytest.raises(ChildError, match=r"^no actor works, and none can be started; the last, on host0: its process"):
-        outputs(started(ray), 2)
-
-
-def test_a_start_that_fails_now_and_then_is_repeated_and_costs_no_place(started: Started) -> None:
-    model = LoadedModel(device="cpu", dtype="float32", notes=())
-    ray = FakeRay(cores=1, load=lambda number: model if number % 3 == 2 else death())
-    pool = started(ray)
-    assert outputs(pool, 4) == list(range(4)) and len(ray.handles) == 3
-    pool._lose(pool.actors[0], death())
-    assert outputs(pool, 4) == list(range(4)) and len(ray.handles) == 6, "they failed twice in a row, twice"
-
-
-def test_a_machine_of_another_version_that_joins_later_is_a_line_of_the_report(started: Started) -> None:
-    class Mixed(FakeRay):
-        def get(self, ref: Any) -> Any:
-            answer = super().get(ref)
-            return answer._replace(version="0.0") if ref.method == "place" and ref.actor.number else answer
-
-    ray = Mixed(cores=1)
-    pool = started(ray)
-    ray.cores = 2
-    pool._polled_s = float("-inf")
-    assert outputs(pool, 9) == list(range(9)) and len(ray.handles) == 2
-    assert len(pool.lost) == 1 and "host1 has multiverse-engine 0.0" in pool.lost[0]
 
 
 @pytest.mark.parametrize("error", [DeviceFullError("does not fit"), MemoryError("does not fit")])
@@ -233,15 +181,6 @@ def test_a_machine_with_too_little_memory_gets_no_other_actor(error: Exception, 
 def test_a_pool_that_cannot_start_says_why_in_one_line(ray: FakeRay, message: str, started: Started) -> None:
     with pytest.raises(MultiverseError, match=message):
         started(ray)
-
-
-def test_a_closed_map_leaves_nothing_for_the_next(started: Started) -> None:
-    pool = started(FakeRay())
-    mapping = pool.map(numbered(9), lambda actor, piece, result: result)
-    next(output for output in mapping if output is not None)
-    mapping.close()
-    assert pool.waiting == 0 and [actor.pieces for actor in pool.actors] == [[], []]
-    assert outputs(pool, 5) == list(range(5))
 
 
 def test_an_actor_gets_a_gpu_if_there_is_one_else_cores() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from engine.errors import ModelError
 from engine.jobs.segment import SegmentJob, SegmentReport
 from engine.jobs.segment import on_cluster as segments_on_cluster
 from engine.jobs.segment.job import Mode
@@ -90,14 +89,3 @@ def test_an_interrupted_run_goes_on_with_or_without_a_cluster(
     if more.is_interrupted:
         segment(source, *far, mode="track", resume=True)
     assert contents(tmp_path / "far") == expected
-
-
-def test_a_model_that_is_not_on_this_machine_is_looked_for_on_the_others(
-    movie: Callable[..., Path], job: Any, tmp_path: Path
-) -> None:
-    asked = job(movie(2), tmp_path / "masks", model="nobody/nothing")
-    with pytest.raises(ModelError, match=r"^nobody/nothing: neither a path here"):
-        open_job(asked)
-    opened = open_job(job(asked.source, tmp_path / "masks", model="nobody/nothing", cluster="auto"))
-    assert opened.mode == "track"
-    opened.close()

@@ -32,14 +32,6 @@ def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(segment: Segm
     assert names == [".out.mp4.segment", "in.mp4", "masks", "out.mp4"], "results are kept for --resume"
 
 
-def test_a_run_that_is_stopped_at_once_leaves_nothing(segment: Segment, movie, tmp_path: Path) -> None:
-    stop = threading.Event()
-    stop.set()
-    report = segment(movie(4), tmp_path / "out.mp4", tmp_path / "out.json", tmp_path / "masks", stop=stop)
-    assert (report.is_interrupted, report.written, report.outputs) == (True, 0, ())
-    assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
-
-
 def test_a_failing_output_is_reported_at_once_and_the_others_continue(segment: Segment, movie, tmp_path: Path) -> None:
     masks = tmp_path / "masks"
     heard: list[tuple[str, ...]] = []
@@ -59,23 +51,6 @@ def test_a_failing_output_is_reported_at_once_and_the_others_continue(segment: S
     assert not any(file.is_file() for file in masks.rglob("*"))
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == [".out.mp4.segment", "in.mp4", "masks", "out.json", "out.mp4"]
-
-
-def test_complete_outputs_stay_if_another_cannot_be_finished(segment: Segment, movie, tmp_path: Path) -> None:
-    with pytest.raises(SinkError, match=r"out\.json: cannot be written"):
-        segment(movie(1), tmp_path / "out.json", on_progress=lambda progress: (tmp_path / "out.json").mkdir())
-    (tmp_path / "out.json").rmdir()
-    report = segment(
-        movie(2),
-        tmp_path / "out.json",
-        tmp_path / "out.mp4",
-        tmp_path / "masks",
-        overwrite=True,
-        on_progress=lambda progress: (tmp_path / "out.json").mkdir(exist_ok=True),
-    )
-    assert [reason.partition(": ")[0] for reason in report.failed] == [str(tmp_path / "out.json")]
-    assert report.outputs == (str(tmp_path / "out.mp4"), str(tmp_path / "masks"))
-    assert len(pictures_of(tmp_path / "out.mp4")) == len(list((tmp_path / "masks").iterdir())) == 2
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")

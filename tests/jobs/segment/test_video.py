@@ -86,15 +86,6 @@ def test_run_lengths_are_those_of_the_reference(density: float) -> None:
         assert ours == rle.encode(np.asfortranarray(whole))
 
 
-def test_batches_of_one_and_of_four_find_the_same(segment: Segment, movie, tmp_path: Path) -> None:
-    source = movie(6)
-    one = segment(source, tmp_path / "one", batch=1)
-    four = segment(source, tmp_path / "four", batch=4)
-    assert one.objects == four.objects == 6
-    for mask, other in zip(masks_in(tmp_path / "one"), masks_in(tmp_path / "four"), strict=True):
-        assert np.count_nonzero(mask != other) <= 4  # sums in another order
-
-
 def test_every_third_picture_up_to_two_keeps_its_number_and_time(segment: Segment, movie, tmp_path: Path) -> None:
     source = movie(12)
     report = segment(source, tmp_path / "masks", tmp_path / "out.mp4", every=3, limit=2)
@@ -113,18 +104,3 @@ def test_nothing_found_leaves_the_picture_as_it_was(segment: Segment, movie, tmp
     assert all(np.abs(picture.astype(int) - 20).max() <= 2 for picture in pictures_of(tmp_path / "out.mp4"))
     assert json.loads((tmp_path / "out.json").read_text())["annotations"] == []
     assert not any(mask.any() for mask in masks_in(tmp_path / "masks"))
-
-
-def test_reading_is_hidden_behind_the_model(segment: Segment, movie, tmp_path: Path) -> None:
-    told = []
-    report = segment(movie(8), tmp_path / "out.mp4", on_progress=told.append)
-    assert report.read_waits <= 1
-    assert [progress.done for progress in told] == list(range(1, 9))
-    assert {progress.expected for progress in told} == {8}
-    assert max(progress.read_ahead[0] for progress in told) >= 2, "pictures wait for the model, not it for them"
-    names = [stage.name for stage in report.stages]
-    assert names[0] == "read (wait)" and names[-1] == "write (wait)"
-    assert {"preprocess", "backbone", "decoder"} < set(names)
-    assert sum(stage.share for stage in report.stages) == pytest.approx(1, rel=0.02)
-    assert sum(stage.ms for stage in report.stages) == pytest.approx(report.ms_a_frame, rel=0.02)
-    assert report.peak_memory_mb > 100 and report.memory_of == "process"

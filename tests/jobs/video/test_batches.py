@@ -28,15 +28,6 @@ def test_the_last_batch_is_as_long_as_the_others_and_repeats_its_last_picture() 
     assert batches[-1].pixels[:, 0, 0, 0].tolist() == [6, 6, 6]
 
 
-def test_a_picture_is_a_part_of_its_batch_and_not_a_copy() -> None:
-    (batch,) = video_batches(iter([picture(1), picture(2)]), 2, (32, 16))
-    assert all(np.shares_memory(each.pixels, batch.pixels) for each in batch.pictures)
-
-
-def test_no_picture_makes_no_batch() -> None:
-    assert list(video_batches(iter([]), 4, (32, 16))) == []
-
-
 def test_another_shape_is_covered_from_the_middle_and_not_squashed() -> None:
     wide = np.zeros((60, 200, 3), np.uint8)
     wide[20:40, 90:110] = 255  # a square in the middle
@@ -45,8 +36,3 @@ def test_another_shape_is_covered_from_the_middle_and_not_squashed() -> None:
     rows, columns = np.nonzero(seen[..., 0] > 127)
     assert np.ptp(rows) == np.ptp(columns) == 39, "still a square, twice as large"
     assert (rows.min() + rows.max()) / 2 == (columns.min() + columns.max()) / 2 == 59.5
-
-
-def test_a_picture_of_the_right_size_is_unchanged() -> None:
-    pixels = picture(9).pixels
-    assert covered(pixels, (32, 16)) is pixels

@@ -94,14 +94,6 @@ def test_a_server_that_closes_the_connection_in_between_costs_no_picture(
     assert pictures.counts.notes == [] and files.parts >= 10
 
 
-def test_a_file_on_a_server_is_read_whole(movie: Movie, server: str) -> None:
-    movie(40, name="in.mkv")
-    pictures, read = read_all(f"{server}/in.mkv?key=hidden", every=2)
-    assert (pictures.kind, pictures.expected) == ("video", 40)
-    assert [number_in(picture.pixels) for picture in read] == list(range(0, 40, 2))
-    assert pictures.label == f"{server.replace('artist:secret@', '')}/in.mkv"
-
-
 def test_a_camera_on_a_server_is_live(server: str) -> None:
     pictures = open_input(f"{server}/stage.mjpg?key=hidden")
     try:

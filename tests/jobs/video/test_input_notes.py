@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.errors import SourceError, UsageError
+from engine.errors import SourceError
 from engine.jobs.video.inputs import open_input
-from engine.sinks.picture_video import PictureVideo
-from tests.jobs.segment.disc_movie import times_of
 from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered
 
 Movie = Callable[..., Path]
@@ -60,40 +58,6 @@ def test_each_field_or_frame_of_an_interlaced_film_becomes_a_picture(name: str, 
     ]
 
 
-@pytest.mark.parametrize(("name", "codec"), [("in.avi", "mpeg4"), ("in.mxf", "mpeg2video")])
-def test_a_film_whose_clock_has_a_tick_a_frame_keeps_its_length_when_each_field_becomes_a_picture(
-    name: str, codec: str, movie: Movie, tmp_path: Path
-) -> None:
-    source = movie(6, name=name, codec=codec)
-    for out in (tmp_path / "out.mp4", tmp_path / "out.mkv"):
-        pictures = open_input(str(source), deinterlace="field")
-        video = PictureVideo(out, size=(WIDTH, HEIGHT), look=pictures.look)
-        for picture in pictures.read(1, None):
-            assert picture.start_s == Fraction(picture.number, 60)
-            video.add(picture.pixels, picture.start_s, picture.end_s)
-        video.finish()
-        assert times_of(out) == pytest.approx([number / 60 for number in range(12)], abs=0.0006)
-
-
-def test_fields_are_taken_of_a_film_that_is_not_marked_and_the_option_is_for_films_only(
-    movie: Movie, tmp_path: Path
-) -> None:
-    pictures = open_input(str(movie(3)), deinterlace="field")
-    assert pictures.counts.notes == [
-        "in.mp4: is not marked as interlaced; --deinterlace field takes its rows as two fields"
-    ]
-    assert len(list(pictures.read(1, None))) == 6
-    Image.new("RGB", (16, 16)).save(tmp_path / "one.png")
-    for source, options, line in (
-        (tmp_path / "one.png", {"fps": 30.0}, f"--fps: {tmp_path / 'one.png'} is not a folder of pictures"),
-        (tmp_path / "in.mp4", {"fps": 30.0}, f"--fps: {tmp_path / 'in.mp4'} is not a folder of pictures"),
-        (tmp_path, {"deinterlace": "field"}, f"--deinterlace: {tmp_path} is not a film"),
-    ):
-        with pytest.raises(UsageError) as caught:
-            open_input(str(source), **options)
-        assert str(caught.value) == line
-
-
 def test_a_folder_has_the_rate_that_is_asked_for(tmp_path: Path) -> None:
     for number in range(3):
         Image.fromarray(numbered(number)).save(tmp_path / f"{number}.png")
@@ -122,19 +86,6 @@ def test_what_a_folder_leaves_out_and_the_gaps_in_its_numbers_are_told(tmp_path:
         file.unlink()
     with pytest.raises(SourceError, match=r"left out: 1 \.dpx, 2 \.exr, .* convert them to \.png or \.tif$"):
         open_input(str(tmp_path))
-    (tmp_path / "day 1").mkdir()
-    for number in (1, 3):
-        Image.new("RGB", (16, 16)).save(tmp_path / "day 1" / f"{number:03d}.png")
-    with pytest.raises(SourceError, match=r"left out: .* or \.tif; --recursive takes those of its subfolders$"):
-        open_input(str(tmp_path))
-    (line,) = open_input(str(tmp_path / "day 1")).counts.notes
-    assert line == f"{tmp_path / 'day 1'}: 1 number of 001..003 is missing: 002"
-
-
-def test_photographs_with_numbers_of_their_own_have_no_gaps(tmp_path: Path) -> None:
-    for number in (8, 90, 91, 700):
-        Image.new("RGB", (16, 16)).save(tmp_path / f"IMG_{number:04d}.png")
-    assert open_input(str(tmp_path)).counts.notes == []
 
 
 def test_what_is_transparent_and_becomes_black_is_told_once(movie: Movie, tmp_path: Path) -> None:

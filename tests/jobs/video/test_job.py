@@ -14,12 +14,8 @@ from tests.jobs.video.conftest import MakeJob
     [
         ({"model": ""}, "no model: name one with --model"),
         ({"batch": 0}, "--batch"),
-        ({"skip": -1}, "--skip"),
         ({"scale": 0.0}, "--scale"),
-        ({"steps": 0}, "--steps"),
-        ({"strength": 1.5}, "--strength"),
         ({"strength": float("nan")}, "--strength"),
-        ({"cfg": -1.0}, "--cfg"),
         ({"seed": -1}, "--seed"),
         ({"ip_scale": float("inf")}, "--ip-scale"),
         ({"controls": (ControlUse(scale=float("nan")),)}, "--controlnet"),
@@ -48,7 +44,6 @@ def test_stdin_and_stdout_are_refused(files: tuple[str, str], job: MakeJob) -> N
     ("size", "scale", "painted"),
     [
         ((640, 360), 1.0, (640, 360)),
-        ((854, 480), 1.0, (856, 480)),
         ((1919, 1079), 1.0, (1920, 1080)),
         ((1920, 1080), 0.333, (640, 360)),
         ((640, 360), 0.05, (64, 64)),

@@ -114,19 +114,6 @@ def test_a_model_that_is_not_there_leaves_nothing_behind(clip: Clip, job: MakeJo
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_progress_reports_each_stage_and_its_queue(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
-    told: list[VideoProgress] = []
-    report = paint_video(job(clip(12), tmp_path / "out.mp4", batch=4), on_progress=told.append)
-    assert [(progress.done, progress.is_finishing) for progress in told] == [
-        *((done, False) for done in (4, 8, 12)),
-        (12, True),
-    ]
-    assert [stage.name for stage in told[-1].stages] == ["read", "encode", "process", "decode", "save"]
-    assert all(0 <= stage.waiting <= stage.most for stage in told[-1].stages)
-    assert told[-1].expected == 12
-    assert 0 < report.busy["process"] <= 1
-
-
 def frames_of(folder: Path) -> list[tuple[str, np.ndarray]]:
     from engine.sources.still import read_still
 

@@ -65,16 +65,6 @@ def test_a_result_finds_its_picture_however_many_were_sent_since(
     assert max(kept for *_, kept in told) <= MAX_MARKED + NEWEST
 
 
-def test_pictures_without_a_result_are_dropped() -> None:
-    fed = FedPictures()
-    for number in range(100):
-        fed.add(number, picture(number))
-        fed.follow_wish(number % 3 > 0)
-    assert len(fed._pictures) <= MAX_MARKED + NEWEST
-    assert fed.newest is not None and fed.newest.index == 99
-    assert fed.answered(5) is None
-
-
 def test_the_first_picture_of_a_new_process_is_found_although_the_last_process_sent_no_result() -> None:
     fed = FedPictures()
     for number, is_asking in ((0, True), (1, True), (1, False), *((number, True) for number in range(2, 100))):

@@ -2,35 +2,8 @@
 
 import pytest
 
-from engine.live.kit.figures import Figures
 from engine.live.kit.picture_loop import ask_from_s
 from engine.live.kit.progress import PieceTimes
-
-
-def test_the_rate_is_that_of_the_last_five_seconds() -> None:
-    figures = Figures()
-    assert figures.fps(0.0) == 0.0
-    for index in range(10):
-        figures.count_picture(index * 1.0)
-    for index in range(100):
-        figures.count_picture(20.0 + index * 0.05)
-    assert figures.fps(25.0) == pytest.approx(20.0)
-    assert figures.fps(60.0) == 0.0
-
-
-def test_stages_are_means_over_the_newest_calls() -> None:
-    figures = Figures()
-    for encode_ms in (1.0, *[3.0] * 16, *[5.0] * 16):
-        figures.count_call({"encode": encode_ms, "unet": 8.0}, 0.02)
-    assert figures.facts(0.0)["encode_ms"] == 4.0
-    assert figures.facts(0.0)["unet_ms"] == 8.0
-    assert figures.call_s == 0.02
-
-
-def test_facts_are_reported_once_a_second() -> None:
-    figures = Figures()
-    is_due = [figures.is_due(now_s) for now_s in (0.0, 0.5, 0.99, 1.0, 1.5, 2.1)]
-    assert is_due == [True, False, False, True, False, True]
 
 
 def test_the_longest_piece_scales_up_with_the_work_and_never_down_and_is_forgotten() -> None:

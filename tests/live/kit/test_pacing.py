@@ -185,20 +185,6 @@ def test_calls_with_other_pieces_are_learnt_apart(time: Time) -> None:
     assert ended_ms == [51.0, 57.0, 59.0, 65.0]
 
 
-def test_a_fader_that_moves_in_every_call_leaves_its_first_piece_learnt(
-    time: Time, gate: Gate, turns: dict[str, Turns]
-) -> None:
-    pacer = Pacer(gate, rest=time.rest, now_ns=time, turns=turns["sd"])
-    for _ in range(2):
-        pacer.begin_call("plain")
-        pacer.plan.change_kind("plain")
-        time.work(5.0)
-        pacer.end_call()
-    gate.draw_ends(time.now_ns + 4_000_000)
-    pacer.begin_call("plain")
-    assert time.rests_s, "it waits for a draw that begins in 4 ms"
-
-
 @pytest.fixture
 def turns(gate: Gate) -> dict[str, Turns]:
     made = {name: gate.turns(gate.take_place(), 1) for name in ("sd", "sam3")}
@@ -256,30 +242,6 @@ def test_a_slice_waits_for_what_begins_while_it_waits_for_its_turn(
     assert len(time.rests_s) == 6
 
 
-def test_after_a_voice_a_slice_waits_for_a_draw_as_before_it(time: Time, gate: Gate, turns: dict[str, Turns]) -> None:
-    began_ns, period_ms = time.now_ns, PERIOD_NS / 1e6
-    done: list[str] = []
-
-    def rest(seconds: float) -> None:
-        time.rest(seconds)
-        passed_ms = (time.now_ns - began_ns) / 1e6
-        if not done and passed_ms >= period_ms - 1.0:
-            done.append("first draw")
-            gate.draw_ends()
-            gate.voice_begins(time.now_ns)
-        if len(done) == 1 and passed_ms >= 3 * period_ms:
-            done.append("voice")
-            gate.draw_begins(time.now_ns)
-            gate.voice_ends()
-        if len(done) == 2 and passed_ms >= 3 * period_ms + 5.0:
-            done.append("second draw")
-            gate.draw_ends()
-
-    gate.draw_begins(began_ns)
-    Pacer(gate, rest=rest, now_ns=time, turns=turns["sd"]).begin_call()
-    assert done == ["first draw", "voice", "second draw"]
-
-
 @pytest.mark.parametrize("draw_ms", [4.0, 10.0])
 def test_stable_diffusion_and_sam3_share_what_the_draws_leave(draw_ms: float) -> None:
     """7 pieces of 3 ms and 4 of 5 ms beside a draw every 16.7 ms, each child in a thread of its own with the gate that
@@ -323,23 +285,6 @@ def test_stable_diffusion_and_sam3_share_what_the_draws_leave(draw_ms: float) ->
     assert shares["sd"] > 0.35 and shares["sam3"] > 0.35 and sum(shares.values()) > 0.8
 
 
-def test_a_piece_that_fits_between_no_two_draws_begins_as_soon_as_one_has_ended(
-    time: Time, gate: Gate, turns: dict[str, Turns]
-) -> None:
-    def rest(seconds: float) -> None:
-        time.rest(seconds)
-        if time.now_ns >= ended_ns and gate.draw_ns < ended_ns:
-            gate.draw_ends(ended_ns + 10_000_000)
-
-    pacer = Pacer(gate, rest=rest, now_ns=time, turns=turns["sd"])
-    ended_ns = time.now_ns
-    paced(time, pacer, (20.0,))
-    gate.draw_ends(time.now_ns + 5_000_000)
-    ended_ns = time.now_ns + 25_000_000
-    pacer.begin_call("")
-    assert ended_ns <= time.now_ns < ended_ns + 1_000_000
-
-
 def test_a_child_that_stopped_in_its_slice_delays_the_other_by_a_quarter_second(
     time: Time, gate: Gate, turns: dict[str, Turns]
 ) -> None:
@@ -377,14 +322,3 @@ def test_a_wait_for_the_renderer_inside_a_slice_is_not_counted_as_work(time: Tim
     assert sum(time.rests_s) == pytest.approx(PERIOD_NS / 1e9, rel=0.05)
     time.work(4)
     assert pacer.end_call() == pytest.approx(7)
-    rests = len(time.rests_s)
-    gate.draw_begins(time.now_ns)
-    pacer.yield_within()
-    assert len(time.rests_s) == rests, "outside a call there is nothing to hold back"
-
-
-def test_the_99th_percentile_of_the_newest_slices_is_told(time: Time) -> None:
-    pacer = Pacer(None, rest=time.rest, now_ns=time)
-    for ms in range(1, 101):
-        pacer.after_slice(float(ms))
-    assert pacer.slice_p99_ms == 100.0

@@ -1,5 +1,6 @@
 """A child is sent each change once, and modulation only if it is large enough."""
 
+from engine.live.kit.child_link import Requests
 from engine.live.kit.sent_values import GENERATION, SentValues
 from engine.params import ParamStore
 
@@ -40,3 +41,15 @@ def test_a_change_that_makes_pictures_obsolete_includes_a_new_generation() -> No
     assert (sent.generation, sent.valid_from) == (3, 2), "a mark makes no picture obsolete"
     assert sent.changes(store.snapshot(), {"/sd/prompt": "ice"}) == {"/sd/prompt": "ice"}
     assert sent.changes(store.snapshot()) == {"/sd/prompt": "fire"}
+
+
+def test_a_successful_request_takes_effect_and_a_refused_one_does_not() -> None:
+    models: Requests[str] = Requests("first")
+    assert (models.newest, models.in_force) == ("first", "first")
+    for name in ("second", "third"):
+        models.begin(name)
+    assert (models.newest, models.in_force) == ("third", "first")
+    assert models.end(is_done=True) == ("second", False)
+    assert (models.newest, models.in_force) == ("third", "second")
+    assert models.end(is_done=False) == ("third", True)
+    assert (models.newest, models.in_force) == ("second", "second")

@@ -8,9 +8,9 @@ import pytest
 
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
-from engine.live.kit.picture_rings import KEPT_SHAPES, SourceRings, finished_picture
+from engine.live.kit.picture_rings import KEPT_SHAPES, SourceRings
 from engine.system.daemon_worker import DaemonWorker
-from engine.values import FINISHED, FrameId
+from engine.values import FrameId
 
 TICK = FrameId(index=7, time_s=0.5)
 
@@ -42,13 +42,6 @@ def test_the_first_picture_is_dropped_and_the_next_arrives(rings: SourceRings, c
     reader.close()
 
 
-def test_a_shape_that_returns_reuses_its_ring(rings: SourceRings, connected: list[str], wait_for) -> None:
-    for channels in (3, 4):
-        wait_for(lambda channels=channels: rings.write(picture(16, channels), TICK, 0.0), "a ring")
-    assert rings.write(picture(16, 3), TICK, 0.0) and rings.write(picture(16, 4), TICK, 0.0)
-    assert connected[2:] == connected[:2] and len(set(connected)) == 2
-
-
 def test_the_rings_of_old_shapes_are_closed(rings: SourceRings, connected: list[str], wait_for) -> None:
     for width in range(8, 8 + KEPT_SHAPES + 1):
         wait_for(lambda width=width: rings.write(picture(width), TICK, 0.0), "a ring")
@@ -74,12 +67,3 @@ def test_without_memory_it_reports_once_a_second_and_retries(rings: SourceRings,
     assert len(reports.lines) == 1
     wait_for(lambda: not rings.write(enormous, TICK, 11.1) and len(reports.lines) > 1, "another attempt")
     wait_for(lambda: rings.write(picture(16), TICK, 20.0), "a ring that fits")
-
-
-def test_the_finished_picture_has_the_colours_of_the_picture_without_alpha() -> None:
-    rgba = np.random.default_rng(0).integers(0, 256, (5, 7, 4), np.uint8)
-    rgba.flags.writeable = False
-    frame = finished_picture(rgba, TICK)
-    assert np.array_equal(frame.pixels, rgba[..., :3])
-    assert frame.pixels.flags.c_contiguous and not np.shares_memory(frame.pixels, rgba)
-    assert (frame.index, frame.time_s, frame.source) == (7, 0.5, FINISHED)

@@ -1,4 +1,4 @@
-"""Prediction of the voice child's next block: a writer and a reader on a simulated clock."""
+"""Prediction of the voice child's next block, and its work: a writer and a reader on a simulated clock."""
 
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from engine.live.rvc.arrivals import POLL_S, STALL_S, STALLED_POLL_S, Arrivals
+from engine.live.rvc.loop import MIN_BLOCKS, VoiceFigures
 
 RATE_HZ = 48_000
 NAP_S = 0.05  # the child's longest
@@ -54,12 +55,6 @@ def test_a_complete_block_is_seen_within_one_poll(chunk: int, block_ms: int, dri
     assert max(reading.late_s[learning:]) <= POLL_S + 2 * OVERHEAD_S
 
 
-def test_the_reader_sleeps_between_blocks() -> None:
-    reading = read_blocks(chunk_times_s(60.0, 480, jitter_s=0.004), 480, RATE_HZ // 4)
-    chunk_looks, naps = 18, 6  # a chunk, its jitter and what it is early; a block's time in naps
-    assert reading.looks / len(reading.late_s) < chunk_looks + naps
-
-
 def test_after_a_pause_of_the_writer_blocks_are_seen_as_promptly_as_before() -> None:
     times_s = chunk_times_s(60.0, 480)
     times_s[len(times_s) // 2 :] += 10 * STALL_S
@@ -67,3 +62,15 @@ def test_after_a_pause_of_the_writer_blocks_are_seen_as_promptly_as_before() -> 
     after = len(reading.late_s) // 2
     assert reading.late_s[after] <= max(STALLED_POLL_S, POLL_S) + 2 * OVERHEAD_S
     assert max(reading.late_s[after + 4 :]) <= POLL_S + 2 * OVERHEAD_S
+
+
+def test_a_machine_is_too_slow_if_the_median_work_is_longer_than_a_block() -> None:
+    figures = VoiceFigures()
+    for _ in range(MIN_BLOCKS - 1):
+        figures.count_block(80.0, {})
+    assert figures.too_slow_ms(20.0) is None  # too few to judge by
+    figures.count_block(80.0, {})
+    assert figures.too_slow_ms(20.0) == 80.0
+    assert figures.too_slow_ms(80.0) is None
+    figures.begin_window()
+    assert figures.too_slow_ms(20.0) is None

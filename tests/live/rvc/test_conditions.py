@@ -58,11 +58,6 @@ def test_voices_are_found_only_in_their_folders_with_the_index_next_to_them(fold
             store.set("/rvc/model", name)
 
 
-def test_without_folders_no_other_voice_is_accepted() -> None:
-    with pytest.raises(Rejected, match=r"no model folders are configured: set folders .* under \[rvc\]"):
-        store_for("rvc", RvcConfig(model="given.pth")).set("/rvc/model", "alto.pth")
-
-
 def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

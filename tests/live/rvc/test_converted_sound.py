@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.ipc import AudioRing, AudioRingWriter
-from engine.live.rvc.converted_sound import MAX_RINGS, ConvertedSound
+from engine.live.rvc.converted_sound import ConvertedSound
 
 RATE_HZ = 1000
 FADE = 10  # samples
@@ -103,17 +103,6 @@ def test_checking_for_a_late_sample_does_not_move_a_takeover(processes: Processe
     assert converted.has(25)
     sound, _ = converted.read(40, 20)
     assert np.allclose(sound[: FADE + 1], 1.0 - 2.0 * np.minimum(np.arange(1, FADE + 2) / FADE, 1.0)), "faded in here"
-
-
-def test_old_rings_are_closed_when_reading_has_passed_them(processes: Processes, converted: ConvertedSound) -> None:
-    for number in range(4):
-        processes.begin(100 * number, 100 + FADE, float(number))
-        converted.read(100 * number + 50, 20)
-    assert len(converted._rings) == 1
-    for _ in range(MAX_RINGS + 3):
-        processes.begin(900, 100, 1.0)
-        converted.read(0, 10)
-    assert len(converted._rings) == MAX_RINGS
 
 
 def test_the_end_is_that_of_the_newest_process_and_all_can_be_read_after_they_have_ended(

@@ -219,13 +219,6 @@ def test_a_delay_that_is_too_short_is_reported_once_per_value_with_the_minimum(w
     assert told == [f"/rvc/delay_ms 100: {said}", f"/rvc/delay_ms 50: {said}"]
 
 
-def test_before_the_devices_are_measured_no_delay_is_called_too_short(reports) -> None:
-    world = World(hum, reports, **{"/rvc/delay_ms": 400.0})  # the initial guess for the devices alone is 400 ms
-    world.run(4.0, may_click=True)
-    assert world.desk.delay.total_s == pytest.approx(0.4)
-    assert "rvc.delay" not in reports.keys
-
-
 def test_another_channel_may_be_the_voice_and_a_missing_one_is_silent_and_reported_once(world, reports) -> None:
     world.set(input_channel=2, monitor=0.0)
     world.run(1.0)
@@ -236,21 +229,6 @@ def test_another_channel_may_be_the_voice_and_a_missing_one_is_silent_and_report
     world.set(input_channel=3)
     said = "/rvc/input_channel 3: the voice is silent, a microphone has only 2"
     assert reports.lines.count(("rvc.input", said)) == 1
-
-
-def test_a_change_of_channel_clicks_neither_for_the_listener_nor_for_the_child(world) -> None:
-    world.microphone.voice = lambda numbers: np.full(len(numbers), 0.4)  # the other channel: -0.2
-    world.set(monitor=0.0)
-    world.run(1.0, may_click=True)
-    heard, given = [], len(world.link.voice)
-    for channel in (2, 1, 2, 3):
-        world.set(input_channel=channel)
-        heard.append(world.run(0.01 if channel == 1 else 0.5, may_click=True))
-    assert np.concatenate(heard)[-1] == 0.0
-    assert click_db(np.concatenate(heard)) < -50.0
-    assert click_db(world.link.voice[given:]) < -50.0
-    for level in (-0.2, 0.0, 0.4):
-        assert (np.abs(world.link.voice[given:] - level) < 1e-6).any()
 
 
 def test_overwritten_sound_does_not_shift_the_sound_after_it(world) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import ConfigError
 from engine.ipc import Gate, Phase
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.entry import RvcConfig
@@ -186,23 +185,3 @@ def test_it_starts_with_the_stored_model_or_the_default_if_that_is_gone(
     assert gone.refused == [("/rvc/model", "")] and "is not in" in reports.lines[-1][1]
     spec = gone.link.supervisor.spec.settings["spec"]
     assert spec["model"].endswith("voice.pth")
-
-
-def test_an_invalid_environment_variable_is_reported_at_once(
-    config: RvcConfig, monkeypatch: pytest.MonkeyPatch, reports: Any
-) -> None:
-    monkeypatch.setenv("RVC_USE_FP16", "perhaps")
-    gate = Gate.create()
-    with pytest.raises(ConfigError, match="RVC_USE_FP16: 'perhaps'"):
-        VoiceLink(config, gate=gate, report=reports, set_value=lambda address, value: None)
-    gate.close()
-
-
-def test_before_the_first_block_there_is_no_output(open_run: Callable[..., Run]) -> None:
-    run = open_run()
-    run.link.hear(np.zeros(100, np.float32))
-    assert run.heard == 100
-    for part in run.link.converted.read(0, 100):
-        assert part.shape == (100,) and part.dtype == np.float32 and not part.any()
-    timing = run.link.timing
-    assert (timing.block_s, timing.lag_s, timing.work_p99_s) == (0.25, 0.06, None)

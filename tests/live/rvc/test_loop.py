@@ -11,7 +11,6 @@ import psutil
 import pytest
 
 from engine.ipc import Gate
-from tests.conftest import TinyModels
 from tests.live.rvc.studio import BLOCK, LAG, VoiceStudio, pitch_of, tone
 from tests.support.long_form import in_long_form, only_soak
 
@@ -206,20 +205,6 @@ def test_its_memory_is_flat(singing: VoiceStudio, wait_for: WaitFor) -> None:
         heard(singing, wait_for, 10)
     assert child.memory_info().rss - before < 8 << 20
     assert child.num_fds() == files
-
-
-def test_auto_pitch_of_a_model_without_pitch_has_no_effect_and_says_so(
-    tiny_models: TinyModels, fork_server: None, wait_for: WaitFor
-) -> None:
-    studio = VoiceStudio(tiny_models.voice(has_pitch=False), values={"/rvc/pitch_auto": True})
-    try:
-        studio.supervisor.start()
-        wait_for(lambda: "/rvc/pitch_auto: the model takes no pitch" in studio.told("asked"), "a word about it")
-        studio.taken(wait_for)
-        studio.sing_on(wait_for, 2)
-        assert studio.fact("speaker_hz") in (0.0, None) and studio.status.restarts == 0
-    finally:
-        studio.close()
 
 
 def test_auto_pitch_brings_a_voice_to_the_target(singing: VoiceStudio, wait_for: WaitFor) -> None:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-import osc_schema
 from engine.live.rvc.mix import FALL_DB_S, MixSettings, PeakLevel, VoiceMix
 from tests.audio.clicks import click_db
 
@@ -43,16 +42,6 @@ def there(frames: int, *spans: tuple[int, int]) -> np.ndarray:
 
 def tone(hz: float, frames: int) -> np.ndarray:
     return (0.5 * np.sin(2 * np.pi * hz * np.arange(frames) / RATE_HZ)).astype(np.float32)
-
-
-def test_the_settings_come_from_the_parameters() -> None:
-    values = {param.address: param.default for param in osc_schema.PARAMS}
-    assert MixSettings.from_values(values) == MixSettings()
-    values |= {"/rvc/enable": True, "/rvc/monitor": 0.25, "/rvc/gain_db": 6.0, "/rvc/fallback": "silence"}
-    settings = MixSettings.from_values(values)
-    assert (settings.is_wanted, settings.monitor, settings.is_dry_without) == (True, 0.25, False)
-    assert settings.volume == pytest.approx(1.9953, abs=1e-4)
-    assert MixSettings.from_values(values | {"/rvc/gain_db": -60.0}).volume == 0.0
 
 
 ZEROS, HALF = np.zeros(4800, np.float32), there(4800, (0, 2400))
@@ -101,14 +90,6 @@ def test_steps_of_any_length_give_the_same_sound() -> None:
     heard = Table().run(dry, wet, presence, step=480)
     for step in (1, 37, 960, 24_000):
         assert np.allclose(Table().run(dry, wet, presence, step=step), heard, atol=1e-6)
-
-
-def test_no_edge_of_the_conversion_clicks() -> None:
-    random = np.random.default_rng(5)
-    edges = np.sort(random.choice(48_000, 60, replace=False)).reshape(-1, 2)
-    presence = there(48_000, *(tuple(edge) for edge in edges))
-    heard = Table().run(tone(150.0, 48_000), tone(233.0, 48_000) * presence, presence)
-    assert click_db(heard) < -50.0
 
 
 def test_no_change_of_the_settings_clicks() -> None:

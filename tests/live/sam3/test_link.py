@@ -16,7 +16,7 @@ from engine.live.kit.scene import Scene
 from engine.live.sam3.entry import Sam3Config
 from engine.live.sam3.link import SegmentationLink, check, require_complete, spec_of
 from engine.params import ParamStore
-from engine.values import FINISHED, FoundObject, Segmentation
+from engine.values import FoundObject, Segmentation
 from tests.live.around import surroundings
 from tests.live.frames import finished_frame
 
@@ -85,18 +85,6 @@ def test_a_malformed_sheet_is_reported_and_the_last_masks_stay(
     assert reports.keys == ["sam3.masks"]
     results.publish(3)
     assert link.view().found.index == 3
-
-
-def test_after_switching_off_no_old_finished_picture_is_shown(
-    link: SegmentationLink, results: Results, store: ParamStore
-) -> None:
-    store.set("/sam3/source", "multiverse")
-    for is_on in (True, False):
-        store.set("/sam3/enable", is_on)
-        link.follow(store.snapshot())
-        link.feed(finished_frame(16, 9), Scene(camera=None), 0.0)
-        picture = link.view().picture
-        assert picture is None if not is_on else picture.source == FINISHED
 
 
 def test_after_switching_on_again_no_old_masks_are_shown(

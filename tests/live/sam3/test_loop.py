@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
-from engine.children.launcher import LAUNCHER
 from engine.live.kit.sent_values import GENERATION
 from engine.values import Segmentation
 from tests.live.sam3.studio import Sam3Studio, found_in, is_same, scene, segmenting_core
-from tests.live.sd.studio import Studio
 
 WaitFor = Callable[..., Any]
 Segment = Callable[..., Segmentation]
@@ -105,19 +102,6 @@ def test_prompts_change_while_it_runs_and_keep_their_numbers(
         assert is_same(found_in(frame), segment(scene(), prompts)), prompts
 
 
-def test_threshold_and_count_are_live(studio: Sam3Studio, wait_for: WaitFor, segment: Segment) -> None:
-    before = studio.newest()
-    scores = sorted(each.score for each in found_in(before).objects)
-    for values, options in (
-        ({"/sam3/max_objects": 3}, {"most": 3}),
-        ({"/sam3/max_objects": 16, "/sam3/threshold": scores[7]}, {"threshold": scores[7]}),
-    ):
-        studio.set(values)
-        studio.taken(wait_for)
-        frame = studio.feed_one(wait_for)
-        assert is_same(found_in(frame), segment(scene(), **options))
-
-
 def test_without_a_prompt_it_finds_nothing_and_notes_why_once(studio: Sam3Studio, wait_for: WaitFor) -> None:
     for blank in ("  ", ""):
         studio.set({"/sam3/prompt/1": blank})
@@ -200,14 +184,3 @@ def test_objects_are_new_when_the_source_of_the_pictures_changes(following: Sam3
         following.taken(wait_for)  # the first answer may come before the values are looked at
         found = following.find_one(wait_for)
         assert len(found.objects) == 2 and min(ids(found)) > max(known), change.__name__
-
-
-def test_sd_and_sam3_are_forked_from_one_single_threaded_process(
-    studio: Sam3Studio, started: Callable[[Studio], Studio], tiny_sd: Path, wait_for: WaitFor
-) -> None:
-    sd = started(Studio(tiny_sd))
-    wait_for(sd.shows, "a painted picture")
-    wait_for(studio.finds, "a result")
-    server = psutil.Process(LAUNCHER.server_pid)
-    assert psutil.Process(sd.status.pid).ppid() == psutil.Process(studio.status.pid).ppid() == server.pid
-    assert server.num_threads() == 1

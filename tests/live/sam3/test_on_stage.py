@@ -10,11 +10,8 @@ import numpy as np
 import pytest
 
 from engine.ipc import FrameRing
-from engine.live.sam3.entry import Sam3Config
 from engine.osc import Message, encode_message
 from engine.params.looks import PLAIN
-from osc_schema import Rejected
-from tests.live.stores import store_for
 from tests.support.stage import Stage, opened_once, picture_file, stage_config
 
 WIDTH, HEIGHT, RADIUS = 320, 180, 40
@@ -158,9 +155,8 @@ def test_its_mask_controls_the_regions_of_the_multiverse(stage: Stage) -> None:
         stage.engine.params.set(f"/layer/{n}/solo", False)
 
 
-@pytest.mark.parametrize("is_simple", [True, False])
-def test_the_matte_cuts_layer_5_out(stage: Stage, is_simple: bool) -> None:
-    stage.set(mode="simple" if is_simple else "multiverse", layer__5__intensity=1.0, layer__5__matte="background")
+def test_the_matte_cuts_layer_5_out(stage: Stage) -> None:
+    stage.set(layer__5__intensity=1.0, layer__5__matte="background")
     for n in range(1, 5):
         stage.engine.params.set(f"/layer/{n}/mute", True)
     stage.wait_for(lambda: lit(stage.pictures[0]).size < 8, "the dancer is cut away, but for pixels of its edge")
@@ -215,15 +211,3 @@ def test_without_its_child_masks_stay_or_disappear_as_set_and_switched_off_they_
     (told,) = heard(stage, 1, after=lambda: stage.set(sam3__fallback="source"))
     assert (told.address, told.args) == ("/sam3/objects", (0,))
     stage.wait_for(lambda: floor() > 0, "as if there were no SAM3")
-
-
-def test_values_that_need_a_model_are_refused_with_the_setting_to_add() -> None:
-    store = store_for("sam3", Sam3Config())
-    for address, value in (
-        ("/sam3/enable", True),
-        ("/region/mode", "sam3"),
-        ("/layer/5/matte", "subject"),
-        ("/sd/controlnet/1/source", "sam3"),
-    ):
-        with pytest.raises(Rejected, match="--sam3 MODEL"):
-            store.set(address, value)

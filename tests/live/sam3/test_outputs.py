@@ -66,15 +66,6 @@ def test_each_result_is_sent_once_best_first_and_its_end_as_zero(desk: Desk) -> 
     assert desk.told[3:] == [("/sam3/objects", 0)]
 
 
-def test_a_matte_is_cut_only_on_request_and_with_masks(desk: Desk) -> None:
-    values = {"/layer/5/matte": "subject", "/sam3/mask_edge": "hard"}
-    view = MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=None)
-    matte = view.matte(values)
-    assert matte is not None and (matte.found, matte.keeps, matte.is_hard) == (view.found, "subject", True)
-    assert view.matte(values | {"/layer/5/matte": "all"}) is None
-    assert NO_MASKS.matte(values) is None
-
-
 def test_masks_of_the_finished_picture_are_not_mirrored_with_layer_5() -> None:
     def seen_in(source: str) -> MasksView:
         picture = VideoFrame(pixels=np.zeros((9, 16, 3), np.uint8), index=0, time_s=0.0, source=source)

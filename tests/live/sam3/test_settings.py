@@ -3,12 +3,6 @@
 from engine.live.sam3.loop import read_settings
 
 
-def test_an_unset_value_has_the_schemas_default() -> None:
-    settings = read_settings({})
-    assert settings.prompts == ("person", "", "", "")
-    assert (settings.mode, settings.threshold, settings.max_objects, settings.source) == ("image", 0.5, 16, "auto")
-
-
 def test_prompt_mode_and_source_are_part_of_the_query_and_the_threshold_is_not() -> None:
     before = read_settings({}).query
     for values in ({"/sam3/prompt/3": "dog"}, {"/sam3/mode": "track"}, {"/sam3/source": "video"}):

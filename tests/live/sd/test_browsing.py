@@ -1,6 +1,5 @@
 """What the lists of models tell, from the headers in folders such as those of ComfyUI and the WebUI."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,18 +7,13 @@ from pkgutil import resolve_name
 
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import save_file
 
 from engine.live.kit.live_model import ListAsked, ListEntry
 from engine.live.sd.entry import ENTRY, SdConfig, model_named, part_named, picture_named
 from engine.live.sd.header_program import HeaderReader, Question, headline_of
-from engine.models.sd.plan.headline import Headline
 from engine.params import ParamStore
-from osc_schema.sd import LISTS
-from tests.support.tiny_gguf import F16, Q4_K, write_gguf
-from tests.support.tiny_models import build_tiny_controlnet, tiny_unet
-from tests.support.tiny_single_file import original_unet_tensors
+from tests.support.tiny_models import build_tiny_controlnet
 
 SD15, XL = 768, 2048  # width of the texts
 READ_BY_PROCESS = HeaderReader.read
@@ -60,19 +54,6 @@ def test_a_model_is_told_with_its_family_sampler_and_memory(tiny_sd: Path, tmp_p
     assert listed("/sd", tmp_path, facts=full | {"memory_mb": 1000})[1] == (*entry[:2], False), "in place of its own"
 
 
-def test_a_gguf_file_is_an_entry_with_the_reason(tmp_path: Path) -> None:
-    place = tmp_path / "models" / "unet"
-    place.mkdir(parents=True)
-    write_gguf(
-        place / "flux1-dev-Q4_K.gguf", {"double_blocks.0.img_attn.qkv.weight": torch.zeros(2, 2)}, lambda *_: Q4_K
-    )
-    write_gguf(place / "sdxl-Q4_K.gguf", original_unet_tensors(tiny_unet("sdxl").state_dict(), 1), lambda *_: Q4_K)
-    write_gguf(place / "sdxl-F16.gguf", original_unet_tensors(tiny_unet("sdxl").state_dict(), 1), lambda *_: F16)
-    flux, good, poor = (title for _, title, _ in listed("/sd/unets", tmp_path))
-    assert good == "sdxl-F16.gguf (for SDXL)" and "cannot be used: is Flux" in flux
-    assert "cannot be used: input_blocks.0.0.weight is Q4_K; of GGUF, F32, F16, BF16 and Q8_0 are read" in poor
-
-
 @pytest.mark.parametrize(
     ("checkpoints", "loras", "nets", "words"),
     [
@@ -80,9 +61,8 @@ def test_a_gguf_file_is_an_entry_with_the_reason(tmp_path: Path) -> None:
         ("models/Stable-diffusion", "models/Lora", "models/ControlNet", "embeddings"),
     ],
 )
-@pytest.mark.parametrize("inside", ["", "models"])
 def test_the_folders_of_comfyui_and_of_the_webui_are_known(
-    tiny_sd: Path, tmp_path: Path, checkpoints: str, loras: str, nets: str, words: str, inside: str
+    tiny_sd: Path, tmp_path: Path, checkpoints: str, loras: str, nets: str, words: str
 ) -> None:
     shutil.copytree(tiny_sd, tmp_path / checkpoints / "dream")
     lora(tmp_path / loras / "glow.safetensors", SD15)
@@ -90,12 +70,11 @@ def test_the_folders_of_comfyui_and_of_the_webui_are_known(
     word = tmp_path / words / "word.safetensors"
     word.parent.mkdir(parents=True, exist_ok=True)
     save_file({"emb_params": np.zeros((2, SD15), np.float32)}, word)
-    folder = tmp_path / inside
+    folder = tmp_path
     assert [name for name, *_ in listed("/sd", folder)] == ["", "dream"]
     assert listed("/sd/loras", folder) == [("glow.safetensors", "glow.safetensors (for SD 1.5)", False)]
     assert [name for name, *_ in listed("/sd/controlnets", folder)] == ["edges"]
-    found = [("word.safetensors", "word.safetensors (for SD 1.5, word word)", False)]
-    assert listed("/sd/embeddings", folder) == (found if words.startswith("models") or not inside else [])
+    assert listed("/sd/embeddings", folder) == [("word.safetensors", "word.safetensors (for SD 1.5, word word)", False)]
     assert all(listed(f"/sd/{kind}", folder) == [] for kind in ("vaes", "unets", "ip_adapters", "upscalers"))
     config = SdConfig(folders=(str(folder),))
     assert model_named(config, "dream") == str(tmp_path / checkpoints / "dream")
@@ -150,26 +129,6 @@ def test_a_broken_file_is_an_entry_with_its_reason(tmp_path: Path) -> None:
         assert str(tmp_path) not in title, "the folders of this machine are not sent to everyone"
 
 
-def test_a_header_is_read_again_only_after_the_file_has_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-    read = HeaderReader.read
-
-    def counting(reader: HeaderReader, question: Question) -> Headline:
-        asked.append(Path(question.path).name)
-        return read(reader, question)
-
-    monkeypatch.setattr(HeaderReader, "read", counting)
-    for name in ("a", "b"):
-        lora(tmp_path / f"{name}.safetensors", SD15)
-    first = listed("/sd/loras", tmp_path)
-    assert listed("/sd/loras", tmp_path) == first and asked == ["a.safetensors", "b.safetensors"]
-    lora(tmp_path / "b.safetensors", XL)
-    os.utime(tmp_path / "b.safetensors", (1, 1))
-    assert "SDXL" in listed("/sd/loras", tmp_path)[1][1] and asked[2:] == ["b.safetensors"]
-
-
 def test_a_header_that_ends_the_process_is_a_reason_and_the_next_one_is_read(tmp_path: Path) -> None:
     reader = HeaderReader()
     good = lora(tmp_path / "good.safetensors", SD15)
@@ -177,11 +136,6 @@ def test_a_header_that_ends_the_process_is_a_reason_and_the_next_one_is_read(tmp
     assert "has ended" in bad.fault
     assert READ_BY_PROCESS(reader, Question(kind="loras", path=str(good))).family == "SD 1.5"
     reader.close()
-
-
-def test_every_kind_has_a_list() -> None:
-    assert set(ENTRY.lists) == {"/sd", "/sd/pictures", *(f"/sd/{kind}" for kind in LISTS)}
-    assert all(listed(at) == [] for at in ENTRY.lists if at != "/sd"), "without folders"
 
 
 def test_the_pictures_of_the_ip_adapter_are_listed_and_a_wrong_name_gets_the_nearest(tmp_path: Path) -> None:

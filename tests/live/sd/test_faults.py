@@ -1,7 +1,6 @@
 """Failures and slowness of the diffusion child: a real process with a tiny model, fed through real rings."""
 
 import shutil
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -77,25 +76,6 @@ def test_out_of_memory_ends_the_child_without_restart_if_shrinking_is_not_allowe
     studio.set({"/sd/width": 256})
     wait_for(lambda: (studio.shows(), studio.status.state == "failed")[1], "the end")  # it is fed by looking
     assert "no memory for 256x64; set a smaller /sd/width and /sd/height, or /sd/oom shrink" in studio.status.detail
-
-
-def test_a_slow_child_asks_for_its_next_picture_while_it_paints_and_not_all_the_time(
-    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
-) -> None:
-    studio = open_sd(tiny_sd, settings={"slow_s": 0.4})
-    wait_for(studio.shows, "a picture")
-    quiet: Counter[int] = Counter()  # polls without a request after each picture
-
-    def look() -> bool:
-        wants = studio.supervisor.wants_frame  # read before the ring: a request after a picture is too late
-        sequence = studio.newest().sequence
-        if not wants:
-            quiet[sequence] += 1
-        elif quiet[sequence] <= 10:  # on a busy machine there may be few polls in the time without one
-            studio.feed()
-        return wants and quiet[sequence] > 10
-
-    wait_for(look, "a wish between two pictures, after a time without one")
 
 
 def test_the_rest_of_a_low_duty_ends_when_the_duty_is_raised_or_painting_is_paused(

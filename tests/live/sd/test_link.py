@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import NoGLError
 from engine.ipc import FrameRing
 from engine.live.kit.scene import Scene
 from engine.live.sd.entry import LoraConfig, SdConfig
@@ -17,11 +16,8 @@ from engine.live.sd.link import DiffusionLink
 from engine.live.sd.settings import RESETS
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
-from engine.render import Look, PictureInput, RegionMap, open_renderer
-from engine.render.guarded_renderer import GuardedRenderer
-from engine.render.readback import Readback
-from engine.system.clock import SteppedClock
-from engine.values import ChannelFeatures, ComingValues, PublishedFrame, VideoFrame, silent_waves
+from engine.render import RegionMap
+from engine.values import ComingValues, VideoFrame
 from osc_schema import Rejected
 from tests.live.frames import finished_frame
 from tests.live.sd.studio import opened_link
@@ -32,15 +28,6 @@ from tests.live.stores import store_for
 def link(reports: Any) -> Iterator[DiffusionLink]:
     with opened_link(SdConfig(model="random:tiny"), reports) as link:
         yield link
-
-
-def test_nothing_is_shown_before_the_first_picture(link: DiffusionLink) -> None:
-    store = ParamStore()
-    store.set("/sd/enable", True)
-    link.follow(store.snapshot())
-    offer = link.offer(0.0, None)
-    assert (offer.fade, offer.is_automatic) == (None, False)
-    assert link.source == "multiverse" and link.extra_pictures(store.snapshot()) == {"sd": (512, 512)}
 
 
 def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
@@ -94,15 +81,6 @@ def test_a_controlnet_and_a_lora_that_nobody_has_chosen_are_told(reports: Any, t
         store.set("/sd/controlnet/2/enable", True)
         link.follow(store.snapshot())
         assert not any("/sd/controlnet/2/enable" in line for _, line in reports.lines)
-
-
-def test_a_disk_error_while_a_file_is_looked_up_is_reported(link: DiffusionLink, reports: Any, wait_for: Any) -> None:
-    def read(name: str) -> None:
-        raise OSError("input/output error")
-
-    link._in_background(read, "painting.png", of='"painting.png"')
-    wait_for(lambda: reports.lines, "the report")
-    assert reports.lines == [("sd.files", 'cannot look up "painting.png": OSError: input/output error')]
 
 
 def test_what_waits_for_a_beat_is_sent_ahead_except_what_takes_too_long_or_cannot_be_used(reports: Any) -> None:
@@ -182,14 +160,6 @@ def test_what_stays_from_picture_to_picture_begins_anew_with_the_picture_of_each
         assert resets(90.0) == 3
 
 
-def test_the_crossfade_of_its_pictures_is_modulated_too(link: DiffusionLink) -> None:
-    link.follow(ParamStore().snapshot(), moved={"/sd/crossfade_s": 5.0})
-    for now_s in (0.0, 100.0):
-        picture = VideoFrame(pixels=np.full((8, 8, 3), now_s, np.uint8), index=0, time_s=now_s, source="sd")
-        link._fader.show(picture, now_s, 1.0)
-    assert link.offer(101.0, None).fade.share == pytest.approx(0.2)
-
-
 def test_the_second_picture_is_sent_once_and_only_while_a_controlnet_sees_it(
     reports: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,76 +203,38 @@ def test_the_second_picture_is_sent_once_and_only_while_a_controlnet_sees_it(
 
 @pytest.mark.parametrize("is_gpu", [True, False])
 def test_a_gpu_reads_only_what_sd_sees_and_only_when_it_is_wanted(
-    link: DiffusionLink, is_gpu: bool, monkeypatch: pytest.MonkeyPatch, require: Any, reports: Any, wait_for: Any
+    link: DiffusionLink, is_gpu: bool, monkeypatch: pytest.MonkeyPatch, wait_for: Any
 ) -> None:
-    monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: not is_gpu)
-    try:
-        drawing = GuardedRenderer(
-            lambda width, height: open_renderer("gl", width, height), (320, 180), clock=SteppedClock(), report=reports
-        )
-    except NoGLError as error:
-        require(False, str(error))
-    read_bytes: list[int] = []
-    read = Readback.read
+    child, read_px = SimpleNamespace(wants_frame=True), []
 
-    def count(readback: Readback, framebuffer: Any) -> np.ndarray:
-        pixels = read(readback, framebuffer)
-        read_bytes.append(pixels.nbytes)
-        return pixels
+    def read_fitted(size_px: tuple[int, int]) -> np.ndarray:
+        read_px.append(size_px)
+        return np.zeros((*size_px[::-1], 4), np.uint8)
 
-    monkeypatch.setattr(Readback, "read", count)
+    frame = replace(finished_frame(320, 180), read_fitted=read_fitted if is_gpu else None)
+    monkeypatch.setattr(type(link.supervisor), "wants_frame", property(lambda supervisor: child.wants_frame))
     store = ParamStore()
     changes = {"/sd/enable": True, "/sd/source": "multiverse", "/sd/width": 128, "/sd/height": 64}
-    store.set_many([*changes.items(), ("/safety/flash_guard", False)], by="test")
-    values, child = store.snapshot(), SimpleNamespace(wants_frame=True)
-    monkeypatch.setattr(type(link.supervisor), "wants_frame", property(lambda supervisor: child.wants_frame))
-    link.follow(values)
 
     def show() -> tuple[int, int] | None:
         """A frame of the loop; the size that is queued with its drawing."""
+        store.set_many([*changes.items()], by="test")
         scene = Scene(camera=None)
-        link.show(scene, values, 0.0)
-        look, features = Look.from_values(values), (ChannelFeatures(),) * 4
-        size_px = scene.fitted_px
-        drawing.draw(
-            PictureInput(
-                look=look,
-                waves=silent_waves(),
-                features=features,
-                layer5=None,
-                region=None,
-                time_s=0.0,
-                fitted_px=size_px,
-            )
-        )
-        tick = finished_frame().id
-        frame = PublishedFrame(
-            id=tick,
-            width=320,
-            height=180,
-            texture=None,
-            read_rgba=drawing.reader(),
-            read_fitted=drawing.fitted_reader(),
-        )
+        link.follow(store.snapshot())
+        link.show(scene, store.snapshot(), 0.0)
         link.feed(frame, scene, 0.0)
-        return size_px
+        return scene.fitted_px
 
     assert show() == (128, 64)
-    wait_for(lambda: link._input._making is None or link._input._making[1].done(), "the ring")
+    wait_for(lambda: show() and link._input._connected, "the ring")
     assert show() == (128, 64)
     sent = FrameRing.attach(link._input._connected).latest()
-    width, height = (128, 64) if is_gpu else (320, 180)
-    assert sent is not None and sent.pixels.shape == (height, width, 4)
-    assert read_bytes == [width * height * 4] * 2
-    child.wants_frame = False
-    assert show() is None and len(read_bytes) == 2
-    store.set("/sd/fallback", "source")
-    values = store.snapshot()
+    assert sent is not None and sent.pixels.shape == ((64, 128, 4) if is_gpu else (180, 320, 4))
+    child.wants_frame, count = False, len(read_px)
+    assert show() is None and len(read_px) == count
+    assert set(read_px) == ({(128, 64)} if is_gpu else set())
+    changes["/sd/fallback"] = "source"
     monkeypatch.setattr(DiffusionLink, "_is_away", True)
-    link.follow(values)
     assert show() == (128, 64)
-    assert link._multiverse is not None and link._multiverse.pixels.shape == (height, width, 3)
     offer = link.offer(0.0, None)
     assert offer.fade is not None and offer.fade.picture.pixels.shape == (64, 128, 3)
-    assert read_bytes == [width * height * 4] * 3
-    drawing.close()

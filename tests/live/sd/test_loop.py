@@ -10,7 +10,6 @@ import pytest
 
 from engine.ipc import FrameRing
 from engine.live.kit.sent_values import GENERATION
-from engine.live.sd.loop import blank
 from tests.conftest import TinyModels
 from tests.live.sd.studio import Studio, painting_core, source_picture
 
@@ -117,14 +116,6 @@ def test_a_feedback_starts_from_the_engines_picture(
     studio.feed()
     studio.set({"/sd/paused": False, "/sd/interval_s": 10.0})
     wait_for(lambda: studio.shows_just(paint()), "the source painted anew, and not grey")
-
-
-def test_a_feedback_starts_from_grey_if_the_engine_has_no_picture(
-    open_sd: Open, tiny_sd: Path, wait_for: WaitFor, paint: Any
-) -> None:
-    studio = open_sd(tiny_sd, values={"/sd/source": "feedback", "/sd/interval_s": 10.0})
-    frame = wait_for(studio.newest, "a picture though nothing was fed")
-    assert np.array_equal(frame.pixels, paint(blank((64, 64))))
 
 
 def test_a_picture_like_the_last_is_skipped_and_counted_until_a_value_changes(

@@ -1,6 +1,5 @@
 """Stable Diffusion in a running engine: real process, real model (a tiny one), real OSC, real recording."""
 
-import asyncio
 import os
 import shutil
 import signal
@@ -8,9 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import av
-import cv2
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -20,9 +17,8 @@ from engine.children.launcher import LAUNCHER
 from engine.cli.status_line import started_lines
 from engine.config import build_config
 from engine.errors import ConfigError, ModelError
-from engine.ipc import FrameRing
 from engine.params.looks import PLAIN
-from tests.support.long_form import IS_SOAK, only_soak
+from tests.support.long_form import IS_SOAK
 from tests.support.stage import Stage, opened_once, picture_file, stage_config
 from tests.support.tiny_models import build_tiny_lora
 
@@ -80,25 +76,6 @@ def test_simple_mode_shows_the_camera_painted_by_sd_and_start_and_status_describ
     assert {f"{at}/heartbeat_age_s", f"{at}/restarts", f"{at}/family"} <= set(facts)
 
 
-def test_the_page_shows_the_picture_of_sd_beside_the_main_one(stage: Stage) -> None:
-    stage.set(mode="multiverse", master__blackout=True)
-    stage.wait_for(lambda: stage.colour().max() == 0, "black")
-
-    async def seen() -> list[np.ndarray]:
-        async with aiohttp.ClientSession() as session:
-            pictures = []
-            for name in ("main", "sd"):
-                async with session.ws_connect(f"{stage.engine.page_url}preview?picture={name}&fps=30") as socket:
-                    jpeg = (await socket.receive(timeout=120.0)).data
-                    pictures.append(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB))
-            return pictures
-
-    main, sd = asyncio.run(seen())
-    stage.set(master__blackout=False)
-    assert main.shape == (72, 128, 3) and main.max() < 10
-    assert sd.shape == (64, 64, 3) and np.abs(sd.mean(axis=(0, 1)) - SEA_RGB).max() < 30
-
-
 def test_the_picture_follows_source_freeze_feedback_and_switch(stage: Stage) -> None:
     stage.shows(SEA_RGB, "the camera, painted")
     stage.set(sd__freeze=True, sd__source="video")
@@ -115,16 +92,6 @@ def test_the_picture_follows_source_freeze_feedback_and_switch(stage: Stage) -> 
     stage.shows(SAND_RGB, "the video, painted")
     stage.set(sd__enable=False)
     stage.shows(SEA_RGB, "the camera", within=2.0)
-
-
-def test_the_multiverse_can_be_painted_and_shown_in_itself(stage: Stage) -> None:
-    """Multiverse -> SD -> layer 5 -> Multiverse."""
-    stage.set(sd__source="multiverse", mode="multiverse", layer__5__intensity=0.5)
-    stage.await_results(3)
-    stage.set(master__blackout=True)
-    stage.wait_for(lambda: stage.colour().max() == 0, "black")
-    stage.set(master__blackout=False)
-    stage.wait_for(lambda: stage.colour().max() > 5, "the picture again")
 
 
 def test_region_maps_use_the_sd_picture(stage: Stage) -> None:
@@ -145,19 +112,6 @@ def test_region_maps_use_the_sd_picture(stage: Stage) -> None:
         stage.engine.params.set(f"/layer/{n}/solo", False)
 
 
-def test_the_sd_picture_is_published_separately(stage: Stage) -> None:
-    reader = FrameRing.open("stage SD")
-    frame = stage.wait_for(reader.latest, "the SD texture")
-    assert frame.pixels.shape == (64, 64, 4)
-    stage.wait_for(
-        lambda: np.abs(reader.latest().pixels[..., :3].reshape(-1, 3).mean(axis=0) - SEA_RGB).max() < 30,
-        "the camera, painted, in the SD texture",
-    )
-    stage.set(sd__width=128)
-    stage.wait_for(lambda: reader.latest().pixels.shape == (64, 128, 4), "the new size", ceiling_s=180.0)
-    reader.close()
-
-
 def test_while_the_child_is_down_the_fallback_is_shown(stage: Stage) -> None:
     stage.set(sd__source="video")
     stage.shows(SAND_RGB, "the video, painted")
@@ -167,19 +121,6 @@ def test_while_the_child_is_down_the_fallback_is_shown(stage: Stage) -> None:
         stage.shows(seen, f"fallback {fallback}")
         stage.draw(10)
         assert np.abs(stage.colour() - seen).max() < 30 and stage.child.state == "off", fallback
-
-
-@only_soak
-def test_a_recording_of_the_sd_picture_is_one_file_whatever_the_child_does(stage: Stage, tmp_path: Path) -> None:
-    stage.set(sd__fallback="source")
-    stage.done("/sink/start", "sd:record", "sd.mp4")
-    for _ in range(2):
-        stage.done("/child/sd/stop")
-        stage.draw(5)
-        stage.done("/child/sd/start")
-        stage.await_results(1)
-    stage.done("/sink/stop", "sd:record")
-    assert [file.name for file in stage.recordings.glob("sd*.mp4")] == ["sd.mp4"]
 
 
 def test_a_refused_model_keeps_the_previous_one_and_all_interfaces_report_it(stage: Stage) -> None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
@@ -17,7 +16,6 @@ from engine.models.sd.pixels import soft_picture
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, DEFAULTS, source_picture
 from tests.models.sd.upscalers import doubling
-from tests.support.sham_card.card import ShamCard
 
 
 @pytest.fixture(scope="module")
@@ -37,23 +35,6 @@ def model(tiny_sd: Path, tiny_models: TinyModels) -> Any:
 
 def no_note(key: str, line: str) -> None:
     pytest.fail(f"{key}: {line}")
-
-
-def test_texts_are_encoded_only_when_a_text_changes(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.models.sd.conditioner import Conditioner
-
-    encoded: list[str] = []
-    encode = Conditioner.encode
-
-    def noted(self: Conditioner, prompts: Any, *more: Any, **options: Any) -> Any:
-        encoded.extend(text for text, _ in prompts)
-        return encode(self, prompts, *more, **options)
-
-    monkeypatch.setattr(Conditioner, "encode", noted)
-    painter = Painter(model, note=no_note)
-    for change in ({}, {"/sd/guidance": 2.0}, {"/sd/seed": 4}, {"/sd/prompt": "fire"}, {"/sd/strength": 0.6}):
-        painter.take(read_settings(BASE | change))
-    assert encoded == ["sea", "fire", "sea"]
 
 
 def test_calls_with_other_pieces_are_of_another_kind(model: Any) -> None:
@@ -92,19 +73,6 @@ def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported
         assert distilled.plan.schedule.guidance == 8.0
         distilled.take(read_settings(BASE | {"/sd/mode": mode, "/sd/guidance": 2.5}))
         assert distilled.plan.schedule.guidance == 2.5
-
-
-def test_a_delta_without_effect_is_noted_once_when_the_mode_becomes_stream(
-    model: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from engine.models.sd.stream_schedule import StreamSchedule
-
-    monkeypatch.setattr(StreamSchedule, "ignores_delta", True)
-    said: list[str] = []
-    painter = Painter(replace(model, sampler="lcm"), note=lambda key, line: said.append(key))
-    for mode in ("single", "stream", "stream"):
-        painter.take(read_settings(BASE | {"/sd/mode": mode}))
-        assert said == ["delta"] * (mode == "stream")
 
 
 def test_after_an_error_the_same_settings_can_be_applied_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,32 +188,6 @@ def test_what_a_network_draws_for_a_controlnet_is_a_stage_of_its_own(model: Any)
     assert len(pictures) == 2
 
 
-def test_six_sizes_stay_captured_and_edges_cost_no_kernels_of_their_own(
-    sham_card: ShamCard, tiny_sd: Path, tiny_models: TinyModels
-) -> None:
-    from engine.models.sd import ModelSpec
-    from engine.models.sd.load import load
-
-    spec = ModelSpec(model=str(tiny_sd), controlnets=(str(tiny_models.controlnet(tiny_sd)),))
-    painter = Painter(load(spec, "cuda", "float32"), note=no_note)
-
-    def tallied(changes: dict[str, Any]) -> Any:
-        painter.take(read_settings(BASE | {"/sd/mode": "single"} | changes))
-        with sham_card.tally() as tally:
-            assert painter.paint(source_picture(0)) is not None
-        return tally
-
-    sizes = [{"/sd/width": width, "/sd/height": height} for width in (64, 128) for height in (64, 128, 192)]
-    assert [tallied(size).captures > 0 for size in sizes * 2] == [True] * 6 + [False] * 6
-    control = {"/sd/controlnet/1/enable": True}
-    kernels = {}
-    for sees in ("input", "edges", "soft") * 2:
-        kernels[sees] = tallied(control | {"/sd/controlnet/1/source": sees}).kernels
-    assert kernels["edges"] == kernels["soft"] == kernels["input"] < 60
-    of_last = control | {"/sd/controlnet/1/from": "last"}
-    assert [tallied(of_last).captures > 0 for _ in range(3)] == [True, False, False]
-
-
 def test_a_picture_keeps_the_time_of_the_frame_it_was_made_from(model: Any) -> None:
     painter = Painter(model, note=no_note)
     for mode, lag in (("single", 0), ("stream", 2)):
@@ -253,18 +195,6 @@ def test_a_picture_keeps_the_time_of_the_frame_it_was_made_from(model: Any) -> N
         painted = [painter.paint(source_picture(index), time_s=10.0 + index) for index in range(5)]
         times_s = [picture.time_s for picture in painted if picture is not None]
         assert times_s == [10.0 + index for index in range(5 - lag)]
-
-
-def test_a_feedback_continues_through_a_change_of_size(model: Any) -> None:
-    painter = Painter(model, note=no_note)
-    painter.take(read_settings(BASE | {"/sd/width": 128}))
-    painted = painter.paint(source_picture(0))
-    assert painted is not None
-    painter.take(read_settings(BASE | {"/sd/height": 128}))
-    last = painter.feedback(1.0, 0.0)
-    assert last is not None and last.shape == (128, 64, 3)
-    middle = cv2.resize(painted.pixels[:, 48:80], (64, 128), interpolation=cv2.INTER_LINEAR)
-    assert np.abs(last.numpy().astype(int) - middle.astype(int)).mean() < 2.0
 
 
 def failing(error: Exception) -> Callable[..., Any]:
@@ -298,32 +228,6 @@ def test_a_prompt_tag_sets_the_lora_weight_until_its_fader_is_moved(model: Any) 
     assert np.array_equal(gone, painted({}))
 
 
-def test_a_tag_in_the_prompt_of_a_region_is_told_to_have_no_effect(model: Any) -> None:
-    (name,), notes = model.loras.names, []
-    painter = Painter(model, note=lambda key, line: notes.append(line))
-    region = {"/sd/prompts/1/text": f"ice <lora:{name}:0.7>"}
-    for change in (region, {"/sd/regions": True}, {"/sd/seed": 4}):
-        region |= change
-        painter.take(read_settings(BASE | region))
-    assert notes == [
-        "a LoRA is for the whole picture, not for a region: set /sd/lora/1/weight, or name it in /sd/prompt"
-    ]
-
-
-def test_clip_skip_changes_the_picture_live_and_one_without_effect_is_noted(model: Any) -> None:
-    notes: list[str] = []
-    painter = Painter(model, note=lambda key, line: notes.append(line))
-
-    def text(clip_skip: int) -> Any:
-        painter.take(read_settings(BASE | {"/sd/prompt": "a cat", "/sd/clip_skip": clip_skip}))
-        return painter._cond.text.clone()
-
-    own, other = text(0), text(2)
-    assert not np.allclose(own, other, atol=1e-3) and notes == []
-    assert np.array_equal(text(1), own)
-    assert notes == ["/sd/clip_skip: clip skip 1 is the model's default"]
-
-
 def test_an_enlarged_picture_is_the_same_picture_and_feeds_back_at_its_own_size(tiny_sd: Path, tmp_path: Path) -> None:
     from engine.models.sd import ModelSpec
     from engine.models.sd.load import load
@@ -343,24 +247,3 @@ def test_an_enlarged_picture_is_the_same_picture_and_feeds_back_at_its_own_size(
         assert fed_back is not None and np.array_equal(fed_back.numpy(), pictures["off"])
     assert np.array_equal(pictures["2x"], pictures["off"].repeat(2, axis=0).repeat(2, axis=1))
     assert len(kinds) == 2, "its pieces are others"
-
-
-def test_on_a_card_the_upscaler_is_one_replay_more_and_no_wait(
-    sham_card: ShamCard, tiny_sd: Path, tmp_path: Path
-) -> None:
-    from engine.models.sd import ModelSpec
-    from engine.models.sd.load import load
-
-    spec = ModelSpec(model=str(tiny_sd), upscaler=str(doubling(tmp_path / "net.pth", factor=4)))
-    painter = Painter(load(spec, "cuda", "float32"), note=no_note)
-    replays, waits, pictures = {}, {}, {}
-    for upscale in ("off", "2x"):
-        painter.take(read_settings(BASE | {"/sd/mode": "single", "/sd/upscale": upscale}))
-        for _ in range(3):  # captured by then
-            painter.paint(source_picture(0))
-        with sham_card.tally() as tally:
-            painted = painter.paint(source_picture(0))
-        assert painted is not None and tally.captures == 0
-        replays[upscale], waits[upscale], pictures[upscale] = tally.replays, tally.waits, painted.pixels.copy()
-    assert replays["2x"] == replays["off"] + 1 and waits["2x"] == waits["off"]
-    assert np.array_equal(pictures["2x"], pictures["off"].repeat(2, axis=0).repeat(2, axis=1))

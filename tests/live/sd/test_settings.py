@@ -3,16 +3,7 @@
 import pytest
 
 from engine.errors import ModelError
-from engine.live.sd.settings import parse_t_index, read_settings, smaller
-
-
-def test_an_unset_value_has_the_schemas_default() -> None:
-    settings = read_settings({})
-    assert settings.size == (512, 512)
-    assert (settings.steps.steps, settings.steps.strength, settings.steps.guidance) == (2, 0.5, 1.0)
-    assert settings.is_stream
-    assert settings.similarity is None and settings.problem == ""
-    assert [control.scale for control in settings.controls] == [0.0, 0.0]
+from engine.live.sd.settings import parse_t_index, read_settings
 
 
 def test_each_controlnet_has_its_own_source() -> None:
@@ -58,9 +49,3 @@ def test_t_index_is_read_with_blanks_or_commas_and_an_invalid_one_is_noted_and_i
             parse_t_index(text)
         settings = read_settings({"/sd/t_index": text})
         assert settings.steps.t_index == () and text in settings.problem
-
-
-def test_shrinking_takes_64_px_of_each_side_and_ends_at_64() -> None:
-    assert smaller((512, 768)) == (448, 704)
-    assert smaller((64, 128)) == (64, 64)
-    assert smaller((64, 64)) is None

@@ -9,23 +9,6 @@ from engine.live.sd.loop import blank, thumbnail
 from engine.models.sd.edges import covering, edges
 
 
-def test_a_wide_picture_is_cropped_at_its_sides_and_not_squashed() -> None:
-    wide = np.zeros((64, 128, 3), np.uint8)
-    wide[:, 32:96] = 255
-    assert (covering(wide, (64, 64)) == 255).all()
-    assert covering(wide, (128, 64)).tolist() == wide.tolist()
-    assert covering(wide, (96, 192)).shape == (192, 96, 3)
-
-
-def test_edges_are_white_lines_on_black() -> None:
-    picture = np.zeros((64, 64, 3), np.uint8)
-    picture[:, 32:] = 255
-    lines = edges(picture, (128, 128))
-    assert lines.shape == (128, 128, 3)
-    assert set(np.unique(lines)) == {0, 255}
-    assert 62 <= np.nonzero(lines[64, :, 0])[0].mean() <= 66
-
-
 @pytest.mark.parametrize(
     ("size_from", "size"), [((512, 288), (64, 64)), ((131, 77), (64, 128)), ((96, 96), (64, 64)), ((40, 30), (128, 64))]
 )
@@ -43,16 +26,6 @@ def test_a_segmentation_picture_is_cropped_like_the_source_and_mixes_no_classes(
     assert {tuple(colour) for colour in seen.reshape(-1, 3)} == {tuple(colour) for colour in classes}
     most = classes[(covering(shares, size)[..., 0] > 127).astype(int)]  # (height, width, 3): of which there is more
     assert (seen != most).any(axis=2).mean() < 0.02, "the places where the source has them, within half a pixel"
-
-
-def test_a_segmentation_picture_stays_centred_and_is_black_without_masks() -> None:
-    picture = np.zeros((90, 160, 3), np.uint8)
-    picture[:, 80:] = 255
-    for side in (30, 64, 90, 181, 512):
-        columns = segments(picture, (side, side))[side // 2, :, 0]
-        assert abs(int((columns == 0).sum()) - side / 2) <= 0.5
-    assert segments(None, (128, 64)).shape == (64, 128, 3)
-    assert not segments(None, (128, 64)).any(), "black without masks"
 
 
 def test_thumbnails_span_minus_one_to_one_alpha_is_ignored_and_a_blank_picture_is_grey() -> None:

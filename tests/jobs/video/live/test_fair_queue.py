@@ -55,17 +55,6 @@ def test_the_newest_picture_of_a_client_takes_the_place_of_the_one_that_waits() 
     assert (state.received, state.dropped) == (5, 4)
 
 
-def test_a_client_that_floods_gets_no_more_than_its_share() -> None:
-    row = Row()
-    modest, flooding, third = (row.join() for _ in range(3))
-    served: Counter[int] = Counter()
-    for index in range(300):
-        for client in [modest, third, *[flooding] * 20]:
-            row.offer(client, index)
-        served[id(row.take().client)] += 1
-    assert sorted(served.values()) == [100, 100, 100]
-
-
 def served_for(row: Row, clients: dict[str, tuple[Client, float]], *, seconds: float) -> list[str]:
     """The order of service when all clients always have a picture waiting; `clients`: (client, painting time in s)."""
     order, until_s = [], row.now_s + seconds
@@ -86,24 +75,6 @@ def test_an_expensive_client_gets_its_share_of_time_not_of_pictures() -> None:
     assert max(used_s.values()) <= 1.25 * min(used_s.values())
 
 
-def test_a_picture_waits_for_about_one_of_each_other_or_as_long_as_it_takes_itself() -> None:
-    row = Row()
-    clients = {"heavy": (row.join(), 1.0), "light": (row.join(), 0.05), "other": (row.join(), 0.05)}
-    order = served_for(row, clients, seconds=60.0)[100:]
-    for name in ("light", "other"):
-        rests = "".join("." if each == name else each[0] for each in order).split(".")
-        assert max(rest.count("h") for rest in rests) == 1
-        assert max(len(rest) for rest in rests) <= 3
-    others = "".join(each[0] for each in order).split("h")
-    assert max(len(rest) for rest in others) * 0.05 <= 2 * 1.0 + 0.1  # as long as its own, for each of both
-
-
-def test_pictures_that_take_about_the_same_go_round_in_one_order() -> None:
-    row = Row()
-    clients = {"a": (row.join(), 0.100), "b": (row.join(), 0.103), "c": (row.join(), 0.098)}
-    assert "".join(served_for(row, clients, seconds=2.0)) == "abc" * 6 + "ab"
-
-
 def test_an_idle_client_earns_no_credit() -> None:
     row = Row()
     busy, away = row.join(), row.join()
@@ -111,61 +82,6 @@ def test_an_idle_client_earns_no_credit() -> None:
     both = {"busy": (busy, 0.1), "away": (away, 0.1), "new": (row.join(), 0.1)}
     counts = Counter(served_for(row, both, seconds=3.0))
     assert max(counts.values()) - min(counts.values()) <= 1
-
-
-def test_used_time_decays_so_that_old_expensive_requests_do_not_count() -> None:
-    row = Row()
-    former, other = row.join(), row.join()
-    served_for(row, {"former": (former, 30.0)}, seconds=30.0)
-    now = served_for(row, {"former": (former, 0.1), "other": (other, 0.1)}, seconds=30.0)
-    assert now.count("former") > 50  # at the price of the first it would have had none
-    assert abs(now[-50:].count("former") - 25) <= 1
-
-
-def test_a_client_without_a_picture_is_skipped_and_then_served_first() -> None:
-    row = Row()
-    rare, busy, keen = (row.join() for _ in range(3))
-    for index in range(4):
-        row.offer(busy, index)
-        row.offer(keen, index)
-        row.take()
-    row.offer(rare, 0)
-    assert row.queue.state(rare, unsent=0).waiting == 0
-    assert row.take().client is rare
-
-
-def test_a_leaving_client_frees_its_place_and_its_picture_is_dropped() -> None:
-    row = Row(most_clients=1)
-    client = row.join()
-    row.offer(client, 0)
-    assert row.queue.join(new_client(), row.now_s) is None
-    row.queue.leave(client)
-    row.queue.leave(client)
-    row.offer(row.join(), 7)
-    assert row.take().frame.index == 7
-
-
-def test_a_client_that_sends_nothing_gives_its_place_to_a_newcomer_only_when_all_are_taken() -> None:
-    row = Row(most_clients=2)
-    silent, sending = row.join(), row.join()
-    row.now_s += 31.0
-    row.offer(sending, 0)
-    row.queue.leave(sending)
-    sending = row.join()  # a place was free
-    assert row.queue.join(new_client(), row.now_s) is silent
-    assert row.queue.join(new_client(), row.now_s) is None
-
-
-def test_settings_hold_from_the_next_picture_on_and_are_numbered() -> None:
-    row = Row()
-    client = row.join()
-    row.offer(client, 0)
-    row.queue.change(client, other())
-    task = row.take()
-    assert (task.settings, task.number) == (other(), 1)
-    row.queue.change(client, other())  # the same again
-    row.offer(client, 1)
-    assert row.take().number == 1
 
 
 def test_a_client_whose_picture_failed_rests_while_others_are_served_until_it_changes_something() -> None:
@@ -185,10 +101,3 @@ def test_a_client_whose_picture_failed_rests_while_others_are_served_until_it_ch
     row.offer(failing, 3)
     row.queue.change(failing, other())
     assert row.take().frame.index == 3
-
-
-def test_take_returns_none_after_the_end() -> None:
-    row = Row()
-    row.offer(row.join(), 0)
-    row.queue.end()
-    assert row.queue.take(lambda: row.now_s) is None

@@ -2,9 +2,7 @@
 
 import contextlib
 import functools
-import json
 import statistics
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,8 @@ import pytest
 
 from engine.jobs.video.live import LiveServer
 from engine.jobs.video.live.controls import LiveSettings
-from tests.conftest import TinyModels
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
-from tests.jobs.video.live.client import LiveClient, card
+from tests.jobs.video.live.client import card
 from tests.jobs.video.live.conftest import Serve, open_server
 from tests.support.browsers import CHROMIUM, SHELL
 
@@ -199,73 +196,9 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
     visitor.show_file(still)
     wait_for(lambda: visitor.shown() and np.array_equal(visitor.mean(), after), "the prompt of before the reload")
     assert visitor.page.get_by_label("prompt", exact=True).input_value() == "the sea at night"
-    steps = visitor.page.get_by_label("steps", exact=True)
-    for typed, shown in (("900", "50"), ("-5", "1"), ("", "1")):
-        steps.press_sequentially(typed) if typed else steps.press("Delete")
-        assert not typed or "is-wrong" in steps.get_attribute("class")
-        steps.press("Tab")
-        wait_for(lambda shown=shown: steps.input_value() == shown, f"{shown} steps")
-        steps.select_text()
     visitor.page.click("#reset")
     prompt = visitor.page.get_by_label("prompt", exact=True)
     wait_for(lambda: prompt.input_value() == "a house", "the settings of the beginning")
-
-
-def test_a_source_that_is_stopped_leaves_the_last_picture_and_no_figures(
-    visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
-) -> None:
-    visitor = visit(server.url)
-    assert "choose a file" in visitor.page.inner_text("#result-empty")
-    visitor.show_file(still)
-    wait_for(lambda: visitor.figure("server").endswith(" ms"), "the figures")
-    visitor.page.click("#stop")
-    assert visitor.page.inner_text("#result-caption") == "last picture"
-    count = visitor.shown()
-    wait_for(lambda: visitor.figure("server") == visitor.figure("sent") == visitor.figure("latency") == "–", "nothing")
-    visitor.show_file(still)
-    wait_for(lambda: visitor.shown() > count + 2, "pictures again")
-    assert visitor.page.inner_text("#result-caption") == "painted"
-
-
-def test_a_displaced_page_reconnects_only_with_a_picture_and_then_sends_its_changes(
-    visit: Visit, serve: Serve, still: Path, wait_for: WaitFor
-) -> None:
-    server = serve(most_clients=1, idle_s=0.0)
-    visitor = visit(server.url)
-    visitor.page.clock.install()
-    tries: list[Any] = []
-    visitor.page.on("websocket", lambda socket: tries.append(socket.url))
-    with contextlib.closing(LiveClient(server.address)) as other:
-        visitor.page.wait_for_selector("body[data-state=asleep]")
-        assert "the next picture reconnects" in visitor.page.inner_text("#banner")
-        visitor.page.get_by_label("prompt", exact=True).fill("the sea at night")
-        visitor.page.clock.run_for(30_000)  # longer than it ever waits before it tries again
-        assert tries == []
-        assert other.paint(1).shape == (64, 64, 3)
-    visitor.page.clock.resume()
-    visitor.show_file(still)
-    visitor.page.wait_for_selector("body[data-state=connected]")
-    wait_for(lambda: settings_of(server).painting.prompt == "the sea at night", "the prompt")
-    wait_for(lambda: visitor.shown() and visitor.record()[-1]["settings"] == 1, "pictures of it")
-
-
-def test_a_page_waits_while_the_server_is_busy_and_is_served_when_a_client_leaves(
-    visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
-) -> None:
-    first = visit(server.url)
-    first.show_file(still)
-    wait_for(lambda: first.shown() > 3, "pictures for the first")
-    with contextlib.closing(LiveClient(server.address)) as second:
-        for index in range(5):
-            second.paint(index)  # concurrently with the first
-        late = visit(server.url, "busy")
-        assert late.page.inner_text("#banner").startswith("busy: 2 clients are served; try again later. Trying again")
-        count = first.shown()
-        wait_for(lambda: first.shown() > count + 3, "pictures for the first all the while")
-    late.page.wait_for_selector("body[data-state=connected]")
-    assert not late.page.is_visible("#banner")
-    late.show_file(still)
-    wait_for(lambda: late.shown() > 3, "pictures for the one that was late")
 
 
 def test_a_video_that_was_chosen_is_painted_on_and_on_and_another_file_is_reported(
@@ -332,40 +265,3 @@ def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, se
     assert (settings_of(server).painting.prompt, settings_of(server).side_px) == ("a house", 64)
     assert (prompt.input_value(), size.input_value(), seed.input_value()) == ("a house", "64", "0")
     visitor.errors.clear()  # of the connections that were refused meanwhile
-
-
-def test_a_picture_to_follow_that_was_put_aside_stays_so_when_the_server_is_back(
-    visit: Visit, serve: Serve, still: Path, tiny_models: TinyModels, wait_for: WaitFor
-) -> None:
-    sd = tiny_models.sd()
-    spec = {"ip_adapter": str(tiny_models.ip_adapter(sd))}
-    server = serve(sd, spec=spec)
-    visitor = visit(server.url)
-    followed = visitor.page.get_by_label("picture", exact=True)
-    visitor.page.set_input_files(".chooser input", still)
-    wait_for(lambda: followed.input_value() == "mine", "the picture to be followed")
-    followed.select_option("none")
-    wait_for(lambda: settings_of(server).painting.ip_image == "", "it to be put aside")
-    server.close()
-    visitor.page.wait_for_selector("body[data-state=gone]")
-    server = serve(sd, port=server.address[1], spec=spec)
-    visitor.page.wait_for_selector("body[data-state=connected]")
-    wait_for(lambda: settings_of(server).mine and not settings_of(server).painting.ip_image, "the picture put aside")
-    followed.select_option("mine")
-    wait_for(lambda: settings_of(server).painting.ip_image == settings_of(server).mine, "it to be followed again")
-    visitor.errors.clear()  # of the connections that were refused meanwhile
-
-
-def test_a_phone_shows_everything_in_its_width(
-    visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
-) -> None:
-    visitor = visit(server.url, viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
-    visitor.show_file(still)
-    wait_for(lambda: visitor.shown() > 3, "pictures")
-    assert visitor.page.evaluate("document.documentElement.scrollWidth") == 360
-    small = visitor.page.locator("button:visible, select:visible").evaluate_all(
-        "parts => parts.filter((part) => part.getBoundingClientRect().height < 44).map((part) => part.outerHTML)"
-    )
-    assert small == []
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.address[1]}/status.json", timeout=120) as answer:
-        assert json.loads(answer.read())["clients"] == 1

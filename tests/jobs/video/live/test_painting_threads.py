@@ -1,9 +1,11 @@
-"""A failure of the painter's or encoder's thread is reported and ends the server."""
+"""The painter of the live page, and failures of its threads, which are reported and end the server."""
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from engine.jobs.video.live.controls import started
 from engine.jobs.video.live.fair_queue import Client, FairQueue
@@ -15,8 +17,19 @@ from tests.jobs.video.live.client import card, frame
 WaitFor = Callable[..., Any]
 
 
-def test_a_failed_encoder_ends_painting_with_a_report(tiny_sd: Path, reports: Any, wait_for: WaitFor) -> None:
-    painting = Painting(spec=ModelSpec(model=str(tiny_sd)), steps=1, strength=1.0, cfg=1.0)
+@pytest.fixture
+def painting(tiny_sd: Path) -> Painting:
+    return Painting(spec=ModelSpec(model=str(tiny_sd)), steps=1, strength=1.0, cfg=1.0)
+
+
+def test_the_painter_keeps_at_most_the_given_number_of_sizes(painting: Painting) -> None:
+    painter = LivePainter(painting, device="cpu", dtype="auto", threads=1, most_sizes=2)
+    for side in (64, 72, 80, 64):
+        assert painter.paint(card(), painting, (side, 64))[0].shape == (64, side, 3)
+    assert list(painter._painters) == [(80, 64), (64, 64)]
+
+
+def test_a_failed_encoder_ends_painting_with_a_report(painting: Painting, reports: Any, wait_for: WaitFor) -> None:
     queue = FairQueue(most_clients=4, idle_s=30.0)
     threads = PaintingThreads(queue, lambda: LivePainter(painting, device="cpu", dtype="auto", threads=1), reports)
     threads.start(painting, (64, 64))

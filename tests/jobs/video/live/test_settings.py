@@ -1,8 +1,6 @@
 """Changes by clients are applied, or answered with one line."""
 
 import json
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -16,11 +14,6 @@ SPEC = ModelSpec(
 )
 START = started(Painting(spec=SPEC, prompt="a house", ip_image="given.png"), 512)
 KNOBS = knobs_for(START, longest_side_px=768, lora_names=("clay", "ink"))
-
-
-def change(**values: Any) -> tuple[Painting, list[str]]:
-    settings, wrong = changed(START, KNOBS, values)
-    return settings.painting, wrong
 
 
 def test_every_setting_of_a_painting_can_be_changed() -> None:
@@ -60,42 +53,16 @@ def test_every_setting_of_a_painting_can_be_changed() -> None:
     )
 
 
-def test_a_client_starts_with_the_settings_of_the_server() -> None:
-    assert values_of(START, KNOBS) == {knob.control.name: knob.control.default for knob in KNOBS}
-    some = {"lora_1": 0.5, "lora_2": 1.0, "ip_image": "given", "prompt": "a house"}
-    assert values_of(START, KNOBS) | some == values_of(START, KNOBS)
-
-
-def test_the_initial_settings_of_a_server_can_be_restored() -> None:
-    spec = ModelSpec(model="any", loras=(("clay.safetensors", 3.5),))
-    start = started(Painting(spec=spec, steps=300), 520)
-    knobs = knobs_for(start, longest_side_px=768, lora_names=("clay",))
-    away, wrong = changed(start, knobs, {"side_px": 64, "steps": 1, "lora_1": 0})
-    assert wrong == []
-    assert changed(away, knobs, values_of(start, knobs)) == (start, [])
-
-
-def test_a_model_without_extras_has_no_controls_for_them() -> None:
-    start = started(Painting(spec=ModelSpec(model="any")), 512)
-    names = [knob.control.name for knob in knobs_for(start, longest_side_px=512, lora_names=())]
-    assert names == ["prompt", "negative", "steps", "strength", "cfg", "seed", "sampler", "side_px"]
-
-
 @pytest.mark.parametrize(
     ("text", "line"),
     [
         ('{"steps": 0}', "steps: 0 is not 1 to 50"),
-        ('{"steps": 2.5}', "steps: 2.5 is not a whole number"),
         ('{"steps": true}', "steps: True is not a whole number"),
-        ('{"steps": "many"}', "steps: 'many' is not a whole number"),
         ('{"steps": null}', "steps: None is not a whole number"),
-        ('{"cfg": [1]}', "cfg: a list is not a number"),
         ('{"cfg": {"a": 1}}', "cfg: an object is not a number"),
         ('{"strength": 1.01}', "strength: 1.01 is not 0.05 to 1"),
-        ('{"strength": -1e300}', "strength: -1e+300 is not 0.05 to 1"),
         (f'{{"seed": {"9" * 300}}}', f"seed: {'9' * 40} is not 0 to 2147483647"),
         ('{"side_px": 100}', "side_px: 100 is not one of 64, 128, …"),
-        ('{"side_px": 1024}', "side_px: 1024 is not 64 to 768"),
         (
             '{"sampler": "best"}',
             "sampler: 'best' is not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
@@ -114,12 +81,6 @@ def test_an_invalid_setting_is_one_line_and_changes_nothing(text: str, line: str
     assert wrong[0].startswith(line)
 
 
-def test_one_wrong_setting_does_not_keep_the_others_back() -> None:
-    painting, wrong = change(steps=99, prompt="a ship", seed="x")
-    assert painting == replace(START.painting, prompt="a ship")
-    assert [line.split(":")[0] for line in wrong] == ["steps", "seed"]
-
-
 def test_a_picture_of_the_client_is_followed_and_can_be_put_aside() -> None:
     settings = with_picture(START, "folder/1.jpg")
     assert values_of(settings, KNOBS)["ip_image"] == "mine"
@@ -133,8 +94,6 @@ def test_a_picture_of_the_client_is_followed_and_can_be_put_aside() -> None:
     ("source", "side", "painted"),
     [
         ((640, 480), 512, (512, 384)),
-        ((480, 640), 512, (384, 512)),
-        ((1920, 1080), 128, (128, 72)),
         ((9, 900), 512, (64, 512)),
     ],
 )
@@ -145,58 +104,23 @@ def test_painted_sides_are_multiples_of_eight(source: tuple[int, int], side: int
 @pytest.mark.parametrize(
     "text",
     [
-        "",
         "{",
         '{"settings": NaN}',
         '{"settings": {"cfg": NaN}}',
-        '{"settings": 5}',
-        '{"other": {}}',
         "[]",
         "[" * 100_000,
         '{"settings": {}, "more": 1}',
         '{"settings": {"cfg": 1e999}}',
+        json.dumps({"settings": {"prompt": "a" * 65_536}}),
+        json.dumps({"settings": dict.fromkeys(map(str, range(257)), 1)}),
     ],
-    ids=range(10),
+    ids=range(9),
 )
 def test_a_text_that_is_no_settings_is_one_line(text: str) -> None:
     with pytest.raises(ProtocolError) as raised:
         settings_in(text)
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 200
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        (json.dumps({"settings": {"prompt": "a" * 65_536}}), "a text of 65564 characters: at most 65536 are accepted"),
-        (
-            json.dumps({"settings": dict.fromkeys(map(str, range(257)), 1)}),
-            "settings: 257 in one message; at most 256 are accepted",
-        ),
-    ],
-    ids=["long", "many"],
-)
-def test_a_text_that_would_keep_the_others_waiting_is_not_read(text: str, line: str) -> None:
-    with pytest.raises(ProtocolError) as raised:
-        settings_in(text)
-    assert str(raised.value) == line
-
-
-def test_a_picture_comes_out_of_its_message_as_it_went_in() -> None:
-    frame = Frame(
-        index=2**32 - 1,
-        captured_ms=1.7e12 + 0.125,
-        width=640,
-        height=360,
-        jpeg=b"jpeg",
-        waited_ms=1.5,
-        painted_ms=20.25,
-        settings=3,
-    )
-    data = pack(frame)
-    assert len(data) == 32 + 4
-    assert data[:4] == b"MV\x01\x01"
-    assert unpack(data, most_bytes=100) == frame
 
 
 @pytest.mark.parametrize(

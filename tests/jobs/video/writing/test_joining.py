@@ -9,22 +9,17 @@ import numpy as np
 import pytest
 
 from engine.errors import SourceError
-from engine.jobs.video.writing import segmented_video
 from engine.sources.pictures import open_pictures
 from tests.jobs.segment.disc_movie import RATE, disc_picture, pictures_of, sound_of, times_of
 from tests.jobs.video.writing.clapper import bang_s, flash_s, sound_end_s, write_clapper
-from tests.jobs.video.writing.written import opened, packets_of, write
+from tests.jobs.video.writing.test_lost_packets import in_segment
+from tests.jobs.video.writing.written import opened, write
 from tests.sources.test_video_file import rotate_in_place
 
 Clip = Callable[..., Path]
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")
 UNEVEN = [0, 1, 7, 8, 20, 21, 22, 40, 41, 60, 61, 90]
 ENCODED_ANEW = {".webm": "Opus", ".avi": "PCM"}
-
-
-@pytest.fixture(autouse=True)
-def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 8)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -48,46 +43,12 @@ def test_every_container_holds_all_pictures_at_their_times_and_the_sound_in_step
         assert sound_end_s(out) == pytest.approx(1.0, abs=0.03)
 
 
-@pytest.mark.parametrize(
-    ("name", "codec", "suffix", "anew"),
-    [("in.mov", "pcm_s16le", ".mp4", "AAC"), ("in.mkv", "flac", ".mov", "PCM"), ("in.mkv", "flac", ".mkv", "")],
-)
-def test_sound_of_other_codecs_is_copied_or_encoded_anew_and_stays_in_step(
-    tmp_path: Path, name: str, codec: str, suffix: str, anew: str
-) -> None:
-    source, out = write_clapper(tmp_path / name, codec=codec), tmp_path / f"out{suffix}"
-    written = write(source, out)
-    assert flash_s(out) - bang_s(out) == pytest.approx(0, abs=0.003)
-    with av.open(str(out)) as container:
-        track = container.streams.audio[0]
-        assert (track.rate, track.channels) == (48_000, 2)
-    if anew:
-        assert len(written.notes) == 1 and written.notes[0].endswith(f"it is re-encoded as {anew}")
-    else:
-        assert written.notes == [] and packets_of(out, "audio") == packets_of(source, "audio")
-
-
 def test_raw_samples_stay_as_they_are(tmp_path: Path) -> None:
     source = write_clapper(tmp_path / "in.mov", codec="pcm_s24le")
     for suffix in (".mov", ".avi", ".mkv"):
         assert write(source, tmp_path / f"out{suffix}").notes == []
         samples = [b"".join(data for _, data in sound_of(path)) for path in (source, tmp_path / f"out{suffix}")]
         assert samples[0] == samples[1] and len(samples[0]) == 6 * 48_000
-
-
-def test_six_channels_are_mixed_to_two_when_reencoded_with_a_note(tmp_path: Path) -> None:
-    source, out = write_clapper(tmp_path / "in.mp4", layout="5.1"), tmp_path / "out.webm"
-    assert write(source, out).notes[0].endswith("it is re-encoded as Opus in stereo")
-    with av.open(str(out)) as container:
-        assert container.streams.audio[0].channels == 2
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_sound_with_gaps_stays_in_step(tmp_path: Path, suffix: str) -> None:
-    source = write_clapper(tmp_path / "in.mkv", codec="pcm_s16le", sound_s=[(0.2, 0.3), (0.5, 1.0)])
-    out = tmp_path / f"out{suffix}"
-    write(source, out)
-    assert flash_s(out) - bang_s(out) == pytest.approx(0, abs=0.003)
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm"])
@@ -112,20 +73,6 @@ def test_sound_that_begins_before_the_pictures_stays_with_them(clip: Clip, tmp_p
     offset_s = times_of(source)[0] - sound_of(source)[0][0] / 90_000
     out = tmp_path / "out.mkv"
     assert times_of(out)[0] - sound_of(out)[0][0] / 1000 == pytest.approx(offset_s, abs=0.002)
-
-
-def test_sound_is_as_long_as_that_of_the_source(tmp_path: Path) -> None:
-    source = write_clapper(tmp_path / "in.mkv", codec="flac", sound_s=[(0.0, 1.0)])
-    longer = tmp_path / "longer.mkv"
-    with av.open(str(source)) as one, av.open(str(longer), "w") as other:  # pictures for half of the time
-        streams = {stream.index: other.add_stream_from_template(stream) for stream in one.streams}
-        for packet in one.demux():
-            if packet.size and (packet.stream.type == "audio" or packet.pts * packet.time_base < 0.5):
-                packet.stream = streams[packet.stream.index]
-                other.mux(packet)
-    write(longer, tmp_path / "out.mkv")
-    assert len(pictures_of(tmp_path / "out.mkv")) == 15
-    assert packets_of(tmp_path / "out.mkv", "audio") == packets_of(longer, "audio")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -165,22 +112,6 @@ def test_uneven_times_in_a_constant_rate_file_are_reported(clip: Clip, tmp_path:
         "out.avi: has one rate, and the source's pictures come unevenly: some are shown up to 0.4 s late; .mkv keeps "
         "their times"
     ]
-
-
-def test_pictures_that_begin_late_do_so_to_the_tick(tmp_path: Path) -> None:
-    source = write_clapper(tmp_path / "in.mp4")
-    late = tmp_path / "late.mp4"
-    with av.open(str(source)) as one, av.open(str(late), "w", options={"movie_timescale": "15360"}) as other:
-        streams = {stream.index: other.add_stream_from_template(stream) for stream in one.streams}
-        for packet in one.demux():
-            if packet.size:
-                shift = 1234 if packet.stream.type == "video" else 0
-                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
-                packet.stream = streams[packet.stream.index]
-                other.mux(packet)
-    write(late, tmp_path / "out.mp4")
-    assert times_of(late)[0] > 0.05
-    assert times_of(tmp_path / "out.mp4") == times_of(late)
 
 
 @pytest.mark.parametrize(
@@ -252,3 +183,15 @@ def test_a_source_that_is_gone_when_its_sound_is_wanted_is_named_and_the_picture
     aside.rename(source)
     assert write(source, out, resume=True).done == 10
     assert len(pictures_of(out)) == 10
+
+
+@pytest.mark.parametrize("height", [480, 720])
+def test_an_untagged_video_keeps_its_colours_and_is_tagged(clip: Clip, tmp_path: Path, height: int) -> None:
+    source = clip(pictures=[np.full((height, 64, 3), (200, 60, 20), np.uint8)], name="in.mkv", sound=None)
+    in_segment(source, tmp_path / "out.mkv")
+    with av.open(str(source)) as one, av.open(str(tmp_path / "out.mkv")) as other:
+        before, after = next(one.decode(video=0)), next(other.decode(video=0))
+        assert (before.colorspace, after.colorspace) == (2, 5 if height == 480 else 1)
+        for plane, again in zip(before.planes, after.planes, strict=True):  # the right half, in YUV
+            last = plane.width - 4
+            assert abs(int(bytes(plane)[last]) - int(bytes(again)[last])) <= 2

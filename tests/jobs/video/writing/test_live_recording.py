@@ -12,7 +12,6 @@ from engine.errors import ModelError, MultiverseError, SinkError, UsageError
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.run import OpenedJob, run_job
 from engine.jobs.video.stages import StageFigures
-from engine.jobs.video.writing import segmented_video
 from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.models.sd.painting import GOOD
 from tests.jobs.folders import names
@@ -22,11 +21,6 @@ from tests.jobs.video.writing.written import Live, job_of, packets_of, write
 
 Clip = Callable[..., Path]
 SEGMENT, SIZE = 6, (96, 64)
-
-
-@pytest.fixture(autouse=True)
-def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", SEGMENT)
 
 
 @pytest.fixture
@@ -133,18 +127,3 @@ def test_a_recording_whose_name_is_taken_meanwhile_stays_in_segments(source: Pat
         f"{folder}"
     )
     assert out.read_text() == "somebody else's" and "segment_000001.mp4" in names(folder)
-
-
-def test_the_command_reports_the_fate_of_a_recording_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    from engine.cli.main import main
-
-    def fail() -> None:
-        error = ModelError("the model has failed")
-        error.add_note("out.mp4: holds the 12 pictures that were whole by then")
-        raise error
-
-    with pytest.raises(SystemExit):
-        main(fail)  # type: ignore[arg-type]  # called like the commands
-    assert capsys.readouterr().err == (
-        "multiverse: the model has failed\nmultiverse: out.mp4: holds the 12 pictures that were whole by then\n"
-    )

@@ -4,14 +4,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
 from engine.jobs.segment.pictures import OverlayVideo
-from engine.sources.pictures import open_pictures
-from tests.jobs.segment.disc_movie import sound_of
-from tests.jobs.segment.test_formats import left_half
+from engine.jobs.segment.results import PaintLook, Result
+from engine.sources.pictures import InputPicture, open_pictures
+from engine.values import FoundObject, Segmentation
 from tests.jobs.video.writing.clapper import (
     RATE,
     bangs_s,
@@ -28,12 +27,27 @@ SECONDS = 8
 MARKS = [15 + 30 * second for second in range(SECONDS)]  # a flash and a bang in the middle of each second
 
 
-def broken(path: Path, holes: list[tuple[int, int, bool]], codec: str = "aac") -> Path:
+def broken(path: Path, holes: list[tuple[int, int, bool]]) -> Path:
     """`holes`: first packet, number of packets, and whether they are zeroed or missing."""
-    write_clapper(path, RATE * SECONDS, at=MARKS, codec=codec)
+    write_clapper(path, RATE * SECONDS, at=MARKS)
     for hole in holes:
         lose_packets(path, *hole[:2], zeroed=hole[2])
     return path
+
+
+def left_half(picture: InputPicture) -> Result:
+    """One object, id 1, on the left half of the picture."""
+    masks = np.zeros((1, 96, 96), np.uint8)
+    masks[:, :, :48] = 255
+    height, width = picture.pixels.shape[:2]
+    found = Segmentation(
+        objects=(FoundObject(id=1, prompt=1, score=0.9, box=(0.25, 0.5, 0.5, 1.0)),),
+        masks=masks,
+        picture_px=(width, height),
+        index=picture.number,
+        time_s=float(picture.start_s),
+    )
+    return Result(picture, found, PaintLook(opacity=1.0, is_hard=True))
 
 
 def in_segment(source: Path, out: Path, limit: int | None = None) -> OverlayVideo:
@@ -78,32 +92,6 @@ def test_a_film_that_lost_packets_is_finished_and_its_bangs_come_with_its_flashe
     begins_s = MARKS[0] / RATE - flashes_s(out)[0]  # the sound begins 21 ms before the pictures
     for heard_or_seen in (bangs_s(out), flashes_s(out)):
         assert np.array(heard_or_seen) + begins_s == pytest.approx([mark / RATE for mark in MARKS], abs=0.02)
-
-
-@pytest.mark.parametrize("codec", ["mp2", "ac3"])
-def test_sound_of_which_packets_are_lost_keeps_its_codec_where_that_can_be_encoded(tmp_path: Path, codec: str) -> None:
-    source, out = broken(tmp_path / "in.ts", [(400, 6, False)], codec), tmp_path / "out.mkv"
-    assert write(source, out).notes[0].endswith(f"it is re-encoded as {codec.replace('ac3', 'ac-3').upper()}")
-    with av.open(str(out)) as container:
-        assert container.streams.audio[0].codec.canonical_name == codec
-    assert bangs_s(out) == pytest.approx([mark / RATE for mark in MARKS], abs=0.02)
-
-
-def test_sound_of_which_nothing_can_be_read_is_left_out_and_told(tmp_path: Path) -> None:
-    source = write_clapper(tmp_path / "in.ts", codec="ac3")
-    data = bytearray(source.read_bytes())
-    for at in range(0, len(data), 188):
-        if data[at + 1] & 0x1F == 1 and data[at + 2] == 1:  # the sound's packets
-            begins = at + 4 + (1 + data[at + 4] if data[at + 3] & 0x20 else 0) + 14 * (data[at + 1] >> 6 & 1)
-            data[begins : at + 188] = bytes(at + 188 - begins)
-    source.write_bytes(data)
-    assert write(source, tmp_path / "out.mkv").notes == ["out.mkv: leaves out: sound track 1 (fra, ac3)"]
-
-
-def test_sound_of_a_broadcast_that_lost_nothing_is_copied(tmp_path: Path) -> None:
-    source, out = broken(tmp_path / "in.ts", []), tmp_path / "out.mp4"
-    assert write(source, out).notes == []
-    assert len(sound_of(out)) == len(sound_of(source))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from engine.errors import UsageError
-from engine.jobs.video.writing import segmented_video
 from engine.models.sd.spec import ModelSpec
 from tests.jobs.video.writing.clapper import write_clapper
 from tests.jobs.video.writing.written import PAINTING, opened, write
@@ -20,11 +19,6 @@ TEXT = (
     "glass: a, 海\nSteps: 5, CFG scale: 1.5, Seed: 7, Size: 96x64, Model: Dream, Denoising strength: 0.5, "
     "Version: multiverse"
 )
-
-
-@pytest.fixture(autouse=True)
-def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 4)
 
 
 def comment_of(film: Path) -> str:

@@ -7,8 +7,6 @@ from typing import Any
 import av
 import pytest
 
-from engine.sinks.picture_video import PictureVideo
-from engine.sources.pictures import open_pictures
 from engine.sources.stream_copy import timecode_of
 from tests.jobs.video.writing.clapper import RATE, write_clapper
 from tests.jobs.video.writing.test_lost_packets import in_segment
@@ -80,59 +78,3 @@ def test_a_film_that_ends_early_has_no_chapters_and_subtitles_behind_its_end(tmp
         assert chapters(container) == [("One", 1), ("Two", pytest.approx(1.5, abs=0.03))]
     assert len(packets_of(out, "subtitles")) == 1
     assert len(packets_of(out, "audio")) == pytest.approx(len(packets_of(source, "audio")) / 2, abs=2)
-
-
-def test_a_damaged_subtitle_is_told_and_not_taken_for_sound(tmp_path: Path) -> None:
-    source = edited(tmp_path / "in.mkv")
-    at_2500_ms = b"\x83\x09\xc4\x00The last."  # a block of track 3
-    data = source.read_bytes()
-    assert data.count(at_2500_ms) == 1
-    source.write_bytes(data.replace(at_2500_ms, b"\x83\x00\x32\x00The last."))  # at 50 ms
-    assert write(source, tmp_path / "out.mkv").notes == [
-        "out.mkv: leaves out subtitles at 0.07-0.47 s, which are damaged in the source"
-    ]
-    assert len(packets_of(tmp_path / "out.mkv", "subtitles")) == 1
-
-
-def test_timecode_that_skipped_pictures_would_make_wrong_is_told(tmp_path: Path) -> None:
-    notes = write(edited(tmp_path / "in.mov"), tmp_path / "out.mov", skip=1).notes
-    assert notes == [f"out.mov: leaves out: timecode {TIMECODE}"]
-
-
-@pytest.mark.parametrize(("rate", "before", "after"), [(25, "10:00:00:24", "10:00:00:48"), (60, "10:00:00:59", "")])
-def test_timecode_counts_the_fields_that_became_pictures(tmp_path: Path, rate: int, before: str, after: str) -> None:
-    source, out = tmp_path / "in.mov", tmp_path / "out.mov"
-    with av.open(str(source), "w") as written:
-        stream = written.add_stream("mpeg4", rate=rate)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.metadata["timecode"] = before
-        for _ in range(6):
-            written.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
-        written.mux(stream.encode(None))
-    pictures = open_pictures(source, deinterlace="field")
-    video = PictureVideo(out, size=(64, 48), look=pictures.look, tracks_from=source)
-    for picture in pictures.read(1, None):
-        video.add(picture.pixels, picture.start_s, picture.end_s)
-    video.finish()
-    assert video.notes == ([] if after else ["out.mov: leaves out: timecode 10:00:00:118"])
-    with av.open(str(out)) as container:
-        assert (timecode_of(container), container.streams.video[0].average_rate) == (after, 2 * rate)
-
-
-def test_a_second_film_track_is_told_even_if_it_has_timecode(tmp_path: Path) -> None:
-    source = tmp_path / "in.mkv"
-    with av.open(str(write_clapper(tmp_path / "plain.mov"))) as film, av.open(str(source), "w") as written:
-        first, second = (written.add_stream_from_template(film.streams.video[0]) for _ in range(2))
-        second.metadata["timecode"] = TIMECODE
-        for packet in film.demux(video=0):
-            if packet.size:
-                packet.stream = first
-                written.mux(packet)
-    assert "out.mkv: leaves out: video track 2 (h264)" in write(source, tmp_path / "out.mkv").notes
-
-
-def test_sound_of_a_codec_that_nobody_knows_is_told(tmp_path: Path) -> None:
-    source = edited(tmp_path / "in.mkv")
-    source.write_bytes(source.read_bytes().replace(b"A_AAC", b"A_XYZ"))
-    notes = write(source, tmp_path / "out.mkv").notes
-    assert notes == ["out.mkv: leaves out: sound track 1 (unknown)"]

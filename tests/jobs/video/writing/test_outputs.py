@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from engine.errors import MultiverseError, SinkError, UsageError
-from engine.jobs.video.writing import segmented_video
 from engine.jobs.video.writing.outputs import open_output
 from engine.models.sd.spec import ModelSpec
 from engine.sources.pictures import open_pictures
@@ -20,11 +19,6 @@ from tests.jobs.segment.disc_movie import disc_picture, pictures_of
 from tests.jobs.video.writing.written import PAINTING, Live, job_of, opened, write
 
 Clip = Callable[..., Path]
-
-
-@pytest.fixture(autouse=True)
-def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 4)
 
 
 @pytest.fixture
@@ -45,16 +39,6 @@ def told(source: Path, output: Path | str, **options: Any) -> str:
         opened(source, output, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows allows no colon in a name")
-def test_a_name_with_a_time_of_day_is_a_film_and_no_protocol(
-    source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    source.rename("21:30.mp4")
-    write(Path("21:30.mp4"), Path("22:10.mp4"))
-    assert Path("22:10.mp4").is_file()
 
 
 def test_an_unwritable_output_is_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
@@ -126,13 +110,6 @@ def test_an_interrupted_run_is_named_and_never_lost_by_accident(source: Path, tm
     assert done(source, out, resume=True) > 0
 
 
-@pytest.mark.parametrize("name", ["out.mp4", "out"])
-def test_resuming_nothing_starts_with_a_note(source: Path, tmp_path: Path, name: str) -> None:
-    written = write(source, tmp_path / name, resume=True)
-    assert written.done == 0
-    assert written.notes == [f"{tmp_path / name}: no interrupted run to resume; started from the beginning"]
-
-
 def test_resuming_another_job_names_the_differences(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     write(source, out, stop=6)
@@ -145,27 +122,6 @@ def test_resuming_another_job_names_the_differences(source: Path, tmp_path: Path
     os.utime(source, ns=(0, 0))
     assert "this run differs from the interrupted one: the source has changed; give" in told(source, out, resume=True)
     assert told(source, out).endswith("exists already; --overwrite replaces it"), "it cannot be resumed"
-
-
-def test_other_threads_are_noted(source: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.mp4"
-    write(source, out, stop=6)
-    with_threads, _ = opened(source, out, resume=True, threads=3)
-    assert with_threads.done == 4
-    assert with_threads.notes == ["--threads was not given, is 3: pictures from here on may differ by rounding"]
-    with_threads.abandon()
-
-
-def test_a_folder_whose_pictures_changed_is_another_source(tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for number in range(6):
-        cv2.imwrite(str(folder / f"{number}.png"), disc_picture(number, 96, 64, 12))
-    out = folder / "out.mp4"  # in the same folder, but not one of the inputs
-    write(folder, out, stop=5)
-    assert done(folder, out, resume=True) == 4
-    (folder / "5.png").unlink()
-    assert "the source has changed" in told(folder, out, resume=True)
 
 
 def test_two_runs_never_write_the_same_output(source: Path, tmp_path: Path) -> None:

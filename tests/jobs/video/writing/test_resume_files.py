@@ -9,18 +9,12 @@ import numpy as np
 import pytest
 
 from engine.errors import SinkError
-from engine.jobs.video.writing import segmented_video
 from tests.jobs.folders import names
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of
 from tests.jobs.video.writing.written import packets_of, write
 
 Clip = Callable[..., Path]
 SEGMENT = 6
-
-
-@pytest.fixture(autouse=True)
-def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", SEGMENT)
 
 
 def contents(folder: Path) -> list[bytes]:
@@ -58,19 +52,6 @@ def test_every_container_can_be_interrupted_more_than_once(clip: Clip, tmp_path:
     assert write(source, out, skip=1, batch=3, resume=True).done == 6
     assert packets_of(out) == packets_of(whole) and len(packets_of(out)) == 12
     assert packets_of(out, "audio") == packets_of(whole, "audio")
-
-
-@pytest.mark.parametrize(("name", "pictures"), [("out.mp4", pictures_of), ("out", names)])
-def test_a_run_stopped_at_once_keeps_the_work_of_the_previous_one(
-    clip: Clip, tmp_path: Path, name: str, pictures: Callable[[Path], list[object]]
-) -> None:
-    source, out = clip(12), tmp_path / name
-    write(source, out, stop=3, batch=4)
-    for end in ("stop", "abandon"):
-        write(source, out, stop=0, end=end, resume=True, batch=4)
-        assert len(pictures(out)) == 3
-    write(source, out, resume=True, batch=4)
-    assert len(pictures(out)) == 12
 
 
 def half_of_zeros(path: Path) -> None:

@@ -4,7 +4,6 @@ import os
 import shutil
 from pathlib import Path
 
-import cv2
 import pytest
 from PIL import Image
 
@@ -55,16 +54,6 @@ def test_a_source_in_its_output_is_not_overwritten(source: Path, tmp_path: Path)
     shutil.copy(source / "1.png", source / "in" / "1.png")  # its frame would be in/1.png
     with pytest.raises(UsageError, match=r"in/1\.png is an input and would be replaced; name another output"):
         opened(source, tmp_path, recursive=True, overwrite=True)
-
-
-def test_a_failed_run_leaves_no_empty_folders(source: Path, tmp_path: Path) -> None:
-    output, pictures = opened(source, tmp_path / "out", recursive=True)
-    picture = next(found for found in pictures if found.name == "day 2/deep/1")
-    with pytest.raises(cv2.error):
-        output.add(picture, picture.pixels[..., :2])
-    assert (tmp_path / "out" / "day 2" / "deep").is_dir()
-    output.abandon()
-    assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_subfolders_are_named_where_they_are_needed_and_refused_where_there_are_none(
