@@ -18,7 +18,6 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -28,19 +27,18 @@ import numpy as np
 import osc_schema
 from engine.control import Args, CommandTable, Reply
 from engine.control.commands import Tools
+from engine.control.commands.shader_slots import Coming, ShaderStatus, Slot, lost_routes, wrong_kind
 from engine.control.commands.shader_stage import PlayingShader, ShaderStage, coming_slot
 from engine.control.commands.shader_trials import Outcome, ShaderTesting, ShaderText
 from engine.errors import IsfError
-from engine.params import Snapshot
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSource
-from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address, rearranged
+from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, rearranged
 from engine.render.isf import IsfFile
 from engine.render.isf.isf_file import OTHER_PLACE, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
 from osc_schema import Value
 from osc_schema.fx import ALIASES, FALLBACK, GENERATOR, OWN_LAYERS, SLOTS, alias_address, enable_address, file_address
-from osc_schema.modulation import ROUTES
 
 log = logging.getLogger(__name__)
 
@@ -52,48 +50,6 @@ CLOSED_WITHIN_S: Final = 2.0
 SETTLED_WITHIN_S: Final = 30.0  # offline: the deadline of a test, with room for five slots
 MAX_REASON: Final = 300
 _SWITCHED: Final = ("playing", "bypassed")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShaderStatus:
-    slot: str
-    file: str
-    """Name of the chosen shader."""
-    state: str
-    """off, waiting, testing, playing, failed or bypassed."""
-    detail: str
-    """Why it failed or is bypassed, with its line; "" otherwise."""
-    shown: str
-    """Name of the shader that plays; another one than `file` while that is tested or has failed."""
-    draw_ms: float
-    """Milliseconds in the newest frame; 0 if it is not measured."""
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Slot:
-    name: str
-    wanted: str = ""
-    state: str = "off"
-    detail: str = ""
-    entry: ShaderEntry | None = None
-    version: int = 0
-    """Version of the group in which the file was chosen."""
-    together: frozenset[str] = frozenset()
-    is_reload: bool = False
-    ticket: object = None
-    """Identifies the newest request; answers to earlier ones are dropped."""
-    text: ShaderText | None = None
-    playing: PlayingShader | None = None
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Coming:
-    """A shader that a slot will play on a beat."""
-
-    name: str
-    entry: ShaderEntry
-    text: ShaderText | None = None
-    is_judged: bool = False
 
 
 class ShaderControl:
@@ -117,8 +73,8 @@ class ShaderControl:
         self.catalog = catalog(
             on_changed=self._on_list_changed, on_saved=lambda path: self._post(partial(self._on_saved, path))
         )
-        self._slots = {slot: _Slot(name=slot) for slot in SLOTS}
-        self._coming: dict[str, _Coming] = {}
+        self._slots = {slot: Slot(name=slot) for slot in SLOTS}
+        self._coming: dict[str, Coming] = {}
         """By slot."""
         self._faults: dict[str, str] = {}
         """Why shaders were refused or bypassed in this run, by `_key`; replaced as a whole."""
@@ -302,9 +258,8 @@ class ShaderControl:
         with self._settled:
             self._settled.notify_all()
 
-    def _choose(self, slot: _Slot, wanted: str) -> None:
-        slot.wanted, slot.is_reload, slot.entry, slot.text = wanted, False, None, None
-        slot.ticket = None
+    def _choose(self, slot: Slot, wanted: str) -> None:
+        slot.wanted, slot.is_reload, slot.entry, slot.text, slot.ticket = wanted, False, None, None, None
         slot.version, slot.together = self._store.group_of(file_address(slot.name))
         if not wanted:
             slot.playing = None
@@ -316,7 +271,7 @@ class ShaderControl:
         self._set_state(slot, "waiting")
         self._find(slot)
 
-    def _find(self, slot: _Slot) -> None:
+    def _find(self, slot: Slot) -> None:
         slot.entry = self.catalog.find(slot.wanted)
         if slot.entry is not None:
             self._read(slot)
@@ -348,7 +303,7 @@ class ShaderControl:
         self._watch()
 
     def _read_coming(self, slot_name: str, name: str, entry: ShaderEntry) -> None:
-        coming = self._coming[slot_name] = _Coming(name=name, entry=entry)
+        coming = self._coming[slot_name] = Coming(name=name, entry=entry)
 
         def accept(text: ShaderText) -> None:
             coming.text = text
@@ -358,10 +313,10 @@ class ShaderControl:
 
         self.catalog.read(entry, on_text, lambda reason: self._post(partial(self._set_fault, name, reason)))
 
-    def _outcome_of(self, coming: _Coming) -> Outcome | None:
+    def _outcome_of(self, coming: Coming) -> Outcome | None:
         return self._testing.outcome_of(coming.text) if coming.text is not None else None
 
-    def _read(self, slot: _Slot) -> None:
+    def _read(self, slot: Slot) -> None:
         entry, ticket = slot.entry, object()
         assert entry is not None
         slot.ticket = ticket
@@ -381,11 +336,11 @@ class ShaderControl:
 
         self.catalog.read(entry, on_text, refuse)
 
-    def _on_refused(self, slot: _Slot, ticket: object, reason: str) -> None:
+    def _on_refused(self, slot: Slot, ticket: object, reason: str) -> None:
         if slot.ticket is ticket:
             self._fail(slot, reason)
 
-    def _on_text(self, slot: _Slot, ticket: object, text: ShaderText) -> None:
+    def _on_text(self, slot: Slot, ticket: object, text: ShaderText) -> None:
         if slot.ticket is not ticket:
             return
         slot.text = text
@@ -420,15 +375,15 @@ class ShaderControl:
         self._stage.coming = tuple(
             coming_slot(name, outcome.file)
             for name, outcome in passed.items()
-            if outcome is not None and outcome.file is not None and not _wrong_kind(name, outcome.file)
+            if outcome is not None and outcome.file is not None and not wrong_kind(name, outcome.file)
         )
 
-    def _judge(self, slot_name: str, coming: _Coming, outcome: Outcome, file: IsfFile) -> None:
+    def _judge(self, slot_name: str, coming: Coming, outcome: Outcome, file: IsfFile) -> None:
         """Note, once, if a prepared shader that has passed will not be shown, as far as its test can tell."""
         if coming.is_judged:
             return
         coming.is_judged = True
-        reason = _wrong_kind(slot_name, file)
+        reason = wrong_kind(slot_name, file)
         period_ms, draw_ms = 1000.0 / self._store.snapshot().number("/engine/fps"), outcome.draw_ms / self._threads
         if not reason and draw_ms > period_ms and not self._is_offline:
             reason = (
@@ -438,15 +393,15 @@ class ShaderControl:
         if reason or self._key(coming.name) not in self._has_played:
             self._set_fault(coming.name, reason)
 
-    def _play_if_known(self, slot: _Slot) -> None:
+    def _play_if_known(self, slot: Slot) -> None:
         """Play the slot's shader if it has passed before, in this run or an earlier one."""
         if slot.state == "testing" and slot.text is not None:
             outcome = self._testing.outcome_of(slot.text)
             if outcome is not None and outcome.file is not None:
                 self._play(slot, outcome.file)
 
-    def _play(self, slot: _Slot, file: IsfFile) -> None:
-        wrong = _wrong_kind(slot.name, file)
+    def _play(self, slot: Slot, file: IsfFile) -> None:
+        wrong = wrong_kind(slot.name, file)
         if wrong:
             self._fail(slot, wrong)
             return
@@ -460,10 +415,11 @@ class ShaderControl:
             reason = f"{slot.wanted}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
             self._report(f"fx.{slot.name}.inputs", f"/fx/{slot.name}: {reason}")
         self._tell("/fx/playing", slot.name, slot.wanted)
-        self._check_routes(slot)
+        for line in lost_routes(slot.name, self._store.snapshot(), self._views):
+            self._report(f"fx.{slot.name}.mod", line)
         self._set_state(slot, "playing")
 
-    def _set_aliases(self, slot: _Slot, inputs: tuple[ShaderInput, ...]) -> int:
+    def _set_aliases(self, slot: Slot, inputs: tuple[ShaderInput, ...]) -> int:
         """Set the aliases of a shader that is about to play; the version of the store that has them."""
         snapshot = self._store.snapshot()
         aliases = [alias_address(slot.name, number) for number in ALIASES]
@@ -482,7 +438,7 @@ class ShaderControl:
         values = [(param, position) for param, position in params if param is not None]
         return self._store.glide(values, by=BY, since=since)[1]
 
-    def _fail(self, slot: _Slot, reason: str) -> None:
+    def _fail(self, slot: Slot, reason: str) -> None:
         reason = reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}..."
         self._stage.keep_last(slot.name, slot.wanted)
         plays_on = slot.playing is not None and slot.playing.name
@@ -517,7 +473,7 @@ class ShaderControl:
         if slot.state in ("bypassed", "failed"):
             self._set_state(slot, "playing")
 
-    def _set_state(self, slot: _Slot, state: str, detail: str = "") -> None:
+    def _set_state(self, slot: Slot, state: str, detail: str = "") -> None:
         if slot.detail != detail:
             self._tell(f"/fx/{slot.name}/error", detail)
         slot.state, slot.detail = state, detail
@@ -537,30 +493,3 @@ class ShaderControl:
     def _watch(self) -> None:
         playing = [slot.entry.path for slot in self._slots.values() if slot.entry is not None]
         self.catalog.watch([*playing, *(coming.entry.path for coming in self._coming.values())])
-
-    def _check_routes(self, slot: _Slot) -> None:
-        """Report routes of the modulation to an input that this shader does not have."""
-        snapshot: Snapshot = self._store.snapshot()
-        for n in ROUTES:
-            target = str(snapshot[f"/mod/{n}/target"])
-            if snapshot[f"/mod/{n}/source"] == "off" or not is_input_address(target):
-                continue
-            if target.split("/")[2] != slot.name:
-                continue
-            view = self._views.find(target)
-            if view is None:
-                self._report(f"fx.{slot.name}.mod", f"/mod/{n}/target: {self._views.missing(target)}; it moves nothing")
-            elif len(view.aliases) > 1:
-                each = ", ".join(view.aliases)
-                self._report(
-                    f"fx.{slot.name}.mod", f"/mod/{n}/target: {target} has several numbers; choose one of {each}"
-                )
-
-
-def _wrong_kind(slot: str, file: IsfFile) -> str:
-    """Why a shader cannot play in this slot; "" if it can. A generator may be an effect: it covers the picture."""
-    if file.is_transition:
-        return "is a transition between two pictures; presets dissolve by themselves, no slot plays transitions"
-    if slot == GENERATOR and not file.is_generator:
-        return "is an effect (it needs inputImage); choose it for /fx/1/file to /fx/4/file"
-    return ""

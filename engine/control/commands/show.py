@@ -17,7 +17,7 @@ from engine.config import Config
 from engine.control import Args, CommandTable, OscCounters, Reply
 from engine.control.commands import Tools
 from engine.control.commands.preset import PresetControl
-from engine.control.commands.shader import ShaderStatus
+from engine.control.commands.shader_slots import ShaderStatus
 from engine.control.commands.timecode import TimecodeStatus
 from engine.control.commands.window import WindowControl
 from engine.control.dmx import DmxStatus

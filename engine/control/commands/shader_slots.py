@@ -1,0 +1,78 @@
+"""What is known of the shader of each slot, and what does not go with a slot."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.control.commands.shader_stage import PlayingShader
+from engine.control.commands.shader_trials import ShaderText
+from engine.params import Snapshot
+from engine.params.input_views import InputViews
+from engine.params.shader_catalog import ShaderEntry
+from engine.params.shader_inputs import is_input_address
+from engine.render.isf import IsfFile
+from osc_schema.fx import GENERATOR
+from osc_schema.modulation import ROUTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShaderStatus:
+    slot: str
+    file: str
+    """Name of the chosen shader."""
+    state: str
+    """off, waiting, testing, playing, failed or bypassed."""
+    detail: str
+    """Why it failed or is bypassed, with its line; "" otherwise."""
+    shown: str
+    """Name of the shader that plays; another one than `file` while that is tested or has failed."""
+    draw_ms: float
+    """Milliseconds in the newest frame; 0 if it is not measured."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Slot:
+    name: str
+    wanted: str = ""
+    state: str = "off"
+    detail: str = ""
+    entry: ShaderEntry | None = None
+    version: int = 0
+    """Version of the group in which the file was chosen."""
+    together: frozenset[str] = frozenset()
+    is_reload: bool = False
+    ticket: object = None
+    """Identifies the newest request; answers to earlier ones are dropped."""
+    text: ShaderText | None = None
+    playing: PlayingShader | None = None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Coming:
+    """A shader that a slot will play on a beat."""
+
+    name: str
+    entry: ShaderEntry
+    text: ShaderText | None = None
+    is_judged: bool = False
+
+
+def wrong_kind(slot: str, file: IsfFile) -> str:
+    """Why a shader cannot play in this slot; "" if it can. A generator may be an effect: it covers the picture."""
+    if file.is_transition:
+        return "is a transition between two pictures; presets dissolve by themselves, no slot plays transitions"
+    if slot == GENERATOR and not file.is_generator:
+        return "is an effect (it needs inputImage); choose it for /fx/1/file to /fx/4/file"
+    return ""
+
+
+def lost_routes(slot: str, snapshot: Snapshot, views: InputViews) -> Iterator[str]:
+    """One line for each route of the modulation to an input that the slot's shader does not have."""
+    for n in ROUTES:
+        target = str(snapshot[f"/mod/{n}/target"])
+        if snapshot[f"/mod/{n}/source"] == "off" or not is_input_address(target) or target.split("/")[2] != slot:
+            continue
+        view = views.find(target)
+        if view is None:
+            yield f"/mod/{n}/target: {views.missing(target)}; it moves nothing"
+        elif len(view.aliases) > 1:
+            yield f"/mod/{n}/target: {target} has several numbers; choose one of {', '.join(view.aliases)}"
