@@ -1,9 +1,8 @@
 """One budget for the memory of a CUDA card that several processes share: children, jobs and other programs.
 
-Before weights are loaded, `reserved` compares them with what the card has left, as CUDA counts it: contexts, graphs and
-the memory of every other program are in it. Models that other processes are loading at the same moment are not yet, so
-each process claims its share by the name of an empty file meanwhile. What it has uploaded by then is counted twice, so
-a model that would fit without the claims made before its own waits until they are gone, and is judged then.
+Before weights are loaded, `reserved` compares them with what CUDA says is free. Models that other processes are loading
+at that moment are not yet in it, so each process claims its share by the name of an empty file meanwhile. A model that
+would fit without the claims made before its own waits until they are gone, and is judged then.
 """
 
 import os

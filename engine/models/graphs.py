@@ -1,24 +1,16 @@
 """Runs a chain of model parts behind one interface: directly, or as captured CUDA graphs.
 
-A UNet call is some thousand kernels of microseconds each, launched one by one from Python: on a fast card the launches
-are the bottleneck. A CUDA graph replays them all at once, but with the addresses it was captured with. So inputs are
-copied into fixed buffers, results are in fixed buffers, and every number that may change is a tensor: a Python float
-would be captured as a constant. A graph works for one shape; the last four are cached, or more small ones that need no
-more memory than four of the largest.
+A UNet call is some thousand kernels of microseconds each: launching them one by one from Python is the bottleneck of a
+fast card. A CUDA graph replays them at once, with the addresses it was captured with. So inputs and results are in
+fixed buffers, and every number that may change is a tensor: a Python float would be captured as a constant. A graph
+works for one shape; the last four are cached, or more small ones that need no more memory than four of the largest.
 
-Each chain has its own memory pool and capture stream (the parts of one chain share them, because they run in the order
-of their capture), so that two chains can run on two streams at once. The stream matters too: PyTorch keeps a cuBLAS
-workspace for each handle and stream, and the graphs captured there contain its address, whatever their pools. Two
-chains captured on one stream would write into the same workspace. And deleting a graph frees the workspace of its
-stream for all graphs captured there (pytorch/pytorch#193402), so chains that never run at once cannot share a stream
-either. A pool without the stream would save nothing: the allocator reuses a freed block only on the stream that it was
-allocated on.
+Each chain has its own memory pool and capture stream, so that two chains can run on two streams at once: PyTorch keeps
+a cuBLAS workspace for each handle and stream, whose address the graphs captured there contain. Deleting a graph frees
+that workspace for all of them (pytorch/pytorch#193402), so chains that never run at once cannot share a stream either.
 
-A graph is captured when its shape is first asked for, not in idle time before: which comes next is unknown, each would
-hold memory, and a capture cannot be interrupted.
-
-Tested only on machines with a CUDA device: the capture itself, and that two chains running at once do not share a
-workspace.
+A graph is captured when its shape is first asked for: which comes next is unknown, and a capture cannot be interrupted.
+The capture itself is tested only on machines with a CUDA device.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence

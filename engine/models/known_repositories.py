@@ -1,9 +1,8 @@
-"""The most popular repositories: the smallest set of files that our loader needs, and their size.
+"""The most popular repositories: the smallest set of files that our loader needs, and their size in decimal MB.
 
-As of November 2026, not checked against the Hub. File names, and which models exist in half precision, come from model
-cards and other programs' download lists (`variant="fp16"` for sd-turbo, sdxl-turbo, SDXL base, SSD-1B and
-DreamShaper 8). Sizes in decimal MB are from memory and from the number of weights, so they are shown as "about". A
-repository's own list of files (`locate.listing`) takes precedence.
+As of November 2026, from model cards and other programs' download lists (`variant="fp16"` for sd-turbo, sdxl-turbo,
+SDXL base, SSD-1B and DreamShaper 8), not checked against the Hub: sizes are shown as "about". A repository's own list
+of files (`locate.listing`) takes precedence.
 """
 
 from dataclasses import dataclass, field

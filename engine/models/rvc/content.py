@@ -1,11 +1,8 @@
 """Speaker-independent features of speech: HuBERT's hidden layers, 50 vectors a second.
 
 It is loaded from folders as on the Hub, and from the single files distributed with RVC, also in fairseq's format
-(hubert_base.pt, checkpoint_best_legacy_500.pt).
-
-Besides the tensors (`model`) fairseq pickles its training: options, a dictionary, omegaconf containers. None of that is
-imported or run: its classes are replaced by inert stand-ins while the file is read, and a file that asks for any other
-name is refused before torch opens it.
+(hubert_base.pt, checkpoint_best_legacy_500.pt), which pickles its training, too: those classes are replaced by inert
+stand-ins while the file is read, and a file that asks for any other name is refused before torch opens it.
 """
 
 import re

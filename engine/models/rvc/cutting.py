@@ -1,13 +1,10 @@
 """Cuts a long sound at quiet places, adds the context that each piece needs, and limits peaks. Does not load torch.
 
-A voice model converts a few seconds at once, and the result is only good where there is sound before and after. So of
-each `Span` only `frames` frames are kept, and its window has `lead` frames of context before them and the rest after
+Of each `Span` only `frames` frames are kept; its window has `lead` frames of context before them and the rest after
 them: the neighbouring sound, or its reflection at the ends of the sound. Windows come in few sizes (steps of a
 sixteenth), and only windows of equal size are batched: padding would change the result, because the base HuBERT
-normalises over the whole window. The window of a span depends only on the sound, not on the batch or on previous calls.
-
-Spans overlap by one frame of 10 ms, which is crossfaded.
-
+normalises over the whole window. The window of a span depends only on the sound. Spans overlap by one frame of 10 ms,
+which is crossfaded.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

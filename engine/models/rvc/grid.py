@@ -1,9 +1,8 @@
 """The block grid of a stream, aligned to sample 0. Plain numbers; does not load torch.
 
 A hop is 10 ms: 160 samples at 16 kHz, one column of everything the model computes. A block is a whole number of hops
-and of samples, so rounding errors do not accumulate and positions stay exact for hours. At 44.1 and 48 kHz any number
-of hops works. At 22.05 kHz a hop is 220.5 samples, so only an even number of hops works. In general, block sizes are
-multiples of the `grain`.
+and of samples, so positions stay exact for hours: any number of hops at 44.1 and 48 kHz, an even one at 22.05 kHz, in
+general multiples of the `grain`.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,8 @@
 """High-pass filter on the device: 48 Hz, Butterworth of order 5, run forwards and backwards (zero phase).
 
 SciPy's `filtfilt` is a recursion over all samples, which a GPU cannot parallelise. But its response decays within a
-quarter of a second, so each direction is computed as an FFT convolution in overlapping rows (overlap-save), all at
-once. Forwards with H and backwards with H gives |H|^2 without delay. A single pass with |H|^2 would differ at the ends,
-where filtfilt cuts off the ringing before the backward pass.
+quarter of a second, so each direction is an FFT convolution in overlapping rows (overlap-save), all at once. A single
+pass with |H|^2 would differ at the ends, where filtfilt cuts off the ringing before the backward pass.
 """
 
 from functools import cache

@@ -1,8 +1,7 @@
 """Reads the feature vectors of a FAISS `.index` file with NumPy alone. Does not load torch or faiss.
 
-Problem: the macOS wheels of PyTorch and faiss each bring their own OpenMP runtime (libomp.dylib), and the second one
-loaded ends the process ("OMP: Error #15"). RVC only uses the vectors of an index, and the files it trains store them
-unchanged. So they are read here, and faiss is not needed.
+The macOS wheels of PyTorch and faiss each bring an OpenMP runtime, and the second one loaded ends the process ("OMP:
+Error #15"). RVC only uses the vectors of an index, which its files store unchanged, so faiss is not needed.
 
 The layout is that of faiss/impl/index_write.cpp (write_index, write_ivf_header, write_direct_map,
 write_InvertedLists), little-endian, without gaps; `count`, `lists` and sizes are 64 bits:

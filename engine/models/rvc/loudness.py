@@ -2,14 +2,12 @@
 
     out * rms_in ** (1 - share) * rms_out ** (share - 1)        (RVC's change_rms; share 1: the model's own)
 
-The rms is taken at points: over 40 ms every 10 ms, as in RVC's real-time window. For files RVC takes it over a second
-and stretches its points over the file, so that a word's loudness reaches into the pause after it. Point k is at sample
-k hop, with linear interpolation in between, so a piece of a sound is scaled like the whole. A model makes sound even of
-silence, so at any share the output is silent where the input is, with a fade of 10 ms.
+The rms is taken over 40 ms every 10 ms, as in RVC's real-time window (for files RVC takes it over a second). Point k is
+at sample k hop, with linear interpolation in between, so a piece of a sound is scaled like the whole. A model makes
+sound even of silence, so at any share the output is silent where the input is, with a fade of 10 ms.
 
-The gate opens by the rms of a cell of 10 ms and the three before it, also across blocks: it opens at once, stays open
-30 ms longer, closes with a ramp of 10 ms, and does not depend on block boundaries. (RVC takes 40 ms around each 10 ms,
-and treats both ends of a block as silence.)
+The gate opens at once by the rms of a cell of 10 ms and the three before it, also across blocks, stays open 30 ms
+longer, and closes with a ramp of 10 ms. (RVC treats both ends of a block as silence.)
 """
 
 import torch

@@ -1,9 +1,8 @@
 """Moves content features towards the target voice, by exact nearest-neighbour search among its feature vectors.
 
-|q - e|^2 = |q|^2 + |e|^2 - 2 q e for all rows at once is one matrix product; |q|^2 is the same for every row and left
-out. The result is a difference of large numbers, even after the rows' mean is subtracted from both. So it is only used
-to select twice as many candidates as wanted, whose distances are then computed directly and sorted. Of equally near
-rows the first is taken, as in FAISS.
+|q - e|^2 = |q|^2 + |e|^2 - 2 q e for all rows at once is one matrix product without |q|^2. It is a difference of large
+numbers, so it only selects twice as many candidates as wanted, whose distances are then computed directly and sorted.
+Of equally near rows the first is taken, as in FAISS.
 """
 
 import logging

@@ -1,15 +1,12 @@
 """Joins overlapping blocks: synchronised overlap-add (SOLA, Roucos and Wilgus 1985), as in live RVC.
 
 Each block starts with a new version of the end of the one before. The old end is placed over the new start where the
-two are most similar, and crossfaded there. Similarity is the normalised cross-correlation, -1..1.
+two are most similar (normalised cross-correlation, -1..1), and crossfaded there.
 
-If the new start equals the old end, no move is needed: at offset 0 the timing is right. But a voiced sound is just as
-similar one period later, up to rounding errors, so the best offset would be random and the sound would jitter. So a
-later offset must be better by a margin: `LEANING` over the whole search range. It costs a phase error of at most 11
-degrees (cos 11 = 0.98).
-
-A sound that was moved once fits best where it is now: both blocks were computed for the same time, and noise fits
-nowhere else. It would stay early forever. So the margin doubles with each join that stays at the last offset.
+At offset 0 the timing is right, but a voiced sound is just as similar one period later, up to rounding errors, so the
+best offset alone would jitter. So a later offset must be better by a margin: `LEANING` over the whole search range, a
+phase error of at most 11 degrees (cos 11 = 0.98). A sound that was moved once fits best where it is now, and would stay
+early forever: so the margin doubles with each join that stays at the last offset.
 """
 
 import math

@@ -1,12 +1,10 @@
 """Image features: SAM3's ViT and its feature pyramid, as a chain of parts.
 
-transformers splits the picture into windows before each layer and joins them after it. But everything in a layer except
-attention works on single tokens, and attention does not depend on the order of its tokens as long as each keeps its
-rotary position. So the tokens are put into window order once, stay in it through all layers (including global ones),
-and are put back once: two copies instead of two per layer. The rotations of a layer, which transformers recomputes each
-time, are constants here. Queries, keys and values come from one product, and the first two are turned together: seven
-kernels a layer less. Where the picture does not fill its windows (504, 840 px), the tokens stay row by row, and only
-the attention of a window sees it filled up with zeros, as in transformers.
+transformers splits the picture into windows before each layer and joins them after it. But only attention mixes tokens,
+and it does not depend on their order as long as each keeps its rotary position. So the tokens are put into window order
+once, stay in it through all layers (including global ones), and are put back once. The rotations of a layer are
+constants here, and queries, keys and values come from one product: seven kernels a layer less. Where the picture does
+not fill its windows (504, 840 px), only the attention of a window sees it filled up with zeros, as in transformers.
 
 The GELU stays a kernel of its own: the one that torch can append to a product (`torch._addmm_activation`) is the tanh
 approximation on CUDA, up to 0.0005 from the GELU that SAM3 was trained with.

@@ -1,11 +1,8 @@
 """Mask NMS and connected components for transformers' SAM3 video model, which otherwise downloads a package for them.
 
-Without these two functions the model skips NMS, hole filling and speck removal, with one warning.
-
 NMS is greedy, as in Faster R-CNN: by descending score, a mask stays unless a kept mask overlaps it by more than the
 threshold. Components are 8-connected. On the CPU OpenCV finds them. On other devices labels spread by a fixed number of
-max poolings, so that the host need not wait. That is enough for small components, and the model only needs the areas of
-small ones.
+max poolings, so that the host need not wait: enough for small components, the only ones whose areas are needed.
 """
 
 from types import ModuleType

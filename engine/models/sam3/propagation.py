@@ -1,19 +1,16 @@
 """The tracker's networks: the mask of a known object in the next picture, and what to remember of it.
 
 Runs the layers of transformers' Sam3TrackerVideoModel without its session, for many objects at a time. Their memories
-stand one after the other and need not be equally long: only the attention to them is computed by length, all else at
-once. What depends on neither picture nor object is computed once: positions, rotations, and the embeddings of "no
-click" and "no mask". What depends only on the picture is computed once for all objects: the first self-attention, and
-the questions to the memory after it. The full-size masks, which only a picture with a new object needs, are made only
-there. Nothing here waits for the device.
+stand one after the other and need not be equally long: only the attention to them is computed by length. What depends
+on neither picture nor object is computed once, what depends only on the picture once for all objects. The full-size
+masks are made only in a picture with a new object. Nothing here waits for the device.
 
-The memory that an object attends to grows for 16 pictures and again with each reconditioning, and cuDNN's attention,
-which torch tries first on recent cards, makes a plan for each length. So the others are used here.
+The memory that an object attends to grows, and cuDNN's attention, which torch tries first on recent cards, makes a plan
+for each length. So the others are used here.
 
-What the tracker remembers of a picture (`Remembering`) follows the rules of transformers' Sam3VideoModel. Masks that
-mostly belong to another object of the same prompt are emptied before. But in a picture with new objects transformers
-remembers the others as it does the new ones: by their masks as they came out of the tracker, at full size and cut at 0.
-So does this, to be equal.
+What the tracker remembers of a picture (`Remembering`) follows the rules of transformers' Sam3VideoModel: masks that
+mostly belong to another object of the same prompt are emptied before, and in a picture with new objects all are
+remembered by their masks at full size, cut at 0.
 """
 
 from collections.abc import Callable, Collection, Sequence

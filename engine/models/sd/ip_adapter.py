@@ -1,9 +1,8 @@
 """IP-Adapter: a picture as a prompt in addition to the text (Ye et al. 2023). One adapter, standard or plus.
 
-It uses diffusers' attention processors, with three differences. The image is projected to tokens once, when it changes,
-instead of in each UNet call; several pictures are mixed before it. Zero tokens then have no effect, because keys and
-values have no bias. And the strength is multiplied into the value weights in place, W = scale W0: attention is linear
-in its values, and a captured graph sees the new weights.
+It uses diffusers' attention processors, but a picture is projected to tokens once, when it changes; several are mixed
+before it. Zero tokens have no effect, because keys and values have no bias. The strength is multiplied into the value
+weights in place, W = scale W0: attention is linear in its values, and a captured graph sees the new weights.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,18 +1,16 @@
 """Overlaps the three stages of consecutive batches, each stage on its own CUDA stream. Tested only with a device.
 
-While the UNet paints one batch, the next is uploaded and encoded, and the previous one is decoded and downloaded, so
-that copies and the VAE use the capacity that the UNet leaves idle. The host waits only for the oldest of a few batches
-in flight; later batches are queued on the device in all three stages without waiting. This works with lcm, turbo, deis,
-euler and dpm, and with a model's own DDIM, PNDM, LCM, Euler or DPM scheduler. Other diffusers schedulers, such as
-UniPC, and DeepCache wait for the device in each step: then the stages overlap less, with the same pictures.
+While the UNet paints one batch, the next is uploaded and encoded, and the previous one is decoded and downloaded. The
+host waits only for the oldest of a few batches in flight. This works with lcm, turbo, deis, euler and dpm, and with a
+model's own DDIM, PNDM, LCM, Euler or DPM scheduler. Other diffusers schedulers, such as UniPC, and DeepCache wait for
+the device in each step: then the stages overlap less, with the same pictures.
 
 Why this is safe:
 - Events order the stages of one batch; a stream orders the batches of one stage. A captured graph overwrites its
   buffers at its next replay, but the copy out of them is queued before that replay on the same stream.
-- A tensor that passes to another stream is recorded there. Otherwise the allocator, which only knows its original
-  stream, would reuse its memory while the other stream still reads it.
+- A tensor that passes to another stream is recorded there; otherwise the allocator would reuse its memory too early.
 - No stream is shared, not even with a captured graph: they would share a cuBLAS workspace (see `graphs`).
-- Each batch in flight has its own pinned upload buffers, and is downloaded to pinned memory of its own.
+- Each batch in flight has its own pinned buffers for upload and download.
 """
 
 from collections import deque

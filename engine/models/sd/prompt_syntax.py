@@ -2,12 +2,11 @@
 
 `(text)` has weight 1.1, `[text]` 1/1.1, `(text:1.3)` 1.3; nested weights multiply; unclosed brackets extend to the end;
 a bracket after a backslash is literal (A1111, modules/prompt_parser.py, parse_prompt_attention). `<lora:name:0.8>` is
-removed from the text (modules/extra_networks.py), and while the prompt is used, it overrides the weight of a LoRA that
-was loaded with the model. Names are file names, case-insensitive. If a LoRA is named twice, the last tag applies.
+removed from the text and overrides the weight of a LoRA that was loaded with the model while the prompt is used. Names
+are file names, case-insensitive; the last tag of a LoRA applies. BREAK begins a new chunk of 75 tokens.
 
-BREAK begins a new chunk of 75 tokens. Not supported, with a line in `notes`: prompt editing `[from:to:when]` and
-alternation `[a|b]` are read literally, including the brackets, at the surrounding weight. A backslash before any other
-character is kept; A1111 drops it. AND is an ordinary word.
+Not supported, with a line in `notes`: prompt editing `[from:to:when]` and alternation `[a|b]` are read literally, at
+the surrounding weight. A backslash before any other character is kept; A1111 drops it. AND is an ordinary word.
 """
 
 import re

@@ -1,11 +1,9 @@
 """Maps tensor names of Stable Diffusion's original code to those of diffusers and transformers. Does not load torch.
 
 The original code numbers all blocks of a UNet consecutively: with L resnets in a down block, `input_blocks` 0 is the
-first convolution, then each block has L entries plus one that halves the size; in `output_blocks` each block has L + 1
-entries.
-
-The text encoder of SD 1.5 and the first one of XL have names of transformers after a prefix; that of SD 2.x and the
-second one of XL have OpenCLIP names, which join the three projections of its attention.
+first convolution, then each block has L entries plus one that halves the size; in `output_blocks` each has L + 1. Text
+encoders have names of transformers after a prefix (SD 1.5, the first of XL) or OpenCLIP names, which join the three
+projections of its attention (SD 2.x, the second of XL).
 """
 
 import re

@@ -1,9 +1,8 @@
 """Finds quantized weights and their scales in a header, and refuses those that are not simply weight times scale.
 
 ComfyUI puts `weight_scale` and `comfy_quant`, a JSON text of bytes with the format, beside `weight`, or the formats of
-all layers into the header's `_quantization_metadata` (QUANTIZATION.md, comfy/ops.py). Its older files have
-`scale_weight`, and `scaled_fp8` once. The scales of inputs are for multiplication in 8 bits; we multiply in the working
-dtype and need none. Forge stores nf4 as bitsandbytes does. Does not load torch.
+all layers into the header's `_quantization_metadata` (QUANTIZATION.md, comfy/ops.py); older files have `scale_weight`,
+and `scaled_fp8` once. The scales of inputs are not needed. Forge stores nf4 as bitsandbytes does. Does not load torch.
 """
 
 import re

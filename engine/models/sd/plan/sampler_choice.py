@@ -1,10 +1,9 @@
 """Decides which sampler to use for a model with its LoRAs, with the reason.
 
 Checked in order: the names of the LoRAs, because they override the model; the UNet (SDXS has a scheduler for many steps
-but a network for one); the model's scheduler; the stem of a single file. Folder names are ignored, with one exception:
-sd-turbo and sdxl-turbo have an Euler scheduler with trailing timesteps, but so may any model. Running an ordinary model
-as turbo would blur its pictures and turn off its guidance; running a turbo model as an ordinary one still follows its
-published steps. So a model counts as turbo only if its name or its size says so.
+but a network for one); the model's scheduler; the stem of a single file. Folder names are ignored, except that sd-turbo
+and sdxl-turbo, whose Euler scheduler any model may have, count as turbo by name or size: running an ordinary model as
+turbo would blur its pictures; running a turbo model as an ordinary one still follows its published steps.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,9 @@
 """Examines VAEs, and chooses that of a model. TAESD encodes and decodes some twenty times faster than the full one.
 
-VAEs of different families have the same shape: SD 1.5 latents decoded by an SDXL VAE have wrong colours. They can be
-told apart by the scaling factor in a folder's configuration; for single files and TAESD only by the name.
-
-Single files are those of Stable Diffusion's original code (`vae-ft-mse-840000-ema-pruned`, `sdxl_vae`), of diffusers,
-and TAESD's own pairs (`taesd_encoder` beside `taesd_decoder`). Does not load torch.
+VAEs of different families have the same shape, but with the wrong one colours are wrong. They can be told apart by the
+scaling factor in a folder's configuration; for single files and TAESD only by the name. Single files are those of
+Stable Diffusion's original code (`vae-ft-mse-840000-ema-pruned`, `sdxl_vae`), of diffusers, and TAESD's own pairs
+(`taesd_encoder` beside `taesd_decoder`). Does not load torch.
 """
 
 import re
