@@ -1,13 +1,12 @@
 """The analysis of the sound in hops of 10 ms: source samples in, `AudioFeatures` out.
 
-Hops have a fixed length and fixed positions (sample 0, 441, 882, ... at 44.1 kHz) however the samples arrive, so live
-capture in blocks of any size, a file and an offline run all give the same features. Each step handles all four channels
-in one NumPy call, because this thread shares the GIL with the frame loop.
+Hops have fixed positions (sample 0, 441, 882, ... at 44.1 kHz) however the samples arrive, so live capture in blocks of
+any size, a file and an offline run all give the same features. Each step handles all four channels in one NumPy call,
+because this thread shares the GIL with the frame loop. The beat and the drums are heard in the source itself, before
+layout and gain: all channels together make the groove.
 
-The beat and the drums are heard in the source itself, before layout and gain: all channels together make the groove.
-
-Levels: `gain` = set gain + automatic gain scales waves and levels. Silence detection (for pitch and onsets) works
-before gain, at -60 dBFS RMS.
+Set gain + automatic gain scales waves and levels; silence detection (for pitch and onsets) works before it, at -60 dBFS
+RMS.
 """
 
 from copy import copy

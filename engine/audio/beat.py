@@ -3,23 +3,22 @@
 The way of a hop: flux per band (`MonoFlux`) -> one onset strength 0..1, and snares (`drums`) -> tempo and position
 (`beat_states`) -> a flywheel, which is what this file is about.
 
-Problem: the most probable position moves in steps of a hop, wavers while rivals compete, and jumps when another wins:
-at each voice or roll that follows the drums. A picture that follows it trembles, and its bar is lost with the first
-jump. A loop that is slow enough to smooth it needs bars to follow a new song.
+Problem: the most probable position moves in steps of a hop, wavers while rivals compete, and jumps when another wins. A
+picture that follows it trembles, and its bar is lost with the first jump. A loop that is slow enough to smooth it needs
+bars to follow a new song.
 
 What we do: a flywheel. While the states agree with it, or name its half or double tempo, it is fitted to them by the
 least squares line through the last seconds (see `TickLine` in `params/tempo_sources`), over less while the error is
 great. Otherwise they name a rival, which must stay the same and have more onset strength on its beats: for a second at
-most, or for eight bars of drums if it is the same pulse counted otherwise. In no case longer than half the time for
-which the flywheel stood, so what was just begun is soon corrected. While the beat is not sure, the tempo is held, and
-the phase moves by a sixteenth note at most. Onset strength is relative to the strongest of half a minute: beside drums,
-pads and voices are nothing, and the states rest.
+most, or for eight bars of drums if it is the same pulse counted otherwise, but never longer than half the time for
+which the flywheel stood. While the beat is not sure, the tempo is held, and the phase moves by a sixteenth note at
+most. Onset strength is relative to the strongest of half a minute: beside drums, pads and voices are nothing.
 
 Latency: the onset strength peaks some 17 ms after the attack, because the window must fill and flux compares with the
 hop before the last. The beat that is told is that of the newest sample, so this time is added.
 
 Confidence: how much more onset strength falls on the beats than on the whole, over some seconds. Noise and pads have
-no such surplus, whatever the states believe; without onsets it falls to 0 in about a second.
+no such surplus; without onsets it falls to 0 in about a second.
 """
 
 import math

@@ -1,10 +1,8 @@
 """Tempo and position in the beat as one probability, carried from hop to hop.
 
 Problem: tempo and beat depend on each other, and every reading of a groove has rivals: half and double tempo, the
-off-beat, the dotted beat. A show needs one answer now, without the next bars.
-
-To measure the period first and then its phase fails where both change (a new song, a drummer who drifts), because the
-phase of one period means nothing for another, and flips between rivals that are nearly equal.
+off-beat, the dotted beat. A show needs one answer now, without the next bars. To measure the period first and then its
+phase fails where both change, and flips between rivals that are nearly equal.
 
 What we do: a hidden Markov model in the efficient state space of Krebs, Böck and Widmer ("An efficient state space
 model for joint tempo and meter tracking", ISMIR 2015), filtered forward only. A state is a period in hops and a
@@ -14,13 +12,12 @@ position: exponential densities, of a high mean at the beat and of a low one els
 in parallel; a wrong one loses weight as sound arrives.
 
 Three things hold the octave. Periods far from 115 beats a minute lose a little each second (people tap there: Parncutt,
-Music Perception 1994). And periods whose multiples 1, 2 and 4 recur in the sound gain: a leaky autocorrelation, which
-sees a bar where the states see one beat (Scheirer, JASA 1998, uses a bank of combs for it). And snares that follow each
+Music Perception 1994). Periods whose multiples 1, 2 and 4 recur in the sound gain: a leaky autocorrelation, which sees
+a bar where the states see one beat (Scheirer, JASA 1998, uses a bank of combs for it). And snares that follow each
 other evenly are two beats apart (`Backbeat`).
 
-In silence nothing fits anything, so the states would drift. Without onsets for about a second they rest, and the caller
-runs on alone; with the next onset they start from where it has come to: the drop after a break is met. A small leak
-towards all states lets a new song win within seconds.
+Without onsets for about a second the states rest, and the caller runs on alone; with the next onset they start from
+where it has come to. A small leak towards all states lets a new song win within seconds.
 """
 
 import math

@@ -1,10 +1,8 @@
 """Kick, snare and hat hits, told apart in the sum of all channels.
 
-Problem: a bass note and a kick fill the same band, as do a sung s and a hat. Flux per band alone takes each for the
-other, and a compressed flux hears a faint tail as loud as a hit.
-
-What we do: measure the rise of amplitude over 20 ms, uncompressed, in three regions, and look at its shape. Typical
-rises of drums and of what is mistaken for them, low : middle : high, as synthesised in `beat_songs`:
+A bass note and a kick fill the same band, as do a sung s and a hat. So we measure the rise of amplitude over 20 ms,
+uncompressed, in three regions, and look at its shape. Typical rises of drums and of what is mistaken for them,
+low : middle : high, as synthesised in `beat_songs`:
 
     kick          1 : 0.01-0.03 : 0.001-0.06   a click or a sweep splashes into the middle
     bass          1 : 0.003 : 0                a tone that starts within 6 ms does not
@@ -14,10 +12,10 @@ rises of drums and of what is mistaken for them, low : middle : high, as synthes
     vowel, pluck  - : 1     : 0                no noise
 
 A hit is a rise that has stopped growing (10 ms later), that is a share of the greatest of the last seconds, and whose
-shape fits. It stands out from the room's floor, the level over 0.1 s, which falls at once and rises in seconds: noise
-rises by a small share of it. Low noise has few bands and rises by more, so a kick below -34 dBFS needs sound that is
-twice as loud at times as its floor, or rises by four times the low one. Not told apart: a hat that coincides with a
-snare, a bass note that coincides with a hat and is half as loud as the kicks.
+shape fits. It stands out from the room's floor, the level over 0.1 s, which falls at once and rises in seconds. Low
+noise has few bands and rises by more, so a kick below -34 dBFS needs sound that is twice as loud at times as its floor,
+or rises by four times the low one. Not told apart: a hat that coincides with a snare, a bass note that coincides with a
+hat and is half as loud as the kicks.
 """
 
 import math

@@ -8,18 +8,15 @@ found also tells the direction.
 Problem: the tape runs at any speed from 0.6 to twice the nominal one, so a long half of a slow tape is as long as a
 whole bit of a fast one (1/4800 s to 1/1150 s), and no fixed limit tells them apart.
 
-Solution: intervals between edges come in two lengths, T and T/2. Until T is known, the last INTERVALS ones are kept.
-They hold most of a frame, in which at least one interval of eight is long, so the length that one of eight exceeds is
-T. From then on, every interval is compared with 3/4 T, and T follows each whole bit by a small part, which tracks a
-spooling tape and wow. An interval that is neither (a dropout, a click) clears the register, so that only 80 good bits
-in a row make a frame. If many intervals fit neither, T is searched anew.
+Solution: intervals between edges come in two lengths, T and T/2. Until T is known, the last INTERVALS ones are kept. In
+a frame at least one interval of eight is long, so the length that one of eight exceeds is T. From then on, every
+interval is compared with 3/4 T, and T follows each whole bit by a small part. An interval that is neither (a dropout, a
+click) clears the register, so that only 80 good bits in a row make a frame. If many fit neither, T is searched anew.
 
-The frame's time is that of its first edge: of a straight line through the edges of its 80 bits, because noise, and the
-bits beside it, move a single edge by up to a tenth of a bit. Forward that edge is the oldest, backward the newest. The
-label says nothing about the rate but the drop frame flag; the listener counts frames (`params/timecode_clock.py`). User
-bits, date and colour frame flag are ignored.
-
-The work per block is some twenty NumPy calls and a short loop over the edges: 1 % of a core at the nominal speed.
+The frame's time is that of its first edge (the oldest forward, the newest backward), of a straight line through the
+edges of its 80 bits, because noise moves a single edge by up to a tenth of a bit. The label says nothing about the rate
+but the drop frame flag; the listener counts frames (`params/timecode_clock.py`). User bits, date and colour frame flag
+are ignored. The work per block is some twenty NumPy calls and a short loop over the edges: 1 % of a core.
 """
 
 from collections import deque

@@ -2,20 +2,18 @@
 
 Four questions, each answered from observations only:
 
-- Does it hang? `Deadlines.hang` checks the age of two words. A thread of the child updates the heartbeat word; if it is
-  old, the process is stopped or something holds the GIL. The main loop updates the progress word with its phase; if it
-  is old, the loop is stuck. Loading a model may take minutes, a picture may not.
+- Does it hang? `Deadlines.hang` checks the age of two words. If the heartbeat, which a thread of the child updates, is
+  old, the process is stopped or something holds the GIL. If the main loop's progress is old, it is stuck: by phase, as
+  loading a model may take minutes, a picture may not.
 - When is it restarted? After 0.5 s, 1, 2, ... 30 s. Only deaths before the first result count: a child that published
   something before it was killed is restarted after the first delay, however often that happens.
-- Which value is to blame? Before the first call that uses a new prompt or model, the child reports that it is trying
-  it, and afterwards that it is proved. A value that was being tried at a death gets one count. At three it is
-  quarantined: later processes get the last proved value of that key, or none. A value that was proved once is never
-  blamed, or a script that kills the child would take away every prompt. A result with another prompt does not clear the
-  counts, or a poisoned prompt that alternates with a good one would kill the child endlessly. A death that the child
-  reports as its driver's blames nothing.
-- When does a process with new settings become active? With its first result. But a paused child, or one without a
-  source, has no results, and two models would stay in memory indefinitely. So it also becomes active once it has been
-  ready for 2 s in which the first published nothing.
+- Which value is to blame? The child reports a new prompt or model before the first call that uses it, and afterwards
+  that it is proved. A value that was being tried at a death gets one count. At three it is quarantined: later processes
+  get the last proved value of that key, or none. A value that was proved once is never blamed, or a script that kills
+  the child would take away every prompt. A result with another prompt does not clear the counts, or a poisoned prompt
+  that alternates with a good one would kill the child endlessly. A death of its driver blames nothing.
+- When does a process with new settings become active? With its first result, or once it has been ready for 2 s in which
+  the first published nothing: a paused child has no results, and two models would stay in memory.
 """
 
 from collections import Counter

@@ -1,8 +1,7 @@
 """Keeps one child running and restarts it after any fault. The engine never waits for it.
 
-The naive way is to start a process, write to its pipe and check its exit code. A process that runs a model can do worse
-than exit. It hangs in a driver and does not answer. It is stopped, and the full pipe blocks the writer. It dies on one
-prompt, and again at every start with that prompt. It is replaced while its pictures are on screen. So each child has a
+A process that runs a model can do worse than exit: hang in a driver, be stopped so that its full pipe blocks the
+writer, die on one prompt at every start, or be replaced while its pictures are on screen. So each child has a
 supervisor thread that does everything slow, and only this thread handles the processes (see the states in `lifecycle`).
 The methods that the frame loop calls every frame (`set_values`, `connect_input`, `outputs`, `wants_frame`, `status`)
 take one lock for as long as an assignment; the thread never holds it longer.

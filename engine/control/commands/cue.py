@@ -7,7 +7,7 @@ are reported and left out; the file is then renamed to `cues.previous.toml` befo
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -34,14 +34,6 @@ GO_PAUSE = "/cue/go_pause_s"
 LAYER_5 = "layer5"
 """In commands, what a cue keeps."""
 MIN_FOLLOW = FadeTime(0.001)  # of a recalled cue whose follow time has passed: the next one starts in the next frame
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Follow:
-    """An automatic follow: the next cue starts some time after the first frame of the current one."""
-
-    course: Course
-    panics: object
 
 
 class CueControl:
@@ -75,7 +67,10 @@ class CueControl:
         """Number of the cue whose preset is showing; 0 if none. Differs from `_current` if that one failed."""
         self._failure = ""
         """Why the current cue failed, or ""."""
-        self._follow: _Follow | None = None
+        self._follow: Course | None = None
+        """Of the time from the first frame of the current cue to the next one, which then starts by itself."""
+        self._panics: object = None
+        """The panics before it."""
         self.chased = 0
         """Number of the cue that the timecode started last; 0 if a person has started another one since. Any thread."""
         self._lock = threading.Lock()  # an automatic follow may coincide with a command
@@ -96,7 +91,11 @@ class CueControl:
     def add_commands(self, table: CommandTable) -> None:
         for verb, chosen in (("go", self._next), ("back", self._last)):
             table.add(f"/cue/{verb}", self._command(chosen), launched_as=partial(self._launched_as, chosen))
-        table.add("/cue/<n>", self._on_number, launched_as=self._number_launched_as)
+        table.add(
+            "/cue/<n>",
+            lambda args, reply: self._command(lambda: self.cues.at(args[0]))(args[1:], reply),
+            launched_as=lambda args: self._launched_as(lambda: self.cues.at(args[0]), args[1:]),
+        )
         table.add("/cue/set", self._on_set)
         table.add("/cue/note", self._on_note)
         table.add("/cue/insert", self._on_insert)
@@ -114,9 +113,6 @@ class CueControl:
 
     def _last(self) -> Cue:
         return self.cues.before(self._current)
-
-    def _number_launched_as(self, args: Args) -> Launched | None:
-        return self._launched_as(lambda: self.cues.at(args[0]), args[1:])
 
     def _launched_as(self, chosen: Callable[[], Cue], args: Args) -> Launched | None:
         """The cue that a command starts when its beat comes; None for a button that was released."""
@@ -139,18 +135,14 @@ class CueControl:
 
         return on_command
 
-    def _on_number(self, args: Args, reply: Reply) -> None:
-        number, *rest = args
-        self._command(lambda: self.cues.at(number))(tuple(rest), reply)
-
     def _go(self, cue: Cue, ended: Ended) -> None:
         """Start a cue. Raises CueError, without changing any value, if its preset is missing. The caller holds `_lock`.
 
         A failed cue still becomes the current one, and its follow time counts: a missing preset must not stop the show.
         """
         self._current = cue.number
-        course = None if cue.follow.is_at_once else Course(cue.follow, self._pulse)
-        self._follow = None if course is None else _Follow(course=course, panics=self._store.get(PANIC))
+        self._follow = None if cue.follow.is_at_once else Course(cue.follow, self._pulse)
+        self._panics = self._store.get(PANIC)
         try:
             keep = "/layer/5/" if cue.keep_layer5 else ""
             self._presets.load(cue.preset, cue.fade, ended, keep=keep, is_picture=not cue.glide)
@@ -166,13 +158,13 @@ class CueControl:
         if self._follow is None or not self._lock.acquire(blocking=False):
             return  # a command is running; the next frame tries again
         try:
-            follow: _Follow | None = self._follow
-            if follow is not None and follow.panics != self._store.get(PANIC):
-                follow = self._follow = None
-            if follow is not None and follow.course.share(now_s) >= 1.0:
+            if self._panics != self._store.get(PANIC):
+                self._follow = None
+            follow: Course | None = self._follow
+            if follow is not None and follow.share(now_s) >= 1.0:
                 self._start_next()
                 if self._follow is not None:
-                    self._follow.course.share(now_s)  # its time begins with this frame
+                    self._follow.share(now_s)  # its time begins with this frame
         finally:
             self._lock.release()
 
@@ -208,16 +200,16 @@ class CueControl:
 
     def set_timecode(self, number: object, timecode: str, reply: Reply) -> None:
         """Set the timecode of a cue, "" to remove it, and answer. CueError if there is no such cue, or for the text."""
-        with self._lock:
-            known = self.cues.at(number)
-            self.cues = self.cues.with_cue(replace(known, timecode=checked_label(timecode)))
-        self._on_changed(known.number, reply)
+        self._change(number, lambda cue: replace(cue, timecode=checked_label(timecode)), reply)
 
     def _on_note(self, args: Args, reply: Reply) -> None:
         number, note = args
+        self._change(number, lambda cue: replace(cue, note=checked_note(note)), reply)
+
+    def _change(self, number: object, changed: Callable[[Cue], Cue], reply: Reply) -> None:
         with self._lock:
             known = self.cues.at(number)
-            self.cues = self.cues.with_cue(replace(known, note=checked_note(note)))
+            self.cues = self.cues.with_cue(changed(known))
         self._on_changed(known.number, reply)
 
     def _on_set(self, args: Args, reply: Reply) -> None:

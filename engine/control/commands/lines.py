@@ -35,8 +35,13 @@ def open_lines(run: Run, desk: Desk) -> Lines:
     sending = SendingThread(desk.dispatcher)
     for part in (desk.map_feedback, desk.bank_lights, desk.cameras, desk.sounds):
         sending.poll(part.poll)
-    link = None if config.offline else closing(_open_link(run, desk))
-    if link is not None:
+    link = None
+    if not config.offline:
+        link = closing(
+            LinkFollower(
+                desk.store, desk.tempo.follow, clock=run.clock, report=run.warnings.report, say=run.warnings.notice
+            )
+        )
         sending.poll(link.poll)
     osc = None
     if config.osc.listen != "off":
@@ -58,12 +63,6 @@ def subscribe_configured(run: Run, desk: Desk, osc: OscServer) -> None:
             desk.map_feedback.subscribe(to, target.send, is_kept=True)
     for text in run.config.osc.text:
         desk.texts.show(text.shows, osc.target_at(text.host, text.port, "osc.text"), text.address)
-
-
-def _open_link(run: Run, desk: Desk) -> LinkFollower:
-    return LinkFollower(
-        desk.store, desk.tempo.follow, clock=run.clock, report=run.warnings.report, say=run.warnings.notice
-    )
 
 
 def _unanswered(source: str) -> Sender:

@@ -290,13 +290,9 @@ class ShaderTesting:
             idle.seen = {each.path for each in catalog.entries}
         for entry in catalog.entries:
             is_guest = self._is_guest(entry)
-            if entry.path in idle.seen or (is_early and not is_guest):
-                continue
-            idle.seen.add(entry.path)
-            if is_guest:
-                idle.waiting.appendleft(entry)
-            else:
-                idle.waiting.append(entry)
+            if entry.path not in idle.seen and (is_guest or not is_early):
+                idle.seen.add(entry.path)
+                (idle.waiting.appendleft if is_guest else idle.waiting.append)(entry)
 
     def _read(self, entry: ShaderEntry, catalog: ShaderCatalog) -> None:
         idle = self._idle

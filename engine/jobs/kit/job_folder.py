@@ -2,9 +2,8 @@
 resumed, even after kill -9.
 
 The journal is lines of JSON, appended: a head with the run's fingerprint, then one entry per finished item, written
-after the item itself. A truncated last line, after a kill or on a full disk, is ignored, and removed when the run is
-resumed. Appending does not call fsync: a power cut may lose the newest entries, and that work is done again; it may
-also damage the files, so entries carry a checksum of them.
+after the item itself. A truncated last line is ignored, and removed when the run is resumed. Nothing calls fsync: after
+a power cut the newest entries may be lost, or files damaged, so entries carry a checksum of them.
 """
 
 import contextlib

@@ -1,10 +1,8 @@
 """Finds the source picture of a result among the pictures that the child may have read. Pure.
 
-A child reads the newest picture at a moment that the engine cannot observe, and asks for the next one before it has
-finished. So those that it may have read are kept: the first picture after a result or after the child began to ask,
-because it may have been waiting for it; the newest one when a result arrives, because the child then reads the next;
-and the newest one when the child stops asking, because it has read one. In the last two cases the previous picture is
-kept as well, because the engine notices one frame late.
+A child reads the newest picture at a moment that the engine cannot observe. So those that it may have read are kept:
+the first picture after a result or after the child began to ask; the newest one, and the one before it (the engine
+notices one frame late), when a result arrives and when the child stops asking.
 """
 
 from collections import deque

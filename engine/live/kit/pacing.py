@@ -4,13 +4,10 @@ Processes share a GPU by time slices, and priorities do not work across processe
 renderer waits 80 ms. So a child queues one slice, waits until the device has finished it (launches are asynchronous),
 sleeps, waits while a picture is being drawn or a voice converted, and only then queues the next slice.
 
-Each wait leaves the device idle for a moment. So a slice has as many pieces of the work as fit, by the time that each
-took before, into `slice_ms` and into the time until the next draw. Only a piece that was never measured, or is longer
-than the time between two draws, runs into one. Children that share a GPU take turns, so that a draw finds at most one
-slice under way.
-
-The share is adapted like TCP's congestion window (AIMD, Chiu and Jain 1989): a small increase each second, a large cut
-after a late frame.
+Each wait leaves the device idle for a moment, so a slice has as many pieces as fit, by the time that each took before,
+into `slice_ms` and into the time until the next draw. Children that share a GPU take turns, so that a draw finds at
+most one slice under way. The share is adapted like TCP's congestion window (AIMD, Chiu and Jain 1989): a small increase
+each second, a large cut after a late frame.
 """
 
 import time

@@ -5,13 +5,11 @@ complete), `settings`.
 
 Samples keep their numbers: sample n of `converted` is made from sample n of `voice`, and a second channel says whether
 it was converted. All blocks are aligned to one grid, so that two processes produce the same blocks while one takes over
-from the other. No sample is published twice, and a child that is more than one block behind skips blocks.
+from the other. No sample is published twice, and a child that is more than one block behind skips blocks. A conversion
+that starts in the middle of a phrase first processes the preceding sound.
 
-If the conversion starts in the middle of a phrase, it first processes the preceding sound, so that its first block is
-as good as any other.
-
-Errors: if the model cannot be loaded, or the device stays out of memory, the child exits and is not restarted. NaN and
-infinite input samples are replaced by silence; a block whose output is not finite is skipped.
+If the model cannot be loaded, or the device stays out of memory, the child exits and is not restarted. NaN and infinite
+input samples are replaced by silence; a block whose output is not finite is skipped.
 """
 
 import math

@@ -1,9 +1,8 @@
 """A fair queue of pictures to paint: each client has at most one picture waiting, and each gets an equal share of time.
 
-Clients send pictures at any rate, and one painter takes them, so each client has room for one picture, the newest. The
-queue serves clients in rotation, and skips those that have recently used more of the painter's time than the one that
-used the least; a served client moves to the end. If all pictures take equally long, this is plain round robin. If not,
-it shares time: a client with fifty steps gets fewer pictures, and does not delay those of the others. A picture waits
+The queue keeps the newest picture of each client, serves clients in rotation, and skips those that have recently used
+more of the painter's time than the one that used the least. If all pictures take equally long, this is plain round
+robin; if not, a client with fifty steps gets fewer pictures, and does not delay those of the others. A picture waits
 for about one picture of each other client, or for as long as it takes itself, if that is longer.
 """
 
