@@ -49,9 +49,7 @@ class DeviceCapture:
         self.channels = 1
         """Channels that are captured."""
         self.lost_blocks = 0
-        self._clock = clock
-        self._report = report
-        self._min_channels = min_channels
+        self._clock, self._report, self._min_channels = clock, report, min_channels
         if ring is not None:
             self.ring = ring
         self._is_started = False

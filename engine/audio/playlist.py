@@ -114,10 +114,7 @@ class PlaylistFeed:
     def place(self) -> Place:
         track = self._track
         place = Place(
-            state="ended",
-            number=self._number,
-            tracks=len(self.tracks),
-            name=self.tracks[self._number - 1].name,
+            state="ended", number=self._number, tracks=len(self.tracks), name=self.tracks[self._number - 1].name
         )
         if track is None:
             return place

@@ -101,9 +101,7 @@ class RtpCapture:
         self.lost_blocks = 0
         self.state = "lost"
         self.description = f"RTP at {address.host}:{address.port} ({address.channels} channels, {address.rate_hz} Hz)"
-        self._address = address
-        self._clock = clock
-        self._report = report
+        self._address, self._clock, self._report = address, clock, report
         self._closing = threading.Event()
         self._last: RtpPacket | None = None
         self._last_frames = 0

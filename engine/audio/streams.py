@@ -149,10 +149,7 @@ class _PolledInput:
     poll_s = POLL_S
 
     def __init__(self, device: AudioDevice, channels: int, rate_hz: int, hear: Hear, clock: Clock) -> None:
-        self._channels = channels
-        self._rate_hz = rate_hz
-        self._hear = hear
-        self._clock = clock
+        self._channels, self._rate_hz, self._hear, self._clock = channels, rate_hz, hear, clock
         self._stream = _started(device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S)
         self._delay_s = _input_delay_s(self._stream, device)
         self._heard_s = clock.now_s()
@@ -283,10 +280,7 @@ class ReconnectingStream:
         """`wanted` is an index, a name or part of one; None is the default."""
         self.is_lost = False
         self.device: AudioDevice
-        self._kind = kind
-        self._owner = owner
-        self._clock = clock
-        self._report = report
+        self._kind, self._owner, self._clock, self._report = kind, owner, clock, report
         self._closing = threading.Event()
         opened: Future[None] = Future()
 

@@ -42,11 +42,8 @@ def ignore_signals() -> None:
 
 
 def prepare_windows() -> None:
-    """Windows: let a crash end this process at once, and disable power throttling.
-
-    A crashed process would wait for Windows Error Reporting, and a missing DLL shows a message box that waits for a
-    click (Microsoft's documentation of SetErrorMode). A process without a window may be throttled to save power.
-    """
+    """Windows: let a crash end this process at once, without Windows Error Reporting or a message box that waits for a
+    click (SetErrorMode), and disable power throttling, which may slow a process without a window."""
     if sys.platform == "win32":
         import msvcrt
 

@@ -86,11 +86,8 @@ class Deadlines:
 
 
 class HangDetector:
-    """Polls one process's words. Its timeouts never start before the latest of these:
-
-    the launch; the process's start (the fork server may have imported for a minute); the first poll after this process
-    itself was paused, because the machine slept or a debugger stopped it.
-    """
+    """Polls one process's words. Its timeouts never start before the latest of the launch, the process's start (the
+    fork server may have imported for a minute), and the first poll after this process itself was paused."""
 
     def __init__(self, times: Deadlines, now_s: float) -> None:
         self._times = times

@@ -85,12 +85,9 @@ class ChildPort:
         self.words.enter(phase, time.perf_counter_ns())
 
     def expect(self, seconds: float) -> None:
-        """Declare how long the longest piece of work takes. RUNNING and CAPTURING get four times that as their
-        deadline.
-
-        For work that is slow by nature, such as a large picture on a CPU. Never below the usual deadline nor above 300
-        s.
-        """
+        """Declare how long the longest piece of work takes, if it is slow by nature, such as a large picture on a CPU.
+        RUNNING and CAPTURING get four times that as their deadline, but never less than the usual one nor more than 300
+        s."""
         self.words.expected_s = seconds
 
     def poll(self) -> None:

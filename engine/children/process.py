@@ -65,10 +65,7 @@ class Child:
         """The fault it reported before it exited, or None."""
         self.hung = ""
         """Why it was killed as hung, or ""."""
-        self._spec = spec
-        self._launcher = launcher
-        self._policy = policy
-        self._times = times
+        self._spec, self._launcher, self._policy, self._times = spec, launcher, policy, times
         self._report = report
         self._values = dict(values)  # not sent yet, like the next two
         self._inputs = dict(inputs)

@@ -107,11 +107,9 @@ class Supervisor:
         return self._order(self._lifecycle.restart)
 
     def swap(self, settings: Mapping[str, Any]) -> None:
-        """Change the settings: start a second process with them, and stop the first when the second has a result.
-
-        If neither publishes anything, the first is stopped once the second has been ready for 2 s. If the second
-        fails, the first keeps running. A child without any result yet is replaced at once; one that is off stays off.
-        """
+        """Change the settings: start a second process with them, and stop the first when the second has a result, or
+        has been ready for 2 s while neither publishes. If the second fails, the first keeps running. A child without
+        any result yet is replaced at once; one that is off stays off."""
         self._order(partial(self._lifecycle.swap, dict(settings)))
 
     def call(self, name: str, *args: Any, on_answer: OnAnswer) -> None:

@@ -163,11 +163,10 @@ def architecture(kind: Any, config_json: Mapping[str, Any], what: str) -> Any:
 
 @contextmanager
 def require_fitting(what: str, build: Callable[[], torch.nn.Module], weights: Weights) -> Iterator[None]:
-    """Raise ModelError if a network built in the `with` block has more weights than its files have bytes. Problem: the
-    library builds whatever size config.json asks for, even more than fits into memory, and fills it with random
-    numbers. Building a second network with `build` on the meta device to count its weights would double the loading
-    time. So the weights are counted while the library builds its network: torch calls a hook for each parameter. Only
-    if that count is too large, or loading fails, `build` is called for the exact number."""
+    """Raise ModelError if a network built in the `with` block has more weights than its files have bytes: the library
+    builds whatever size config.json asks for, even more than fits into memory. The weights are counted while it builds,
+    by torch's hook for each parameter. Only if that count is too large, or loading fails, `build` is called on the meta
+    device for the exact number."""
     held = sum(file.stat().st_size for file in weights.files)
     most = max(held, MIN_COUNTED)
     counted, is_checked, thread = 0, False, threading.get_ident()

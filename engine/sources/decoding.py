@@ -242,11 +242,9 @@ class AwaitedPictures:
     """The expected pictures of one pass through a file: detects packets that were never decoded to a picture, and puts
     the decoded pictures in order.
 
-    A decoder does not report most of its losses. H.265 skips broken pictures; with several decoding threads an error at
-    the end of a file discards the good pictures still in flight; damaged H.264 delivers some pictures too early. But
-    with most codecs each packet is one picture with the same time stamp. So the stamps of the packets tell which
-    pictures to expect, and in which order. A clean video passes through unchanged.
-    """
+    A decoder does not report most of its losses, and delivers some pictures of damaged H.264 too early. But with most
+    codecs each packet is one picture with the same time stamp, so the stamps of the packets tell which pictures to
+    expect, and in which order. A clean video passes through unchanged."""
 
     def __init__(self, stream: VideoStream, start_s: Fraction, on_lost: Callable[[float], None]) -> None:
         """`start_s`: start time of the file. `on_lost` gets the time of each lost picture, in seconds from that

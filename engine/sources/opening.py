@@ -150,9 +150,7 @@ class OpenedVideos:
 
     def __init__(self, clock: Clock, report: Report, closing: Closing) -> None:
         self.opened: list[Source] = []
-        self._clock = clock
-        self._report = report
-        self._closing = closing
+        self._clock, self._report, self._closing = clock, report, closing
 
     def open(self, name: str) -> Source | None:
         """Open and start this file; None for ""."""

@@ -44,10 +44,7 @@ class Playout:
     end the last picture stays. Playing pauses while `latest_frame` is not called."""
 
     def __init__(self, name: str, open_shots: Callable[[], Iterator[Shot]], clock: Clock, report: Report) -> None:
-        self._name = name
-        self._open_shots = open_shots
-        self._clock = clock
-        self._report = report
+        self._name, self._open_shots, self._clock, self._report = name, open_shots, clock, report
         self._change = threading.Condition()
         self._ahead: deque[VideoFrame] = deque()
         self._current: VideoFrame | None = None

@@ -51,9 +51,7 @@ class SharedWatch:
 
     def __init__(self, wanted: str, clock: Clock, *, others_only: bool) -> None:
         """`wanted` is a name or a part of it. `others_only`: ignore this process's own ring, which would feed back."""
-        self._wanted = wanted
-        self._clock = clock
-        self._others_only = others_only
+        self._wanted, self._clock, self._others_only = wanted, clock, others_only
         self._reader: RingReader | None = None
         self._frame: RingFrame | None = None
         self._newest_s = 0.0

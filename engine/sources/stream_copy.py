@@ -138,11 +138,9 @@ class StreamCopy:
 def with_decoding_times(packets: "Iterator[_Packet]") -> "Iterator[_Packet]":
     """Add missing decoding times.
 
-    Matroska stores only presentation times. If pictures depend on later ones, FFmpeg does not know the decoding times
-    of the first packets until it has seen more. They get the ticks before the first known time. A track without one
-    in MAX_UNTIMED packets is assumed to be decoded in presentation order. Of times below 0 it knows neither: those
-    packets end where the first known one begins.
-    """
+    Matroska stores only presentation times, and FFmpeg knows the decoding times of the first packets only later. They
+    get the ticks before the first known time. A track without one in MAX_UNTIMED packets is assumed to be decoded in
+    presentation order. Of times below 0 it knows neither: those packets end where the first known one begins."""
     waiting: dict[int, list[_Packet]] = {}
     untimed: set[int] = set()
     for packet in packets:

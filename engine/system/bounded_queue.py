@@ -93,9 +93,7 @@ class Worker:
     """A thread that stores its error for the thread that joins it, and then aborts its queues."""
 
     def __init__(self, name: str, work: Callable[[], None], *queues: BoundedQueue[Any]) -> None:
-        self._name = name
-        self._work = work
-        self._queues = queues
+        self._name, self._work, self._queues = name, work, queues
         self._done: Future[None] | None = None
 
     @property

@@ -74,9 +74,7 @@ class DiskQueue:
         self.has_polled = threading.Event()
         """Set after the first poll."""
         self.guard = Guard(log, report, name, f"{name}: disk access failed")
-        self.poll = poll
-        self.interval_s = interval_s
-        self.poll_at_s = poll_at_s
+        self.poll, self.interval_s, self.poll_at_s = poll, interval_s, poll_at_s
         self.waiting = 0
         """Number of unfinished jobs. Guarded by the worker's lock, like the fields of the poll."""
         self.report_failure: Fail = partial(report, name)

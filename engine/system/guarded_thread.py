@@ -23,10 +23,7 @@ class Guard:
     def __init__(self, log: logging.Logger, report: Report, key: str, what: str) -> None:
         """`key` is the cause in the warning counts; `what` begins the line, as in "audio: analysis failed"."""
         self.failures = 0
-        self._log = log
-        self._report = report
-        self._key = key
-        self._what = what
+        self._log, self._report, self._key, self._what = log, report, key, what
         self._known: set[tuple[object, ...]] = set()
 
     def attempt(
@@ -63,9 +60,7 @@ class GuardedThread:
         on_failure: Callable[[Exception], object] | None = None,
     ) -> None:
         """`on_failure(error)` is called on the thread, after the report."""
-        self._run = run
-        self._guard = guard
-        self._on_failure = on_failure
+        self._run, self._guard, self._on_failure = run, guard, on_failure
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
     def start(self) -> None:

@@ -85,11 +85,9 @@ def utf8_environment() -> dict[str, str]:
 def wake_with_parent() -> None:
     """Linux: have the kernel continue this process (SIGCONT) when its parent dies, even if it was stopped.
 
-    Our processes end by themselves when the pipe to their parent closes, which a stopped one (SIGSTOP, a debugger that
-    was killed) does not see. Not SIGKILL: the kernel sends the signal when the *thread* that started us ends, while the
-    parent may live on, and a fork server's children would die with a server that can be replaced. SIGCONT does nothing
-    to a process that runs. Windows and macOS have no such signal. Call it again after a fork.
-    """
+    Our processes end by themselves when the pipe to their parent closes, which a stopped one does not see. Not SIGKILL:
+    the kernel sends the signal when the *thread* that started us ends, while the parent may live on. SIGCONT does
+    nothing to a process that runs. Windows and macOS have no such signal. Call it again after a fork."""
     if sys.platform == "linux":
         import ctypes
 

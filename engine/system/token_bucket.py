@@ -58,9 +58,7 @@ class TokenBuckets:
     """A bucket per key, such as a sender's host. Keeps the `max_keys` used last; a forgotten key starts full again."""
 
     def __init__(self, capacity: float, per_second: float, max_keys: int = 1024) -> None:
-        self._capacity = capacity
-        self._per_second = per_second
-        self._max_keys = max_keys
+        self._capacity, self._per_second, self._max_keys = capacity, per_second, max_keys
         self._buckets: OrderedDict[Hashable, TokenBucket] = OrderedDict()
 
     def __getitem__(self, key: Hashable) -> TokenBucket:

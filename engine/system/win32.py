@@ -134,11 +134,9 @@ def add_console_handler(handler: Callable[[int], bool]) -> Callable[[], None]:
     """Call `handler(event)` on a new thread for each console event, before handlers that were added earlier.
 
     It returns True if it has handled the event; then no other handler is called. For events other than `CTRL_C` and
-    `CTRL_BREAK` Windows ends the process when the handler returns. Returns a function that removes the handler; call it
-    before Python ends. Adding and removing wait until no handler runs: Windows holds one lock for all of it
-    (CtrlRoutine in Wine's dlls/kernelbase/console.c; libuv/libuv #1168, dotnet/runtime #117753). OSError when Windows
-    refuses.
-    """
+    `CTRL_BREAK` Windows ends the process when it returns. Returns a function that removes the handler; call it before
+    Python ends. Adding and removing wait until no handler runs: Windows holds one lock for all of it (libuv/libuv
+    #1168, dotnet/runtime #117753). OSError when Windows refuses."""
     kind = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint32)  # type: ignore[attr-defined]  # exists on Windows only
     callback = kind(handler)
     call = _function("kernel32", "SetConsoleCtrlHandler", ctypes.c_int, kind, ctypes.c_int)

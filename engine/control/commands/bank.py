@@ -310,14 +310,10 @@ class BankControl:
         self._tell("/bank/changed", bank)
 
         def save() -> None:
-            self._save()
+            self._file.write(banks_text(self.banks))  # once for several edits in a row
             saved()
 
         self._disk.post(save, lambda reason: fail(f"changed, but not saved: {reason}"))
-
-    def _save(self) -> None:
-        """Write the banks, once for several edits in a row. The disk's thread."""
-        self._file.write(banks_text(self.banks))
 
     # -- presets come and go: the disk's thread ------------------------------------------------
 

@@ -34,9 +34,7 @@ class BankLights:
     ) -> None:
         """`beat(now_s)`: the beat then, whose first half queued pads are lit in. `mapped()`: as
         `ControlMap.controls`; their lights are left to the map."""
-        self._shown = shown
-        self._beat = beat
-        self._mapped = mapped
+        self._shown, self._beat, self._mapped = shown, beat, mapped
         self._lit: dict[str, _Lit] = {}
         """By the target's name; replaced as a whole."""
         self._lock = threading.Lock()

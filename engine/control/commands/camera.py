@@ -100,14 +100,10 @@ class CameraControl:
         """`first`: the configured source. `films`: folders of those that may be opened. `say(line)` writes to the log
         and the page."""
         self._clock, self._tell = tools.clock, tools.tell
-        self._current = current
-        self._senders = senders
-        self._first = first
+        self._current, self._senders, self._first = current, senders, first
         self._films = OfferedFiles("film", films, FILMS, "/camera/list")
         self._listed_films: tuple[str, ...] | None = None
-        self._open_source = open_source
-        self._is_offline = is_offline
-        self._say = say
+        self._open_source, self._is_offline, self._say = open_source, is_offline, say
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._worker = _Worker(self._run)
         self._abandoned = 0

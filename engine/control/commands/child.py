@@ -54,10 +54,7 @@ class ChildControl:
         """`missing`: child name -> the reason why its commands fail if this run does not have it, for every child.
         `tell(line)` is called when a child is ready again. `calls`: command -> (child, call), for commands that a child
         executes. `lists`: AT -> the entries of AT/list."""
-        self._lists = lists
-        self._supervisors = supervisors
-        self._missing = missing
-        self._tell = tell
+        self._lists, self._supervisors, self._missing, self._tell = lists, supervisors, missing, tell
         self._calls = calls
         self._away = set(supervisors)
         self._pids: dict[str, int] = {}

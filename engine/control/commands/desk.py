@@ -199,10 +199,7 @@ def _open_mapping(
 ) -> tuple[MapControl, MapFeedback]:
     config = run.config
     map_feedback = MapFeedback(
-        tools.store,
-        listener_of=feedback.listener_of,
-        is_behind=feedback.outbox.is_behind,
-        report=tools.report,
+        tools.store, listener_of=feedback.listener_of, is_behind=feedback.outbox.is_behind, report=tools.report
     )
     mapping = MapControl(
         tools,

@@ -102,16 +102,11 @@ class MapControl:
         `mappable(target)`: the parameter to map for the name of a shader's input, and the mode; else the target and "".
         """
         self._store, self._tell, self._report = tools.store, tools.tell, tools.report
-        self._path = path
-        self._clock = clock
-        self._on_timecode = on_timecode
-        self._on_song_position = on_song_position
-        self._unmapped = unmapped
+        self._path, self._clock, self._on_timecode = path, clock, on_timecode
+        self._on_song_position, self._unmapped = on_song_position, unmapped
         self.leading_clock, self._leading_timecode = OneClock(), OneClock()
         self._two_ways = TwoWays()
-        self._feedback = feedback
-        self._start_timer = start_timer
-        self._mappable = mappable
+        self._feedback, self._start_timer, self._mappable = feedback, start_timer, mappable
         self._lock = threading.Lock()  # messages and commands come on different threads
         self._map = ControlMap()
         self._movements = MovementReader()

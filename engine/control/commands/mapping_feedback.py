@@ -90,10 +90,7 @@ class MapFeedback:
         report: Report,
     ) -> None:
         """`listener_of(sender)`: the target for its answers. `is_behind(name)`: True if many packets for it wait."""
-        self._store = store
-        self._listener_of = listener_of
-        self._is_behind = is_behind
-        self._report = report
+        self._store, self._listener_of, self._is_behind, self._report = store, listener_of, is_behind, report
         self._lock = threading.Lock()
         self._outputs: dict[Control, _Output] = {}
         self._outputs_of: dict[str, list[_Output]] = {}

@@ -95,13 +95,8 @@ class PresetMixer:
         """`get(name)`: the preset for the shaders' inputs of now, else PresetError; `load`, `apply`, `expect`:
         those of `PresetControl`."""
         self._store, self._tell, self._report = tools.store, tools.tell, tools.report
-        self._shelf = shelf
-        self._get = get
-        self._current = current
-        self._crossfade = crossfade
-        self._load = load
-        self._apply = apply
-        self._expect = expect
+        self._shelf, self._get, self._current, self._crossfade = shelf, get, current, crossfade
+        self._load, self._apply, self._expect = load, apply, expect
         self.prepared = ""
         """Name of the preset that the next take loads; "" if there is none."""
         self._awaited = ""
@@ -258,13 +253,7 @@ class PresetMixer:
         self._apply(replace(loaded, values=[entry for entry in loaded.values if entry[0].is_look]), FLASH)
         panics, since = self._store.get(PANIC), self._store.version
         self._flash = _Flash(
-            name=loaded.name,
-            pressed_as=loaded.name,
-            by=by,
-            before=before,
-            since=since,
-            panics=panics,
-            current=current,
+            name=loaded.name, pressed_as=loaded.name, by=by, before=before, since=since, panics=panics, current=current
         )
 
     def _release(self, flash: _Flash) -> None:

@@ -193,9 +193,7 @@ class ShowControl:
 
     def __init__(self, tools: Tools, *, slew: Slew, sinks: SinkSet, presets: PresetControl) -> None:
         self._store, self._tell, self._report = tools.store, tools.tell, tools.report
-        self._slew = slew
-        self._sinks = sinks
-        self._presets = presets
+        self._slew, self._sinks, self._presets = slew, sinks, presets
         self._hooks: Hooks
         self._unavailable_sinks = {
             f"/sink/{info.kind}/enable": info.reason for info in available_kinds() if not info.is_available

@@ -77,9 +77,7 @@ class TimecodeControl:
     ) -> None:
         """`take_ltc()` returns the LTC frames decoded since its last call. `follow_beat`: `Tempo.follow`."""
         self._store, self._tell, self._report = tools.store, tools.tell, tools.report
-        self._cues = cues
-        self._take_ltc = take_ltc
-        self._sound_channels = sound_channels
+        self._cues, self._take_ltc, self._sound_channels = cues, take_ltc, sound_channels
         self._follow_beat = follow_beat
         self._midi: deque[tuple[MidiEvent, float]] = deque(maxlen=MAX_QUEUED)
         self.artnet: deque[TimecodeReading] = deque(maxlen=MAX_QUEUED)

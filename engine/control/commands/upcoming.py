@@ -30,9 +30,7 @@ class PresetFaults:
     thread; the rest any."""
 
     def __init__(self, shelf: PresetShelf, fault_of: Callable[[str], str], tell: Tell) -> None:
-        self._shelf = shelf
-        self._fault_of = fault_of
-        self._tell = tell
+        self._shelf, self._fault_of, self._tell = shelf, fault_of, tell
         self.told: dict[str, str] = {}
         """The reason by preset, as told last. Replaced as a whole. Any thread."""
 

@@ -345,15 +345,13 @@ def _whole(name: str, what: str, value: Any, max_value: int = MAX_SIZE) -> int:
 
 
 def _require_consistent(name: str, shape: SynthesizerShape) -> None:
-    stages = len(shape.upsample_rates) + (shape.vocoder == "RefineGAN")
+    rates, kernels, widths = shape.upsample_rates, shape.upsample_kernels, shape.resblock_kernels
+    stages = len(rates) + (shape.vocoder == "RefineGAN")
+    are_equally_many = len(widths) == len(shape.resblock_dilations)
     troubles = {
-        f"it has more than {MAX_STAGES} stages": max(len(shape.upsample_rates), len(shape.resblock_kernels))
-        > MAX_STAGES,
-        "the rates and kernels of its upsampling are not equally many": len(shape.upsample_kernels)
-        != len(shape.upsample_rates),
-        "the kernels and dilations of its residual blocks are not equally many": (
-            len(shape.resblock_kernels) != len(shape.resblock_dilations)
-        ),
+        f"it has more than {MAX_STAGES} stages": max(len(rates), len(widths)) > MAX_STAGES,
+        "the rates and kernels of its upsampling are not equally many": len(kernels) != len(rates),
+        "the kernels and dilations of its residual blocks are not equally many": not are_equally_many,
         f"makes {shape.hop} samples of a frame, at {shape.rate_hz} Hz it has {shape.rate_hz / 100:g}": (
             shape.hop * 100 != shape.rate_hz
         ),
@@ -361,10 +359,9 @@ def _require_consistent(name: str, shape: SynthesizerShape) -> None:
         f"{shape.latent} latent channels cannot be halved": bool(shape.latent % 2),
         f"{shape.initial} channels cannot be halved {stages} times": shape.initial % 2**stages > 0,
         "a kernel of its upsampling is shorter than its step, or odd where that is even": any(
-            kernel < rate or (kernel - rate) % 2
-            for rate, kernel in zip(shape.upsample_rates, shape.upsample_kernels, strict=False)
+            kernel < rate or (kernel - rate) % 2 for rate, kernel in zip(rates, kernels, strict=False)
         ),
-        "a kernel of its residual blocks is even": any(kernel % 2 == 0 for kernel in shape.resblock_kernels),
+        "a kernel of its residual blocks is even": any(kernel % 2 == 0 for kernel in widths),
     }
     for trouble, is_so in troubles.items():
         if is_so:

@@ -30,15 +30,12 @@ class ImageConvTranspose1d(nn.ConvTranspose1d):
 
 
 class Decoder(nn.Module):
-    """Latent to sound: HiFi-GAN (Kong et al. 2020), excited by a sine source in models with pitch (NSF-HiFi-GAN).
+    """Latent to sound: HiFi-GAN (Kong et al. 2020), excited by a sine source in models with pitch (NSF-HiFi-GAN). Each
+    stage upsamples and halves the channels, adds the source at its rate, and averages residual blocks of different
+    kernels.
 
-    Each stage upsamples and halves the channels, adds the source at its rate, and averages residual blocks of different
-    kernel sizes.
-
-    Sound is stored as images one pixel high, channels last, and so are the weights. oneDNN's convolutions over many
-    short channels are then up to four times as fast as with torch's three-dimensional layout, which torch always makes
-    contiguous.
-    """
+    Sound is stored as images one pixel high, channels last, and so are the weights: oneDNN's convolutions over many
+    short channels are then up to four times as fast as with torch's three-dimensional layout."""
 
     def __init__(self, shape: SynthesizerShape) -> None:
         super().__init__()

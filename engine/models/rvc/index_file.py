@@ -110,9 +110,7 @@ class _Walk:
     """Parses an index from the start, without reading its vectors."""
 
     def __init__(self, path: Path, stream: BufferedReader, channels: int) -> None:
-        self._path = path
-        self._stream = stream
-        self._channels = channels
+        self._path, self._stream, self._channels = path, stream, channels
         self._size = os.fstat(stream.fileno()).st_size
 
     def blocks(self) -> tuple[_Block, ...]:

@@ -113,9 +113,7 @@ class VoiceConverter:
         speakers = model.synthesizer.shape.speakers
         if settings.speaker >= speakers:
             raise ModelError(f"speaker {settings.speaker}: the model has {speakers}, from 0 on")
-        self.model = model
-        self.settings = settings
-        self.options = options
+        self.model, self.settings, self.options = model, settings, options
         self.profiler = profiler or PerformanceProfiler(model.device, is_on=options.profiling)
         self.cutting = cutting or cutting_for(model.device, model.dtype)
 

@@ -15,13 +15,10 @@ UNVOICED_NOISE = AMPLITUDE / 3
 class SineSource(nn.Module):
     """The decoder's excitation: a sine at the pitch where voiced, noise everywhere (NSF, Wang et al. 2019).
 
-    Upstream starts the sine at phase 0 for each piece of sound. Overlapping windows of a stream then do not line up.
-    Here the caller keeps the phase: `phases` returns it at the start of each frame, and a window that begins k frames
-    after another one starts with `phases(...)[:, k]`. The caller keeps the noise too (RollingNoise). So the same
-    frames give the same samples in every window.
-
-    It is `m_source` of a checkpoint. RVC uses no harmonics, so its merging layer is one gain and one offset.
-    """
+    The caller keeps the phase and the noise (RollingNoise), so that the same frames give the same samples in every
+    window of a stream: `phases` returns the phase at the start of each frame, and a window that begins k frames after
+    another one starts with `phases(...)[:, k]`. It is `m_source` of a checkpoint. RVC uses no harmonics, so its merging
+    layer is one gain and one offset."""
 
     def __init__(self, shape: SynthesizerShape) -> None:
         super().__init__()

@@ -2,13 +2,12 @@
 
 Timing. For each block the newest part of the sound, a window that ends with the block at sample E, is converted again.
 All parts keep exact timing: HuBERT's vector k starts at hop 2 k (a hop is 10 ms), pitch k belongs to the start of hop k
-and is held for the hop (5 ms late on average, as the models were trained), and hop k of the synthesizer's output is hop
-k of the input. So the end of the output corresponds to E. `convert` returns the output for E - lag - block to E - lag,
-always the same number of samples; lag = crossfade + search. The last `lag` samples are held back, because the end of a
-window is computed without the sound that follows. The next window computes them again with more context, and the two
-versions are crossfaded (sola.py). `search`, 10 ms, is the range within which the join is shifted to where the two agree
-best. At offset 0 the timing is exact. A shifted join makes its block early by the offset, at most 10 ms, and the source
-continues from the phase that is then audible, so that the next join fits at offset 0 again.
+and is held for the hop, and hop k of the synthesizer's output is hop k of the input. `convert` returns the output for
+E - lag - block to E - lag; lag = crossfade + search. The last `lag` samples are held back, because the end of a window
+is computed without the sound that follows. The next window computes them again with more context, and the two versions
+are crossfaded (sola.py). `search`, 10 ms, is the range within which the join is shifted to where the two agree best. A
+shifted join makes its block early by the offset, and the source continues from the phase that is then audible, so that
+the next join fits at offset 0 again.
 
 What is computed, from the window's end backwards, in hops:
 
@@ -18,17 +17,14 @@ What is computed, from the window's end backwards, in hops:
     24 more     pass through the flow: 4 couplings of 3 convolutions that look 2 hops back, exactly its receptive field
     the rest    of `extra` is seen by HuBERT and by the text encoder, whose attention is unbounded
 
-RefineGAN's filters see 0.8 s more of the source on both sides; there it is made, and not the latent.
-
-A short `extra` shortens these lead-ins. At the end of the window there is no such context, because the future is
-unknown. Features are blended with the index only where they are decoded. Pitch is computed for the block and the 50 ms
-before it, and cached (`PitchCache`). HuBERT takes steps of two hops, aligned to the sound and not to the window: a
-window that begins at an odd hop is extended by one hop, because the same sound would otherwise give different vectors
-in every second block.
+RefineGAN's filters see 0.8 s more of the source on both sides; there it is made, and not the latent. A short `extra`
+shortens these lead-ins. Features are blended with the index only where they are decoded. Pitch is computed for the
+block and the 50 ms before it, and cached (`PitchCache`). HuBERT takes steps of two hops, aligned to the sound: a window
+that begins at an odd hop is extended by one hop, because the same sound would otherwise give different vectors in every
+second block.
 
 State kept from window to window, so that two windows agree where they overlap: the noise of the latent and of the
-source, drawn once per hop, and the phase of the source. Upstream restarts the sine in every window, and SOLA has to
-find the best match. Here the phase is kept for the first sounding hop; the phase at the start of the lead-in is
+source, drawn once per hop, and the phase of the source at the first sounding hop; that at the start of the lead-in is
 computed back from it, because the pitch there may have been recomputed.
 
 Formant x. f = 2^(x/12), rounded so that f hops are whole samples. The latent is stretched to f times as many hops, the
@@ -36,8 +32,8 @@ source makes its cycles over these samples, and the result is played f times as 
 f, pitch and timing stay. All bookkeeping is in hops of the sound, so a change of formant keeps phase and position. In a
 model without pitch input, the pitch moves with the formant.
 
-Speed. HuBERT is one chain of calls; text encoder, flow and decoder are another. Both have fixed shapes and are captured
-graphs on CUDA. Between them run a few kernels with changing values. Only fetching the result waits for the device.
+Speed. HuBERT is one chain of calls; text encoder, flow and decoder are another: captured graphs of fixed shapes on
+CUDA. Only fetching the result waits for the device.
 """
 
 from collections.abc import Callable

@@ -125,10 +125,7 @@ def time_synthesizer(synthesizer: Synthesizer, frames: int) -> dict[str, Any]:
     def theirs() -> Any:
         return their_network.infer(phone, length, pitch, f0.to(dtype), speaker)
 
-    calls: dict[str, Call] = {
-        "ours": lambda: synthesizer.infer(phone, pitch, f0, speaker),
-        PEER: theirs,
-    }
+    calls: dict[str, Call] = {"ours": lambda: synthesizer.infer(phone, pitch, f0, speaker), PEER: theirs}
     with torch.inference_mode():
         ms = in_turn_ms(calls, device)
         torch.manual_seed(0)

@@ -12,11 +12,7 @@ from engine.models.weight_files import Tensor
 # Tensor name prefixes by part. In a folder with only the detector, names lack "detector_model.". Tensors that match no
 # prefix belong to the detector.
 DETECTOR = "detector_model."
-PARTS = {
-    "vision": ("vision_encoder.",),
-    "text": ("text_encoder.", "text_projection."),
-    "detector": ("",),
-}
+PARTS = {"vision": ("vision_encoder.",), "text": ("text_encoder.", "text_projection."), "detector": ("",)}
 TRACKER = ("tracker_model.", "tracker_neck.")
 NO_TRACKER = "no tracker: detects objects in each picture, but cannot track them (mode track); facebook/sam3 has one"
 

@@ -46,10 +46,9 @@ class Best:
 
 class Detector:
     """Runs the detector. Stateless except for the caches of `calls`. Single thread, single device. Prompts run one by
-    one: batched prompts of different lengths would need padding and masks, they share little work (the first of six
-    self-attentions), and other processes may use the device in between. Masks are computed for the best queries only,
-    not for all 200, in shapes that do not depend on the picture. One copy brings the result to the host, where the
-    threshold is applied."""
+    one: batched they would need padding and masks, share little work, and keep the device from other processes. Masks
+    are computed for the best queries only, in shapes that do not depend on the picture. One copy brings the result to
+    the host, where the threshold is applied."""
 
     def __init__(self, model: SegmentationModel, calls: Calls) -> None:
         self._model = model
@@ -72,14 +71,11 @@ class Detector:
         mark: Mark = ignore,
     ) -> Callable[[], list[DetectedObjects]]:
         """Queue the detection; the returned function waits for it. On CUDA nothing else waits, and more may be queued
-        meanwhile.
-
-        It returns for each picture the best `max_objects` over all prompts with a score above `threshold`. Selection as
-        in `post_process_instance_segmentation` without target sizes.
+        meanwhile. It returns for each picture the best `max_objects` over all prompts with a score above `threshold`,
+        as in `post_process_instance_segmentation` without target sizes.
 
         `boxes`: examples of the objects to find, centre x, centre y, width and height in 0..1, the same in all
-        pictures; ModelError without torchvision. `mark` is called at the end of each stage: decoder, masks, copy.
-        """
+        pictures; ModelError without torchvision. `mark` is called at the end of each stage: decoder, masks, copy."""
         if not prompts:
             nobody = [no_objects(self._model.mask_side)] * len(features.last_hidden_state)
             return lambda: nobody

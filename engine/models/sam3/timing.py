@@ -22,11 +22,10 @@ MIDDLE = 127.5
 
 
 class ReferenceSegmenter:
-    """transformers' pipeline for single pictures. Single thread. The picture is scaled on the CPU, in uint8 with
-    antialiasing, converted to float there and then copied to the device (Sam3ImageProcessor). The backbone runs once
-    per picture, the decoder once per prompt, padded to 32 tokens, with masks of all queries (Sam3Model). Masks above
-    the threshold are scaled to the full size on the device and stay there (post_process_instance_segmentation with
-    target_sizes)."""
+    """transformers' pipeline for single pictures. Single thread. The picture is scaled on the CPU, in uint8, and
+    converted to float there (Sam3ImageProcessor). The backbone runs once per picture, the decoder once per prompt,
+    padded to 32 tokens, with masks of all queries (Sam3Model). Masks above the threshold are scaled to the full size on
+    the device and stay there (post_process_instance_segmentation with target_sizes)."""
 
     def __init__(self, model: SegmentationModel, texts: Sequence[str]) -> None:
         self._model = model

@@ -112,16 +112,14 @@ class Tracker:
         """Process the next picture, whose `features` these are. Returns its visible objects, with `ids`: at most
         `max_objects`, highest score first. Boxes enclose the masks.
 
-        As in transformers' processor, an object keeps the detector's score from when it was found, so the order stays.
-        `threshold`: minimum score of a detection; while objects are tracked, a new one needs more (`threshold_for_new`:
-        0.7 at 0.5). It, `max_objects` and `prompts` may change at any time: objects with a lower score, too many
-        objects, and objects of removed texts are dropped. A text that is given twice is processed once.
+        As in transformers' processor, an object keeps the detector's score from when it was found. `threshold`: minimum
+        score of a detection; while objects are tracked, a new one needs more (`threshold_for_new`: 0.7 at 0.5). It,
+        `max_objects` and `prompts` may change at any time: objects with a lower score, too many objects, and objects of
+        removed texts are dropped. A text that is given twice is processed once.
 
         `between` is called between the parts of detector and tracker, several times for a few objects; `mark` after
         each stage: decoder and masks for each prompt, then tracker and copy. `is_finite` is False if the detector
-        returned NaN or infinity: the result is then empty, and tracking continues with the next picture, as it does
-        after a picture that an error has ended.
-        """
+        returned NaN or infinity: the result is then empty, and tracking continues with the next picture."""
         places = self._places(prompts)
         if not places:
             return self._found([], [], places)

@@ -150,13 +150,7 @@ class BatchPainter:
 
 
 def load_painter(
-    painting: Painting,
-    device: str,
-    dtype: str,
-    width: int,
-    height: int,
-    *,
-    read_picture: ReadPicture | None = None,
+    painting: Painting, device: str, dtype: str, width: int, height: int, *, read_picture: ReadPicture | None = None
 ) -> BatchPainter:
     """ModelError in one line, DeviceFullError if memory is short. `read_picture`: see BatchPainter."""
     with full_told(painting.spec.model, device, dtype):

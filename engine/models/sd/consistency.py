@@ -1,10 +1,9 @@
 """Keeps what SD paints from flickering: the last result, moved with the picture, is part of the next one.
 
-Noise lies still on the screen while the picture moves under it, so a model paints other details in each frame. Here the
-latents of the last result are moved by the optical flow between its source frame and the new one (DIS, Kroeger et al.
-2016), and mixed into the latents that the model begins with and into those that it returns: as temporal antialiasing
-does with pixels (Yang et al. 2020). Where the moved source does not fit the new one, something has appeared or changed,
-and nothing is mixed in; if it fits almost nowhere, that was a cut, and the frame begins anew.
+The latents of the last result are moved by the optical flow between its source frame and the new one (DIS, Kroeger et
+al. 2016), and mixed into the latents that the model begins with and into those that it returns: as temporal
+antialiasing does with pixels (Yang et al. 2020). Where the moved source does not fit the new one, nothing is mixed in;
+if it fits almost nowhere, that was a cut, and the frame begins anew.
 
 `flicker` measures it: the mean difference of two results, one moved onto the other (the warping error of Lai et al.
 2018, with the flow of the sources).

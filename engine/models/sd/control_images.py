@@ -88,12 +88,10 @@ def _is_ridge(across: torch.Tensor, down: torch.Tensor, strength: torch.Tensor) 
 def soft_edges(rgb: torch.Tensor) -> torch.Tensor:
     """Outlines of (F, 3, H, W) float32 in 0..1: (F, 3, H, W) float32 in 0..1, brighter for a higher step.
 
-    For softedge and HED ControlNets, which were trained on what a network finds (HED, PiDiNet). This is a classical
-    stand-in without weights: the gradient of the brightness at three scales, each multiplied by its scale, so that a
-    step counts the same at all of them (Lindeberg 1998, "Edge detection and ridge detection with automatic scale
-    selection"). Fine texture is outlined at the finest scale only, so it stays dark; a network would also leave out
-    what is not the border of an object.
-    """
+    A stand-in without weights for what a network finds (HED, PiDiNet): the gradient of the brightness at three scales,
+    each multiplied by its scale, so that a step counts the same at all of them (Lindeberg 1998, "Edge detection and
+    ridge detection with automatic scale selection"). Fine texture is outlined at the finest scale only, so it stays
+    dark."""
     grey = sum(share * rgb[:, channel : channel + 1] for channel, share in enumerate(GREY))
     assert isinstance(grey, torch.Tensor)
     total = sum(_steps(grey, scale_px) for scale_px in SCALES_PX)
@@ -153,15 +151,12 @@ def normalised(rgb: torch.Tensor) -> torch.Tensor:
 
 
 class Skeletons:
-    """Draws a person's skeleton with a `VitPoseForPoseEstimation` (Xu et al. 2022) on its device.
-
-    ViTPose looks for one person in a box; here the box is the whole picture, so of several people it finds one, or a
-    mix. The places of the joints stay on the device, and every pixel asks whether it lies in a limb.
+    """Draws a person's skeleton with a `VitPoseForPoseEstimation` (Xu et al. 2022) on its device. ViTPose looks for one
+    person in a box; here that is the whole picture, so of several people it finds one, or a mix.
 
     COCO's 17 joints become OpenPose's 18, whose neck is the middle of the shoulders. Joints, limbs and colours as the
     annotator of ControlNet draws them (lllyasviel/ControlNet, annotator/openpose/util.py, `draw_bodypose`): limbs are
-    ellipses at 0.6 of their colour, joints are discs on top.
-    """
+    ellipses at 0.6 of their colour, joints are discs on top."""
 
     def __init__(self, network: Any) -> None:
         self.network = network

@@ -11,12 +11,9 @@ USUAL: Final = "edges"
 
 
 class UnionView(torch.nn.Module):
-    """A ControlNetUnionModel that is called like a ControlNetModel, for one kind of control image.
-
-    A union is one network for several kinds (xinsir's controlnet-union-sdxl-1.0 and promax); which it sees is an input.
-    Here each kind is a network of its own, a view of the one union, so that a kind is chosen like a ControlNet, and
-    captured like one. The views share all weights.
-    """
+    """A ControlNetUnionModel that is called like a ControlNetModel, for one kind of control image: a union is one
+    network for several kinds (xinsir's controlnet-union-sdxl-1.0 and promax). Each view shares all its weights, and is
+    chosen and captured like a ControlNet."""
 
     def __init__(self, union: Any, place: int) -> None:
         super().__init__()
@@ -64,10 +61,8 @@ def with_views(nets: Sequence[Any]) -> tuple[tuple[Any, ...], dict[tuple[int, st
 
 class Adapter(torch.nn.Module):
     """A diffusers T2IAdapter (Mou et al. 2023) for pictures of three channels, which adds to the UNet's down blocks.
-
-    It does not see the noise: its answer depends on the control image alone. A stream has the control images of several
-    frames in one call, so it runs with each call: 30 GMAC at 512 x 512, where a ControlNet of SD 1.5 takes 142.
-    """
+    Its answer depends on the control image alone, but a stream has those of several frames in one call, so it runs with
+    each call: 30 GMAC at 512 x 512, where a ControlNet of SD 1.5 takes 142."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()

@@ -42,10 +42,8 @@ def load(
     `plan`: that of `plan_model(spec)`, if the caller has one. Of the model's folder only the weights are then opened.
     `is_job`: all steps of a picture run before those of the next.
 
-    Nothing is downloaded. Weights are read from safetensors files. If a folder has only pickles, they are read with
-    torch's `weights_only`, with a note. ModelError in one line names what is missing and how to get it;
-    `torch.OutOfMemoryError` passes through.
-    """
+    Nothing is downloaded. Weights are read from safetensors files, or from pickles with `weights_only` and a note.
+    ModelError in one line names what is missing and how to get it; `torch.OutOfMemoryError` passes through."""
     wanted = dtype_named(dtype)
     require_accelerator(spec, torch.device(device), is_job=is_job)  # before anything slow
     if spec.random_shape:

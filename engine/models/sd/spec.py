@@ -5,10 +5,7 @@ from dataclasses import dataclass
 RANDOM = "random:"
 ACCELERATORS = ("none", "inductor", "deepcache")
 REMOVED_ACCELERATORS = ("tensorrt", "stablefast")  # still accepted, and refused in one line
-DETECTORS = {
-    "depth": "depth-anything/Depth-Anything-V2-Small-hf",
-    "pose": "usyd-community/vitpose-base-simple",
-}
+DETECTORS = {"depth": "depth-anything/Depth-Anything-V2-Small-hf", "pose": "usyd-community/vitpose-base-simple"}
 """An example of each kind of network that draws control images, by the key in `ModelSpec`."""
 VAE_WORDS = ("auto", "taesd", "full")
 NO_MODEL = (

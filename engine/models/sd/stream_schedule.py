@@ -1,23 +1,21 @@
 """Live pictures: all steps of consecutive frames in one UNet call (StreamDiffusion, Kodaira et al., arXiv 2312.12491).
 
-A picture needs S consecutive steps, so one by one each frame costs S calls. Here each call starts new frames at the
-first step and advances those of the last S - 1 calls by one step, all as rows of one batch: the same work per picture,
-but in one large call instead of small ones that leave a GPU partly idle. A picture comes out S calls after its frame
-went in.
+A picture needs S consecutive steps. Each call starts new frames at the first step and advances those of the last S - 1
+calls by one step, all as rows of one batch: the same work per picture, but in one large call instead of small ones that
+leave a GPU partly idle. A picture comes out S calls after its frame went in.
 
 Rows are step-major: with F frames per call, rows 0..F-1 are the newest, at the noisiest step, and the last F rows are
 finished. The state holds x0, not x: noise is added at the start of a call, with the coefficients of that call, so a
 change of timesteps or seed applies to all rows at once. For samplers that keep noise (lightning, hyper, tcd) the noise
-estimated in a row is stored with its x0. Each step uses the same noise for all frames: with different noise per row,
-every F-th picture would look alike and the others flicker.
+estimated in a row is stored with its x0. Each step uses the same noise for all frames, or they would flicker.
 
 Residual guidance (section 3.2 of the paper) replaces the negative prediction by one that needs no UNet call. For a row
 with sample x at abar that comes from latent a, the noise between them, e = (x - sqrt(abar) a) / sqrt(1 - abar), times
 delta, is used as the negative prediction. `self`: a is the encoded frame. `initialise`: a is the model's prediction for
-the frame's first step with the negative prompt, so that only F rows are computed twice. Guidance is affine in the
-prediction, so it is computed on x0, where delta e becomes delta a + (1 - delta) x / sqrt(abar): no division by small
-numbers at delta 1, and the same for every prediction type. In a step that begins with pure noise (zero terminal SNR)
-abar is 0 and x0 is undefined for any other delta, so delta is 1 there.
+the frame's first step with the negative prompt, so that only F rows are computed twice. It is computed on x0, where
+delta e becomes delta a + (1 - delta) x / sqrt(abar): no division by small numbers at delta 1, and the same for every
+prediction type. In a step that begins with pure noise (zero terminal SNR) abar is 0 and x0 is undefined for any other
+delta, so delta is 1 there.
 """
 
 from collections.abc import Callable, Sequence

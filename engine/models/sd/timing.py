@@ -31,35 +31,34 @@ SMALL_VISION |= {"num_attention_heads": 4, "image_size": 32, "patch_size": 8, "p
 IMAGE_TOKENS = 4
 
 Call = Callable[[], object]
-Repaint = Callable[[Image.Image], Image.Image]
 
 
 class DiffusersBaseline:
-    """A model with random weights, and diffusers' pipeline with its modules. Only `repaint` uses guidance."""
+    """A model with random weights, and diffusers' pipeline with its modules, without guidance."""
 
     def __init__(self, shape: str, place: MeasuredDevice, prompt: str) -> None:
         self.model: DiffusionModel = build(shape, place.device, place.dtype)
         self.wait = device_wait(self.model.device)
-        self._pipeline = build_pipeline(self.model, shape)
+        self.pipeline = build_pipeline(self.model, shape)
         self._prompt = prompt
 
     def call(self, picture: np.ndarray, steps: int) -> Call:
         """A call as users write it: text and PIL picture in, PIL picture out."""
         image = Image.fromarray(picture)
-        return lambda: self._pipeline(self._prompt, image=image, **self._asked(steps)).images
+        return lambda: self.pipeline(self._prompt, image=image, **self._asked(steps)).images
 
     def tensors(self, picture: np.ndarray, steps: int) -> Call:
         """A call with prepared inputs: embeddings and tensor in, tensor out."""
         model = self.model
         with torch.no_grad():
-            encoded = self._pipeline.encode_prompt(
+            encoded = self.pipeline.encode_prompt(
                 self._prompt, device=model.device, num_images_per_prompt=1, do_classifier_free_guidance=False
             )
         names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
         embeds = dict(zip(names, encoded, strict=False))  # two for SD, four for SDXL
         image = torch.from_numpy(picture).permute(2, 0, 1)[None].to(model.device, model.dtype) / 255.0
         asked = embeds | self._asked(steps) | {"output_type": "pt"}
-        return lambda: self._pipeline(image=image, **asked).images
+        return lambda: self.pipeline(image=image, **asked).images
 
     def add_controls(self) -> None:
         """Give the model a ControlNet, and networks for depth and pose, with random weights: those of Depth Anything
@@ -92,24 +91,10 @@ class DiffusersBaseline:
         model.controlnets = (net,)
         model.detectors = {"depth": DepthMaps(depths), "pose": Skeletons(poses)}
 
-    def repaint(
-        self, *, steps: int, strength: float, guidance: float, seed: int
-    ) -> Callable[[Image.Image], Image.Image]:
-        """Paint one picture per call, with these steps and strength, and the same CPU noise each time, as ours."""
-        guided = 1.0 if self.model.sampler == "turbo" else guidance  # turbo models have none
-        asked = {"num_inference_steps": steps, "strength": strength, "guidance_scale": guided}
-
-        def paint(picture: Image.Image) -> Image.Image:
-            generator = torch.Generator().manual_seed(seed)
-            painted: Image.Image = self._pipeline(self._prompt, image=picture, generator=generator, **asked).images[0]
-            return painted
-
-        return paint
-
     def close(self) -> None:
         """Free the memory for the next shape."""
         device = self.model.device
-        del self.model, self._pipeline
+        del self.model, self.pipeline
         free_memory(device)
 
     def _asked(self, steps: int) -> dict[str, Any]:

@@ -18,9 +18,7 @@ class LogMel:
     def __init__(self, filters: Tensor, *, before: int, floor: float = 0.0) -> None:
         """`filters`: (BANDS, FRAME // 2 + 1), on the device. Frame k begins `before` samples before sample 160 k.
         `floor` is added to the powers, as in training."""
-        self._filters = filters
-        self._before = before
-        self._floor = floor
+        self._filters, self._before, self._floor = filters, before, floor
         self._window = torch.hann_window(FRAME, device=filters.device)
 
     def __call__(self, sound: Tensor) -> Tensor:

@@ -1,19 +1,18 @@
 """Pitch without a network, after de Cheveigne and Kawahara, "YIN" (JASA 2002), for all frames at once.
 
 Their d(lag) measures how much a sound differs from itself `lag` later: the mean of (x(j) - x(j + lag))^2 over a window.
-Here both samples of a pair are weighted by one Gaussian: w(j) w(j + lag) is a narrower Gaussian around the pair's
-middle, times a constant. So every lag is compared over the same time around the middle of the frame, and three Fourier
-transforms per frame give all lags. The sum of squares is
+Here both samples of a pair are weighted by one Gaussian, so every lag is compared over the same time around the middle
+of the frame, and three Fourier transforms per frame give all lags. The sum of squares is
 
     2 Re corr(w x^2, w) - 2 corr(w x, w x)        corr(a, b)(lag) = sum over j of a(j) b(j + lag)
 
 and corr(w, w) is the total weight of the pairs. Outside the sound w is 0.
 
 The normalised difference of a lag is d(lag) / mean of d up to lag (their step 3): 0 for a periodic sound, about 1 for
-noise. Two periods fit as well as one, so of the dips that are nearly the deepest the shortest lag is taken (4), refined
-between samples with a parabola (5). A frame then follows the clearest frame within 30 ms (6): it takes its own deepest
-dip near that frame's lag. It is voiced if that frame is clear and its own dip is not too shallow. This corrects octave
-errors at onsets and ends of a voice and keeps those moments voiced. Noise, where no frame is clear, stays unvoiced.
+noise. Of the dips that are nearly the deepest the shortest lag is taken (4), refined between samples with a parabola
+(5). A frame then follows the clearest frame within 30 ms (6): it takes its own deepest dip near that frame's lag, and
+is voiced if that frame is clear and its own dip is not too shallow. This corrects octave errors at onsets and ends of a
+voice. Noise, where no frame is clear, stays unvoiced.
 """
 
 import torch
