@@ -3,10 +3,10 @@
     /camera/open ─► the worker opens and starts it ─► the frame loop switches to it at its first picture ─► /done
                           └─ it fails: /fail, and the previous source plays on
 
-Opening a device and listing cameras or network sources take time, so a worker thread does both; it polls the list once
-a second. A driver may hang: if a request has waited 5 s behind one, that thread is abandoned and replaced. Films and
-pictures are named below the film folders only, and addresses not at all: the person who starts the engine names them,
-not everyone who can send it a message. `start` is the source that the engine was started with.
+A worker thread opens devices and lists sources; it polls the list once a second. If a request has waited 5 s behind a
+driver that hangs, that thread is abandoned and replaced. Films and pictures are named below the film folders only, and
+addresses not at all: the person who starts the engine names them, not everyone who can send it a message. `start` is
+the source that the engine was started with.
 """
 
 import logging

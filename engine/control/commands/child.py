@@ -1,10 +1,8 @@
-"""`/child/<name>/start`, `stop` and `restart`, answered when they have succeeded or failed, however long that takes.
+"""`/child/<name>/start`, `stop` and `restart`, answered when they have succeeded or failed, however long that takes;
+and the commands that a child executes itself.
 
-A child that keeps crashing is restarted repeatedly; a pending `start` waits meanwhile, because it may still succeed.
-It is answered when the child is ready, when the child has failed for good, or when a later command asks for the
-opposite.
-
-Also forwards the commands that a child executes itself.
+A pending `start` waits while a child that crashes is restarted. It is answered when the child is ready, when it has
+failed for good, or when a later command asks for the opposite.
 """
 
 import threading

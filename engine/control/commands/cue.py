@@ -68,7 +68,7 @@ class CueControl:
         self._failure = ""
         """Why the current cue failed, or ""."""
         self._follow: Course | None = None
-        """Of the time from the first frame of the current cue to the next one, which then starts by itself."""
+        """The time from the first frame of the current cue to the next one, which then starts by itself."""
         self._panics: object = None
         """The panics before it."""
         self.chased = 0

@@ -5,10 +5,10 @@
 
 Everything slow is on other threads: files on their folder's disk thread, the rest on `shaders`, which also follows the
 store. The frame loop only takes the finished shader (`ShaderStage`). A text that has passed is not tested again, not in
-later runs either, so a preset with it plays after some frames. `shader_trials.py` decides what is tested when.
+later runs either. `shader_trials.py` decides what is tested when.
 
-The shaders of a look that is prepared, or waits for its beat, are prepared (`prepare`): read, tested and compiled, so
-that the frame of the beat shows them. One that cannot be shown is a fault of its preset from then on.
+The shaders of a look that is prepared, or waits for its beat, are read, tested and compiled (`prepare`), so that the
+frame of the beat shows them. One that cannot be shown is a fault of its preset from then on.
 
 The aliases of a slot are set to the new shader's defaults when it is played, except those that were set in the same
 group (bundle, preset, cue) as the file, or later. After a file is saved, each input keeps its value.

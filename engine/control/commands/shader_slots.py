@@ -1,4 +1,4 @@
-"""What is known of the shader of each slot, and what does not go with a slot."""
+"""The state of the shader of each slot, and the checks of what goes with a slot."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

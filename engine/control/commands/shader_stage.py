@@ -6,14 +6,13 @@ A shader that is chosen is not ready yet: the last one plays on, with the values
 the same preset are not meant for it. If the new one fails, the last one follows its aliases again. When a whole look
 replaces another at once, the picture on screen stays until its shaders are ready.
 
-Numbers that an input cannot mix, switches and menus, are not smoothed: they take the set or modulated value. While one
-look dissolves into another, each has its own shaders, so a slot has two places in the renderer, `1` and `1-`: the old
-shader keeps its place, where it is compiled, and the new one is compiled in the other. If both looks have the same
-shaders in all slots, each plays on once, and its inputs move from one value to the other.
+Numbers that an input cannot mix, switches and menus, are not smoothed. While one look dissolves into another, each has
+its own shaders, so a slot has two places in the renderer, `1` and `1-`: the old shader keeps its place, where it is
+compiled. If both looks have the same shaders in all slots, each plays on once, and its inputs move.
 
 A shader that is bypassed leaves in a dissolve: the picture on screen is held and becomes what is shown in its place
-(`params/bypass.py`). It is tried again when its slot is switched on or its file is chosen, also to what they are, and
-comes back in a dissolve, too.
+(`params/bypass.py`). It is tried again, and comes back in a dissolve, when its slot is switched on or its file is
+chosen, also to what they are.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -2,12 +2,9 @@
 
     .out.mp4.segment/    lock, journal.jsonl, masks.bin, tracker_000123.pt
 
-The masks of each finished batch are appended to masks.bin, then a journal entry records their offset. Outputs are not
-kept: a video encoder cannot continue in the middle of a file. A resumed run reads the masks of the finished pictures
-from here and writes all outputs from the first picture on, byte-identical to those of an uninterrupted run.
-
-In track mode the next picture depends on the tracker's memory of all before. So its exact state is saved every
-CHECKPOINT_S, and pictures after the newest checkpoint are segmented again.
+The masks of each finished batch are appended to masks.bin, then a journal entry records their offset. A resumed run
+reads them, and writes all outputs from the first picture on, byte-identical to those of an uninterrupted run. In track
+mode the tracker's exact state is saved every CHECKPOINT_S, and pictures after it are segmented again.
 """
 
 import zlib
