@@ -81,9 +81,7 @@ def test_a_program_outside_measures_the_same_latency(tmp_path: Path) -> None:
 def test_the_time_that_a_packet_waits_for_the_engine_is_counted(tmp_path: Path) -> None:
     """A command that takes 0.2 s holds up the fader that was sent after it."""
     with open_desk(tmp_path, **white_picture(tmp_path)) as desk:
-        desk.engine._parts.desk.commands.add(
-            "/test/slow", lambda args, reply: (time.sleep(0.2), reply.done())
-        )
+        desk.engine._parts.desk.commands.add("/test/slow", lambda args, reply: (time.sleep(0.2), reply.done()))
         desk.client.send(encode_message("/test/slow"))
         desk.client.send(encode_message("/master/fade", 0.5))
         desk.answers_up_to("/done")
