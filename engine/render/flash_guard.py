@@ -138,8 +138,13 @@ def box_means(cells: np.ndarray, side: int) -> np.ndarray:
 
 def box_minima(values: np.ndarray, side: int) -> np.ndarray:
     """Smallest value in each square of `side` x `side` of (h, w): (h + 1 - side, w + 1 - side)."""
-    for axis in (0, 1):
-        values = np.lib.stride_tricks.sliding_window_view(values, side, axis).min(axis=-1)
+    for _ in range(2):
+        width = 1
+        while width < side:  # each step doubles the window; the last one overlaps
+            step = min(width, side - width)
+            values = np.minimum(values[:-step], values[step:])
+            width += step
+        values = values.T
     return values
 
 
