@@ -17,7 +17,8 @@ from engine.jobs.kit.options import JSON
 if TYPE_CHECKING:
     from engine.cli.benches.measuring import Progress
 
-MOVED: Final = ("beat", "detector", "ipc", "video")
+MOVED: Final = ("beat", "dataset", "detector", "ipc", "video")  # to tests/benchmarks
+GONE: Final = ("control", "isf", "threads")
 
 
 def bench_commands(benches: Mapping[str, tuple[str, type]], help: str) -> typer.Typer:
@@ -49,11 +50,12 @@ app = bench_commands(
 
 
 def _moved(context: typer.Context) -> None:
-    name = context.info_name
-    raise UsageError(f"bench {name}: is run from a checkout now: python -m tests.benchmarks {name}")
+    name, gone = context.info_name, "gone; its last figures are in docs/performance.md"
+    moved = f"run from a checkout now: python -m tests.benchmarks {name}"
+    raise UsageError(f"bench {name}: is {gone if name in GONE else moved}")
 
 
-for _name in MOVED:
+for _name in sorted((*MOVED, *GONE)):
     app.command(_name, hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(_moved)
 
 

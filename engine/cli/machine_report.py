@@ -26,6 +26,15 @@ from engine.system.package_version import package_version
 MIN_NAME_CHARACTERS: Final = 2  # a shorter name would match too many words
 EVERYBODYS_NAMES: Final = ("localhost", "root", "user", "admin")
 F_CARD: Final = "the F card of `--camera test` is upright and not mirrored"
+LISTED = {
+    "textures": ("{kind}: {name}", "textures: none"),
+    "shared": ("shared memory: {name}", "shared memory: none"),
+    "ndi": ("ndi: {name}", "ndi: none, or not searched (--ndi searches the network)"),
+    "audio_inputs": ("input {index}: {name} ({inputs} channels, {rate_hz} Hz, {hostapi}{default})", "inputs: none"),
+    "audio_outputs": ("output {index}: {name} ({outputs} channels, {rate_hz} Hz, {hostapi}{default})", "outputs: none"),
+    "problems": ("problem: {name}", ""),
+}
+"""Form of a device in the report, and the line for none, by its key in `multiverse devices --json`."""
 STEPS: Final = {
     "The engine and its page": (
         "the picture moves to sound",
@@ -190,18 +199,17 @@ def _about_selftest(selftest: dict[str, Any]) -> Iterator[str]:
 
 
 def _listed(found: dict[str, Any], *keys: str) -> Iterator[str]:
-    """The entries under these keys of a probe's answer, one a line."""
+    """The entries under these keys of a probe's answer, one a line, in the forms of LISTED."""
     if "problem" in found:
         yield f"- problem: {found['problem']}"
         return
     for key in keys:
-        kind = key.replace("_", " ")
-        if found[key] is None:
-            yield f"- {kind}: not searched (--ndi searches the network)"
-            continue
-        for entry in found[key] or ["none"]:
-            facts = [f"{name}: {value}" for name, value in entry.items()] if isinstance(entry, dict) else [entry]
-            yield f"- {kind}: {', '.join(facts)}"
+        form, missing = LISTED[key]
+        for entry in found[key] or ():
+            fields = entry if isinstance(entry, dict) else {"name": entry}
+            yield "- " + form.format_map({**fields, "default": ", default" if fields.get("is_default") else ""})
+        if not found[key] and missing:
+            yield f"- {missing}"
 
 
 def _about_cameras(cameras: dict[str, Any]) -> Iterator[str]:

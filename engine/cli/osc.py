@@ -24,7 +24,7 @@ ENDS_WITH_DONE = ("/engine/quit", "/engine/status")  # no picture may follow, an
 FAILURE_WITHIN_S = 0.25  # refusals are answered at once
 MAX_LISTED = 4000  # entries per answer; the engine queues 8192 packets
 MIN_SHOWN_HZ = 0.1  # a lower rate means that the sender has stopped
-STATUS_HINT = "`multiverse osc send /engine/status --wait` prints what it is doing"
+STATUS_HINT = "`multiverse osc listen` prints what changes, `multiverse osc send /engine/status --wait` the state"
 HEARD_KEYS = ("address", "sender", "count", "rate_hz", "arguments")
 
 ENGINE = "127.0.0.1:9000"

@@ -153,7 +153,7 @@ def sd(
                 height=height,
                 controls=[(control, scale) for scale in asked.control_scales(spec)],
                 ip_image=reference,
-                progress=lambda done, steps: show("painting", done / steps),
+                progress=lambda done, steps: show(f"painting {done}/{steps}", done / steps),
                 note=painting_notes.append,
             )
             painted_s = time.perf_counter()

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from engine.control.answering import Args, CommandTable, Handler
-    from engine.control.client import OscClient
-    from engine.control.dispatcher import Dispatcher
-    from engine.control.outgoing.announcements import Announcements, Tell
-    from engine.control.outgoing.feedback import Feedback
-    from engine.control.outgoing.outbox import OscCounters
-    from engine.control.outgoing.sender import Reply, Sender
-    from engine.control.sending import SendingThread
-    from engine.control.server import OscServer
+    from engine.control.answering import Args as Args
+    from engine.control.answering import CommandTable as CommandTable
+    from engine.control.answering import Handler as Handler
+    from engine.control.client import OscClient as OscClient
+    from engine.control.dispatcher import Dispatcher as Dispatcher
+    from engine.control.outgoing.announcements import Announcements as Announcements
+    from engine.control.outgoing.announcements import Tell as Tell
+    from engine.control.outgoing.feedback import Feedback as Feedback
+    from engine.control.outgoing.outbox import OscCounters as OscCounters
+    from engine.control.outgoing.sender import Reply as Reply
+    from engine.control.outgoing.sender import Sender as Sender
+    from engine.control.sending import SendingThread as SendingThread
+    from engine.control.server import OscServer as OscServer
 
 _HOME = {
     "Announcements": "outgoing.announcements",
@@ -35,19 +39,4 @@ _HOME = {
     "SendingThread": "sending",
     "Tell": "outgoing.announcements",
 }
-__all__ = [
-    "Announcements",
-    "Args",
-    "CommandTable",
-    "Dispatcher",
-    "Feedback",
-    "Handler",
-    "OscClient",
-    "OscCounters",
-    "OscServer",
-    "Reply",
-    "Sender",
-    "SendingThread",
-    "Tell",
-]
 __getattr__ = lazy_names(__name__, _HOME)

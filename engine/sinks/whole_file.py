@@ -22,9 +22,14 @@ def dated_file(folder: Path, picture: PictureName, wall_s: float, suffix: str) -
 def make_folder(kind: str, path: Path) -> None:
     """Create the folder of `path` and its parents. SinkError if that fails."""
     try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        folder = path.absolute().parent
+    except FileNotFoundError:
+        why = "is relative to the current folder, which was deleted; give an absolute path"
+        raise SinkError(f"{kind}: {path} {why}") from None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SinkError(f"{kind}: cannot create the folder {path.parent}: {error.strerror or error}") from error
+        raise SinkError(f"{kind}: cannot create the folder {folder}: {error.strerror or error}") from error
 
 
 def check_suffix(kind: str, path: Path, allowed: tuple[str, ...]) -> None:

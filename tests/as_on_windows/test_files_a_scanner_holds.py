@@ -320,12 +320,12 @@ def test_a_run_continues_while_its_journal_and_pieces_are_held(
 
 def test_a_held_picture_log_does_not_end_a_run(scanner: Scanner, tmp_path: Path) -> None:
     """A disk error such as EACCES ends a run, as the next picture would fail too; a held file does not."""
-    from engine.dataset.running.single import _logged
+    from engine.system.worker_process import WorkerProcess
 
     log = tmp_path / "image_000000.log"
     log.touch()
     scanner.hold(log.name, TIMES, from_opening=True)
-    assert _logged(log, lambda: {"made": {}}) == {"made": {}}
+    WorkerProcess("engine.dataset.running.attempt", "main()", log=log).end(60.0)
     assert len(scanner.refused) == TIMES
 
 
