@@ -17,7 +17,7 @@ from engine.jobs.kit.options import JSON
 if TYPE_CHECKING:
     from engine.cli.benches.measuring import Progress
 
-MOVED: Final = ("beat", "dataset", "detector", "ipc", "video")  # to tests/benchmarks
+MOVED: Final = ("beat", "detector", "ipc", "video")  # to tests/benchmarks
 GONE: Final = ("control", "isf", "threads")
 
 

@@ -82,7 +82,9 @@ def test_the_script_runs_from_source(tmp_path: Path) -> None:
     assert done.returncode == 0 and done.stdout.splitlines()[-1] == "1 complete", done.stdout + done.stderr
     found = json.loads((tmp_path / "out" / "ipc-tiny.json").read_text(encoding="utf-8"))
     for size in ("512x512x3", "1920x1080x4"):
-        assert min(found[size].values()) > 0 and "times_faster_handover" in found[size]
+        # A ratio is one of differences, which noise may turn below zero.
+        assert min(ms for name, ms in found[size].items() if name.endswith("_ms")) > 0
+        assert "times_faster_handover" in found[size]
     assert found["wake_up"]["ring_ms_p50"] > 0
     assert {"torch", "python", "date"} <= set(found["machine"])
     assert "card" not in found["machine"] and "missing: CUDA" not in done.stdout, "the CPU was asked for"
