@@ -115,7 +115,7 @@ def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
 ) -> None:
     (tmp_path / "isf").mkdir()
     (tmp_path / "isf" / "White.fs").write_text(WHITE, encoding="utf-8")
-    slow_bars = {"/tempo/source": "manual", "/tempo/bpm": 20.0, "/tempo/beats_a_bar": 7, "/launch/quantise": "bar"}
+    slow_bars = {"/tempo/source": "manual", "/tempo/bpm": 20.0, "/tempo/beats_a_bar": 7, "/launch/quantise": "4_bars"}
     folders = {"shaders": [str(tmp_path / "isf")], "presets": str(tmp_path / "presets")}
     config = small_run(audio="demo", renderer="gl", params=slow_bars, **folders)
     with open_engine(config, sound=held_sound()) as engine:
@@ -132,7 +132,9 @@ def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
         parts.desk.preset_control._read_folder()
         send("/preset/load", "white", fade)
         while not parts.desk.slots.coming:
-            assert engine.params.get("/fx/generator/file") == "", "its bar of 21 s came before the shader was checked"
+            assert engine.params.get("/fx/generator/file") == "", (
+                "its four bars of 21 s came before the shader was checked"
+            )
             next(frames)
         for _ in range(FRAMES_TO_BUILD):
             before = next(frames).read_rgba()[..., :3].mean()

@@ -229,13 +229,13 @@ def test_a_cue_goes_and_the_next_follows_over_udp(tmp_path: Path) -> None:
         for name, brightness in (("low", 1.0), ("high", 3.0)):
             desk.engine.params.set(BRIGHTNESS, brightness)
             desk.done("/preset/save", name)
-        desk.done("/cue/set", 1, "low", 0.1, 0.2)
+        desk.done("/cue/set", 1, "low", 0.0, 0.2)
         desk.done("/cue/set", 2, "high", 0.1)
         desk.done("/engine/notify", 1)
         desk.client.send(encode_message("/cue/go"))
-        assert desk.hear("/cue/current") == (1, "low")
-        assert desk.hear("/done") == ("/cue/go", 1, "low")
-        missing = {("/cue/current", 2, "high"), (BRIGHTNESS, 3.0)}  # in any order: they are sent together
+        # In any order. Cue 1 comes at once: the next one would end a fade that a busy machine delays.
+        first = {("/cue/current", 1, "low"), ("/done", "/cue/go", 1, "low")}
+        missing = first | {("/cue/current", 2, "high"), (BRIGHTNESS, 3.0)}
         while missing:
             message = desk.answer()
             missing.discard((message.address, *message.args))
