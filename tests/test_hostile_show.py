@@ -32,7 +32,7 @@ from tests.support.reading_client import ReadingClient
 ROOT = Path(__file__).parents[1]
 WATCHER = Path(__file__).parent / "support/gap_watcher.py"
 READER = Path(__file__).parents[1] / "engine/sinks/shared_reader.py"
-SECONDS, FILE_EVERY_S = (600.0, 2) if IS_SOAK else (7.0, 1)
+SECONDS, FILE_EVERY_S = (600.0, 2) if IS_SOAK else (5.0, 1)
 SIZE, FPS = ("960x540", "60") if IS_SOAK else ("160x90", "30")
 MAX_GAP_S = 0.5 if IS_SOAK else 3.0  # other tests share the machine with the short form
 RATE_HZ = 500.0

@@ -135,7 +135,7 @@ def assert_whole(copy: np.ndarray, first: int) -> None:
 @pytest.mark.soak
 def test_no_copy_is_torn_while_a_child_writes_without_pause_and_is_killed(children, wait_for) -> None:
     """Readers ask for the oldest samples, which the writer overwrites during many copies."""
-    kills, copies_wanted = (100, 500) if IS_SOAK else (6, 50)
+    kills, copies_wanted = (100, 500) if IS_SOAK else (3, 40)
     owner = AudioRing.create("killed", channels=2, rate_hz=48_000, seconds=0.5)
     reader = AudioRing.open(owner.segment)
     for _ in range(kills):

@@ -171,11 +171,11 @@ def test_an_impossible_picture_is_not_retried_and_the_others_go_on(make: Make) -
 def test_a_hung_picture_is_killed_and_made_again(whole: Path, make: Make) -> None:
     heard: list[str] = []
     with struck("000000", psutil.Process.suspend, times=1) as pids:
-        report = make(count=1, timeout_s=8.0, retries=5, heard=heard)
+        report = make(count=1, timeout_s=4.0, retries=5, heard=heard)
     assert len(pids) == 1 and not psutil.pid_exists(pids[0])
     assert report.made == 1 and report.retried >= 1
     folder = Path(report.folder)
-    assert "hung: no picture after 8 s" in json.loads((folder / "manifest.jsonl").read_text())["reason"]
+    assert "hung: no picture after 4 s" in json.loads((folder / "manifest.jsonl").read_text())["reason"]
     assert heard[0].startswith("picture 000000 was retried: hung")
     for path in ("images/000000.png", "labels/000000.txt"):
         assert contents(folder)[path] == contents(whole)[path]

@@ -26,7 +26,7 @@ def engine(tmp_path: Path, fork_server: None, tiny_sd: Path) -> Iterator[Engine]
 
 def test_the_picture_changes_in_the_frame_of_the_beat_and_never_before(engine: Engine) -> None:
     seen: list[int] = []
-    for after in launched(engine):
+    for after in launched(engine, bpm=180.0):
         seen.append(after)
         assert after >= 0, f"before its beat: {seen}"
         # Without being sent ahead it is never there in that frame; on a busy machine it may be late now and then.
