@@ -51,7 +51,7 @@ def test_a_dry_day_finds_every_figure(
         monkeypatch.setattr(render, "STARTS", 1)  # each starts an engine; the best is reported
         monkeypatch.setattr(isolation, "SETTLE_S", 0.1)
         loads = isolation.child_loads()
-        monkeypatch.setattr(isolation, "child_loads", lambda: [*loads[:3], loads[-1]])
+        monkeypatch.setattr(isolation, "child_loads", lambda: [*loads[:2], loads[-1]])
 
     def run_here(words: Sequence[str], limit_s: float, out: IO[str], log: IO[str]) -> int:
         said = bench_here(*words[2:])
@@ -67,7 +67,7 @@ def test_a_dry_day_finds_every_figure(
         assert each["machine"] == {"torch": "2"} and each["seconds"] > 0 and "failed" not in each
     if "sd" in found:
         assert_sd(found["sd"], "64x64, 6 steps")  # more than the warm-up calls: a stream must be full before
-    assert set(found["isolation"]["interval_p99_ratio"]) >= {"idle_child", "busy_child", "child_killed_every_second"}
+    assert set(found["isolation"]["interval_p99_ratio"]) >= {"idle_child", "child_killed_every_second"}
     assert found["isolation"]["sd"]["device"] == "cpu" and "unverified" in found["isolation"]
     assert found["render"]["first_frame_s"] > 0 and found["render"]["loop"]["frames"] == 30
     assert {"overhead_ms_p99", "memory_growth_mib", "late", "dropped"} <= set(found["render"]["loop"])

@@ -17,6 +17,7 @@ from engine.params import ParamStore, PresetFolder, Tempo
 from engine.system.clock import SteppedClock
 from tests.benchmarks.beat_songs import RATE_HZ, clicks
 from tests.support.held_sound import held_sound
+from tests.support.long_form import in_long_form
 
 FPS, BPM, BEATS = 60.0, 126.0, 60
 BEAT_S = 60.0 / BPM
@@ -109,7 +110,7 @@ void main() { gl_FragColor = vec4(vec3(level), 1.0); }"""
 FRAMES_TO_BUILD = 8  # a step a frame: compile, a pixel of each pass
 
 
-@pytest.mark.parametrize("fade", [0.0, 4.0], ids=["cut", "dissolve"])
+@pytest.mark.parametrize("fade", [0.0, *in_long_form(4.0)])
 def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
     fade: float, tmp_path: Path, make_peer: Callable[..., Any]
 ) -> None:
