@@ -23,6 +23,7 @@ from engine.system.graphics_card import (
     is_container,
     nvidia_release,
 )
+from engine.system.small_file import read_small
 
 NVIDIA_EGL: Final = "libEGL_nvidia.so.0"
 # where glvnd looks for drivers, and the two variables that replace that (libglvnd, src/EGL/icd_enumeration.md)
@@ -114,10 +115,9 @@ def _explain_nvidia(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
             f"install {where}libnvidia-gl-{release} (Ubuntu; libnvidia-gl-{release}-server beside a server driver)"
             " or libegl-nvidia0 (Debian)",
         )
-    variables = {name: facts.environ.get(name, "") for name in _VENDOR_VARIABLES}
-    if variable := next((name for name, value in variables.items() if value and "nvidia" not in value), ""):
-        return f"{variable} is {variables[variable]}, which may lack NVIDIA's driver", f"unset {variable}"
-    if not any(list((facts.root / folder).glob("*nvidia*.json")) for folder in _VENDOR_FOLDERS):
+    if not any(map(_names_nvidia, _vendor_files(facts))):
+        if variable := next((name for name in _VENDOR_VARIABLES if facts.environ.get(name)), ""):
+            return f"{variable} is {facts.environ[variable]}, without NVIDIA's driver", f"unset {variable}"
         path = f"/{_VENDOR_FOLDERS[1]}/10_nvidia.json"
         content = f'{{"file_format_version":"1.0.0","ICD":{{"library_path":"{NVIDIA_EGL}"}}}}'
         return f"{path} is missing, by which EGL finds NVIDIA's driver", f"write into it: {content}"
@@ -141,3 +141,19 @@ def _explain_mesa(card: GraphicsCard, facts: DriverFacts) -> tuple[str, str]:
 
 def _closed(card: GraphicsCard, group: str) -> tuple[str, str]:
     return f"this user may not open {card.file}", f"sudo usermod -aG {group} $USER, then log in again"
+
+
+def _vendor_files(facts: DriverFacts) -> list[Path]:
+    """The files by which glvnd finds drivers."""
+    files, folders = (facts.environ.get(name, "") for name in _VENDOR_VARIABLES)
+    if files:
+        return [Path(name) for name in files.split(":")]
+    wanted = [Path(name) for name in folders.split(":")] if folders else [facts.root / name for name in _VENDOR_FOLDERS]
+    return [file for folder in wanted for file in folder.glob("*.json")]
+
+
+def _names_nvidia(file: Path) -> bool:
+    try:
+        return NVIDIA_EGL.encode() in read_small(file)
+    except OSError:
+        return False

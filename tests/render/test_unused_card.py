@@ -85,10 +85,10 @@ CAUSES = {
     "a variable that leaves only Mesa": (
         NVIDIA_MACHINE | {ICD: '"libEGL_nvidia.so.0"'},
         {"can_load": bool, "environ": {"__EGL_VENDOR_LIBRARY_FILENAMES": "/50_mesa.json"}},
-        "__EGL_VENDOR_LIBRARY_FILENAMES is /50_mesa.json, which may lack NVIDIA's driver; unset __EGL",
+        "__EGL_VENDOR_LIBRARY_FILENAMES is /50_mesa.json, without NVIDIA's driver; unset __EGL",
     ),
     "a driver of another release": (
-        NVIDIA_MACHINE | {ICD: '"libEGL_nvidia.so.0"'},
+        NVIDIA_MACHINE | {ICD.replace("10_nvidia", "05_card"): '"libEGL_nvidia.so.0"'},
         {"can_load": bool},
         "than the loaded driver (580), or the card is shared for computing only (MIG, vGPU); restart",
     ),
