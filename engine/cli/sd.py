@@ -89,13 +89,13 @@ def sd(
     from engine.jobs.kit.painted_with import painted_with
     from engine.models.card_memory import full_told
     from engine.models.device_work import chosen_device, chosen_dtype, is_out_of_memory
-    from engine.models.sd.check import run_line
     from engine.models.sd.coefficients import real_steps
     from engine.models.sd.edges import edges
     from engine.models.sd.load import load
     from engine.models.sd.model import dropped_negative, unguided
     from engine.models.sd.pixels import soft_picture
     from engine.models.sd.plan.model_plan import plan_model
+    from engine.models.sd.plan.prediction import Decision
     from engine.models.sd.single import paint
     from engine.sinks.picture_file import save_picture
     from engine.sinks.whole_file import WholeFile, one_line
@@ -141,7 +141,8 @@ def sd(
                 model.ip_adapter.set_scale(asked.ip_scale)
             dtype_name = str(model.dtype).removeprefix("torch.")
             if not as_json:
-                how = run_line(model.sampler, model.sampler_reason, model.prediction_type, model.prediction_reason)
+                sampler = Decision(model.sampler, model.sampler_reason)
+                how = f"{sampler}, {Decision(model.prediction_type, model.prediction_reason)}"
                 numbers = f"{steps} steps, cfg {guidance:g}"
                 print(f"SD: {spec.model}, {how}, {numbers}, {device} {dtype_name}", file=sys.stderr)
             loaded_s = time.perf_counter()

@@ -3,7 +3,7 @@
 import json
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -24,9 +24,10 @@ from engine.system.power import kept_from_sleep
 from osc_schema.sd import default_of
 
 if TYPE_CHECKING:
-    from engine.jobs.video import VideoReport
+    from engine.jobs.video.report import VideoReport
     from engine.jobs.video.run import OnProgress
     from engine.models.sd.painting import Painting
+    from engine.models.sd.plan.model_plan import ModelPlan
 
 INTERRUPTED = 1
 NO_STAGES = "no effect any more: painting in one process is as fast; leave it out"
@@ -221,31 +222,32 @@ def _painted(
     return run_job(job, opened, stages, on_progress=on_progress, watch=known.follow, stop=stop), is_live
 
 
-def _choices(painting: "Painting") -> dict[str, str]:
-    """How the model is run and why; empty if it is not on this machine, as with a cluster, or has random weights."""
-    from engine.models.sd.check import check
+def _planned(painting: "Painting") -> "ModelPlan | None":
+    """None if the model is not on this machine, as with a cluster, or has random weights."""
+    from engine.models.sd.plan.model_plan import plan_model
 
-    if painting.spec.random_shape:
+    with suppress(ModelError):  # the error is reported in full on loading
+        return None if painting.spec.random_shape else plan_model(painting.spec)
+    return None
+
+
+def _choices(painting: "Painting") -> dict[str, str]:
+    """How the model is run and why."""
+    if (plan := _planned(painting)) is None:
         return {}
-    try:
-        report = check(painting.spec)
-    except ModelError:
-        return {}  # the error is reported in full on loading
     return {
-        "sampler": report.sampler,
-        "sampler_reason": report.sampler_reason,
-        "prediction_type": report.prediction_type,
-        "prediction_reason": report.prediction_reason,
+        "sampler": plan.sampler.value,
+        "sampler_reason": plan.sampler.reason,
+        "prediction_type": plan.prediction.value,
+        "prediction_reason": plan.prediction.reason,
     }
 
 
 def _say_model(painting: "Painting", *, as_json: bool) -> None:
     """Print in one line how the model is run and why, before it is loaded."""
-    from engine.models.sd.check import run_line
-
-    if told := {} if as_json else _choices(painting):
+    if not as_json and (plan := _planned(painting)):
         print(
-            f"SD: {painting.spec.model}, {run_line(*told.values())}, {painting.steps} steps, cfg {painting.cfg:g}",
+            f"SD: {plan.model}, {plan.sampler}, {plan.prediction}, {painting.steps} steps, cfg {painting.cfg:g}",
             file=sys.stderr,
             flush=True,
         )

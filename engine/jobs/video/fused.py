@@ -107,8 +107,8 @@ class FusedStages:
 
 def check_model(spec: ModelSpec) -> None:
     """Raise ModelError for missing files of a model. Takes milliseconds."""
-    from engine.models.sd.check import check
+    from engine.models.sd.plan.model_plan import plan_model
 
-    missing = () if spec.random_shape else check(spec).missing
+    missing = () if spec.random_shape else plan_model(spec).missing
     if missing:
         raise ModelError(missing[0])

@@ -33,7 +33,7 @@ from engine.live.sd.entry import (
 )
 from engine.live.sd.settings import RESETS
 from engine.live.sd.travel import Travel
-from engine.models.sd.check import check, run_line
+from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
 from engine.values import ComingValues, FrameId, PublishedFrame, VideoFrame
@@ -140,9 +140,8 @@ class DiffusionLink(PictureLink[Build]):
         spec = spec_of(self._config, self._config.model)
         if spec.random_shape:
             return [self._config.model]
-        told = check(spec)
-        how = run_line(told.sampler, told.sampler_reason, told.prediction_type, told.prediction_reason)
-        return [f"{self._config.model}, {how}"]
+        plan = plan_model(spec)
+        return [f"{self._config.model}, {plan.sampler}, {plan.prediction}"]
 
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
         return {CHILD: shown_size_of(snapshot)}
@@ -231,7 +230,7 @@ class DiffusionLink(PictureLink[Build]):
         """The worker's thread."""
         try:
             spec = spec_of(self._config, model_named(self._config, build[0]), dict(zip(BUILD, build, strict=True)))
-            require_complete(spec, check)
+            require_complete(spec, plan_model)
         except (ValueError, ModelError) as reason:
             self._refuse(build, self._builds.newest, str(reason))
         else:
@@ -377,5 +376,5 @@ def shown_size_of(values: Snapshot) -> tuple[int, int]:
 
 def open_sd(entry: LiveEntry, around: Surroundings) -> DiffusionLink:
     config: SdConfig = around.config.models[entry.name]
-    require_complete(spec_of(config, config.model), check)
+    require_complete(spec_of(config, config.model), plan_model)
     return DiffusionLink(config, around)

@@ -97,10 +97,9 @@ def _model_key(job: VideoJob) -> dict[str, Any]:
         named = [spec.model, spec.vae, spec.unet, spec.ip_adapter, spec.image_encoder]
         named += [*(name for name, _ in spec.loras), *spec.controlnets, *spec.embeddings]
         return {"a file of the model": digest_of_files([*(path for name in named for path in _found(name)), *shown])}
-    prediction, sampler = plan.prediction and plan.prediction.value, plan.sampler and plan.sampler.value
     return {
         "a file of the model": digest_of_files([*(file for file in plan.files if file.is_file()), *shown]),
-        "how the model is run": [prediction, sampler, plan.scheduler],
+        "how the model is run": [plan.prediction.value or None, plan.sampler.value or None, plan.scheduler],
     }
 
 
