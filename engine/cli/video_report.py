@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.jobs.video import VideoReport
+    from engine.jobs.video.report import VideoReport
 
 
 def report_lines(report: "VideoReport") -> list[str]:

@@ -33,7 +33,7 @@ from osc_schema.sd import default_of
 if TYPE_CHECKING:
     from PIL import Image
 
-    from engine.jobs.video import VideoJob
+    from engine.jobs.video.job import VideoJob
     from engine.jobs.video.stages import StageFigures
     from engine.models.places import MeasuredDevice
 
@@ -221,7 +221,7 @@ class _ShapeBench:
         self._rival.close()
 
     def _job(self, case: Case, asked: dict[str, Any]) -> "VideoJob":
-        from engine.jobs.video import VideoJob
+        from engine.jobs.video.job import VideoJob
         from engine.models.sd import ModelSpec
         from engine.models.sd.painting import Painting
 
