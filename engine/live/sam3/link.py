@@ -13,10 +13,10 @@ from engine.live.kit.fed_pictures import FedPictures
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.picture_rings import finished_picture
 from engine.live.kit.refusing import absolute
-from engine.live.kit.scene import Scene
+from engine.live.kit.scene import MasksView, Scene
 from engine.live.kit.sent_values import NOTHING
 from engine.live.sam3.entry import Sam3Config
-from engine.live.sam3.outputs import MaskOutputs, MasksView
+from engine.live.sam3.outputs import MaskOutputs
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 from engine.params import Snapshot
@@ -72,7 +72,7 @@ class SegmentationLink(PictureLink[Build]):
         """Size of the extra pictures until the first result."""
         self._output = self._open_output("objects")
         self._outputs = MaskOutputs(around.tell)
-        self._view = MasksView(found=None, picture=None)
+        self._view = MasksView()
         self._found: Segmentation | None = None
         self._picture: VideoFrame | None = None
         """The source picture of `_found`."""

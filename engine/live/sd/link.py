@@ -292,7 +292,7 @@ class DiffusionLink(PictureLink[Build]):
         regions = scene.regions
         if not self._values["/sd/regions"] or regions is None or regions.indices is self._region_map:
             return
-        is_mirrored = scene.region_settings(self._values).is_mirrored
+        is_mirrored = scene.masks.region_settings(self._values).is_mirrored
         indices = regions.indices[:, ::-1] if is_mirrored else regions.indices
         if self._regions.write(np.ascontiguousarray(indices)[..., None], frame.id, now_s):
             self._region_map = regions.indices
