@@ -6,7 +6,7 @@
 another package gets its options from a table, `{"pitch": OptionInfo(...)}`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -43,13 +43,22 @@ class OptionInfo:
     """True if the value comes from a configuration file, or else the field's default, when the option is absent."""
     shows_default: bool = True
 
+    def flags_of(self, name: str) -> str:
+        return self.flags or f"--{name.replace('_', '-')}"
+
 
 def check_ranges(job: Any) -> None:
     """Raise UsageError for a value of a job's dataclass outside the range that its option declares."""
     for each in fields(job):
         info, value = each.metadata.get("option"), getattr(job, each.name)
         if info is not None and info.low is not None and value is not None:
-            check_number(info.flags or f"--{each.name.replace('_', '-')}", value, info.low, info.high)
+            check_number(info.flags_of(each.name), value, info.low, info.high)
+
+
+def asked_of(job: Any, *, but: Collection[str]) -> dict[str, Any]:
+    """The value of each option of a job's dataclass, by its flags; `but`: names of fields to leave out."""
+    infos = {each.name: each.metadata["option"] for each in fields(job) if each.metadata and each.name not in but}
+    return {info.flags_of(name): getattr(job, name) for name, info in infos.items()}
 
 
 def option(default: Any, help: str, **info: Any) -> Any:
