@@ -17,8 +17,8 @@ from engine.jobs.convert.file_work import FileWork
 from engine.jobs.convert.job import ConvertJob
 from engine.jobs.convert.loading import VoiceFacts, facts_of, load_converter
 from engine.jobs.kit.out_of_memory import one_line_when_full
-from engine.jobs.kit.ray_cluster import absolute_if_here
 from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, Recipe, WorkPiece, open_pool
+from engine.models.locate import absolute
 from engine.models.rvc.cutting import FRAME, RATE_HZ, SHORT, Piece, Span, equally_long
 from engine.models.rvc.optimization import OptimizationConfig
 
@@ -97,7 +97,7 @@ class ClusterVoice:
             switches = own.switches | {"gpu_filter": False, "profiling": False}
             options = OptimizationConfig.resolve(own.device, environ, **switches)
             names = ("model", "index", "content", "rmvpe")
-            paths: dict[str, Any] = {name: absolute_if_here(getattr(own.spec, name)) for name in names}
+            paths: dict[str, Any] = {name: absolute(getattr(own.spec, name)) for name in names}
             chosen = {name: getattr(options, name) for name in own.switches}
             return partial(open_worker, replace(own, spec=replace(own.spec, **paths), **chosen))
 

@@ -14,11 +14,11 @@ from engine.children.spec import ChildSpec
 from engine.errors import ModelError
 from engine.ipc import AudioRing, AudioRingWriter, Gate
 from engine.live.kit.child_link import ChildLink, device_settings, require_complete
-from engine.live.kit.refusing import absolute
 from engine.live.kit.sent_values import NOTHING
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.entry import MODEL, RvcConfig, files_named
 from engine.live.rvc.settings import PRELOAD, read_settings
+from engine.models.locate import absolute
 from engine.models.rvc import VoiceSpec
 from engine.models.rvc.check import check
 from engine.models.rvc.grid import BlockGrid

@@ -12,11 +12,11 @@ from engine.live.kit.child_link import PictureLink, device_settings, require_com
 from engine.live.kit.fed_pictures import FedPictures
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.picture_rings import finished_picture
-from engine.live.kit.refusing import absolute
 from engine.live.kit.scene import MasksView, Scene
 from engine.live.kit.sent_values import NOTHING
 from engine.live.sam3.entry import Sam3Config
 from engine.live.sam3.outputs import MaskOutputs
+from engine.models.locate import absolute
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 from engine.params import Snapshot

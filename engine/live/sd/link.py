@@ -16,7 +16,6 @@ from engine.live.kit.child_link import PictureLink, device_settings, require_com
 from engine.live.kit.fader import Fade, Fader
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.picture_rings import finished_picture
-from engine.live.kit.refusing import absolute
 from engine.live.kit.scene import Layer5Offer, Scene, draw_fade
 from engine.live.kit.sent_values import NOTHING
 from engine.live.sd.entry import (
@@ -33,6 +32,7 @@ from engine.live.sd.entry import (
 )
 from engine.live.sd.settings import RESETS
 from engine.live.sd.travel import Travel
+from engine.models.locate import absolute
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
