@@ -100,8 +100,7 @@ def assert_streams(model: DiffusionModel) -> None:
         for index in range(model.controlnet_count)
     ]
     z = pixels.encode(picture[None])
-    stream.fill(z, cond, shown)
-    out = stream.push(z, cond, shown)
+    *_, out = (stream.push(z, cond, shown) for _ in range(stream.steps))
     assert out is not None
     rgb, is_finite = pixels.decode(out)
     assert is_finite.item() and np.asarray(rgb).shape == (1, SIDE_PX, SIDE_PX, 3)

@@ -67,8 +67,7 @@ UNRELIABLE_FRAMES = 3
 
 class LiveVoice:
     """Converts a stream block by block. Not thread-safe. `between` is called between slices of the device's work.
-    `before_capture` is called before work that takes seconds and is done once per shape. `idle_s` returns the total
-    seconds that `between` has waited on purpose; `clock` does not count them to any stage."""
+    `before_capture` is called before work that takes seconds and is done once per shape."""
 
     def __init__(
         self,
@@ -80,7 +79,6 @@ class LiveVoice:
         extra_ms: float,
         between: Callable[[], None] = nothing,
         before_capture: Callable[[], None] = nothing,
-        idle_s: Callable[[], float] = lambda: 0.0,
         calls: Calls | None = None,
     ) -> None:
         """`calls` runs chains of parts. Default: captured graphs on CUDA, direct calls elsewhere."""
@@ -88,7 +86,7 @@ class LiveVoice:
         self.grid = BlockGrid.of(rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms, extra_ms=extra_ms)
         self.settings = VoiceSettings()
         """Used from the next block on. The speaker must exist in the model."""
-        self.clock = StageClock(model.device, idle_s)
+        self.clock = StageClock(model.device)
         """Stages of the last block: gate, resample, content, pitch, retrieval, encode, flow, decode, sola, and copy.
         Copy includes waiting for the result."""
         self.cleaned = 0

@@ -214,7 +214,7 @@ class BatchSchedule:
 
     @cached_property
     def _rows(self) -> StepCoefficients:
-        return self._coefficients.rows(1, self._denoiser.device)
+        return self._coefficients.rows(self._denoiser.device)
 
     @cached_property
     def _library_steps(self) -> "LibrarySteps":

@@ -64,8 +64,7 @@ def test_a_stream_of_a_flow_takes_the_steps_of_diffusers(model: DiffusionModel) 
     stream = StreamSchedule(
         model, denoiser, StreamSettings(width=64, height=64, steps=4, strength=1.0, cfg_type="none")
     )
-    stream.fill(z, cond)
-    ours = stream.push(z, cond)
+    *_, ours = (stream.push(z, cond) for _ in range(4))
     batch = BatchSchedule(model, denoiser, steps=4, strength=1.0, sampler="lightning")
     sigmas = [timestep / 1000 for timestep in batch._timesteps.tolist()]
     assert sigmas == pytest.approx([3 * t / (1 + 2 * t) for t in (0.999, 0.749, 0.499, 0.249)], abs=1e-3)
