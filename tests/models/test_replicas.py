@@ -12,11 +12,12 @@ from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
+from engine.models.sd.painting import StreamSettings
 from engine.models.sd.pixels import Pixels
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 from engine.models.sd.single import paint
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
+from engine.models.sd.stream_schedule import StreamSchedule
 from tests.models.sd.oracle import source_picture
 from tests.support.long_form import IS_SOAK
 from tests.support.replicas import folders, loras, nets, prompts, samplers, single_files

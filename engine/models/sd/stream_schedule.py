@@ -20,7 +20,7 @@ delta, so delta is 1 there.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -29,36 +29,13 @@ from engine.models.graphs import nothing
 from engine.models.sd.coefficients import guidance_of_steps, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.noise import Noise, NoiseSource
+from engine.models.sd.painting import CfgType, StreamSettings
 from engine.models.sd.plan.unet_config import LATENT_CHANNELS
 from engine.models.sd.seeds import Seeds
-from osc_schema.sd import default_of
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
     from engine.models.sd.model import DiffusionModel
-
-CfgType = Literal["none", "full", "self", "initialise"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamSettings:
-    """The settings of a stream; ranges as in the schema's /sd parameters of the same names."""
-
-    width: int
-    height: int
-    steps: int = int(default_of("steps"))
-    strength: float = default_of("strength")
-    t_index: tuple[int, ...] = ()
-    """Indices into the 50-step table, noisiest first; overrides steps and strength."""
-    guidance: float = default_of("guidance")
-    """1 and below: off; see `DiffusionModel.guidance_for`."""
-    guidance_begin: float = 0.0
-    guidance_end: float = 1.0
-    """Shares of the steps between which guidance acts."""
-    cfg_type: CfgType = "self"
-    delta: float = 1.0
-    seed: int | Seeds = 0
-    """-1: new noise for each call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

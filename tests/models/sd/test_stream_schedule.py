@@ -13,8 +13,9 @@ from engine.models.sd.coefficients import noise_table
 from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.model import DiffusionModel, dropped_negative, unguided
+from engine.models.sd.painting import StreamSettings
 from engine.models.sd.pixels import is_finite
-from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
+from engine.models.sd.stream_schedule import StreamSchedule
 from tests.models.sd.plain_stream import loaded, plain_picture, random_latents, with_short_scaling
 from tests.support.long_form import in_long_form
 
