@@ -24,14 +24,13 @@ from engine.errors import AudioError, FolderBusyError, MultiverseError, SinkErro
 from engine.jobs.convert.file_work import FileWork, remove_leftover
 from engine.jobs.convert.formats import form_of, rate_for
 from engine.jobs.convert.job import ConvertJob
-from engine.jobs.convert.loading import VoiceFacts, facts_of, load_converter
+from engine.jobs.convert.loading import VoiceFacts, facts_of, full_line, load_converter
 from engine.jobs.convert.on_cluster import ClusterVoice, FileSpans
 from engine.jobs.convert.report import ConvertProgress, ConvertReport, FileReport, State
 from engine.jobs.convert.sounds import Sound, open_sound
 from engine.jobs.convert.tasks import Mark, Task, mark_of, tasks_of
 from engine.jobs.convert.writing import check_pictures
 from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, model_files
-from engine.jobs.kit.out_of_memory import one_line_when_full
 from engine.jobs.kit.pipeline import Pipeline
 from engine.jobs.kit.ray_cluster import require_ray
 from engine.jobs.kit.ray_pool import WorkPiece
@@ -299,13 +298,14 @@ class ConvertRun:
         return list(itertools.islice(alike, count))
 
     def _convert(self, converter: "VoiceConverter", batch: list[tuple[FileWork, Span]]) -> None:
-        from engine.models.device_work import free_memory, memory_mb
+        from engine.models.card_memory import told_when_full
+        from engine.models.device_work import free_memory
 
         size = batch[0][1].size
         if size != self._last_size and not any(work.is_begun for work in self._open):
             free_memory(converter.model.device)  # the allocator's cached blocks do not fit the next size
         self._last_size = size
-        with one_line_when_full(f"{len(batch)} x {size * FRAME / RATE_HZ:.0f} s", "a smaller --batch"):
+        with told_when_full(full_line(len(batch), size)):
             parts = converter.convert([work.piece(span) for work, span in batch])
         for work in {id(work): work for work, _ in batch}.values():
             own = [number for number, (other, _) in enumerate(batch) if other is work]
@@ -314,7 +314,7 @@ class ConvertRun:
             except MultiverseError as error:
                 self._open.remove(work)
                 self._leave(work.task, "failed", str(error))
-        self.device_mb = max(self.device_mb, memory_mb(converter.model.device) or 0.0)
+        self.device_mb = max(self.device_mb, converter.model.card_mb or 0.0)
 
     def _take_converted(self) -> Iterator[FileWork]:
         """Remove and return the open files without unconverted spans."""

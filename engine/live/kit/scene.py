@@ -47,6 +47,8 @@ class MasksView:
     """The same object until the next result; None before the first one and while the model is off."""
     picture: VideoFrame | None = None
     """The picture they were found in; without masks, the newest picture of the source."""
+    edge: str = ""
+    """Address of the model's menu for the edge of its masks."""
 
     @property
     def is_of_finished(self) -> bool:
@@ -58,7 +60,7 @@ class MasksView:
         keeps = values["/layer/5/matte"]
         if (keeps != "subject" and keeps != "background") or self.found is None:
             return None
-        is_hard = values["/sam3/mask_edge"] == "hard"
+        is_hard = values[self.edge] == "hard"
         return Matte(found=self.found, keeps=keeps, is_hard=is_hard, is_of_finished=self.is_of_finished)
 
     def synced_layer5(self, layer5: Fade | None, values: Values) -> Fade | None:
@@ -72,7 +74,7 @@ class MasksView:
     def region_settings(self, values: Values) -> RegionSettings:
         """The settings from the parameters, except that masks of the finished picture are not mirrored with layer 5."""
         settings = RegionSettings.from_values(values)
-        return replace(settings, is_mirrored=False) if settings.mode == "sam3" and self.is_of_finished else settings
+        return replace(settings, is_mirrored=False) if settings.is_of_objects and self.is_of_finished else settings
 
 
 @dataclass(slots=True, kw_only=True)

@@ -170,7 +170,7 @@ class SegmentationLink(PictureLink[Build]):
             self._found = self._picture = None
         if not self._is_enabled or self._shows_source:
             return MasksView(found=None, picture=self._newest)
-        return MasksView(found=self._found, picture=self._picture)
+        return MasksView(found=self._found, picture=self._picture, edge="/sam3/mask_edge")
 
     @property
     def _shows_source(self) -> bool:

@@ -43,8 +43,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.models import device_work
-from engine.models.device_work import HostBuffers, StageClock
+from engine.models.device_work import HostBuffers, StageClock, device_wait, free_memory
 from engine.models.graphs import Calls, State, calls_for, nothing
 from engine.models.rvc.grid import HOPS_A_SECOND, BlockGrid
 from engine.models.rvc.loudness import NoiseGate, mix_loudness
@@ -111,7 +110,7 @@ class LiveVoice:
         self._sola = Sola(grid.block, grid.crossfade, grid.search, device)
         self._given = torch.empty(1, grid.block, pin_memory=device.type == "cuda")
         self._copy = HostBuffers(device)
-        self._wait = device_work.device_wait(device)
+        self._wait = device_wait(device)
         self._next: int | None = None
 
     @torch.no_grad()
@@ -181,15 +180,10 @@ class LiveVoice:
         self.settings = settings
         self.reset()
 
-    @property
-    def memory_mb(self) -> float | None:
-        """MiB of device memory held by this process; None on a CPU."""
-        return device_work.memory_mb(self.model.device)
-
     def free_memory(self) -> None:
         """Free captured graphs and cached memory. Graphs are captured again when needed."""
         self._calls.drop()
-        device_work.free_memory(self.model.device)
+        free_memory(self.model.device)
 
     def _hear(self, block: np.ndarray, first_sample: int) -> None:
         if first_sample != self._next:

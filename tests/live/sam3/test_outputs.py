@@ -69,7 +69,7 @@ def test_each_result_is_sent_once_best_first_and_its_end_as_zero(desk: Desk) -> 
 def test_masks_of_the_finished_picture_are_not_mirrored_with_layer_5() -> None:
     def seen_in(source: str) -> MasksView:
         picture = VideoFrame(pixels=np.zeros((9, 16, 3), np.uint8), index=0, time_s=0.0, source=source)
-        return MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=picture)
+        return MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=picture, edge="/sam3/mask_edge")
 
     store = ParamStore()
     store.set_many([("/layer/5/mirror", True), ("/layer/5/matte", "subject"), ("/region/mode", "sam3")], by="test")
