@@ -5,8 +5,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.errors import UsageError
-from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import CLUSTER, CLUSTERS, DEVICE, DEVICES, OVERWRITE, RESUME, OptionInfo, option
+from engine.jobs.kit.options import (
+    CLUSTER,
+    CLUSTERS,
+    DEVICE,
+    DEVICES,
+    OVERWRITE,
+    RESUME,
+    OptionInfo,
+    check_number,
+    option,
+)
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.optimization import MAX_BATCH
 from osc_schema import lookup

@@ -8,9 +8,10 @@ another package gets its options from a table, `{"pitch": OptionInfo(...)}`.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
-from engine.jobs.kit.option_range import check_number
+from engine.errors import UsageError
 
 # Help texts that every command shares.
 RESUME = "Continue an interrupted run."
@@ -64,3 +65,21 @@ def asked_of(job: Any, *, but: Collection[str]) -> dict[str, Any]:
 def option(default: Any, help: str, **info: Any) -> Any:
     """A dataclass field that is also a command-line option; `info`: further fields of OptionInfo."""
     return field(default=default, metadata={"option": OptionInfo(help=help, **info)})
+
+
+def check_number(option: str, value: float, low: float, high: float | None = None) -> None:
+    """Raise UsageError if the value is below `low`, above `high` or NaN."""
+    if not value >= low or (high is not None and value > high):
+        allowed = f"{_as_text(low)} or more" if high is None else f"{_as_text(low)} to {_as_text(high)}"
+        raise UsageError(f"{option}: {_as_text(value)} is not {allowed}")
+
+
+def check_no_stream(*names: Path | str) -> None:
+    """Raise UsageError for `-`, the usual name for stdin or stdout, which no job supports."""
+    if any(str(name) == "-" for name in names):
+        raise UsageError("-: stdin and stdout are not supported; name a file (for a file called - give ./-)")
+
+
+def _as_text(value: float) -> str:
+    """Integers with all digits, because they may be larger than any float."""
+    return str(value) if isinstance(value, int) else f"{value:g}"

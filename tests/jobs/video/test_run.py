@@ -21,14 +21,7 @@ Clip = Callable[..., Path]
 
 
 def paint_video(job: VideoJob, **options: Any) -> VideoReport:
-    """The three steps of a job."""
-    opened = open_job(job)
-    try:
-        stages = open_stages(job, opened)
-    except BaseException:
-        opened.close()
-        raise
-    return run_job(job, opened, stages, **options)
+    return run_job(job, opened := open_job(job), open_stages(job, opened), **options)
 
 
 def test_29_pictures_in_29_out_with_their_times_and_their_sound(

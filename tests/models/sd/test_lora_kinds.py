@@ -14,11 +14,11 @@ from peft import EvaConfig, LoHaConfig, LoKrConfig, LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
+from engine.models.random_models import seeded
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.lora import Delta
 from engine.models.sd.plan.model_plan import plan_model
-from engine.models.seeded import seeded
 
 ATTENTION = ["to_q", "to_v", "to_out.0"]
 CONVOLUTIONS = [*ATTENTION, "conv1", "proj_in"]
