@@ -6,24 +6,3 @@ process.py        one process: pipe, words, rings, the outputs for readers; mess
 launcher.py       starts processes; forked.py with fork_server.py: on Linux
 child_main.py     main function of a child process; mailbox.py: its second thread
 """
-
-from typing import TYPE_CHECKING
-
-from engine.system.lazy_names import lazy_names
-
-if TYPE_CHECKING:
-    from engine.children.policy import Deadlines
-    from engine.children.port import ChildPort
-    from engine.children.spec import ChildSpec, ChildStatus
-    from engine.children.supervisor import Supervisor
-
-_MODULES = {
-    "ChildPort": "port",
-    "ChildSpec": "spec",
-    "ChildStatus": "spec",
-    "Deadlines": "policy",
-    "Supervisor": "supervisor",
-}
-
-__all__ = ["ChildPort", "ChildSpec", "ChildStatus", "Deadlines", "Supervisor"]
-__getattr__ = lazy_names(__name__, _MODULES)

@@ -5,21 +5,20 @@ spawned: main(handle)      -> run(handle)
 """
 
 import faulthandler
-import importlib
 import logging
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pkgutil import resolve_name
 from typing import Final
 
 from engine.children.mailbox import EXIT_ORPHANED, Mailbox
 from engine.children.messages import Begin, FaultReport, Hello, ToChild
 from engine.children.port import ChildFault, ChildPort
-from engine.errors import ChildError, PipeClosedError, in_one_line
+from engine.errors import PipeClosedError, in_one_line
 from engine.ipc import ChildWords, ControlPipe, Gate, Phase
 from engine.system import metal, priority, win32
 
@@ -89,7 +88,7 @@ def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
     port.wait_first()
     metal.tell_fallback(port.note)
     try:
-        _loop(begin.loop)(port)
+        resolve_name(begin.loop)(port)
     except ChildFault as error:
         pipe.send(error.fault)
         return EXIT_FAULT
@@ -102,14 +101,6 @@ def _serve(pipe: ControlPipe[ToChild], begin: Begin) -> int:
     port.enter(Phase.STOPPING)
     port.close()
     return 0
-
-
-def _loop(name: str) -> Callable[[ChildPort], None]:
-    module, _, function = name.partition(":")
-    loop: Callable[[ChildPort], None] | None = getattr(importlib.import_module(module), function, None)
-    if loop is None:
-        raise ChildError(f"{name}: {module} has no such function")
-    return loop
 
 
 def connection_of(handle: int) -> Connection:

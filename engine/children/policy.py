@@ -66,15 +66,7 @@ class Deadlines:
 
     def hang(self, phase: Phase, in_phase_s: float, silent_s: float, expected_s: float = 0.0) -> str:
         """Why a child in this phase counts as hung, or "". `expected_s`: its own estimate of its work."""
-        limit_s = {
-            Phase.STARTING: self.starting_s,
-            Phase.LOADING: self.loading_s,
-            Phase.COMPILING: self.compiling_s,
-            Phase.CAPTURING: self.capturing_s,
-            Phase.RUNNING: self.running_s,
-            Phase.IDLE: self.idle_s,
-            Phase.STOPPING: self.stop_s,
-        }[phase]
+        limit_s: float = self.stop_s if phase is Phase.STOPPING else getattr(self, f"{phase.name.lower()}_s")
         if phase in (Phase.RUNNING, Phase.CAPTURING):
             limit_s = max(limit_s, min(MAX_SHARE_OF_EXPECTED * expected_s, MAX_EXPECTED_S))
         is_slow = phase in (Phase.STARTING, Phase.LOADING, Phase.COMPILING)

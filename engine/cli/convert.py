@@ -17,7 +17,7 @@ from engine.models.rvc import VoiceSettings
 from engine.system.power import kept_from_sleep
 
 if TYPE_CHECKING:
-    from engine.jobs.convert import ConvertReport, FileReport
+    from engine.jobs.convert.report import ConvertReport, FileReport
 
 FAILED = 1
 MAX_NAMES = 3  # file names listed in one line

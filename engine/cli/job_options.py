@@ -48,7 +48,7 @@ def job_options(
             for each, hint, info in found:
                 value = values.pop(each.name)
                 if value is not None or not (info.is_configured or _is_tuple(hint)):
-                    options[each.name] = _parsed(value, hint, info, _flags(each, info))
+                    options[each.name] = _parsed(value, hint, info, info.flags_of(each.name))
             return command(**values, **options)
 
         parameters = [*positional, *made, *last]
@@ -80,9 +80,8 @@ def _fields_of(kind: type, table: Mapping[str, OptionInfo]) -> list[tuple[Field[
 def _parameter(each: Field[Any], hint: Any, info: OptionInfo) -> inspect.Parameter:
     default = None if each.default is MISSING or info.is_configured or _is_tuple(hint) else each.default
     kind = _type_on_the_command_line(hint, info)
-    flags = _flags(each, info).split()
     value = typer.Option(
-        *flags,
+        *info.flags_of(each.name).split(),
         metavar=info.metavar,
         help=info.help,
         min=info.low,
@@ -100,10 +99,6 @@ def _type_on_the_command_line(hint: Any, info: OptionInfo) -> Any:
     kind = str if info.parse else hint
     is_optional = get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind)
     return kind | None if info.is_configured and not is_optional else kind
-
-
-def _flags(each: Field[Any], info: OptionInfo) -> str:
-    return info.flags or f"--{each.name.replace('_', '-')}"
 
 
 def _parsed(value: Any, hint: Any, info: OptionInfo, flags: str) -> Any:

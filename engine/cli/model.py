@@ -1,9 +1,8 @@
 """`multiverse model`: identify a model and list missing files, without loading it."""
 
-import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +14,7 @@ from engine.system.run_option import told
 if TYPE_CHECKING:
     from engine.models.rvc.check import VoiceReport
     from engine.models.sam3.check import SegmentationReport
-    from engine.models.sd.check import ModelReport
+    from engine.models.sd.plan.model_plan import ModelPlan
 
 app = typer.Typer(help="Models of Stable Diffusion, SAM3 and RVC.", no_args_is_help=True)
 
@@ -65,7 +64,7 @@ def check(
 ) -> None:
     """Show a model's kind, the memory its weights take, and what is missing. Exit code 1 if something is missing."""
     require_known(sampler, prediction)
-    report: ModelReport | SegmentationReport | VoiceReport
+    report: ModelPlan | SegmentationReport | VoiceReport
     is_plain = vae == sampler == prediction == "auto"
     is_plain &= not (unet or lora or controlnet or ip_adapter or embedding or clip_skip)
     if not _is_sam_file(path) and _is_voice(path):
@@ -100,8 +99,8 @@ def check(
         kind = [("family", KINDS[report.kind])]
     else:
         from engine.models.sd import ModelSpec
-        from engine.models.sd.check import check as check_sd
         from engine.models.sd.plan.families import FULL_NAMES
+        from engine.models.sd.plan.model_plan import plan_model
 
         spec = ModelSpec(
             model=path,
@@ -115,22 +114,17 @@ def check(
             embeddings=tuple(embedding or ()),
             clip_skip=clip_skip,
         )
-        report, half = check_sd(spec), "float16"
-
-        def explained(value: str, reason: str) -> str:
-            return f"{value} ({reason})" if reason else value
-
+        report, half = plan_model(spec), "float16"
         kind = [
             ("family", FULL_NAMES[report.family]),
-            ("predicts", explained(report.prediction_type, report.prediction_reason)),
-            ("sampler", explained(report.sampler, report.sampler_reason)),
-            ("vae", report.vae),
+            ("predicts", str(report.prediction)),
+            ("sampler", str(report.sampler)),
+            ("vae", "" if report.vae is None else report.vae.kind),
         ]
     memory = {dtype: report.memory_bytes(dtype) for dtype in (half, "float32")}
     if as_json:
-        values: dict[str, Any] = dataclasses.asdict(report)
-        values |= {"is_complete": report.is_complete, "memory_bytes": memory}
-        print(json.dumps(values, indent=2))
+        values = {"is_complete": report.is_complete, "memory_bytes": memory}
+        print(json.dumps(report.as_json() | values, indent=2))
     else:
         rows = [
             ("model", report.model),

@@ -17,9 +17,9 @@ from engine.jobs.kit.report import JobProgress
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from engine.jobs.convert import ConvertProgress
-    from engine.jobs.segment import SegmentProgress
-    from engine.jobs.video import VideoProgress
+    from engine.jobs.convert.report import ConvertProgress
+    from engine.jobs.segment.report import SegmentProgress
+    from engine.jobs.video.report import VideoProgress
     from engine.jobs.video.stages import StageFigures
 
 LINE_EVERY_S = 10.0

@@ -14,8 +14,7 @@ from engine.cli.job_options import job_options
 from engine.cli.progress import parts_bar
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelOptions
 from engine.errors import ModelError, UsageError
-from engine.jobs.kit.option_range import check_no_stream
-from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, JSON, METADATA, OVERWRITE, option
+from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, JSON, METADATA, OVERWRITE, check_no_stream, option
 from engine.jobs.video.job import SIDE_STEP_PX, painted_size
 from engine.models.libraries import require_libraries
 from engine.models.sd.painting import MAX_SEED
@@ -88,14 +87,14 @@ def sd(
 
     from engine.jobs.kit.painted_with import painted_with
     from engine.models.card_memory import full_told
-    from engine.models.device_work import chosen_device, chosen_dtype, is_out_of_memory
-    from engine.models.sd.check import run_line
+    from engine.models.device_work import chosen_place, is_out_of_memory
     from engine.models.sd.coefficients import real_steps
     from engine.models.sd.edges import edges
     from engine.models.sd.load import load
     from engine.models.sd.model import dropped_negative, unguided
     from engine.models.sd.pixels import soft_picture
     from engine.models.sd.plan.model_plan import plan_model
+    from engine.models.sd.plan.prediction import Decision
     from engine.models.sd.single import paint
     from engine.sinks.picture_file import save_picture
     from engine.sinks.whole_file import WholeFile, one_line
@@ -133,17 +132,16 @@ def sd(
     with parts_bar(as_json) as show:
         try:
             began_s = time.perf_counter()
-            device = chosen_device(asked.device or configured.device)
-            dtype = chosen_dtype(asked.dtype or configured.dtype, device)
+            device, dtype = chosen_place(asked.device or configured.device, asked.dtype or configured.dtype)
             with full_told(spec.model, device, dtype):
                 model = load(spec, device, dtype, plan=plan)
             if model.ip_adapter is not None:
                 model.ip_adapter.set_scale(asked.ip_scale)
-            dtype_name = str(model.dtype).removeprefix("torch.")
             if not as_json:
-                how = run_line(model.sampler, model.sampler_reason, model.prediction_type, model.prediction_reason)
+                sampler = Decision(model.sampler, model.sampler_reason)
+                how = f"{sampler}, {Decision(model.prediction_type, model.prediction_reason)}"
                 numbers = f"{steps} steps, cfg {guidance:g}"
-                print(f"SD: {spec.model}, {how}, {numbers}, {device} {dtype_name}", file=sys.stderr)
+                print(f"SD: {spec.model}, {how}, {numbers}, {device} {model.dtype_name}", file=sys.stderr)
             loaded_s = time.perf_counter()
             painted = paint(
                 model,
@@ -195,7 +193,7 @@ def sd(
             "steps": real_steps(steps, asked.strength),
             "seed": seed,
             "device": device,
-            "dtype": dtype_name,
+            "dtype": model.dtype_name,
             "load_s": round(loaded_s - began_s, 3),
             "paint_s": round(paint_s, 3),
             "notes": notes + later,

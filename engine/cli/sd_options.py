@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UsageError
-from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import option
+from engine.jobs.kit.options import check_number, option
 from engine.live.sd.entry import SdConfig
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_STEPS
 from engine.models.sd.plan.sampler_choice import SAMPLERS

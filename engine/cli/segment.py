@@ -17,7 +17,7 @@ from engine.jobs.segment.job import SegmentJob
 from engine.system.power import kept_from_sleep
 
 if TYPE_CHECKING:
-    from engine.jobs.segment import SegmentProgress, SegmentReport
+    from engine.jobs.segment.report import SegmentProgress, SegmentReport
 
 FAILED = 1  # or interrupted
 

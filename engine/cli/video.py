@@ -3,7 +3,7 @@
 import json
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,7 +13,6 @@ import typer
 from engine.cli.job_options import is_given, job_options, pop_options
 from engine.cli.progress import VIDEO, shown_progress
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelOptions
-from engine.cli.video_report import ended_line, report_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import refuse_without_effect, serve
 from engine.errors import ModelError, UsageError
@@ -24,9 +23,10 @@ from engine.system.power import kept_from_sleep
 from osc_schema.sd import default_of
 
 if TYPE_CHECKING:
-    from engine.jobs.video import VideoReport
+    from engine.jobs.video.report import VideoReport
     from engine.jobs.video.run import OnProgress
     from engine.models.sd.painting import Painting
+    from engine.models.sd.plan.model_plan import ModelPlan
 
 INTERRUPTED = 1
 NO_STAGES = "no effect any more: painting in one process is as fast; leave it out"
@@ -221,31 +221,32 @@ def _painted(
     return run_job(job, opened, stages, on_progress=on_progress, watch=known.follow, stop=stop), is_live
 
 
-def _choices(painting: "Painting") -> dict[str, str]:
-    """How the model is run and why; empty if it is not on this machine, as with a cluster, or has random weights."""
-    from engine.models.sd.check import check
+def _planned(painting: "Painting") -> "ModelPlan | None":
+    """None if the model is not on this machine, as with a cluster, or has random weights."""
+    from engine.models.sd.plan.model_plan import plan_model
 
-    if painting.spec.random_shape:
+    with suppress(ModelError):  # the error is reported in full on loading
+        return None if painting.spec.random_shape else plan_model(painting.spec)
+    return None
+
+
+def _choices(painting: "Painting") -> dict[str, str]:
+    """How the model is run and why."""
+    if (plan := _planned(painting)) is None:
         return {}
-    try:
-        report = check(painting.spec)
-    except ModelError:
-        return {}  # the error is reported in full on loading
     return {
-        "sampler": report.sampler,
-        "sampler_reason": report.sampler_reason,
-        "prediction_type": report.prediction_type,
-        "prediction_reason": report.prediction_reason,
+        "sampler": plan.sampler.value,
+        "sampler_reason": plan.sampler.reason,
+        "prediction_type": plan.prediction.value,
+        "prediction_reason": plan.prediction.reason,
     }
 
 
 def _say_model(painting: "Painting", *, as_json: bool) -> None:
     """Print in one line how the model is run and why, before it is loaded."""
-    from engine.models.sd.check import run_line
-
-    if told := {} if as_json else _choices(painting):
+    if not as_json and (plan := _planned(painting)):
         print(
-            f"SD: {painting.spec.model}, {run_line(*told.values())}, {painting.steps} steps, cfg {painting.cfg:g}",
+            f"SD: {plan.model}, {plan.sampler}, {plan.prediction}, {painting.steps} steps, cfg {painting.cfg:g}",
             file=sys.stderr,
             flush=True,
         )
@@ -263,3 +264,70 @@ def _only_one(asked: dict[str, bool]) -> str:
     if len(names) > 1:
         raise UsageError(f"{' '.join(f'--{name}' for name in names)}: one of them at a time")
     return names[0] if names else ""
+
+
+def report_lines(report: "VideoReport") -> list[str]:
+    """The report; its last line is `done: time=... frames=... fps=... its=... evals=...`."""
+    busy = report.busy
+    lines = [f"{'stage':<10}{'frames':>9}{'seconds':>11}{'busy':>9}{'ms a frame':>13}"]
+    for time in report.times:
+        ms = f"{time.seconds * 1000 / time.frames:.2f}" if time.frames else "-"
+        workers = f"  {time.workers} processes" if time.workers > 1 else ""
+        part = f"{100 * busy[time.name]:.1f} %"
+        lines.append(f"{time.name:<10}{time.frames:>9}{time.seconds:>11.2f}{part:>9}{ms:>13}{workers}")
+    name, share = report.busiest
+    name = ", ".join(time.name for time in report.times if time.turns == name) or name
+    lines += [
+        "",
+        f"busiest   {name}, {100 * share:.1f} % of the run",
+        f"pictures  {_accounting(report)}",
+        f"stages    {report.stages}",
+        f"model     {report.model}, {report.width}x{report.height}, {report.dtype} on {report.device}; ready after "
+        f"{report.load_s:.1f} s",
+        f"memory    {report.peak_memory_mb:.0f} MiB of the {report.memory_of} at most",
+    ]
+    if report.painted or report.resumed:
+        lines.append(f"wrote     {report.output}")
+    return [*lines, report.done_line]
+
+
+def ended_line(report: "VideoReport", *, is_live: bool) -> str:
+    """The line about an interrupted run: how far it came, what is kept, how to continue."""
+    whole = report.resumed + report.painted
+    if not whole:
+        return "interrupted before the first picture; nothing was written"
+    pictures = f"{whole} picture{'s' * (whole > 1)}"
+    if is_live:  # a live source has no other end and cannot be resumed
+        return f"ended after {pictures}"
+    if report.kept == whole:
+        way_on = "continues"
+    elif report.kept:
+        way_on = f"continues after the first {report.kept}"
+    else:
+        way_on = "starts over: too few pictures to continue from"
+    return f"interrupted after {pictures}; {report.output}: plays up to there, the same command with --resume {way_on}"
+
+
+def _accounting(report: "VideoReport") -> str:
+    """`N read:` with the counts that add up to it, then other counts."""
+    parts = {
+        "already complete": report.resumed,
+        "painted": report.painted,
+        "read but not painted": report.unpainted,
+        "skipped": report.skipped,
+        "dropped for newer ones": report.dropped,
+    }
+    others = {
+        "damaged, shown as far as possible": report.damaged,
+        "of another size": report.refitted,
+        "painted twice": report.rerun,
+        "passed through unchanged": report.passed_through,
+        "unreadable": report.unreadable,
+    }
+    line = f"{report.read} read: {_counted(parts) or 'none'}"
+    beside = _counted(others)
+    return f"{line}; {beside}" if beside else line
+
+
+def _counted(parts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in parts.items() if count)

@@ -11,8 +11,8 @@ from engine.cli.log_thread import write_to_stderr
 from engine.cli.progress import busy_share, repeated
 
 if TYPE_CHECKING:
-    from engine.jobs.video import VideoProgress
     from engine.jobs.video.device_state import DeviceWatch
+    from engine.jobs.video.report import VideoProgress
 
 EVERY_S = 0.5
 NOT_KNOWN = "unknown until the model is loaded"

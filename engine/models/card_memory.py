@@ -97,6 +97,17 @@ def full_told(model: str, device: str, dtype: str) -> Iterator[None]:
         raise DeviceFullError(f"{model}: not enough memory for its weights on {device}{told}{advice}") from None
 
 
+@contextmanager
+def told_when_full(line: str) -> Iterator[None]:
+    """Raise DeviceFullError with this line if the device runs out of memory within this block."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise DeviceFullError(line) from None
+
+
 def card_facts(device: torch.device) -> dict[str, int]:
     """MiB that the whole card has, and has left, for the status; {} for devices that are not CUDA."""
     if device.type != "cuda":

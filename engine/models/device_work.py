@@ -176,6 +176,14 @@ def chosen_dtype(wanted: str, device: str, *, half: str = "float16") -> str:
     return "float32" if device == "cpu" else half
 
 
+def chosen_place(device: str, dtype: str, threads: int | None = None, *, half: str = "float16") -> tuple[str, str]:
+    """The device and the dtype, with `auto` resolved, after `use_threads` with that many threads, unless it is None."""
+    if threads is not None:
+        use_threads(threads)
+    chosen = chosen_device(device)
+    return chosen, chosen_dtype(dtype, chosen, half=half)
+
+
 def dtype_named(name: str) -> torch.dtype:
     """The torch dtype for float16 or fp16, bfloat16 or bf16, float32 or fp32. ModelError for any other name."""
     if name not in DTYPES:

@@ -103,6 +103,12 @@ def public_name(name: str) -> str:
     return path.stem if path.suffix.lower() in (".safetensors", ".ckpt") else path.name
 
 
+def absolute(name: str) -> str:
+    """Make an existing path absolute, because another process may have another working folder; ids stay unchanged."""
+    path = Path(name).expanduser()
+    return str(path.absolute()) if name and path.exists() else name
+
+
 def published_name(path: Path) -> str:
     """The public name of a file or folder: its own name, preceded by the id in the Hugging Face cache."""
     for parent in path.parents:

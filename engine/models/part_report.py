@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from engine.errors import ModelError
 from engine.models.gguf_file import Q8
@@ -25,17 +27,18 @@ class PartReport:
     is_pickle: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Report:
     """The parts of a model, and the memory of its weights, without activations."""
 
     model: str
-    path: str
-    parts: tuple[PartReport, ...]
+    path: Path
+    parts: tuple[PartReport, ...] = ()
     """The parts that were found."""
-    missing: tuple[str, ...]
-    """Missing or broken parts and how to get them, one line each."""
-    notes: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    """Missing, broken or unsupported parts, one line each, with how to get them or what to use instead."""
+    notes: tuple[str, ...] = ()
+    """Messages for the user, one line each."""
 
     @property
     def is_complete(self) -> bool:
@@ -50,6 +53,10 @@ class Report:
         require_libraries()
         if not self.is_complete:
             raise ModelError(first_missing(self.model, self.missing))
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self) | {"path": str(self.path)}
 
 
 def first_missing(model: str, missing: Sequence[str]) -> str:

@@ -116,10 +116,15 @@ def pretrained(
     return module
 
 
-def require_all_used(what: str, kind: str, absent: Sequence[str], surplus: Sequence[str]) -> None:
-    """Raise ModelError, in one line, for tensors that a file lacks, and for those without a place in the network."""
+def require_present(what: str, absent: Sequence[str]) -> None:
+    """Raise ModelError, in one line, for the tensors that a file lacks."""
     if absent:
         raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
+
+
+def require_all_used(what: str, kind: str, absent: Sequence[str], surplus: Sequence[str]) -> None:
+    """Raise ModelError, in one line, for tensors that a file lacks, and for those without a place in the network."""
+    require_present(what, absent)
     if surplus:
         raise ModelError(
             f"{what}: {len(surplus)} of its tensors have no place in a {kind}, the first is {min(surplus)}; it is "
@@ -205,6 +210,16 @@ def require_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise ModelError(f"{what}: {name} contains NaN or infinity")
+
+
+def give_weights(network: torch.nn.Module, weights: Mapping[str, Any], what: str, *, kind: str = "") -> None:
+    """Fill a network on the meta device. ModelError unless `weights` has all of its tensors, and they are finite."""
+    wanted = network.state_dict()
+    absent = [key for key, tensor in wanted.items() if getattr(weights.get(key), "shape", None) != tensor.shape]
+    require_present(f"{what}{kind}", absent)
+    held = {key: weights[key] for key in wanted}
+    require_finite(what, held)
+    network.load_state_dict(held, assign=True)
 
 
 def quieten_libraries(*names: str) -> None:

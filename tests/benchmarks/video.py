@@ -33,9 +33,9 @@ from osc_schema.sd import default_of
 if TYPE_CHECKING:
     from PIL import Image
 
-    from engine.jobs.video import VideoJob
+    from engine.jobs.video.job import VideoJob
     from engine.jobs.video.stages import StageFigures
-    from engine.models.places import MeasuredDevice
+    from engine.models.measuring import MeasuredDevice
 
     Repaint = Callable[[Image.Image], Image.Image]
 
@@ -137,16 +137,12 @@ def run(asked: VideoBench, progress: Progress) -> dict[str, Any]:
 
 
 def _measure(asked: VideoBench, progress: Progress) -> dict[str, Any]:
-    from engine.models.device_work import use_threads
-    from engine.models.places import place_for
+    from engine.models.measuring import place_for
 
-    use_threads(asked.threads)
-    place = place_for(asked.device)
+    place = place_for(asked.device, asked.threads)
     cores = limit_cores(asked.threads) if place.kind == "cpu" else None
     width, height = asked.size.width, asked.size.height
-    result = progress.begin(
-        device_facts(place, asked.threads, UNVERIFIED) | {"cores": cores, "picture": str(asked.size), "cfg": CFG}
-    )
+    result = progress.begin(device_facts(place, UNVERIFIED) | {"cores": cores, "picture": str(asked.size), "cfg": CFG})
     cases = cases_for(asked.batch, asked.steps, asked.strength)
     shapes = asked.shape or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo"))
     with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
@@ -154,7 +150,7 @@ def _measure(asked: VideoBench, progress: Progress) -> dict[str, Any]:
         write_clip(clip, width, height, CLIP_PICTURES[place.kind])
         for done, shape in enumerate(shapes):
             progress(f"{shape}: loading", done / len(shapes))
-            bench = _ShapeBench(shape, place, clip, (width, height), asked.threads)
+            bench = _ShapeBench(shape, place, clip, (width, height))
             result[shape] = {}
             for number, case in enumerate(cases):
                 progress(f"{shape}, {case.name}", (done + number / len(cases)) / len(shapes))
@@ -183,11 +179,11 @@ def limit_cores(count: int) -> int | None:
 class _ShapeBench:
     """One model, and diffusers' pipeline around one of the same weights."""
 
-    def __init__(self, shape: str, place: "MeasuredDevice", clip: Path, size: tuple[int, int], threads: int) -> None:
+    def __init__(self, shape: str, place: "MeasuredDevice", clip: Path, size: tuple[int, int]) -> None:
         from engine.models.sd.shapes import gflop
         from engine.models.sd.timing import DiffusersBaseline
 
-        self._shape, self._place, self._clip, self._threads = shape, place, clip, threads
+        self._shape, self._place, self._clip = shape, place, clip
         self._rival = DiffusersBaseline(shape, place, PROMPT)
         self._size = size
         self._gflop = gflop(shape, *size)
@@ -221,7 +217,7 @@ class _ShapeBench:
         self._rival.close()
 
     def _job(self, case: Case, asked: dict[str, Any]) -> "VideoJob":
-        from engine.jobs.video import VideoJob
+        from engine.jobs.video.job import VideoJob
         from engine.models.sd import ModelSpec
         from engine.models.sd.painting import Painting
 
@@ -232,7 +228,7 @@ class _ShapeBench:
             painting=Painting(spec=spec, prompt=PROMPT, cfg=CFG, **asked),
             batch=case.batch,
             device=self._place.device,
-            threads=self._threads,
+            threads=self._place.threads,
             overwrite=True,
         )
 
@@ -267,8 +263,8 @@ class _ShapeBench:
         is_original = self._place.kind == "cuda" and self._shape == "sd15" and self._size == ORIGINAL_SIZE
         if original_fps is not None and is_original:
             result["times_original"] = round(own.fps / original_fps, 2)
-        if ours.memory_mb is not None:
-            result["memory_mb"] = round(ours.memory_mb)
+        if (memory_mb := ours.memory_mb()) is not None:
+            result["memory_mb"] = round(memory_mb)
         return result
 
 
@@ -279,16 +275,9 @@ class _Ours:
         from engine.jobs.video.run import open_job, open_stages
 
         self._job = job
-        opened = open_job(job)
-        try:
+        with closing(open_job(job)) as opened:
             self._stages = open_stages(job, opened)
-        finally:
-            opened.close()
-        self.real_steps = self._stages.real_steps
-
-    @property
-    def memory_mb(self) -> float | None:
-        return self._stages.memory_mb()
+        self.real_steps, self.memory_mb = self._stages.real_steps, self._stages.memory_mb
 
     def take(self, frames: int) -> Turn:
         from engine.jobs.video.run import VideoRun, open_job

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from engine.children import ChildSpec, Deadlines, Supervisor
 from engine.children.launcher import Launcher
-from engine.children.spec import child_environment
+from engine.children.policy import Deadlines
+from engine.children.spec import ChildSpec, child_environment
+from engine.children.supervisor import Supervisor
 from tests.children.toys import SOON, Toy, descriptors, fork_one, processes, running, segments
 
 TOY = "tests.children.toy:run"

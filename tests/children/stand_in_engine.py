@@ -9,8 +9,9 @@ import time
 
 import numpy as np
 
-from engine.children import ChildSpec, Supervisor
 from engine.children.launcher import Launcher
+from engine.children.spec import ChildSpec
+from engine.children.supervisor import Supervisor
 from engine.ipc import FrameRing, Gate
 
 launcher = Launcher(is_forking=sys.argv[1] != "spawned")

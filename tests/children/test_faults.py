@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from engine.children import Deadlines
 from engine.children.launcher import Launcher
+from engine.children.policy import Deadlines
 from engine.system.closing import Closing
 from tests.children.toys import ATTENTIVE, SOON, SOON_KILLED, descriptors, processes, segments
 from tests.support.long_form import IS_SOAK, in_long_form

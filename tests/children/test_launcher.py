@@ -88,7 +88,8 @@ def test_children_start_in_new_interpreters_where_an_import_has_opened_cuda(
 SCRIPT = """
     import time
     print("ran", flush=True)
-    from engine.children import ChildSpec, Supervisor
+    from engine.children.spec import ChildSpec
+    from engine.children.supervisor import Supervisor
     supervisor = Supervisor(
         ChildSpec(name="echo", loop="tests.children.echo:run", settings={{"gain": 1.0}}), report=print{more}
     )

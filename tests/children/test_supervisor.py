@@ -11,9 +11,10 @@ import numpy as np
 import psutil
 import pytest
 
-from engine.children import ChildSpec, ChildStatus, Supervisor
 from engine.children.launcher import Launcher
 from engine.children.process import MAX_CALLS
+from engine.children.spec import ChildSpec, ChildStatus
+from engine.children.supervisor import Supervisor
 from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, FrameRing, Gate
 from tests.children.toys import SOON_KILLED

@@ -10,9 +10,10 @@ from typing import Any
 
 import psutil
 
-from engine.children import ChildStatus, Deadlines, Supervisor
 from engine.children.launcher import CAN_FORK, LAUNCHER, Launcher
-from engine.children.supervisor import OnSwap
+from engine.children.policy import Deadlines
+from engine.children.spec import ChildStatus
+from engine.children.supervisor import OnSwap, Supervisor
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
 

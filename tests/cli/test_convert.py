@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from engine.cli.progress import sound_line
-from engine.jobs.convert import ConvertProgress
+from engine.jobs.convert.report import ConvertProgress
 from tests.cli.conftest import Said
 from tests.jobs.convert.voices import spoken, tone, write_sound
 

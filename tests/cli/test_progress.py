@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.cli.progress import VIDEO, bar, pictures_line, plain_lines
-from engine.cli.video_report import ended_line, report_lines
+from engine.cli.video import ended_line, report_lines
 from engine.cli.video_telemetry import NOT_KNOWN, DebugLines, Telemetry, debug_line, telemetry, write_json
 from engine.jobs.video.report import DeviceState, VideoProgress, VideoReport
 from engine.jobs.video.stages import StageFigures

@@ -30,8 +30,8 @@ Run = Callable[[Path, bool], None]
 
 
 def video(source: Path, model: str) -> Run:
-    from engine.jobs.video import VideoJob
     from engine.jobs.video.fused import FusedStages
+    from engine.jobs.video.job import VideoJob
     from engine.jobs.video.run import open_job, run_job
     from engine.jobs.video.writing import segmented_video
     from engine.models.sd import ModelSpec
@@ -54,7 +54,8 @@ def video(source: Path, model: str) -> Run:
 
 
 def segment(source: Path, model: str, mode: str) -> Run:
-    from engine.jobs.segment import SegmentJob, stage
+    from engine.jobs.segment import stage
+    from engine.jobs.segment.job import SegmentJob
     from engine.jobs.segment.run import open_job, run_job
     from engine.jobs.segment.stage import load_segmenter
 
@@ -76,7 +77,7 @@ def segment(source: Path, model: str, mode: str) -> Run:
 
 
 def convert(folder: Path, model: str) -> Run:
-    from engine.jobs.convert import ConvertJob
+    from engine.jobs.convert.job import ConvertJob
     from engine.jobs.convert.run import open_job, run_job
     from engine.models.rvc import VoiceSettings, VoiceSpec
     from engine.models.rvc.cutting import Cutting

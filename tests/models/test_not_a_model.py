@@ -11,7 +11,7 @@ import torch
 from engine.cli.model import check as check_command
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.sd.check import check
+from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import ModelSpec
 
 SAVED = {
@@ -54,7 +54,7 @@ def test_a_folder_of_downloads_is_reported_with_the_file_names(tmp_path: Path) -
     line = refused(tmp_path)
     assert "name one of them: a.safetensors, b.safetensors, c.safetensors and 1 more" in line
     with pytest.raises(ModelError, match=r"name one of them: a\.safetensors"):
-        check(ModelSpec(model=str(tmp_path)))
+        plan_model(ModelSpec(model=str(tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_part_named_as_the_model_is_recognized(told: dict[str, Any], says: str
     (tmp_path / "config.json").write_text(json.dumps(told), encoding="utf-8")
     assert says in refused(tmp_path)
     with pytest.raises(ModelError, match=says):
-        check(ModelSpec(model=str(tmp_path)))
+        plan_model(ModelSpec(model=str(tmp_path)))
 
 
 def test_a_partly_downloaded_model_is_not_mistaken_for_another_kind(tmp_path: Path) -> None:

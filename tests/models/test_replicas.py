@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from engine.models.graphs import DirectCalls
-from engine.models.sd.check import ModelReport, check, report_on
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
+from engine.models.sd.painting import StreamSettings
 from engine.models.sd.pixels import Pixels
-from engine.models.sd.plan.model_plan import plan_model
+from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 from engine.models.sd.single import paint
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
+from engine.models.sd.stream_schedule import StreamSchedule
 from tests.models.sd.oracle import source_picture
 from tests.support.long_form import IS_SOAK
 from tests.support.replicas import folders, loras, nets, prompts, samplers, single_files
@@ -48,16 +48,15 @@ def test_its_headers_identify_it_and_it_paints_in_jobs_and_live(
     """In the short form one of each kind paints, and a LoRA, whose name and layout are read from its header, is merged
     only for that."""
     plan = plan_model(spec)
-    report = report_on(plan)
-    assert report.missing == ()
-    assert all(part.parameters for part in report.parts), "the report tells how much memory it takes"
+    assert plan.missing == ()
+    assert all(part.parameters for part in plan.parts), "the report tells how much memory it takes"
     for lora in plan.loras:
         assert sum(len(change.tensors) for change in lora.changes) == len(lora.tensors) > 0, "each has its place"
-    told = (report.family, report.prediction_type, report.sampler)
+    told = (plan.family, plan.prediction.value, plan.sampler.value)
     wanted = (expect.family, expect.prediction, expect.sampler)
     assert tuple(each or own for each, own in zip(wanted, told, strict=True)) == told
     for words in expect.says:
-        assert words in told_by(report)
+        assert words in told_by(plan)
     kind = (*told, len(plan.controlnets), plan.ip_adapter is None)
     is_new = IS_SOAK or kind not in painted
     if plan.loras and not is_new:
@@ -73,11 +72,11 @@ def test_its_headers_identify_it_and_it_paints_in_jobs_and_live(
 
 @parametrized(REPLICAS, Refused)
 def test_it_is_refused_in_one_line_with_an_alternative(spec: ModelSpec, expect: Refused) -> None:
-    assert_refused_alike(expect, spec.model, lambda: check(spec), lambda: load(spec, "cpu", "float32"))
+    assert_refused_alike(expect, spec.model, lambda: plan_model(spec), lambda: load(spec, "cpu", "float32"))
 
 
-def told_by(report: ModelReport) -> str:
-    return "\n".join((report.prediction_reason, report.sampler_reason, *report.notes))
+def told_by(plan: ModelPlan) -> str:
+    return "\n".join((plan.prediction.reason, plan.sampler.reason, *plan.notes))
 
 
 def assert_paints(model: DiffusionModel) -> None:
@@ -102,8 +101,7 @@ def assert_streams(model: DiffusionModel) -> None:
         for index in range(model.controlnet_count)
     ]
     z = pixels.encode(picture[None])
-    stream.fill(z, cond, shown)
-    out = stream.push(z, cond, shown)
+    *_, out = (stream.push(z, cond, shown) for _ in range(stream.steps))
     assert out is not None
     rgb, is_finite = pixels.decode(out)
     assert is_finite.item() and np.asarray(rgb).shape == (1, SIDE_PX, SIDE_PX, 3)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from engine.models.plain_config import read_config
-from engine.models.seeded import seeded
+from engine.models.random_models import seeded
 from engine.models.weight_files import weights_in
 
 DEPTH = {

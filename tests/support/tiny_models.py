@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 import engine.models  # noqa: F401  registers the replacement for torchaudio before transformers is imported
-from engine.models.seeded import seeded
+from engine.models.random_models import seeded
 
 KINDS = ("sd15", "turbo", "sdxl", "sd21")
 VAES = ("analytic", "kl")

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 import engine.models  # noqa: F401  what stands in for a torchaudio that does not load is there before transformers
-from engine.models.seeded import seeded
+from engine.models.random_models import seeded
 from tests.support.seeing_detector import HEADS, set_detector_weights
 from tests.support.seeing_tracker import set_tracker_weights
 from tests.support.tiny_models import tiny_tokenizer

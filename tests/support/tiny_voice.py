@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from engine.models.pretrained import quieten_libraries
+from engine.models.random_models import seeded
 from engine.models.rvc.load import scatter
 from engine.models.rvc.shapes import RATES, SHAPES, SynthesizerShape, Vocoder
 from engine.models.rvc.synthesizer import Synthesizer
-from engine.models.seeded import seeded
 
 KINDS = ("random", "singing")
 VERSIONS = ("v1", "v2")

@@ -25,7 +25,7 @@ from engine.system.python_process import command, exit_reason, utf8_environment
 
 if TYPE_CHECKING:
     from engine.app import Engine
-    from engine.models.places import MeasuredDevice
+    from engine.models.measuring import MeasuredDevice
 
 FAILED = "failed"
 """The key of a result that is not complete: the part that failed, and the reason."""
@@ -82,7 +82,7 @@ def alone_ms(
     """Ms of each call, in alternating rounds, so that other load on the machine affects all contenders.
 
     After `warm_up` rounds at least `rounds`, and as many as `seconds` allow. `wait`: for the device, before and after a
-    call; `models/call_times.py` times many short calls between two waits. `after`: gets the name after each counted
+    call; `models/measuring.py` times many short calls between two waits. `after`: gets the name after each counted
     call.
     """
     for _ in range(warm_up):
@@ -128,14 +128,14 @@ def draw(
     return work_ms
 
 
-def device_facts(place: "MeasuredDevice", threads: int, unverified: Sequence[str]) -> dict[str, Any]:
+def device_facts(place: "MeasuredDevice", unverified: Sequence[str]) -> dict[str, Any]:
     """The first figures of a model. `unverified`: what cannot be measured on a CPU.
 
     `matmul_tflops`: work per second of a large matrix product here, for comparison; a convolution may exceed it.
     """
-    from engine.models.places import matmul_tflops
+    from engine.models.measuring import matmul_tflops
 
-    facts: dict[str, Any] = {"device": place.name, "dtype": place.dtype_name, "threads": threads}
+    facts: dict[str, Any] = {"device": place.name, "dtype": place.dtype_name, "threads": place.threads}
     facts["matmul_tflops"] = round(matmul_tflops(place), 3)
     if place.kind == "cpu":
         facts["unverified without a device"] = list(unverified)

@@ -23,7 +23,7 @@ from engine.models.rvc.shapes import shape_named
 
 if TYPE_CHECKING:
     from engine.models.graphs import Calls
-    from engine.models.places import MeasuredDevice
+    from engine.models.measuring import MeasuredDevice
     from engine.models.rvc.model import VoiceModel
     from engine.models.rvc.stream import LiveVoice
 
@@ -70,20 +70,18 @@ def spoken(seconds: float, rate_hz: int) -> np.ndarray:
 
 
 def _measure(asked: RvcBench, progress: Progress) -> dict[str, Any]:
-    from engine.models.device_work import use_threads
-    from engine.models.places import place_for
+    from engine.models.measuring import place_for
     from engine.models.rvc.timing import time_filters, time_retrieval, time_synthesizer, time_vocoders
 
-    use_threads(asked.threads)
-    place = place_for(asked.device)
+    place = place_for(asked.device, asked.threads)
     shape = asked.shape or ("tiny" if place.kind == "cpu" else "v2-48k")
     seconds = asked.seconds or SECONDS.get(place.kind, SECONDS_ELSEWHERE)
     files = asked.files or FILES.get(place.kind, FILES_ELSEWHERE)
     progress(f"{shape}: a file", 0.0)
     model = _model(shape, asked.embeddings, place, place.dtype_name)
     of_model = {"shape": shape, "pitch": model.pitch.name, "embeddings": asked.embeddings}
-    of_model["model_memory_mb"] = round(model.memory_mb, 1)
-    result = progress.begin(device_facts(place, asked.threads, UNVERIFIED) | of_model)
+    of_model["model_memory_mb"] = round(model.memory_bytes() / 2**20, 1)
+    result = progress.begin(device_facts(place, UNVERIFIED) | of_model)
     result["offline"] = _offline(model, seconds)
     if place.dtype_name != "float32":
         slower = _offline(_model(shape, asked.embeddings, place, "float32"), seconds)
@@ -116,7 +114,7 @@ def _model(shape: str, embeddings: int, place: "MeasuredDevice", dtype: str) -> 
 
 def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     """Convert one sound from 16 kHz in memory to the model's rate in memory."""
-    from engine.models.places import memory_mb, reset_peak_memory
+    from engine.models.measuring import memory_mb, reset_peak_memory
     from engine.models.rvc.offline import PerformanceProfiler, VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
     from engine.models.rvc.spec import VoiceSettings
@@ -148,7 +146,7 @@ def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
 
 def _live(model: "VoiceModel", block_ms: float, seconds: float) -> dict[str, Any]:
     from engine.models.graphs import DirectCalls
-    from engine.models.places import memory_mb, reset_peak_memory
+    from engine.models.measuring import memory_mb, reset_peak_memory
 
     reset_peak_memory(model.device)
     result = _streamed(_voice(model, block_ms, None), seconds)

@@ -62,19 +62,16 @@ def run(asked: Sam3Bench, progress: Progress) -> dict[str, Any]:
 
 
 def _measure(asked: Sam3Bench, progress: Progress) -> dict[str, Any]:
-    from engine.models.device_work import free_memory, use_threads
-    from engine.models.places import place_for
+    from engine.models.device_work import free_memory
+    from engine.models.measuring import place_for
     from engine.models.sam3.shapes import build, require_shape
 
-    use_threads(asked.threads)
-    place = place_for(asked.device, half="bfloat16")
+    place = place_for(asked.device, asked.threads, half="bfloat16")
     shape = asked.shape or ("tiny" if place.kind == "cpu" else "sam3")
     resolutions = asked.resolution or ((336,) if shape == "tiny" else (1008,))
     for resolution in resolutions:
         require_shape(shape, resolution)
-    result = progress.begin(
-        device_facts(place, asked.threads, UNVERIFIED) | {"shape": shape, "picture": str(asked.size)}
-    )
+    result = progress.begin(device_facts(place, UNVERIFIED) | {"shape": shape, "picture": str(asked.size)})
     cases = [(mode, resolution, count) for mode in asked.mode for resolution in resolutions for count in asked.prompts]
     with tempfile.TemporaryDirectory(prefix="multiverse bench ", ignore_cleanup_errors=True) as folder:
         clip = Path(folder) / "clip.mp4"
@@ -139,7 +136,7 @@ class _Case:
 
     def finding(self, shape: str, seconds: float) -> dict[str, Any]:
         """Detect objects in single pictures."""
-        from engine.models.places import memory_mb, reset_peak_memory
+        from engine.models.measuring import memory_mb, reset_peak_memory
         from engine.models.sam3.shapes import gflop
         from engine.models.sam3.timing import ReferenceSegmenter, difference
 
@@ -185,7 +182,7 @@ class _Case:
 
     def following(self, seconds: float) -> dict[str, Any]:
         """Track objects over consecutive pictures."""
-        from engine.models.places import memory_mb, reset_peak_memory
+        from engine.models.measuring import memory_mb, reset_peak_memory
         from engine.models.sam3.timing import ReferenceTracker, tensors_mb
 
         model = self._model

@@ -25,7 +25,7 @@ from engine.cli.benches.options import SdBench
 from engine.errors import ModelError
 
 if TYPE_CHECKING:
-    from engine.models.places import MeasuredDevice
+    from engine.models.measuring import MeasuredDevice
 
 UNVERIFIED = (
     "gain from CUDA graphs",
@@ -56,13 +56,11 @@ def run(asked: SdBench, progress: Progress) -> dict[str, Any]:
 
 
 def _measure(asked: SdBench, progress: Progress) -> dict[str, Any]:
-    from engine.models.device_work import use_threads
-    from engine.models.places import place_for
+    from engine.models.measuring import place_for
 
-    use_threads(asked.threads)
-    place = place_for(asked.device)
+    place = place_for(asked.device, asked.threads)
     shapes = asked.shape or (("tiny",) if place.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
-    result = progress.begin(device_facts(place, asked.threads, UNVERIFIED) | {"accelerator": asked.accelerator})
+    result = progress.begin(device_facts(place, UNVERIFIED) | {"accelerator": asked.accelerator})
     cases = [(size, count) for size in asked.size for count in asked.steps]
     for done, shape in enumerate(shapes):
         progress(f"{shape}: loading", done / len(shapes))
@@ -121,7 +119,6 @@ class _ShapeBench:
 
     def measure(self, side: int, steps: int) -> dict[str, Any]:
         """One size and number of real steps: ours with and without graphs, theirs both ways, alternating."""
-        from engine.live.kit.model_loading import held_mb
         from engine.models.sd.shapes import gflop
 
         picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
@@ -154,7 +151,7 @@ class _ShapeBench:
             **{f"{stage}_ms": round(statistics.median(call[stage] for call in stages), 3) for stage in stages[0]},
             "gflop": round(work_gflop, 2),
             "tflops": round(work_gflop * fps["ours"] / 1000.0, 4),
-            "memory_mb": held_mb(painter.model),
+            "memory_mb": painter.model.held_mb,
         }
         for way in ("call", "tensors"):
             result[f"diffusers_{way}_fps"] = round(fps[way], 2)
@@ -260,7 +257,7 @@ class _ShapeBench:
 
     def _times_s(self, calls: dict[str, Call]) -> dict[str, float]:
         """The time of each call in a row, in turn with the others."""
-        from engine.models.call_times import in_turn_s
+        from engine.models.measuring import in_turn_s
 
         wait, seconds = self._rival.wait, self._seconds / 2
         taken = in_turn_s(calls, wait, rounds=MIN_RUNS, seconds=seconds, min_calls=CALLS_A_RUN)

@@ -5,8 +5,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.errors import UsageError
-from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import CLUSTER, CLUSTERS, DEVICE, DEVICES, OVERWRITE, RESUME, OptionInfo, option
+from engine.jobs.kit.options import (
+    CLUSTER,
+    CLUSTERS,
+    DEVICE,
+    DEVICES,
+    OVERWRITE,
+    RESUME,
+    OptionInfo,
+    check_number,
+    option,
+)
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.optimization import MAX_BATCH
 from osc_schema import lookup
@@ -84,8 +93,7 @@ class ConvertJob:
             if not info.flags.endswith("autotune"):
                 param = lookup(f"/rvc/{name.removesuffix('_db')}")
                 assert param is not None
-                flag = info.flags or f"--{name.replace('_', '-')}"
-                check_number(flag, getattr(self.settings, name), param.low, param.high)
+                check_number(info.flags_of(name), getattr(self.settings, name), param.low, param.high)
         if isinstance(self.rate_hz, int):
             check_number("--rate", self.rate_hz, *RATES_HZ)
         check_number("--batch", 1 if self.batch_size is None else self.batch_size, 1, MAX_BATCH)

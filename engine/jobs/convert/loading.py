@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine.jobs.convert.job import ConvertJob
+from engine.jobs.kit.ray_pool import LoadedModel
 from engine.models.rvc import VoiceSettings
-from engine.models.rvc.cutting import Cutting
+from engine.models.rvc.cutting import FRAME, RATE_HZ, Cutting
 from engine.models.rvc.optimization import OptimizationConfig
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VoiceFacts:
+class VoiceFacts(LoadedModel):
     """The facts of a loaded voice that a run needs."""
 
     settings: VoiceSettings
@@ -24,14 +25,11 @@ class VoiceFacts:
     hop: int
     """Samples per frame of 10 ms."""
     rate_hz: int
-    device: str
-    dtype: str
     pitch: str
     """Pitch method: rmvpe, fcpe or yin."""
     has_pitch: bool
     content: str
     """Name of the encoder, HuBERT or ContentVec."""
-    notes: tuple[str, ...]
 
 
 def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> "VoiceConverter":
@@ -57,9 +55,14 @@ def facts_of(converter: "VoiceConverter") -> VoiceFacts:
     return VoiceFacts(
         **{name: getattr(converter, name) for name in ("settings", "options", "cutting", "hop", "rate_hz")},
         device=str(model.device),
-        dtype=str(model.dtype).removeprefix("torch."),
+        dtype=model.dtype_name,
         pitch=model.pitch.name,
         has_pitch=model.has_pitch,
         content=model.spec.content,
         notes=model.notes,
     )
+
+
+def full_line(spans: int, size: int) -> str:
+    """The line that tells that a batch of spans, each of `size` frames, does not fit."""
+    return f"no memory for {spans} x {size * FRAME / RATE_HZ:.0f} s; choose a smaller --batch"

@@ -8,17 +8,16 @@ import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
 from engine.errors import ModelError
 from engine.jobs.convert.file_work import FileWork
 from engine.jobs.convert.job import ConvertJob
-from engine.jobs.convert.loading import VoiceFacts, facts_of, load_converter
-from engine.jobs.kit.out_of_memory import one_line_when_full
-from engine.jobs.kit.ray_cluster import absolute_if_here
+from engine.jobs.convert.loading import VoiceFacts, facts_of, full_line, load_converter
 from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, Recipe, WorkPiece, open_pool
+from engine.models.locate import absolute
 from engine.models.rvc.cutting import FRAME, RATE_HZ, SHORT, Piece, Span, equally_long
 from engine.models.rvc.optimization import OptimizationConfig
 
@@ -35,25 +34,23 @@ class VoiceWorker:
 
     def __init__(self, converter: "VoiceConverter") -> None:
         self._converter = converter
-        facts = facts_of(converter)
-        self.loaded = LoadedModel(device=facts.device, dtype=facts.dtype, notes=facts.notes, facts=facts)
+        self.loaded: LoadedModel = facts_of(converter)
         self._last_size = 0
 
     def process(self, payload: list[Piece]) -> list[np.ndarray]:
         """One sound per span, (span.frames * hop,) float32."""
+        from engine.models.card_memory import told_when_full
         from engine.models.device_work import free_memory
 
         if payload and payload[0].span.size != self._last_size:
             if payload[0].span.start == 0:  # the allocator's cached blocks fit only one span size
                 free_memory(self._converter.model.device)
             self._last_size = payload[0].span.size
-        with one_line_when_full(f"{len(payload)} x {self._last_size * FRAME / RATE_HZ:.0f} s", "a smaller --batch"):
+        with told_when_full(full_line(len(payload), self._last_size)):
             return list(self._converter.convert(payload))
 
     def memory_mb(self) -> float | None:
-        from engine.models.device_work import memory_mb
-
-        return memory_mb(self._converter.model.device)
+        return self._converter.model.card_mb
 
 
 def open_worker(job: ConvertJob) -> PieceWorker:
@@ -97,12 +94,12 @@ class ClusterVoice:
             switches = own.switches | {"gpu_filter": False, "profiling": False}
             options = OptimizationConfig.resolve(own.device, environ, **switches)
             names = ("model", "index", "content", "rmvpe")
-            paths: dict[str, Any] = {name: absolute_if_here(getattr(own.spec, name)) for name in names}
+            paths: dict[str, Any] = {name: absolute(getattr(own.spec, name)) for name in names}
             chosen = {name: getattr(options, name) for name in own.switches}
             return partial(open_worker, replace(own, spec=replace(own.spec, **paths), **chosen))
 
         self._pool = open_pool(job, recipe_of, piece_bytes=PIECE_BYTES, max_actors=max_actors)
-        self.facts: VoiceFacts = self._pool.first.facts
+        self.facts = cast(VoiceFacts, self._pool.first)
         self.high_pass = high_pass_on_host
         self.memory_mb, self.close = self._pool.memory_mb, self._pool.close
 
@@ -128,8 +125,7 @@ class ClusterVoice:
         not mix two."""
 
         def received(actor: Actor, piece: WorkPiece[FileSpans], parts: list[np.ndarray]) -> Output:
-            assert actor.loaded is not None
-            own, first = actor.loaded.facts.pitch, self.facts.pitch
+            own, first = cast(VoiceFacts, actor.loaded).pitch, self.facts.pitch
             if own != first:
                 differs = f"pitch detection uses {own}, elsewhere {first}"
                 raise ModelError(f"on {actor.machine}: {differs}; choose one with --f0")

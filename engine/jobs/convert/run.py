@@ -1,4 +1,4 @@
-"""Runs a job. `convert_files` does everything; its three steps are for callers that load a model once for many jobs:
+"""Runs a job in three steps, so that a caller can load a model once for many jobs:
 
 work = open_job(job)                  UsageError, SinkError, ModelError: everything known before loading
 voice = load_voice(job, work)         seconds; None if nothing is to be converted
@@ -24,14 +24,13 @@ from engine.errors import AudioError, FolderBusyError, MultiverseError, SinkErro
 from engine.jobs.convert.file_work import FileWork, remove_leftover
 from engine.jobs.convert.formats import form_of, rate_for
 from engine.jobs.convert.job import ConvertJob
-from engine.jobs.convert.loading import VoiceFacts, facts_of, load_converter
+from engine.jobs.convert.loading import VoiceFacts, facts_of, full_line, load_converter
 from engine.jobs.convert.on_cluster import ClusterVoice, FileSpans
 from engine.jobs.convert.report import ConvertProgress, ConvertReport, FileReport, State
 from engine.jobs.convert.sounds import Sound, open_sound
 from engine.jobs.convert.tasks import Mark, Task, mark_of, tasks_of
 from engine.jobs.convert.writing import check_pictures
 from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, model_files
-from engine.jobs.kit.out_of_memory import one_line_when_full
 from engine.jobs.kit.pipeline import Pipeline
 from engine.jobs.kit.ray_cluster import require_ray
 from engine.jobs.kit.ray_pool import WorkPiece
@@ -60,20 +59,6 @@ class OpenedFiles:
     """Reports of the remaining files."""
     before: dict[Task, Mark]
     """Identity of the outputs of `sounds` at the start."""
-
-
-def convert_files(
-    job: ConvertJob,
-    *,
-    on_progress: OnProgress = lambda progress: None,
-    on_file: OnFile = lambda report: None,
-    stop: threading.Event | None = None,
-) -> ConvertReport:
-    """Convert all files. MultiverseError in one line if nothing can be done. `on_file` is called, on any thread, as
-    soon as a file is done or has failed; `on_progress` after each batch, on this thread. `stop` ends the run between
-    two batches: converted files are written, and the rest can be resumed."""
-    work = open_job(job, on_file=on_file)
-    return run_job(job, work, load_voice(job, work), on_progress=on_progress, on_file=on_file, stop=stop)
 
 
 def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> OpenedFiles:
@@ -135,8 +120,10 @@ def run_job(
     on_file: OnFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
-    """Convert the files of an open job with a model that may have served others; see `convert_files`. Disconnects from
-    a cluster."""
+    """Convert the files of an open job with a model that may have served others; disconnects from a cluster.
+    MultiverseError in one line if nothing can be done. `on_file` is called, on any thread, as soon as a file is done or
+    has failed; `on_progress` after each batch, on this thread. `stop` ends the run between two batches: converted files
+    are written, and the rest can be resumed."""
     stop = stop or threading.Event()
     if voice is None:
         return _report_of_nothing(job, work)
@@ -311,13 +298,14 @@ class ConvertRun:
         return list(itertools.islice(alike, count))
 
     def _convert(self, converter: "VoiceConverter", batch: list[tuple[FileWork, Span]]) -> None:
-        from engine.models.device_work import free_memory, memory_mb
+        from engine.models.card_memory import told_when_full
+        from engine.models.device_work import free_memory
 
         size = batch[0][1].size
         if size != self._last_size and not any(work.is_begun for work in self._open):
             free_memory(converter.model.device)  # the allocator's cached blocks do not fit the next size
         self._last_size = size
-        with one_line_when_full(f"{len(batch)} x {size * FRAME / RATE_HZ:.0f} s", "a smaller --batch"):
+        with told_when_full(full_line(len(batch), size)):
             parts = converter.convert([work.piece(span) for work, span in batch])
         for work in {id(work): work for work, _ in batch}.values():
             own = [number for number, (other, _) in enumerate(batch) if other is work]
@@ -326,7 +314,7 @@ class ConvertRun:
             except MultiverseError as error:
                 self._open.remove(work)
                 self._leave(work.task, "failed", str(error))
-        self.device_mb = max(self.device_mb, memory_mb(converter.model.device) or 0.0)
+        self.device_mb = max(self.device_mb, converter.model.card_mb or 0.0)
 
     def _take_converted(self) -> Iterator[FileWork]:
         """Remove and return the open files without unconverted spans."""

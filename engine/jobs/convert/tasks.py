@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.errors import UsageError
 from engine.jobs.convert.formats import FORMS, READ, form_of, name_for
 from engine.jobs.convert.job import ConvertJob
-from engine.jobs.kit.option_range import check_no_stream
+from engine.jobs.kit.options import check_no_stream
 from engine.system.folder_files import list_files
 from engine.system.work_folder import check_place
 

@@ -3,9 +3,8 @@
 pipeline.py        three threads: read ahead, work, write
 job_folder.py      the hidden working folder of an output, with a journal of the finished work
 fingerprint.py     everything that decides an output; resuming.py: what --resume and --overwrite do
-options.py         options of a command as metadata of the job's fields; option_range.py: their checks; span.py: ranges
+options.py         options of a command as metadata of the job's fields, and their checks; span.py: ranges
 report.py          progress of a run, and its final report
-out_of_memory.py   a one-line error when a device is out of memory
 ray_cluster.py     connects to the Ray cluster that a job runs on; ray_pool.py: sends their work to its machines
 
 The names below are for jobs outside of this folder: lodgers and plug-ins import them from here, not from the files.
@@ -17,13 +16,13 @@ from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from engine.jobs.kit.fingerprint import differences as differences
-    from engine.jobs.kit.option_range import check_no_stream as check_no_stream
-    from engine.jobs.kit.option_range import check_number as check_number
     from engine.jobs.kit.options import CLUSTER as CLUSTER
     from engine.jobs.kit.options import CLUSTERS as CLUSTERS
     from engine.jobs.kit.options import JSON as JSON
     from engine.jobs.kit.options import OVERWRITE as OVERWRITE
     from engine.jobs.kit.options import RESUME as RESUME
+    from engine.jobs.kit.options import check_no_stream as check_no_stream
+    from engine.jobs.kit.options import check_number as check_number
     from engine.jobs.kit.options import option as option
     from engine.jobs.kit.ray_cluster import require_ray as require_ray
     from engine.jobs.kit.ray_pool import Actor as Actor
@@ -41,8 +40,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "fingerprint": ("differences",),
-    "option_range": ("check_no_stream", "check_number"),
-    "options": ("CLUSTER", "CLUSTERS", "JSON", "OVERWRITE", "RESUME", "option"),
+    "options": ("CLUSTER", "CLUSTERS", "JSON", "OVERWRITE", "RESUME", "check_no_stream", "check_number", "option"),
     "ray_cluster": ("require_ray",),
     "ray_pool": ("Actor", "ActorPool", "ActorShare", "LoadedModel", "WorkPiece", "share_of"),
     "report": ("JobProgress", "OnProgress"),

@@ -6,11 +6,12 @@
 another package gets its options from a table, `{"pitch": OptionInfo(...)}`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
-from engine.jobs.kit.option_range import check_number
+from engine.errors import UsageError
 
 # Help texts that every command shares.
 RESUME = "Continue an interrupted run."
@@ -43,15 +44,42 @@ class OptionInfo:
     """True if the value comes from a configuration file, or else the field's default, when the option is absent."""
     shows_default: bool = True
 
+    def flags_of(self, name: str) -> str:
+        return self.flags or f"--{name.replace('_', '-')}"
+
 
 def check_ranges(job: Any) -> None:
     """Raise UsageError for a value of a job's dataclass outside the range that its option declares."""
     for each in fields(job):
         info, value = each.metadata.get("option"), getattr(job, each.name)
         if info is not None and info.low is not None and value is not None:
-            check_number(info.flags or f"--{each.name.replace('_', '-')}", value, info.low, info.high)
+            check_number(info.flags_of(each.name), value, info.low, info.high)
+
+
+def asked_of(job: Any, *, but: Collection[str]) -> dict[str, Any]:
+    """The value of each option of a job's dataclass, by its flags; `but`: names of fields to leave out."""
+    infos = {each.name: each.metadata["option"] for each in fields(job) if each.metadata and each.name not in but}
+    return {info.flags_of(name): getattr(job, name) for name, info in infos.items()}
 
 
 def option(default: Any, help: str, **info: Any) -> Any:
     """A dataclass field that is also a command-line option; `info`: further fields of OptionInfo."""
     return field(default=default, metadata={"option": OptionInfo(help=help, **info)})
+
+
+def check_number(option: str, value: float, low: float, high: float | None = None) -> None:
+    """Raise UsageError if the value is below `low`, above `high` or NaN."""
+    if not value >= low or (high is not None and value > high):
+        allowed = f"{_as_text(low)} or more" if high is None else f"{_as_text(low)} to {_as_text(high)}"
+        raise UsageError(f"{option}: {_as_text(value)} is not {allowed}")
+
+
+def check_no_stream(*names: Path | str) -> None:
+    """Raise UsageError for `-`, the usual name for stdin or stdout, which no job supports."""
+    if any(str(name) == "-" for name in names):
+        raise UsageError("-: stdin and stdout are not supported; name a file (for a file called - give ./-)")
+
+
+def _as_text(value: float) -> str:
+    """Integers with all digits, because they may be larger than any float."""
+    return str(value) if isinstance(value, int) else f"{value:g}"

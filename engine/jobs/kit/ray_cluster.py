@@ -171,12 +171,6 @@ def ray_reason(error: BaseException) -> str:
     return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON].rsplit(' ', 1)[0]} ..."
 
 
-def absolute_if_here(name: str) -> str:
-    """Make an existing path absolute, because an actor may have another working directory. Model ids stay unchanged."""
-    path = Path(name).expanduser()
-    return str(path.absolute()) if name and path.exists() else name
-
-
 def ray_folder(environment: Mapping[str, str]) -> Path:
     """Ray's folder for temporary files; RAY_TMPDIR overrides the default."""
     default = environment.get("TMPDIR", "/tmp") if sys.platform == "linux" else "/tmp"

@@ -3,7 +3,7 @@
 import math
 
 from engine.errors import UsageError
-from engine.jobs.kit.option_range import check_number
+from engine.jobs.kit.options import check_number
 
 Span = tuple[float, float]
 """Lowest and highest value, both included; equal for a fixed value."""

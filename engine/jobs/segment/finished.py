@@ -19,6 +19,7 @@ import numpy as np
 from engine.errors import SourceError
 from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, fingerprint_of, model_files
 from engine.jobs.kit.job_folder import JobFolder
+from engine.jobs.kit.options import asked_of
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.results import FoundBatch, Segmented
@@ -157,28 +158,10 @@ def segment_fingerprint(job: SegmentJob, pictures: Pictures, mode: Mode) -> Fing
             "the source": digest_of_files(sorted(pictures.files)),
             "--no-metadata": not job.metadata or None,
             "--recursive": job.recursive or None,
-            "the outputs": list(job.outputs),
-            "--frames": job.frames,
-            "--prompt": list(job.prompts),
-            "--model": job.model,
+            "the outputs": job.outputs,
+            **asked_of(job, but=("cluster", "metadata", "recursive", "resume", "overwrite")),
             "a file of the model": digest_of_files(model_files(job.model)),
             "--mode": mode,
-            "--threshold": job.threshold,
-            "--max-objects": job.max_objects,
-            "--resolution": job.resolution,
-            "--batch": job.batch,
-            "--box": [list(box) for box in job.boxes],
-            "--opacity": job.opacity,
-            "--edge": job.edge,
-            "--device": job.device,
-            "--dtype": job.dtype,
-            "--threads": job.threads,
-            "--compile": job.is_compiled,
-            "--offload": job.is_offloaded,
-            "--every": job.every,
-            "--fps": job.fps,
-            "--deinterlace": job.deinterlace,
-            "--limit": job.limit,
             "the version of multiverse": package_version(),
             "the version of transformers": package_version("transformers"),
         }

@@ -6,8 +6,7 @@ from typing import Literal
 
 from engine.errors import UsageError
 from engine.jobs.kit import options
-from engine.jobs.kit.option_range import check_number
-from engine.jobs.kit.options import check_ranges, option
+from engine.jobs.kit.options import check_number, check_ranges, option
 from engine.system.schedule import MAX_FILM_FPS, MIN_FILM_FPS, parse_rate
 from engine.values import MAX_OBJECTS, Deinterlace
 

@@ -13,12 +13,12 @@ from functools import partial
 
 import numpy as np
 
-from engine.jobs.kit.ray_cluster import absolute_if_here
 from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, WorkPiece, gathered, open_pool
 from engine.jobs.segment.finished import CHECKPOINT_S
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.results import FoundBatch, Segmented
 from engine.jobs.segment.stage import LocalSegments, load_segmenter
+from engine.models.locate import absolute
 from engine.sources.pictures import Batch
 
 PICTURES: dict[Mode, int] = {"image": 4, "track": 16}  # per piece; few, so that a small folder keeps all actors busy
@@ -87,7 +87,7 @@ class ClusterSegments:
 
         self._pool = open_pool(
             job,
-            lambda own: partial(open_worker, replace(own, model=absolute_if_here(own.model)), mode),
+            lambda own: partial(open_worker, replace(own, model=absolute(own.model)), mode),
             piece_bytes=self._piece_batches * batch_bytes,
             max_actors=1 if mode == "track" else expected and -(-expected // (self._piece_batches * job.batch)),
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from engine.errors import SinkUnavailableError, UsageError
-from engine.jobs.kit.option_range import check_no_stream
+from engine.jobs.kit.options import check_no_stream
 from engine.jobs.segment.results import Result
 from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.sinks.picture_video import VIDEO_FORMATS

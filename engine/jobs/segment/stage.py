@@ -3,12 +3,12 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from engine.jobs.kit.out_of_memory import one_line_when_full
 from engine.jobs.segment.finished import CHECKPOINT_S
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.results import FoundBatch, Segmented
@@ -60,7 +60,7 @@ class LocalSegments:
         self.restore_tracker = segmenter.restore_tracker
         model = segmenter.model
         self.notes = model.notes + segmenter.set_prompts(job.prompts)
-        self.device, self.dtype = str(model.device), str(model.dtype).removeprefix("torch.")
+        self.device, self.dtype = str(model.device), model.dtype_name
 
     def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[Segmented]:
         saved_s = time.monotonic()
@@ -81,20 +81,23 @@ class LocalSegments:
 
     def launch(self, pixels: np.ndarray, index: int, time_s: float) -> Callable[[], FoundBatch]:
         """Queue one batch; the returned function waits for its result. `index`, `time_s`: of its first picture."""
-        full = f"{len(pixels)} x {self._job.resolution} px", "a smaller --batch or --resolution, or --offload"
-        with one_line_when_full(*full):
+        from engine.models.card_memory import told_when_full
+
+        full = f"no memory for {len(pixels)} x {self._job.resolution} px"
+        told = partial(told_when_full, f"{full}; choose a smaller --batch or --resolution, or --offload")
+        with told():
             results = self._segmenter.launch(pixels, index=index, time_s=time_s)
         clock = self._segmenter.clock
 
         def finish() -> FoundBatch:
-            with one_line_when_full(*full):
+            with told():
                 found = results()
             return FoundBatch(found=found, not_finite=self._segmenter.not_finite, stages_ms=clock.read_ms())
 
         return finish
 
     def memory_mb(self) -> float | None:
-        return self._segmenter.memory_mb
+        return self._segmenter.model.card_mb
 
     def close(self) -> None:
         """Does nothing: the model stays loaded for other jobs."""
@@ -108,14 +111,11 @@ def load_segmenter(job: SegmentJob) -> "Segmenter":
         require_roi_align()
     require_libraries()
     from engine.models.card_memory import full_told
-    from engine.models.device_work import chosen_device, chosen_dtype, use_threads
+    from engine.models.device_work import chosen_place
     from engine.models.sam3.load import load
     from engine.models.sam3.segmenter import Segmenter
 
-    if job.threads is not None:
-        use_threads(job.threads)
-    device = chosen_device(job.device)
-    dtype = chosen_dtype(job.dtype, device, half="bfloat16")
+    device, dtype = chosen_place(job.device, job.dtype, job.threads, half="bfloat16")
     with full_told(job.model, device, dtype):
         return Segmenter(load(spec_of(job), device, dtype))
 

@@ -22,20 +22,17 @@ class FusedStages:
     def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
         """Loads the model and warms it up: seconds. ModelError in one line."""
         began_s = time.perf_counter()  # with the import of torch
-        from engine.models.device_work import chosen_device, chosen_dtype, use_threads
+        from engine.models.device_work import chosen_place
         from engine.models.sd.batch_painter import BatchPainter, load_painter
         from engine.sources.still import read_still
         from engine.system.process_memory import keep_freed_memory
 
-        if job.threads is not None:
-            use_threads(job.threads)
-        device = chosen_device(job.device)
-        if device == "cpu":
+        self.device, self.dtype = chosen_place(job.device, job.dtype, job.threads)
+        if self.device == "cpu":
             keep_freed_memory()
-        self.device, self.dtype = device, chosen_dtype(job.dtype, device)
         self._model = job.painting.spec.model
         with self._one_line():
-            painter = load_painter(job.painting, device, self.dtype, *size, read_picture=read_still)
+            painter = load_painter(job.painting, self.device, self.dtype, *size, read_picture=read_still)
             self._painter: BatchPainter | None = painter
             painter.warm_up(job.batch)
         self.real_steps = painter.real_steps
@@ -80,7 +77,7 @@ class FusedStages:
         )
 
     def memory_mb(self) -> float | None:
-        return None if self._painter is None else self._painter.memory_mb
+        return None if self._painter is None else self._painter.model.card_mb
 
     def close(self) -> None:
         if self._painter is None:
@@ -107,8 +104,8 @@ class FusedStages:
 
 def check_model(spec: ModelSpec) -> None:
     """Raise ModelError for missing files of a model. Takes milliseconds."""
-    from engine.models.sd.check import check
+    from engine.models.sd.plan.model_plan import plan_model
 
-    missing = () if spec.random_shape else check(spec).missing
+    missing = () if spec.random_shape else plan_model(spec).missing
     if missing:
         raise ModelError(missing[0])

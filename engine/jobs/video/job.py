@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from engine.errors import UsageError
 from engine.jobs.kit import options
-from engine.jobs.kit.option_range import check_no_stream, check_number
-from engine.jobs.kit.options import option
+from engine.jobs.kit.options import check_no_stream, check_number, option
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from engine.jobs.kit.ray_cluster import absolute_if_here
 from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, WorkPiece, gathered, open_pool
 from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.fused import FusedStages, check_model
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.stages import STAGES, PaintStages, StageFigures
+from engine.models.locate import absolute
 from engine.models.sd.spec import VAE_WORDS
 
 SEGMENT_PICTURES, SEGMENT_BATCHES = 16, 8  # at least; on a card batches overlap within a segment only
@@ -148,14 +148,14 @@ def _with_absolute_paths(job: VideoJob) -> VideoJob:
     painting = job.painting
     spec = painting.spec
     paths: dict[str, Any] = {
-        name: absolute_if_here(getattr(spec, name)) for name in ("model", "unet", "ip_adapter", "image_encoder")
+        name: absolute(getattr(spec, name)) for name in ("model", "unet", "ip_adapter", "image_encoder")
     }
     spec = replace(
         spec,
         **paths,
-        vae=spec.vae if spec.vae in VAE_WORDS else absolute_if_here(spec.vae),
-        loras=tuple((absolute_if_here(name), weight) for name, weight in spec.loras),
-        controlnets=tuple(map(absolute_if_here, spec.controlnets)),
-        embeddings=tuple(map(absolute_if_here, spec.embeddings)),
+        vae=spec.vae if spec.vae in VAE_WORDS else absolute(spec.vae),
+        loras=tuple((absolute(name), weight) for name, weight in spec.loras),
+        controlnets=tuple(map(absolute, spec.controlnets)),
+        embeddings=tuple(map(absolute, spec.embeddings)),
     )
-    return replace(job, painting=replace(painting, spec=spec, ip_image=absolute_if_here(painting.ip_image)))
+    return replace(job, painting=replace(painting, spec=spec, ip_image=absolute(painting.ip_image)))

@@ -70,15 +70,15 @@ class Drawing:
 
     def _region_map(self, scene: Scene) -> RegionMap | None:
         """The newest region map of the scene; offline the one of this frame's scene."""
-        settings = scene.region_settings(self.looks.shown.values)
+        settings = scene.masks.region_settings(self.looks.shown.values)
         if not settings.is_enabled and self.looks.leaving is not None:
-            settings = scene.region_settings(self.looks.leaving.values)
+            settings = scene.masks.region_settings(self.looks.leaving.values)
         if not settings.is_enabled and not scene.needs_regions:
             return None
         picture = layer5.picture if (layer5 := scene.automatic_layer5) is not None else None
         if self.is_offline:
-            return self.regions.compute(picture, settings, scene.found)
-        self.regions.submit(picture, settings, scene.found)
+            return self.regions.compute(picture, settings, scene.masks.found)
+        self.regions.submit(picture, settings, scene.masks.found)
         scene.regions = self.regions.latest()
         return scene.regions if settings.is_enabled else None
 
@@ -96,7 +96,7 @@ def picture_of(
         shows_generator=values["/layer/5/source"] == "generator",
         layer5_before=layer5.before if layer5 else None,
         layer5_mix=layer5.share if layer5 else 1.0,
-        matte=scene.matte(values),
+        matte=scene.masks.matte(values),
         region=region,
         time_s=tick.time_s,
         fitted_px=scene.fitted_px,

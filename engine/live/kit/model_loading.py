@@ -4,21 +4,18 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pkgutil import resolve_name
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from engine.children.port import ChildPort
 from engine.errors import DeviceFullError, DeviceLostError, ModelError, in_one_line
 from engine.ipc import Phase
 from engine.system import priority
 
+if TYPE_CHECKING:
+    from engine.models.model_on_device import ModelOnDevice
+
 T = TypeVar("T")
-
-
-class _Loaded(Protocol):
-    notes: tuple[str, ...]
-
-
-M = TypeVar("M", bound=_Loaded)
+M = TypeVar("M", bound="ModelOnDevice")
 
 
 def loader(function: str, spec: Any) -> Callable[[str, str], Any]:
@@ -61,14 +58,6 @@ def load_on_device(
     for number, note in enumerate(model.notes):
         port.note(f"model.{number}", f"{name}: {note}")
     return model
-
-
-def held_mb(model: Any) -> int:
-    """Memory of this process on the model's device in MiB; on a CPU only the weights."""
-    from engine.models.device_work import memory_mb
-
-    mb = memory_mb(model.device)
-    return round(model.memory_bytes() / 2**20 if mb is None else mb)
 
 
 def with_less_memory(work: Callable[[], T], free: Callable[[], object], reduce: Callable[[], object]) -> T:

@@ -19,7 +19,7 @@ from engine.children.messages import Fact
 from engine.children.port import ChildPort
 from engine.ipc import Phase, RingFrame, RingReader, RingWriter
 from engine.live.kit.figures import Figures
-from engine.live.kit.model_loading import held_mb, with_less_memory
+from engine.live.kit.model_loading import with_less_memory
 from engine.live.kit.pace import read_pace
 from engine.live.kit.progress import MAX_NAP_S, CallProgress
 from engine.live.kit.sent_values import GENERATION
@@ -94,7 +94,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._writer: RingWriter | None = None
         self._is_nan = False
         self._call_began_s = float("-inf")
-        port.on_call("empty_cache", self._empty_cache)
+        port.on_call("empty_cache", lambda: model.free(self._worker.free_memory))
 
     def run(self) -> None:
         port = self._port
@@ -103,8 +103,8 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._retry_after_freeing(self._warm_up)
         self._progress.end_piece()
         port.proved("model", self._model_name)
-        device, dtype = str(self._loaded.device), str(self._loaded.dtype).removeprefix("torch.")
-        facts: dict[str, Fact] = {"device": device, "dtype": dtype, "memory_mb": held_mb(self._loaded)}
+        model = self._loaded
+        facts: dict[str, Fact] = {"device": str(model.device), "dtype": model.dtype_name, "memory_mb": model.held_mb}
         port.ready(model=self._model_name, **self._facts_once(), **facts)
         while not port.should_stop:
             port.poll()
@@ -209,12 +209,6 @@ class PictureLoop(ABC, Generic[Picture, Result]):
     def _retry_after_freeing(self, work: Callable[[], T]) -> T:
         return with_less_memory(work, self._free_memory, self._reduce_memory)
 
-    def _empty_cache(self) -> str:
-        before_mb = held_mb(self._loaded)
-        self._worker.free_memory()
-        now_mb = held_mb(self._loaded)
-        return f"freed {before_mb - now_mb} MiB, {now_mb} MiB in use"
-
     def _name_suspects(self, texts: Mapping[str, str]) -> None:
         """Tell the engine which texts are in use from now on, by address. They are suspects for quarantine if the
         process dies before the next result."""
@@ -288,7 +282,7 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._port.facts(
             **self._figures.facts(now_s),
             **self._facts(),
-            memory_mb=held_mb(self._loaded),
+            memory_mb=self._loaded.held_mb,
             **card_facts(self._loaded.device),
             delay_ms=round(1000.0 * self._figures.delay_s(self._calls_a_result), 1),
             duty=round(pacer.duty, 3),

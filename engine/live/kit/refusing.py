@@ -95,9 +95,3 @@ def names_in(folders: Iterable[str | Path], suffixes: Collection[str], holding: 
                     with suppress(ValueError):
                         found[clean_name(path.name)] = None
     return list(found)
-
-
-def absolute(name: str) -> str:
-    """Make a path absolute, because the child may have another working folder; a Hugging Face id stays as it is."""
-    path = Path(name).expanduser()
-    return str(path.absolute()) if name and path.exists() else name

@@ -4,8 +4,7 @@ Each may use the results of the models before it. Models interact only through t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from engine.live.kit.fader import Fade
 from engine.render import Matte, RegionMap, RegionSettings
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.sinks import PictureName
-from engine.values import FrameId, Segmentation, ShownPicture, VideoFrame
+from engine.values import FINISHED, FrameId, Segmentation, ShownPicture, VideoFrame
 
 Values = Mapping[str, object]
 DrawPicture = Callable[[GuardedRenderer], ShownPicture]
@@ -40,21 +39,42 @@ class Layer5Offer:
     """True if `/layer/5/source auto` may select it."""
 
 
-class Masks(Protocol):
-    """Objects that a model has found, and their effect on the picture."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasksView:
+    """The objects that a model has found in one frame, and their effect on the picture."""
+
+    found: Segmentation | None = None
+    """The same object until the next result; None before the first one and while the model is off."""
+    picture: VideoFrame | None = None
+    """The picture they were found in; without masks, the newest picture of the source."""
+    edge: str = ""
+    """Address of the model's menu for the edge of its masks."""
 
     @property
-    def found(self) -> Segmentation | None:
-        """The newest result; the same object until the next result, None before the first."""
+    def is_of_finished(self) -> bool:
+        """True if they were found in the finished picture; False if in a picture that layer 5 may crop and mirror."""
+        return self.picture is not None and self.picture.source == FINISHED
 
     def matte(self, values: Values) -> Matte | None:
         """The matte of layer 5, or None if nothing is cut."""
+        keeps = values["/layer/5/matte"]
+        if (keeps != "subject" and keeps != "background") or self.found is None:
+            return None
+        is_hard = values[self.edge] == "hard"
+        return Matte(found=self.found, keeps=keeps, is_hard=is_hard, is_of_finished=self.is_of_finished)
 
     def synced_layer5(self, layer5: Fade | None, values: Values) -> Fade | None:
-        """`layer5`, or, while it is cut out, the picture that the masks were found in."""
+        """`layer5`, or, while layer 5 is cut out and has the same source, the picture that the masks were found in."""
+        if layer5 is None or self.found is None or self.picture is None or values["/layer/5/matte"] == "all":
+            return layer5
+        if not values["/layer/5/matte_sync"] or self.picture.source != layer5.picture.source:
+            return layer5
+        return Fade(picture=self.picture, before=None, share=1.0)
 
     def region_settings(self, values: Values) -> RegionSettings:
-        """The settings of the region map, adapted to the picture that the masks were found in."""
+        """The settings from the parameters, except that masks of the finished picture are not mirrored with layer 5."""
+        settings = RegionSettings.from_values(values)
+        return replace(settings, is_mirrored=False) if settings.is_of_objects and self.is_of_finished else settings
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,7 +84,7 @@ class Scene:
     camera: VideoFrame | None
     layer5_offers: dict[str, Layer5Offer] = field(default_factory=dict)
     """By name of the model, which is also its item in the menu `/layer/5/source`."""
-    masks: Masks | None = None
+    masks: MasksView = MasksView()
     extra_pictures: dict[PictureName, DrawPicture] = field(default_factory=dict)
     control_images: list[WriteControlImage] = field(default_factory=list)
     """Those of the models that use the masks as control image."""
@@ -74,10 +94,6 @@ class Scene:
     """That map, once it is made."""
     fitted_px: tuple[int, int] | None = None
     """Set by a model that will read the finished picture in this size, as `PictureInput.fitted_px`."""
-
-    @property
-    def found(self) -> Segmentation | None:
-        return None if self.masks is None else self.masks.found
 
     @property
     def automatic_layer5(self) -> Fade | None:
@@ -97,18 +113,12 @@ class Scene:
         else:
             offer = self.layer5_offers.get(str(source))
             shown = offer.fade if offer is not None else None
-        return shown if self.masks is None else self.masks.synced_layer5(shown, values)
+        return self.masks.synced_layer5(shown, values)
 
     def picture_of(self, model: str) -> VideoFrame | None:
         """The newest picture that this model offers for layer 5."""
         offer = self.layer5_offers.get(model)
         return offer.fade.picture if offer is not None and offer.fade is not None else None
-
-    def matte(self, values: Values) -> Matte | None:
-        return None if self.masks is None else self.masks.matte(values)
-
-    def region_settings(self, values: Values) -> RegionSettings:
-        return RegionSettings.from_values(values) if self.masks is None else self.masks.region_settings(values)
 
     def _camera_fade(self) -> Fade | None:
         return None if self.camera is None else Fade(picture=self.camera, before=None, share=1.0)

@@ -14,11 +14,11 @@ from engine.children.spec import ChildSpec
 from engine.errors import ModelError
 from engine.ipc import AudioRing, AudioRingWriter, Gate
 from engine.live.kit.child_link import ChildLink, device_settings, require_complete
-from engine.live.kit.refusing import absolute
 from engine.live.kit.sent_values import NOTHING
 from engine.live.rvc.converted_sound import ConvertedSound
 from engine.live.rvc.entry import MODEL, RvcConfig, files_named
 from engine.live.rvc.settings import PRELOAD, read_settings
+from engine.models.locate import absolute
 from engine.models.rvc import VoiceSpec
 from engine.models.rvc.check import check
 from engine.models.rvc.grid import BlockGrid
@@ -102,14 +102,16 @@ class VoiceLink(ChildLink[Build]):
 
     # -- parameters: the render thread -----------------------------------------------------
 
-    def follow(self, values: Snapshot, moved: Mapping[str, float] = NOTHING) -> None:
+    def follow(
+        self, snapshot: Snapshot, values: Mapping[str, object] = NOTHING, moved: Mapping[str, float] = NOTHING
+    ) -> None:
         """Send the values that changed since the last frame. A change of a BUILT parameter starts a planned swap."""
-        changes = self._sent.changes(values, moved)
+        changes = self._sent.changes(snapshot, moved)
         if plain := {address: value for address, value in changes.items() if address not in BUILT}:
-            self._grid = _grid(self._grid.rate_hz, {**values, **moved})
+            self._grid = _grid(self._grid.rate_hz, {**snapshot, **moved})
             self.supervisor.set_values(plain)
         if not changes.keys().isdisjoint(BUILT):
-            self._in_background(self._change, {address: values[address] for address in BUILT}, of=MODEL)
+            self._in_background(self._change, {address: snapshot[address] for address in BUILT}, of=MODEL)
 
     def _change(self, build: Build) -> None:
         """Request another build unless it is already the latest request. Called by the worker thread and by `start`."""
@@ -130,7 +132,7 @@ class VoiceLink(ChildLink[Build]):
 
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
         refused = {address: value for address, value in build.items() if value != stays[address]}
-        if reason != self.status().detail:  # that of a failed process has been reported by the supervisor
+        if reason != self.supervisor.status().detail:  # that of a failed process has been reported by the supervisor
             asked = ", ".join(f'{address} "{value}"' for address, value in refused.items())
             self._report("rvc.model", f"{asked}: {reason}; the voice before stays")
         for address in refused:
@@ -150,7 +152,7 @@ class VoiceLink(ChildLink[Build]):
     @property
     def timing(self) -> VoiceTiming:
         """The latency for the requested window, or for the window that the child still uses if that is longer."""
-        facts, grid = self.status().facts, self._grid
+        facts, grid = self.supervisor.status().facts, self._grid
         p99_ms = facts.get("work_p99_ms")
         return VoiceTiming(
             block_s=max(grid.block_s, float(facts.get("block_ms", 0.0)) / 1000.0),

@@ -86,7 +86,7 @@ class VoiceLoop:
         assert reader is not None
         self._open_rings(reader)
         self._live = self._open_stream()
-        port.on_call("empty_cache", self._empty_cache)
+        port.on_call("empty_cache", lambda: model.free(self._live.free_memory))
 
     def run(self) -> None:
         port = self._port
@@ -304,17 +304,6 @@ class VoiceLoop:
         advice = f"{full}; set a smaller /rvc/extra_ms or /rvc/block_ms"
         return with_less_memory(work, free, lambda: self._port.fail("memory", advice, is_final=True))
 
-    def _empty_cache(self) -> str:
-        before_mb = self._memory_mb
-        self._live.free_memory()
-        return f"freed {before_mb - self._memory_mb} MiB, {self._memory_mb} MiB in use"
-
-    @property
-    def _memory_mb(self) -> int:
-        """Memory of this process on the device in MiB; on a CPU only the weights."""
-        held_mb = self._live.memory_mb
-        return round(self._model.memory_mb if held_mb is None else held_mb)
-
     # -- reports
 
     def _enter(self, phase: Phase) -> None:
@@ -342,8 +331,7 @@ class VoiceLoop:
             "rate_hz": model.rate_hz,
             "version": model.version,
             "pitch": model.pitch.name if model.has_pitch else "none",
-            **{"device": str(model.device), "dtype": str(model.dtype).removeprefix("torch.")},
-            "memory_mb": self._memory_mb,
+            **{"device": str(model.device), "dtype": model.dtype_name, "memory_mb": model.held_mb},
         }
 
     def _report_facts(self) -> None:
@@ -359,7 +347,7 @@ class VoiceLoop:
             "target_hz": self._settings.pitch_target_hz,
             "transposed_semitones": round(self._settings.voice.pitch + self._live.lift, 2),
         }
-        memory: dict[str, Fact] = {"memory_mb": self._memory_mb, **card_facts(self._model.device)}
+        memory: dict[str, Fact] = {"memory_mb": self._model.held_mb, **card_facts(self._model.device)}
         self._port.facts(**self._figures.facts(self._block_ms), **counts, **pitch, **stages, **memory)
 
     def _warn_of_slowness(self) -> None:

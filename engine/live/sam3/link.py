@@ -12,11 +12,11 @@ from engine.live.kit.child_link import PictureLink, device_settings, require_com
 from engine.live.kit.fed_pictures import FedPictures
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.picture_rings import finished_picture
-from engine.live.kit.refusing import absolute
-from engine.live.kit.scene import Scene
+from engine.live.kit.scene import MasksView, Scene
 from engine.live.kit.sent_values import NOTHING
 from engine.live.sam3.entry import Sam3Config
-from engine.live.sam3.outputs import MaskOutputs, MasksView
+from engine.live.sam3.outputs import MaskOutputs
+from engine.models.locate import absolute
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import check
 from engine.params import Snapshot
@@ -72,7 +72,7 @@ class SegmentationLink(PictureLink[Build]):
         """Size of the extra pictures until the first result."""
         self._output = self._open_output("objects")
         self._outputs = MaskOutputs(around.tell)
-        self._view = MasksView(found=None, picture=None)
+        self._view = MasksView()
         self._found: Segmentation | None = None
         self._picture: VideoFrame | None = None
         """The source picture of `_found`."""
@@ -170,7 +170,7 @@ class SegmentationLink(PictureLink[Build]):
             self._found = self._picture = None
         if not self._is_enabled or self._shows_source:
             return MasksView(found=None, picture=self._newest)
-        return MasksView(found=self._found, picture=self._picture)
+        return MasksView(found=self._found, picture=self._picture, edge="/sam3/mask_edge")
 
     @property
     def _shows_source(self) -> bool:

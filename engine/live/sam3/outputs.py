@@ -6,54 +6,15 @@ by object identity.
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from engine.live.kit.fader import Fade
-from engine.live.kit.scene import Scene, WriteControlImage
-from engine.render import Matte, RegionSettings
+from engine.live.kit.scene import MasksView, Scene, WriteControlImage
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.values import FINISHED, FrameId, Segmentation, ShownPicture, VideoFrame
+from engine.values import FrameId, Segmentation, ShownPicture
 
 Tell = Callable[..., None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MasksView:
-    """The masks of one frame; implements `scene.Masks`."""
-
-    found: Segmentation | None
-    """The same object until the next result; None before the first one and while SAM3 is off."""
-    picture: VideoFrame | None
-    """The picture they were found in; without masks, the newest picture of the source."""
-
-    @property
-    def is_of_finished(self) -> bool:
-        """True if they were found in the finished picture; False if in a picture that layer 5 may crop and mirror."""
-        return self.picture is not None and self.picture.source == FINISHED
-
-    def matte(self, values: Mapping[str, object]) -> Matte | None:
-        """The matte of layer 5, or None if nothing is cut."""
-        keeps = values["/layer/5/matte"]
-        if (keeps != "subject" and keeps != "background") or self.found is None:
-            return None
-        is_hard = values["/sam3/mask_edge"] == "hard"
-        return Matte(found=self.found, keeps=keeps, is_hard=is_hard, is_of_finished=self.is_of_finished)
-
-    def synced_layer5(self, layer5: Fade | None, values: Mapping[str, object]) -> Fade | None:
-        """`layer5`, or, while layer 5 is cut out and has the same source, the picture that the masks were found in."""
-        if layer5 is None or self.found is None or self.picture is None or values["/layer/5/matte"] == "all":
-            return layer5
-        if not values["/layer/5/matte_sync"] or self.picture.source != layer5.picture.source:
-            return layer5
-        return Fade(picture=self.picture, before=None, share=1.0)
-
-    def region_settings(self, values: Mapping[str, object]) -> RegionSettings:
-        """The settings from the parameters, except that masks of the finished picture are not mirrored with layer 5."""
-        settings = RegionSettings.from_values(values)
-        return replace(settings, is_mirrored=False) if settings.mode == "sam3" and self.is_of_finished else settings
 
 
 class MaskOutputs:

@@ -2,6 +2,6 @@
 
 entry.py                 its configuration, options and conditions
 settings.py              the parameters as the child uses them
-painter.py, plan.py      painting with the model and the settings
+painter.py               painting with the model and the settings
 control_images.py        what ControlNets see
 """

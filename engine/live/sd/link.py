@@ -16,7 +16,6 @@ from engine.live.kit.child_link import PictureLink, device_settings, require_com
 from engine.live.kit.fader import Fade, Fader
 from engine.live.kit.live_model import LiveEntry, Surroundings
 from engine.live.kit.picture_rings import finished_picture
-from engine.live.kit.refusing import absolute
 from engine.live.kit.scene import Layer5Offer, Scene, draw_fade
 from engine.live.kit.sent_values import NOTHING
 from engine.live.sd.entry import (
@@ -33,7 +32,8 @@ from engine.live.sd.entry import (
 )
 from engine.live.sd.settings import RESETS
 from engine.live.sd.travel import Travel
-from engine.models.sd.check import check, run_line
+from engine.models.locate import absolute
+from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import VAE_WORDS, ModelSpec
 from engine.params import Snapshot
 from engine.values import ComingValues, FrameId, PublishedFrame, VideoFrame
@@ -63,8 +63,9 @@ PRELOAD = (
     "diffusers.models.autoencoders.autoencoder_tiny",
     "diffusers.schedulers.scheduling_lcm",
     "engine.live.sd.painter",
-    "engine.live.sd.plan",
+    "engine.models.sd.batch_schedule",
     "engine.models.sd.conditioner",
+    "engine.models.sd.stream_schedule",
     "engine.models.device_work",
     "engine.models.sd.load",
     "engine.models.sd.pixels",
@@ -140,9 +141,8 @@ class DiffusionLink(PictureLink[Build]):
         spec = spec_of(self._config, self._config.model)
         if spec.random_shape:
             return [self._config.model]
-        told = check(spec)
-        how = run_line(told.sampler, told.sampler_reason, told.prediction_type, told.prediction_reason)
-        return [f"{self._config.model}, {how}"]
+        plan = plan_model(spec)
+        return [f"{self._config.model}, {plan.sampler}, {plan.prediction}"]
 
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
         return {CHILD: shown_size_of(snapshot)}
@@ -231,7 +231,7 @@ class DiffusionLink(PictureLink[Build]):
         """The worker's thread."""
         try:
             spec = spec_of(self._config, model_named(self._config, build[0]), dict(zip(BUILD, build, strict=True)))
-            require_complete(spec, check)
+            require_complete(spec, plan_model)
         except (ValueError, ModelError) as reason:
             self._refuse(build, self._builds.newest, str(reason))
         else:
@@ -293,7 +293,7 @@ class DiffusionLink(PictureLink[Build]):
         regions = scene.regions
         if not self._values["/sd/regions"] or regions is None or regions.indices is self._region_map:
             return
-        is_mirrored = scene.region_settings(self._values).is_mirrored
+        is_mirrored = scene.masks.region_settings(self._values).is_mirrored
         indices = regions.indices[:, ::-1] if is_mirrored else regions.indices
         if self._regions.write(np.ascontiguousarray(indices)[..., None], frame.id, now_s):
             self._region_map = regions.indices
@@ -377,5 +377,5 @@ def shown_size_of(values: Snapshot) -> tuple[int, int]:
 
 def open_sd(entry: LiveEntry, around: Surroundings) -> DiffusionLink:
     config: SdConfig = around.config.models[entry.name]
-    require_complete(spec_of(config, config.model), check)
+    require_complete(spec_of(config, config.model), plan_model)
     return DiffusionLink(config, around)

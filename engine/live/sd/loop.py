@@ -22,6 +22,7 @@ from engine.live.kit.picture_loop import PictureLoop
 from engine.live.kit.progress import Stopped
 from engine.live.sd.settings import Words, read_settings, smaller
 from engine.models.sd import ModelSpec
+from engine.models.sd.seeds import Seeds
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +75,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     def _warm_up(self) -> None:
         neutral = replace(self._settings, words=Words(prompt="", negative="", prompt_b="", mix=0.0), references=())
-        self._painter.take(replace(neutral, size=self._size))
+        self._painter.take(neutral.in_size(self._size))
         picture = blank(self._size)
         while self._painter.paint(picture) is None:
             pass
@@ -95,7 +96,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         elif self._similarity is None:
             from engine.models.sd.similarity import SimilarityFilter
 
-            self._similarity = SimilarityFilter(settings.similarity, max(0, settings.steps.seed.seed))
+            self._similarity = SimilarityFilter(settings.similarity, max(0, Seeds.of(settings.steps.seed).seed))
         else:
             self._similarity.threshold = settings.similarity
             self._similarity.forget()  # with new settings the same picture may come out differently
@@ -139,7 +140,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
     def _work_on(self, picture: "np.ndarray | torch.Tensor") -> "PaintedPicture | None":
         if self._is_changed:
             self._name_suspects(self._settings.texts)
-            self._painter.take(replace(self._settings, size=self._size))
+            self._painter.take(self._settings.in_size(self._size))
             self._is_changed = False
             self._progress.take_values()
         time_s = 0.0 if self._source is None else self._source.time_s
@@ -160,7 +161,7 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     @property
     def _calls_a_result(self) -> int:
-        return self._painter.plan.calls
+        return self._painter.calls
 
     def _publish(self, painted: "PaintedPicture") -> None:
         if not painted.is_finite:
@@ -204,8 +205,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             "skipped": self._skipped,
             "size": f"{width}x{height}",
             "steps_asked": self._settings.steps.steps,
-            "steps": self._painter.plan.steps,
-            "guidance": round(self._painter.plan.schedule.guidance, 2),
+            "steps": self._painter.steps,
+            "guidance": round(self._painter.schedule.guidance, 2),
         }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -18,12 +18,15 @@ from engine.models.sd.prompt_syntax import Note, tagged_weights
 if TYPE_CHECKING:
     import torch
 
-    from engine.live.sd.plan import SinglePlan, StreamPlan
     from engine.models.graphs import Calls, State
+    from engine.models.sd.batch_schedule import BatchSchedule
     from engine.models.sd.conditioner import Cond
     from engine.models.sd.model import DiffusionModel
+    from engine.models.sd.stream_schedule import StreamSchedule
 
 MIN_MAP_PX = 128
+OF_SINGLE = ("steps", "strength", "guidance", "guidance_begin", "guidance_end", "seed")
+"""The settings of a stream that a picture by itself has, too."""
 _LISTED = f"{', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]}"
 
 
@@ -35,6 +38,15 @@ class PaintedPicture:
     """False if the output contains NaN or infinity; then the picture must not be shown."""
     time_s: float
     """Time of its source frame."""
+
+
+class Ticket(NamedTuple):
+    """Goes in with a frame, and comes out with its picture."""
+
+    time_s: float
+    """The frame's time on the engine's clock."""
+    seen: np.ndarray | None
+    """Its `consistency.thumbnail`, if that is needed."""
 
 
 class Painter:
@@ -79,7 +91,12 @@ class Painter:
         self._references = References(model, note)
         self._consistency = Consistency(self._device_copies.send)
         self._settings: DiffusionSettings | None = None
-        self._plan: StreamPlan | SinglePlan | None = None
+        self._schedule: StreamSchedule | BatchSchedule | None = None
+        self._ignores_delta = self._is_stream = False
+        self.steps = self.calls = 0
+        """Steps of a picture, and calls from its frame to it: in a stream each does one step of each picture."""
+        self._tickets: list[Ticket] = []
+        """Those of the newest `calls` frames."""
         self._told: list[tuple[str, str]] = []
         self._conditioned: tuple[object, ...] = ()
         self.last: torch.Tensor | None = None
@@ -98,7 +115,7 @@ class Painter:
         self._set_lora_weights(settings)
         self._references.take(settings)
         self._condition(settings)
-        self._schedule(settings)
+        self._choose_schedule(settings)
         self._keep(settings)
         self._control_images.take(settings.controls, self._pixels)
         self._tell(settings)
@@ -117,8 +134,6 @@ class Painter:
         calls. A tensor must be on the model's device. The result of a stream belongs to an earlier frame, and has that
         frame's `time_s`. `found`: the control image of the masks, (H, W, 3) uint8, or None. `second`: the second
         picture, like `picture`, or None. `regions`: (H, W) uint8, the index 0..3 of each pixel's layer, or None."""
-        from engine.live.sd.plan import Ticket
-
         self.clock.begin()
         ticket = Ticket(time_s, self._seen(picture))
         sent = self._device_copies.send("source", picture) if isinstance(picture, np.ndarray) else picture[None]
@@ -132,10 +147,12 @@ class Painter:
         controls = self._control_images.inputs(encoded | self._detected(pictures), found)
         z = self._begun(encoded["z"], ticket.seen)
         self._denoiser.masks = self._masks(regions, z)
-        latents, ticket = self.plan.paint(z, self._conditioning(pictures), controls, self._between, ticket)
+        latents = self._advance(z, self._conditioning(pictures), controls, between=self._between)
+        self._tickets = [*self._tickets, ticket][-self.calls :]
         self.clock.end("unet")
         if latents is None:
             return None
+        ticket = self._tickets[0]
         if ticket.seen is not None and self._amount:
             latents = self._consistency.into_result(latents, ticket.seen, self._amount)
         self._between()
@@ -157,22 +174,22 @@ class Painter:
         return None if self.last is None else moved(self.last[None], zoom, rotate_deg)[0]
 
     @property
-    def plan(self) -> "SinglePlan | StreamPlan":
+    def schedule(self) -> "StreamSchedule | BatchSchedule":
         """That of the settings in use."""
-        assert self._plan is not None
-        return self._plan
+        assert self._schedule is not None
+        return self._schedule
 
     @property
     def work(self) -> int:
         """Pixels times batch rows of a UNet call; the duration of its pieces is proportional to this."""
-        return self._size[0] * self._size[1] * self.plan.rows
+        return self._size[0] * self._size[1] * self.schedule.rows
 
     @property
     def kind(self) -> tuple[object, ...]:
         """Equal for calls that have the same pieces, which take the same times."""
         used = tuple((control.number, control.image) for control in self._control_images.used)
         kept = self._references.live, len(self._region_weights), self._amount > 0.0
-        return self.work, self.plan.steps, self._is_enlarged, used, kept
+        return self.work, self.steps, self._is_enlarged, used, kept
 
     def free_memory(self) -> None:
         """Free everything that is only cached for speed: captured graphs, then the allocator's cache."""
@@ -219,15 +236,25 @@ class Painter:
             self._conditioner.prepare(text, words.clip_skip)
         self._conditioned = needed
 
-    def _schedule(self, settings: DiffusionSettings) -> None:
-        """Choose the plan for these settings, or update the current one."""
-        from engine.live.sd.plan import SinglePlan, StreamPlan
+    def _choose_schedule(self, settings: DiffusionSettings) -> None:
+        """Choose the schedule for these settings, or update the current one."""
+        from engine.models.sd.batch_schedule import BatchSchedule
+        from engine.models.sd.coefficients import real_steps
+        from engine.models.sd.stream_schedule import StreamSchedule
 
-        kind = StreamPlan if settings.is_stream and self.model.sampler in FEW_STEPS else SinglePlan
-        if isinstance(self._plan, kind):
-            self._plan.change(settings)
+        before, asked = self._schedule, settings.steps
+        self._is_stream = settings.is_stream and self.model.sampler in FEW_STEPS
+        if self._is_stream:
+            stream = before if isinstance(before, StreamSchedule) else StreamSchedule(self.model, self._denoiser, asked)
+            stream.change(asked)
+            self._schedule, self._advance = stream, stream.push
+            self.steps, self.calls, self._ignores_delta = stream.steps, stream.steps, stream.ignores_delta
         else:
-            self._plan = kind(self.model, self._denoiser, settings)
+            own = {name: getattr(asked, name) for name in OF_SINGLE}
+            single = before if isinstance(before, BatchSchedule) else BatchSchedule(self.model, self._denoiser, **own)
+            single = single.changed(**own)
+            self._schedule, self._advance = single, single.run
+            self.steps, self.calls, self._ignores_delta = real_steps(asked.steps, asked.strength), 1, False
 
     def _tell(self, settings: DiffusionSettings) -> None:
         """Send a note for each setting that has begun to be without effect."""
@@ -244,7 +271,7 @@ class Painter:
             notes.append(("mode", "mode stream", f"works with {_LISTED} models only; using mode single"))
         if steps.guidance_begin >= steps.guidance_end:
             notes.append(("guidance", "guidance", "does not act, because guidance_begin is not before guidance_end"))
-        if self._plan is not None and self._plan.ignores_delta:
+        if self._ignores_delta:
             notes.append(("delta", "delta", "has no effect in the first step, which starts from pure noise"))
         if words.has_regions and model.regions is None:
             unused = "has no effect with this model, or with an accelerator; using /sd/prompt"
@@ -259,15 +286,13 @@ class Painter:
 
     def _keep(self, settings: DiffusionSettings) -> None:
         """How much of the last picture stays. A stream sees its features, too: its rows are steps of a picture each."""
-        from engine.live.sd.plan import StreamPlan
-
         before = self._settings
         if before is not None and (settings.resets, settings.size) != (before.resets, before.size):
             self._begin_anew()
         self._amount = settings.consistency
         if not self._amount:
             self._consistency.forget()
-        self._denoiser.consistency = self._amount if isinstance(self._plan, StreamPlan) else 0.0
+        self._denoiser.consistency = self._amount if self._is_stream else 0.0
 
     def _begin_anew(self) -> None:
         self._consistency.forget()

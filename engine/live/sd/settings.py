@@ -4,11 +4,12 @@ Cost of a change, from high to low: a new schedule (the stream refills), new con
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 from engine.errors import ModelError
 from engine.live.kit.pace import filled, value_reader
+from engine.models.sd.painting import StreamSettings
 from engine.models.sd.seeds import Blend, Seeds
 from osc_schema.sd import CONTROLNETS, LARGER, LORAS, MASKS_SOURCE, PROMPTS, REFERENCES
 
@@ -72,24 +73,6 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
-    """Input of a schedule: the fields of StreamSettings that are parameters."""
-
-    steps: int
-    strength: float
-    t_index: tuple[int, ...]
-    """Indices into the 50-step table, from noisy to clean; empty: use steps and strength."""
-    cfg_type: Literal["none", "full", "self", "initialise"]
-    guidance: float
-    """1 or less: off."""
-    guidance_begin: float
-    guidance_end: float
-    """Shares of the steps between which it acts."""
-    delta: float
-    seed: Seeds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ControlSetting:
     """Settings of one ControlNet of the model."""
 
@@ -122,10 +105,8 @@ class DiffusionSettings:
     reference_scale: float
     reference_blocks: tuple[float, ...]
     """Factors of it in the UNet's BLOCKS."""
-    size: tuple[int, int]
-    """(width, height) in pixels, multiples of 64."""
     is_stream: bool
-    steps: Steps
+    steps: StreamSettings
     controls: tuple[ControlSetting, ...]
     lora_weights: tuple[float, ...]
     is_feedback: bool
@@ -142,6 +123,14 @@ class DiffusionSettings:
     may_shrink: bool
     problem: str = ""
     """One line about a value that is invalid and ignored."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels, multiples of 64."""
+        return self.steps.width, self.steps.height
+
+    def in_size(self, size: tuple[int, int]) -> "DiffusionSettings":
+        return replace(self, steps=replace(self.steps, width=size[0], height=size[1]))
 
     @property
     def texts(self) -> dict[str, str]:
@@ -192,9 +181,8 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
         weight_live=value("ip_adapter/weight_live"),
         reference_scale=value("ip_adapter/scale"),
         reference_blocks=tuple(value(f"ip_adapter/{block}") for block in ("down", "mid", "up")),
-        size=(value("width"), value("height")),
         is_stream=value("mode") == "stream",
-        steps=filled(Steps, value, t_index=t_index, seed=filled(Seeds, value)),
+        steps=filled(StreamSettings, value, t_index=t_index, seed=filled(Seeds, value)),
         controls=tuple(
             ControlSetting(
                 number=number,

@@ -60,7 +60,7 @@ MAX_HZ: Final = 400_000
 Sides = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class VoiceReport(Report):
     version: Version
     rate_hz: int
@@ -104,7 +104,7 @@ def check(spec: VoiceSpec) -> VoiceReport:
             locate.find(spec.rmvpe, files=())
     return VoiceReport(
         model=spec.model,
-        path=str(path),
+        path=path,
         version=shape.version,
         rate_hz=shape.rate_hz,
         has_pitch=shape.has_pitch,

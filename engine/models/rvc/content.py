@@ -18,7 +18,7 @@ from transformers import HubertConfig, HubertModel
 
 from engine.errors import ModelError
 from engine.models.pickle_file import TRAINING, StandIn, read_pickle, refuse_code
-from engine.models.pretrained import architecture, one_line, require_finite
+from engine.models.pretrained import architecture, give_weights, one_line, require_finite
 from engine.models.rvc.content_folder import PROJECTION, find_content
 from engine.models.rvc.shapes import LAYERS
 from engine.models.weight_files import read_header
@@ -121,13 +121,8 @@ def load_content(name: str, device: torch.device, dtype: torch.dtype) -> Content
         config._attn_implementation = "sdpa"
         with torch.device("meta"):
             hubert = HubertModel(config)
-        wanted = hubert.state_dict()
-        wrong = [key for key in wanted if key not in weights or weights[key].shape != wanted[key].shape]
-        if wrong:
-            raise ModelError(f"{name}: {len(wrong)} tensors are missing or have another shape, the first is {wrong[0]}")
-        weights = {key: weights[key] for key in wanted}
-        require_finite(name, weights | {f"{PROJECTION}{key}": tensor for key, tensor in projection.items()})
-        hubert.load_state_dict(weights, assign=True)
+        give_weights(hubert, weights, name)
+        require_finite(name, {f"{PROJECTION}{key}": tensor for key, tensor in projection.items()})
         final_projection = None
         if projection:
             wide, narrow = projection["weight"].shape[1], projection["weight"].shape[0]

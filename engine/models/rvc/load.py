@@ -13,6 +13,7 @@ from engine.models import locate
 from engine.models.card_memory import reserved
 from engine.models.device_work import dtype_named, weights_of
 from engine.models.pretrained import quieten_libraries
+from engine.models.random_models import seeded
 from engine.models.rvc.check import check
 from engine.models.rvc.checkpoint import read_checkpoint
 from engine.models.rvc.content import ContentEncoder, load_content
@@ -27,7 +28,6 @@ from engine.models.rvc.retrieval import Retrieval
 from engine.models.rvc.shapes import SynthesizerShape, shape_named
 from engine.models.rvc.spec import CONTENT, RANDOM, VoiceSpec
 from engine.models.rvc.synthesizer import Synthesizer
-from engine.models.seeded import seeded
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 import torch
 
-from engine.models.device_work import bytes_of, weights_of
+from engine.models.device_work import weights_of
+from engine.models.model_on_device import ModelOnDevice
 from engine.models.rvc.content import ContentEncoder
 from engine.models.rvc.pitch import F0Tracker
 from engine.models.rvc.retrieval import Retrieval
@@ -15,20 +16,15 @@ from engine.models.rvc.synthesizer import Synthesizer
 
 
 @dataclass(slots=True, kw_only=True)
-class VoiceModel:
-    """One voice on its device, frozen and in evaluation mode. Not thread-safe."""
+class VoiceModel(ModelOnDevice):
+    """One voice. `dtype`: of the content encoder and the synthesizer. Pitch and retrieval always use float32."""
 
     spec: VoiceSpec
-    device: torch.device
-    dtype: torch.dtype
-    """For the content encoder and the synthesizer. Pitch and retrieval always use float32."""
     synthesizer: Synthesizer
     content: ContentEncoder
     pitch: F0Tracker
     retrieval: Retrieval | None
     """None without an index."""
-    notes: tuple[str, ...] = ()
-    """Notes for the user about loading, one line each."""
 
     @property
     def rate_hz(self) -> int:
@@ -49,12 +45,8 @@ class VoiceModel:
         """Networks that together contain every layer exactly once."""
         return (*self.content.networks, *self.pitch.networks, self.synthesizer)
 
-    @property
-    def memory_mb(self) -> float:
-        """MiB of all weights, and of the index if it is on the model's device."""
-        return bytes_of(self._tensors()) / 2**20
-
-    def _tensors(self) -> Iterator[torch.Tensor]:
+    def tensors(self) -> Iterator[torch.Tensor]:
+        """All weights, and the index if it is on the model's device."""
         yield from weights_of(self.networks)
         if self.retrieval is not None and self.retrieval.device == self.device:
             yield self.retrieval.embeddings

@@ -43,8 +43,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.models import device_work
-from engine.models.device_work import HostBuffers, StageClock
+from engine.models.device_work import HostBuffers, StageClock, device_wait, free_memory
 from engine.models.graphs import Calls, State, calls_for, nothing
 from engine.models.rvc.grid import HOPS_A_SECOND, BlockGrid
 from engine.models.rvc.loudness import NoiseGate, mix_loudness
@@ -67,8 +66,7 @@ UNRELIABLE_FRAMES = 3
 
 class LiveVoice:
     """Converts a stream block by block. Not thread-safe. `between` is called between slices of the device's work.
-    `before_capture` is called before work that takes seconds and is done once per shape. `idle_s` returns the total
-    seconds that `between` has waited on purpose; `clock` does not count them to any stage."""
+    `before_capture` is called before work that takes seconds and is done once per shape."""
 
     def __init__(
         self,
@@ -80,7 +78,6 @@ class LiveVoice:
         extra_ms: float,
         between: Callable[[], None] = nothing,
         before_capture: Callable[[], None] = nothing,
-        idle_s: Callable[[], float] = lambda: 0.0,
         calls: Calls | None = None,
     ) -> None:
         """`calls` runs chains of parts. Default: captured graphs on CUDA, direct calls elsewhere."""
@@ -88,7 +85,7 @@ class LiveVoice:
         self.grid = BlockGrid.of(rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms, extra_ms=extra_ms)
         self.settings = VoiceSettings()
         """Used from the next block on. The speaker must exist in the model."""
-        self.clock = StageClock(model.device, idle_s)
+        self.clock = StageClock(model.device)
         """Stages of the last block: gate, resample, content, pitch, retrieval, encode, flow, decode, sola, and copy.
         Copy includes waiting for the result."""
         self.cleaned = 0
@@ -113,7 +110,7 @@ class LiveVoice:
         self._sola = Sola(grid.block, grid.crossfade, grid.search, device)
         self._given = torch.empty(1, grid.block, pin_memory=device.type == "cuda")
         self._copy = HostBuffers(device)
-        self._wait = device_work.device_wait(device)
+        self._wait = device_wait(device)
         self._next: int | None = None
 
     @torch.no_grad()
@@ -183,15 +180,10 @@ class LiveVoice:
         self.settings = settings
         self.reset()
 
-    @property
-    def memory_mb(self) -> float | None:
-        """MiB of device memory held by this process; None on a CPU."""
-        return device_work.memory_mb(self.model.device)
-
     def free_memory(self) -> None:
         """Free captured graphs and cached memory. Graphs are captured again when needed."""
         self._calls.drop()
-        device_work.free_memory(self.model.device)
+        free_memory(self.model.device)
 
     def _hear(self, block: np.ndarray, first_sample: int) -> None:
         if first_sample != self._next:

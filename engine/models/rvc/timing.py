@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.models.call_times import Call, in_turn_s
 from engine.models.device_work import device_wait
+from engine.models.measuring import Call, in_turn_s
 from engine.models.rvc.highpass import RATE_HZ, high_pass, high_pass_on_host
 from engine.models.rvc.load import random_synthesizer
 from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval

@@ -17,7 +17,7 @@ TRACKER = ("tracker_model.", "tracker_neck.")
 NO_TRACKER = "no tracker: detects objects in each picture, but cannot track them (mode track); facebook/sam3 has one"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SegmentationReport(Report):
     kind: str
     """sam3_video: detector and tracker; sam3 and sam3_lite_text: only the detector."""
@@ -41,7 +41,7 @@ def check(spec: SegmentationSpec) -> SegmentationReport:
             missing.append(f"{folder.name}: the weights of the {name} are not in its files")
     return SegmentationReport(
         model=spec.model,
-        path=str(path),
+        path=path,
         kind=folder.kind,
         parts=parts,
         missing=tuple(missing),

@@ -74,13 +74,11 @@ def no_objects(side: int, *, is_finite: bool = True) -> DetectedObjects:
     )
 
 
-def tidy(
-    found: DetectedObjects, *, same_iou: float = SAME_IOU, same_iou_across: float = SAME_IOU_ACROSS
-) -> DetectedObjects:
+def tidy(found: DetectedObjects) -> DetectedObjects:
     """A copy of `found` without duplicates, holes and specks."""
     if not len(found):
         return found
-    kept = found.only(first_of_each(found, same_iou, same_iou_across))
+    kept = found.only(first_of_each(found, SAME_IOU))
     for mask in kept.masks:  # in place: `only` has copied them
         mend(mask)
     return kept
@@ -92,14 +90,14 @@ def oldest_of_each(found: DetectedObjects) -> DetectedObjects:
     if len(found) < 2:
         return found
     by_age = np.argsort(found.tracked_ids)
-    kept = by_age[first_of_each(found.only(by_age), np.inf, SAME_IOU_ACROSS)]
+    kept = by_age[first_of_each(found.only(by_age), np.inf)]
     return found.only(np.sort(kept))
 
 
-def first_of_each(found: DetectedObjects, same_iou: float, same_iou_across: float) -> np.ndarray:
+def first_of_each(found: DetectedObjects, same_iou: float) -> np.ndarray:
     """Indices of the objects to keep, (n,) int64 in order. Greedy NMS drops those that overlap a better one too
     much."""
-    limits = np.where(found.prompts[:, None] == found.prompts, same_iou, same_iou_across)
+    limits = np.where(found.prompts[:, None] == found.prompts, same_iou, SAME_IOU_ACROSS)
     is_same = mask_iou(found.masks) > limits
     kept: list[int] = []
     for place, same in enumerate(is_same):

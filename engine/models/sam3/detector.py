@@ -76,9 +76,6 @@ class Detector:
 
         `boxes`: examples of the objects to find, centre x, centre y, width and height in 0..1, the same in all
         pictures; ModelError without torchvision. `mark` is called at the end of each stage: decoder, masks, copy."""
-        if not prompts:
-            nobody = [no_objects(self._model.mask_side)] * len(features.last_hidden_state)
-            return lambda: nobody
         queries = -(-max_objects // MASKS_AT_A_TIME) * MASKS_AT_A_TIME
         results: list[tuple[torch.Tensor, ...]] = []
         for place, prompt in enumerate(prompts):

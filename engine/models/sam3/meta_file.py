@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.errors import ModelError
 from engine.models.pickle_file import pickle_note, pickled_tensors
 from engine.models.plain_config import read_config
 from engine.models.sam3.model_folder import BEFORE_META, Sam3Folder, checkpoint_of_meta
@@ -177,6 +176,8 @@ class Sam3File(Sam3Folder):
         import torch
         from transformers import Sam3Config, Sam3Model
 
+        from engine.models.pretrained import require_present
+
         kind: Any = Sam3Model
         config: Any = Sam3Config(**{key: value for key, value in self.config.items() if key != "model_type"})
         config.image_size = resolution
@@ -195,10 +196,7 @@ class Sam3File(Sam3Folder):
                     absent.append(theirs)
                 else:
                     parameter.copy_(tensor)
-        if absent:
-            raise ModelError(
-                f"{self.name}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}"
-            )
+        require_present(self.name, absent)
         return model
 
     def _read(self) -> "dict[str, torch.Tensor]":

@@ -1,21 +1,21 @@
 """A loaded segmentation model: its networks, device and notes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from engine.models.device_work import bytes_of, weights_of
+from engine.models.device_work import weights_of
+from engine.models.model_on_device import ModelOnDevice
 from engine.models.sam3 import SegmentationSpec
 
 
 @dataclass(slots=True, kw_only=True)
-class SegmentationModel:
-    """SAM3 on its device, frozen and in evaluation mode. Not thread-safe."""
+class SegmentationModel(ModelOnDevice):
+    """SAM3."""
 
     spec: SegmentationSpec
-    device: torch.device
-    dtype: torch.dtype
     detector: Any
     """transformers' Sam3Model, built for `spec.resolution`."""
     video: Any
@@ -23,8 +23,6 @@ class SegmentationModel:
     tokenizer: Any
     mask_side: int
     """4 * resolution / 14: 288 at 1008."""
-    notes: tuple[str, ...] = ()
-    """Notes for the user about loading, one line each."""
 
     @property
     def networks(self) -> tuple[Any, ...]:
@@ -36,6 +34,5 @@ class SegmentationModel:
         """True if weights are in main memory and copied to the device layer by layer. Always False on a CPU."""
         return self.spec.is_offloaded and self.device.type != "cpu"
 
-    def memory_bytes(self) -> int:
-        """Bytes of all weights that are permanently on the device."""
-        return bytes_of(weights_of(self.networks))
+    def tensors(self) -> Iterator[torch.Tensor]:
+        return weights_of(self.networks)

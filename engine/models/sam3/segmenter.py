@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from engine.errors import ModelError
-from engine.models import device_work
-from engine.models.device_work import DeviceCopy, StageClock
+from engine.models.device_work import DeviceCopy, StageClock, free_memory
 from engine.models.graphs import Calls, DirectCalls, calls_for, nothing
 from engine.models.sam3.backbone import Backbone, Features, preprocess
 from engine.models.sam3.check import NO_TRACKER
@@ -156,15 +155,10 @@ class Segmenter:
         """Equal for pictures that take the same pieces of work, except where new objects are found."""
         return self.work, self._mode, self._tracker.count if self._mode == "track" else 0
 
-    @property
-    def memory_mb(self) -> float | None:
-        """MiB of device memory held by this process; None on a CPU."""
-        return device_work.memory_mb(self.model.device)
-
     def free_memory(self) -> None:
         """Free captured graphs and cached memory. Graphs are captured again when needed."""
         self._calls.drop()
-        device_work.free_memory(self.model.device)
+        free_memory(self.model.device)
 
     def _asked(self) -> list[tuple[int, EncodedPrompt]]:
         if self.boxes and not self._prompts:

@@ -11,12 +11,10 @@ import torch
 from engine.errors import ModelError
 from engine.models.card_memory import reserved
 from engine.models.device_work import weights_of
-from engine.models.flop_count import count_gflop
-from engine.models.letters import WORDS, letter_tokenizer
 from engine.models.pretrained import quieten_libraries
+from engine.models.random_models import WORDS, count_gflop, letter_tokenizer, seeded
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.model import SegmentationModel
-from engine.models.seeded import seeded
 
 SHAPES = ("sam3", "tiny")
 """`tiny` is not a published shape; it is small enough for a CPU."""

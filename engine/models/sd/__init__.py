@@ -8,7 +8,7 @@
     rgb, is_finite = pixels.decode(z)
 
 Read `plan/model_plan.py` (decides how a model is run), `model.py` (its networks), `load.py`, then the schedules.
-Importing this package does not load torch; `spec.py`, `check.py` and `plan/` never do.
+Importing this package does not load torch; `spec.py` and `plan/` never do.
 """
 
 from engine.models.sd.spec import ModelSpec

@@ -6,16 +6,14 @@ the first run are kept.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.errors import DeviceFullError
-from engine.models.card_memory import full_told
-from engine.models.device_work import DeviceCopies, HostBuffers, free_memory, is_out_of_memory, memory_mb
-from engine.models.sd.batch_stages import BatchStages, CallsFor, merge_rerun
-from engine.models.sd.latent_painter import LatentPainter, ReadPicture
+from engine.models.card_memory import full_told, told_when_full
+from engine.models.device_work import DeviceCopies, HostBuffers, free_memory
+from engine.models.sd.batch_stages import BatchStages, CallsFor, ReadPicture, merge_rerun
 from engine.models.sd.load import load
 from engine.models.sd.overlap import paint_overlapped
 from engine.models.sd.painting import GOOD, Painting, accept_black_sources
@@ -27,7 +25,7 @@ GREY = 128
 
 
 class BatchPainter:
-    """Single thread, except `stage_s` and `memory_mb`. Raises one-line ModelErrors, and DeviceFullError if memory is
+    """Single thread, except `stage_s`. Raises one-line ModelErrors, and DeviceFullError if memory is
     short."""
 
     def __init__(
@@ -46,18 +44,11 @@ class BatchPainter:
         self.notes: list[str] = []
         """Messages for the user, one line each."""
         self._size = width, height
-        self._latents = LatentPainter(
-            model,
-            self._size,
-            read_picture=read_picture,
-            note=self._note,
-            calls=None if calls is None else calls(model.device),
-        )
-        self._pieces = BatchStages(model, self._size, self._latents, calls)
+        self._pieces = BatchStages(model, self._size, calls, read_picture=read_picture, note=self._note)
         self._uploads, self._download = DeviceCopies(model.device), HostBuffers(model.device)
         self.change(painting)
         if model.deep_cache is not None:
-            steps = self._latents.steps
+            steps = self._pieces.steps
             told = f"evals counts the steps that run the whole UNet: {self.real_steps} of {steps} per picture"
             nothing = "has no effect with one step per picture; increase --steps or --strength"
             self._note(f"deepcache: {told if steps > 1 else nothing}")
@@ -65,22 +56,17 @@ class BatchPainter:
     def change(self, painting: Painting) -> None:
         """Use this Painting from the next batch on; its spec must be the model's. Cheap if its texts are cached."""
         with self._in_memory(1):
-            self._latents.change(painting)
+            self._pieces.change(painting)
 
     @property
     def real_steps(self) -> int:
         """Evaluations of the whole UNet per picture; with DeepCache fewer than steps."""
-        return self._latents.evaluations
+        return self._pieces.evaluations
 
     @property
     def stage_s(self) -> dict[str, float]:
         """Seconds spent in encode, process and decode, as far as they have been read from the device."""
         return self._pieces.seconds.total()
-
-    @property
-    def memory_mb(self) -> float | None:
-        """MiB of device memory that this process holds; None on a CPU."""
-        return memory_mb(self.model.device)
 
     def free_memory(self) -> None:
         """Free all caches."""
@@ -134,19 +120,13 @@ class BatchPainter:
         if line not in self.notes:
             self.notes.append(line)
 
-    @contextmanager
-    def _in_memory(self, batch: int | None) -> Iterator[None]:
-        try:
-            yield
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            width, height = self._size
-            batches = "" if batch is None else f" in batches of {batch}"
-            raise DeviceFullError(
-                f"{self.model.spec.model}: pictures of {width} x {height}{batches} do not fit into the memory of "
-                f"{self.model.device}; use a smaller --batch or --scale"
-            ) from None
+    def _in_memory(self, batch: int | None) -> AbstractContextManager[None]:
+        width, height = self._size
+        batches = "" if batch is None else f" in batches of {batch}"
+        return told_when_full(
+            f"{self.model.spec.model}: pictures of {width} x {height}{batches} do not fit into the memory of "
+            f"{self.model.device}; use a smaller --batch or --scale"
+        )
 
 
 def load_painter(

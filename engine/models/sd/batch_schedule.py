@@ -84,7 +84,7 @@ class BatchSchedule:
         return other
 
     @property
-    def rows_a_picture(self) -> int:
+    def rows(self) -> int:
         """UNet batch rows per picture: 2 with guidance, else 1."""
         return 2 if self._denoiser.uses_negative(self.guidance) else 1
 
@@ -214,7 +214,7 @@ class BatchSchedule:
 
     @cached_property
     def _rows(self) -> StepCoefficients:
-        return self._coefficients.rows(1, self._denoiser.device)
+        return self._coefficients.rows(self._denoiser.device)
 
     @cached_property
     def _library_steps(self) -> "LibrarySteps":

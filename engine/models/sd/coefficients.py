@@ -138,12 +138,11 @@ class StepCoefficients:
     def steps(self) -> int:
         return len(self.timesteps)
 
-    def rows(self, frames: int, device: torch.device) -> "StepCoefficients":
-        """One row for each of `frames` pictures in each step, step-major: (S F,) and (S F, 1, 1, 1) float32. One upload
-        for all of them; float32 holds every timestep exactly."""
+    def rows(self, device: torch.device) -> "StepCoefficients":
+        """One row for each step: (S,) and (S, 1, 1, 1) float32. One upload for all of them; float32 holds every
+        timestep exactly."""
         numbers = (self.timesteps, self.signal, self.noise, self.c_skip, self.c_out, self.kept, self.fresh)
-        packed = torch.stack([values.float() for values in numbers]).repeat_interleave(frames, dim=1)  # (7, S F)
-        timesteps, *weights = uploaded(packed, device)
+        timesteps, *weights = uploaded(torch.stack([values.float() for values in numbers]), device)  # (7, S)
         signal, noise, c_skip, c_out, kept, fresh = (each.view(-1, 1, 1, 1) for each in weights)
         return StepCoefficients(
             timesteps=timesteps.long(), signal=signal, noise=noise, c_skip=c_skip, c_out=c_out, kept=kept, fresh=fresh

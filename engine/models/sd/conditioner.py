@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,19 +44,6 @@ class Cond:
     ip: tuple[torch.Tensor, ...] | None = None
     """(1, 1, tokens, D) for each IP-Adapter, the UNet's `image_embeds`; zeros have no effect; None without adapter."""
     negative_ip: tuple[torch.Tensor, ...] | None = None
-
-    def into(self, buffers: "Cond") -> None:
-        """Copy into the tensors of `buffers`, which keep their addresses, so that captured graphs see the new values.
-        ValueError if one has a part that the other lacks; the shapes must agree."""
-        for part in fields(Cond):
-            ours, theirs = getattr(self, part.name), getattr(buffers, part.name)
-            if (ours is None) != (theirs is None):
-                raise ValueError(f"{part.name} is missing on one side")
-            if isinstance(ours, tuple):
-                for source, target in zip(ours, theirs, strict=True):
-                    target.copy_(source)
-            elif ours is not None:
-                theirs.copy_(ours)
 
 
 class Conditioner:

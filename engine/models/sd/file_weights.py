@@ -21,15 +21,13 @@ from engine.models.sd.control_nets import Adapter
 from engine.models.sd.plan.controlnet_file import (
     ADAPTER,
     ControlNetFiles,
-    as_diffusers,
-    controlnet_names,
-    is_original_controlnet,
+    in_diffusers_names,
 )
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, diffusers_name
 from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
 from engine.models.sd.plan.tensor_file import read_tensors
-from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, joined_halves, vae_names
+from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, joined_halves, vae_tensors
 from engine.models.weight_files import Weights, weights_in
 
 Tensors = dict[str, torch.Tensor]
@@ -40,8 +38,7 @@ _OLD_VAE_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", "
 def read_vae(single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype) -> Any:
     """Load the VAE of a checkpoint on the CPU, with the configuration in `folder`. Never converted through float16, in
     which it would lose precision. ModelError in one line."""
-    held = dict(_tensors(single, (VAE,)))
-    tensors = {ours: held[theirs] for ours, theirs in vae_names(held).items()}
+    tensors = vae_tensors(dict(_tensors(single, (VAE,))))
     return _vae(CLASSES["vae"], tensors, folder.config("vae/config.json"), dtype, f"{single.path}: vae")
 
 
@@ -151,8 +148,7 @@ def load_vae(choice: VaeChoice, dtype: torch.dtype) -> Any:
         elif len(files) > 1:  # a TAESD's two halves
             tensors = joined_halves(*map(read_tensors, files))
         else:
-            read = read_tensors(files[0])
-            tensors = {ours: read[theirs] for ours, theirs in vae_names(read).items()}
+            tensors = vae_tensors(read_tensors(files[0]))
         return _vae(choice.kind, tensors, choice.config, dtype, what)
 
 
@@ -176,9 +172,6 @@ def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> Any:
     kind = files.config["_class_name"]
     weights = weights_for(files.path, dtype) if files.path.is_dir() else files.weights
     with one_line(files.name):
-        read = read_tensors(*weights.files)
-        tensors = {ours: read[theirs] for ours, theirs in controlnet_names(read).items()}
-        if is_original_controlnet(tensors):
-            tensors = as_diffusers(tensors)
+        tensors = in_diffusers_names(read_tensors(*weights.files))
         network = _filled(kind, files.config, tensors, dtype, files.name)
         return Adapter(network) if kind == ADAPTER else network

@@ -96,7 +96,7 @@ class _Loading:
         import diffusers
 
         plan, folder, sampler = self.plan, self.plan.folder, self.plan.sampler
-        if folder is None or plan.vae is None or plan.prediction is None or sampler is None:
+        if folder is None or plan.vae is None:
             raise ModelError(f"{self.spec.model}: is not complete")
         vae, encoders = self._vae(folder, plan.vae), self._text_encoders(folder)
         unet = self._unet(folder)  # last, so that a broken small part is told before

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from engine.models.device_work import bytes_of, weights_of
+from engine.models.device_work import weights_of
+from engine.models.model_on_device import ModelOnDevice
 from engine.models.sd.plan.model_plan import EMBEDDED_GUIDANCE
 from engine.models.sd.plan.sampler_name import TCD_ETA
 from engine.models.sd.spec import ModelSpec
@@ -24,13 +25,11 @@ UNGUIDED = ("turbo", "lightning", "hyper")
 
 
 @dataclass(slots=True, kw_only=True)
-class DiffusionModel:
-    """One Stable Diffusion model on its device, without gradients, in evaluation mode. Not thread-safe."""
+class DiffusionModel(ModelOnDevice):
+    """One Stable Diffusion model. `dtype`: of UNet, text encoders and ControlNets; SDXL's full VAE stays float32 if
+    this is float16."""
 
     spec: ModelSpec
-    device: torch.device
-    dtype: torch.dtype
-    """Dtype of UNet, text encoders and ControlNets; SDXL's full VAE stays float32 if this is float16."""
     family: str
     """sd15, sd21 or sdxl."""
     unet: Any
@@ -85,8 +84,6 @@ class DiffusionModel:
     """Share of the noise that tcd redraws after each step."""
     takes_guidance: bool = False
     """True if a requested guidance is used with its sampler although that is one of UNGUIDED."""
-    notes: tuple[str, ...] = ()
-    """Messages for the user about loading, one line each."""
 
     @property
     def latent_scale(self) -> int:
@@ -108,11 +105,8 @@ class DiffusionModel:
             return 1.0
         return asked
 
-    def memory_bytes(self) -> int:
-        """Bytes of all weights on the device, including LoRA factors and the copies kept for them."""
-        return bytes_of(self._tensors())
-
-    def _tensors(self) -> Iterator[torch.Tensor]:
+    def tensors(self) -> Iterator[torch.Tensor]:
+        """All weights on the device, including LoRA factors and the copies kept for them."""
         modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets, self.upscaler]
         modules += [detector.network for detector in self.detectors.values()]
         if self.ip_adapter is not None:

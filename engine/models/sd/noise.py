@@ -18,21 +18,6 @@ class SeededNoise:
         """Drawn, not yet uploaded: a failed upload must not lose numbers of the generator."""
         self._drawn: list[torch.Tensor] = []
 
-    @classmethod
-    def of_seed(
-        cls, seed: int, size: tuple[int, ...], device: torch.device, kept: "SeededNoise | None"
-    ) -> "SeededNoise":
-        """The noise of a seed; `kept` if that is noise of the same seed, size and device. Drawn on the CPU, so that the
-        values are the same on every kind of device."""
-        if kept is not None and (kept.seed, kept.size, kept.device) == (seed, size, device):
-            return kept
-        return cls(torch.Generator().manual_seed(seed), size, device)
-
-    @property
-    def seed(self) -> int:
-        """The seed that the generator was given."""
-        return self._generator.initial_seed()
-
     def first(self, steps: int) -> torch.Tensor:
         """The noise of the first steps, (steps, *size). Those not yet drawn are uploaded together."""
         generator = self._generator
@@ -82,12 +67,15 @@ class NoiseSource:
     def noise(self, seeds: Seeds, size: tuple[int, ...]) -> Noise:
         """The noise of the next call. `size`: channels, height and width of the latents."""
         used = [self._of_one(seed, size) for seed in seeds.used]
-        self._kept = {noise.seed: noise for noise in used if noise.seed in seeds.used}
+        self._kept = {seed: noise for seed, noise in zip(seeds.used, used, strict=True) if seed >= 0}
         return used[0] if len(used) == 1 else BlendedNoise(used[0], used[1], seeds.seed_mix, seeds.blend)
 
     def _of_one(self, seed: int, size: tuple[int, ...]) -> SeededNoise:
-        if seed >= 0:
-            return SeededNoise.of_seed(seed, size, self._device, self._kept.get(seed))
+        kept = self._kept.get(seed)
+        if kept is not None and kept.size == size:
+            return kept
+        if seed >= 0:  # drawn on the CPU, so that the values are the same on every kind of device
+            return SeededNoise(torch.Generator().manual_seed(seed), size, self._device)
         if self._random is None:
             self._random = torch.Generator(self._device)
             self._random.seed()

@@ -1,9 +1,11 @@
-"""The settings of a job or of one client for painting pictures, as plain values. Does not load torch."""
+"""The settings of a job, of one client or of a stream for painting pictures, as plain values. Loads no torch."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from engine.models.sd.seeds import Seeds
 from engine.models.sd.spec import ModelSpec
 from osc_schema.sd import default_of
 
@@ -12,6 +14,29 @@ MAX_GUIDANCE = 30.0
 MAX_STEPS = 1000  # of the noise schedule
 GOOD, RERUN, NOT_FINITE, BLACK = range(4)
 """The fate of a picture: painted; painted at the second attempt; both attempts not finite; both completely black."""
+
+CfgType = Literal["none", "full", "self", "initialise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSettings:
+    """The settings of a stream; ranges as in the schema's /sd parameters of the same names."""
+
+    width: int
+    height: int
+    steps: int = int(default_of("steps"))
+    strength: float = default_of("strength")
+    t_index: tuple[int, ...] = ()
+    """Indices into the 50-step table, noisiest first; overrides steps and strength."""
+    guidance: float = default_of("guidance")
+    """1 and below: off; see `DiffusionModel.guidance_for`."""
+    guidance_begin: float = 0.0
+    guidance_end: float = 1.0
+    """Shares of the steps between which guidance acts."""
+    cfg_type: CfgType = "self"
+    delta: float = 1.0
+    seed: int | Seeds = 0
+    """-1: new noise for each call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,12 @@ import torch
 from engine.errors import ModelError
 from engine.models.card_memory import reserved
 from engine.models.device_work import in_fastest_layout, weights_of
-from engine.models.flop_count import count_gflop
-from engine.models.letters import letter_tokenizer
 from engine.models.pretrained import quieten_libraries
+from engine.models.random_models import count_gflop, letter_tokenizer, seeded
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.tiny_vae import fused
-from engine.models.seeded import seeded
 
 CONTEXT_TOKENS = 77
 NOISE_TABLE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}

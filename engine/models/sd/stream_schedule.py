@@ -1,18 +1,18 @@
 """Live pictures: all steps of consecutive frames in one UNet call (StreamDiffusion, Kodaira et al., arXiv 2312.12491).
 
-A picture needs S consecutive steps. Each call starts new frames at the first step and advances those of the last S - 1
+A picture needs S consecutive steps. Each call starts a new frame at the first step and advances those of the last S - 1
 calls by one step, all as rows of one batch: the same work per picture, but in one large call instead of small ones that
 leave a GPU partly idle. A picture comes out S calls after its frame went in.
 
-Rows are step-major: with F frames per call, rows 0..F-1 are the newest, at the noisiest step, and the last F rows are
-finished. The state holds x0, not x: noise is added at the start of a call, with the coefficients of that call, so a
-change of timesteps or seed applies to all rows at once. For samplers that keep noise (lightning, hyper, tcd) the noise
-estimated in a row is stored with its x0. Each step uses the same noise for all frames, or they would flicker.
+The first row is the newest, at the noisiest step, and the last one is finished. The state holds x0, not x: noise is
+added at the start of a call, with the coefficients of that call, so a change of timesteps or seed applies to all rows
+at once. For samplers that keep noise (lightning, hyper, tcd) the noise estimated in a row is stored with its x0. Each
+step uses the same noise for all frames, or they would flicker.
 
 Residual guidance (section 3.2 of the paper) replaces the negative prediction by one that needs no UNet call. For a row
 with sample x at abar that comes from latent a, the noise between them, e = (x - sqrt(abar) a) / sqrt(1 - abar), times
 delta, is used as the negative prediction. `self`: a is the encoded frame. `initialise`: a is the model's prediction for
-the frame's first step with the negative prompt, so that only F rows are computed twice. It is computed on x0, where
+the frame's first step with the negative prompt, so that only one row is computed twice. It is computed on x0, where
 delta e becomes delta a + (1 - delta) x / sqrt(abar): no division by small numbers at delta 1, and the same for every
 prediction type. In a step that begins with pure noise (zero terminal SNR) abar is 0 and x0 is undefined for any other
 delta, so delta is 1 there.
@@ -20,7 +20,7 @@ delta, so delta is 1 there.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -29,38 +29,13 @@ from engine.models.graphs import nothing
 from engine.models.sd.coefficients import guidance_of_steps, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.noise import Noise, NoiseSource
+from engine.models.sd.painting import CfgType, StreamSettings
 from engine.models.sd.plan.unet_config import LATENT_CHANNELS
 from engine.models.sd.seeds import Seeds
-from osc_schema.sd import default_of
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Cond
     from engine.models.sd.model import DiffusionModel
-
-CfgType = Literal["none", "full", "self", "initialise"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamSettings:
-    """The settings of a stream; ranges as in the schema's /sd parameters of the same names."""
-
-    width: int
-    height: int
-    steps: int = int(default_of("steps"))
-    strength: float = default_of("strength")
-    t_index: tuple[int, ...] = ()
-    """Indices into the 50-step table, noisiest first; overrides steps and strength."""
-    frames: int = 1
-    """Frames per call."""
-    guidance: float = default_of("guidance")
-    """1 and below: off; see `DiffusionModel.guidance_for`."""
-    guidance_begin: float = 0.0
-    guidance_end: float = 1.0
-    """Shares of the steps between which guidance acts."""
-    cfg_type: CfgType = "self"
-    delta: float = 1.0
-    seed: int | Seeds = 0
-    """-1: new noise for each call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +74,7 @@ class StreamSchedule:
     @property
     def rows(self) -> int:
         """Batch rows of a UNet call, including those with the negative prompt."""
-        frames = self._settings.frames
-        negatives = {"full": self.steps * frames, "initialise": frames}.get(self._cfg_type, 0)
-        return self.steps * frames + negatives
+        return self.steps + {"full": self.steps, "initialise": 1}.get(self._cfg_type, 0)
 
     @property
     def ignores_delta(self) -> bool:
@@ -110,8 +83,8 @@ class StreamSchedule:
         return is_residual and self._has_noise_alone
 
     def change(self, settings: StreamSettings) -> None:
-        """Apply settings from the next push on, in all rows. A change of size, number of steps, frames per call or kind
-        of guidance drops the frames in flight and increases `generation`; any other change keeps them."""
+        """Apply settings from the next push on, in all rows. A change of size, number of steps or kind of guidance
+        drops the frames in flight and increases `generation`; any other change keeps them."""
         if settings == self._settings:
             return
         before = self._shape
@@ -124,11 +97,6 @@ class StreamSchedule:
         self.generation += 1
         self._flight = None
 
-    def fill(self, z: torch.Tensor, cond: "Cond", control: Sequence[ControlInput] = ()) -> None:
-        """Fill the stream with the latents `z` (F, 4, h, w) of one frame, so that every later push returns pictures."""
-        while self._flight_for(z).calls < self.steps - 1:
-            self.push(z, cond, control)
-
     def push(
         self,
         z: torch.Tensor,
@@ -137,12 +105,12 @@ class StreamSchedule:
         *,
         between: Callable[[], None] = nothing,
     ) -> torch.Tensor | None:
-        """Push F frames. Returns the latents (F, 4, h, w) float32 of those pushed S - 1 calls ago, or None while
-        filling. `z`: (F, 4, h, w) scaled latents; each of `control` has F pictures."""
-        frames, rows, flight = self._settings.frames, self._rows, self._flight_for(z)
+        """Push a frame. Returns the latents (1, 4, h, w) float32 of the one pushed S - 1 calls ago, or None while
+        filling. `z`: (1, 4, h, w) scaled latents; each of `control` has one picture."""
+        rows, flight = self._rows, self._flight_for(z)
         if not self._seeds.is_fixed:
             self._noise = self._scaled(self._noises.noise(self._seeds, self._size))
-        clean = torch.cat((z.float(), flight.clean))  # (S F, 4, h, w)
+        clean = torch.cat((z.float(), flight.clean))  # (S, 4, h, w)
         x = rows.signal * clean + self._noise
         if flight.guess is not None:
             x = x + self._kept * torch.cat((torch.zeros_like(z, dtype=torch.float32), flight.guess))
@@ -151,18 +119,18 @@ class StreamSchedule:
         denoised = rows.c_out * x0 + rows.c_skip * x
         # Assigned last, so that a call that fails (for example out of memory) leaves the state consistent.
         self._flight = FramesInFlight(
-            clean=denoised[:-frames],
-            guess=((x - rows.signal * x0) / rows.noise)[:-frames] if self._keeps_noise else None,
-            origins=origins[:-frames],
-            pictures={one.index: one.picture[:-frames] for one in shown},
+            clean=denoised[:-1],
+            guess=((x - rows.signal * x0) / rows.noise)[:-1] if self._keeps_noise else None,
+            origins=origins[:-1],
+            pictures={one.index: one.picture[:-1] for one in shown},
             calls=flight.calls + 1,
         )
-        return denoised[-frames:] if self._flight.calls >= self.steps else None
+        return denoised[-1:] if self._flight.calls >= self.steps else None
 
     def _flight_for(self, z: torch.Tensor) -> FramesInFlight:
         if self._flight is not None:
             return self._flight
-        empty = z.new_zeros(((self.steps - 1) * len(z), *z.shape[1:]), dtype=torch.float32)
+        empty = z.new_zeros((self.steps - 1, *z.shape[1:]), dtype=torch.float32)
         guess = empty if self._keeps_noise else None
         return FramesInFlight(clean=empty, guess=guess, origins=empty, pictures={}, calls=0)
 
@@ -175,18 +143,18 @@ class StreamSchedule:
         shown: Sequence[ControlInput],
         between: Callable[[], None],
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(x0, origin of the rows), both (S F, 4, h, w)."""
-        t, frames = self._rows.timesteps, self._settings.frames
+        """(x0, origin of the rows), both (S, 4, h, w)."""
+        t = self._rows.timesteps
         if self._cfg_type == "none":
             return self._denoiser.predict(x, t, cond, shown, guidance=self.guidance, between=between), clean
-        negatives = {"full": len(x), "initialise": frames}.get(self._cfg_type, 0)
+        negatives = {"full": len(x), "initialise": 1}.get(self._cfg_type, 0)
         against, output = self._denoiser.outputs(
             x, t, cond, shown, negatives=negatives, guidance=self.guidance, between=between
         )
         if self._cfg_type == "full":
             assert against is not None
             return self._denoiser.x0(x, t, against + self._guidance * (output - against)), clean
-        newest = clean[:frames] if against is None else self._denoiser.x0(x[:frames], t[:frames], against)
+        newest = clean[:1] if against is None else self._denoiser.x0(x[:1], t[:1], against)
         origin = torch.cat((newest, flight.origins))
         negative = origin if self._settings.delta == 1.0 else self._of_origin * origin + self._of_sample * x
         return negative + self._guidance * (self._denoiser.x0(x, t, output) - negative), origin
@@ -199,7 +167,7 @@ class StreamSchedule:
             older = flight.pictures.get(new.index)
             if older is None:
                 older = new.picture.repeat(self.steps - 1, 1, 1, 1)
-            pictures = torch.cat((new.picture, older))  # (S F, 3, height, width)
+            pictures = torch.cat((new.picture, older))  # (S, 3, height, width)
             shown.append(ControlInput(index=new.index, picture=pictures, scale=new.scale))
         return shown
 
@@ -214,7 +182,7 @@ class StreamSchedule:
             t_index=settings.t_index,
             eta=model.eta,
         )
-        rows = coefficients.rows(settings.frames, device)
+        rows = coefficients.rows(device)
         has_embedding = model.time_cond_proj_dim is not None
         is_guided = settings.cfg_type != "none" or has_embedding
         guidance = model.guidance_for(model.sampler, settings.guidance) if is_guided else 1.0
@@ -230,15 +198,13 @@ class StreamSchedule:
         of_steps = guidance_of_steps(guidance, self.steps, settings.guidance_begin, settings.guidance_end)
         self._guidance: float | torch.Tensor = guidance
         if set(of_steps) != {guidance}:
-            of_rows = torch.tensor(of_steps, dtype=torch.float32).repeat_interleave(settings.frames)
-            self._guidance = uploaded(of_rows, device).view(-1, 1, 1, 1)
+            self._guidance = uploaded(torch.tensor(of_steps, dtype=torch.float32), device).view(-1, 1, 1, 1)
         self._size = size
-        self._shape = (coefficients.steps, settings.frames, size, self._cfg_type)
+        self._shape = (coefficients.steps, size, self._cfg_type)
         self._settings, self._seeds = settings, Seeds.of(settings.seed)
         if self._seeds.is_fixed:
             self._noise = self._scaled(self._noises.noise(self._seeds, size))
 
     def _scaled(self, noise: Noise) -> torch.Tensor:
-        """Scaled noise (S F, 4, h, w) on the device, one per step, drawn in the same order as in BatchSchedule."""
-        fresh = self._rows.noise * self._rows.fresh
-        return fresh * noise.first(self.steps).repeat_interleave(self._settings.frames, dim=0)
+        """Scaled noise (S, 4, h, w) on the device, one per step, drawn in the same order as in BatchSchedule."""
+        return self._rows.noise * self._rows.fresh * noise.first(self.steps)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from engine.models.device_work import device_wait, free_memory
-from engine.models.places import MeasuredDevice
+from engine.models.measuring import MeasuredDevice
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.plan.ip_adapter_file import ADAPTERS, ENCODER, examine_ip_adapter
 from engine.models.sd.shapes import SHAPES, build, build_pipeline

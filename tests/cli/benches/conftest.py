@@ -46,7 +46,7 @@ def bench_here(say: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> Cal
     """`bench_here("bench", "sam3", ...)`, or `("render", ...)` of tests.benchmarks: output of the command,
     measured in this process. One test per measurement uses a separate process."""
     if not IS_SOAK:
-        monkeypatch.setattr("engine.models.places.MATMUL_RUNS", 3)  # takes a second; no test reads the figure
+        monkeypatch.setattr("engine.models.measuring.MATMUL_RUNS", 3)  # takes a second; no test reads the figure
     monkeypatch.setattr(measuring, "subprocess", SimpleNamespace(Popen=MeasuredHere, PIPE=subprocess.PIPE))
     monkeypatch.setattr(faulthandler, "enable", lambda: None)  # pytest has enabled it already
 

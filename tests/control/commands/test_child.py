@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from engine.children import ChildSpec, Supervisor
 from engine.children.launcher import Launcher
+from engine.children.spec import ChildSpec
+from engine.children.supervisor import Supervisor
 from engine.control.commands.child import ChildControl
 from osc_schema.children import MAX_WAITING
 from tests.children.toys import SOON

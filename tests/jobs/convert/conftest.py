@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.jobs.convert import ConvertJob, ConvertReport
+from engine.jobs.convert.job import ConvertJob
+from engine.jobs.convert.report import ConvertReport
 from engine.jobs.convert.run import open_job, run_job
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.cutting import Cutting

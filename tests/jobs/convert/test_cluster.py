@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from engine.errors import UsageError
-from engine.jobs.convert import ConvertJob, ConvertReport
+from engine.jobs.convert.job import ConvertJob
 from engine.jobs.convert.on_cluster import VoiceWorker
+from engine.jobs.convert.report import ConvertReport
 from engine.jobs.convert.run import load_voice, open_job, run_job
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.offline import VoiceConverter

@@ -9,9 +9,8 @@ import pytest
 import soundfile
 
 from engine.errors import UsageError
-from engine.jobs.convert import ConvertReport
 from engine.jobs.convert.job import ConvertJob
-from engine.jobs.convert.report import ConvertProgress
+from engine.jobs.convert.report import ConvertProgress, ConvertReport
 from engine.models.rvc import VoiceSettings
 from tests.jobs.convert.voices import ebur128, heard, span_of, spoken, tone, write_sound
 from tests.support.scanner import Scanner

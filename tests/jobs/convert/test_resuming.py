@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from engine.errors import SinkError
-from engine.jobs.convert import ConvertReport
 from engine.jobs.convert.file_work import FileWork, read_state
+from engine.jobs.convert.report import ConvertReport
 from engine.jobs.convert.sounds import open_sound
 from engine.jobs.convert.tasks import Task
 from engine.models.rvc import VoiceSettings

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from engine.jobs.convert import ConvertReport
+from engine.jobs.convert.report import ConvertReport
 from tests.jobs.convert.voices import heard, spoken
 
 Convert = Callable[..., ConvertReport]

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from engine.jobs.convert import ConvertReport
+from engine.jobs.convert.report import ConvertReport
 from tests.jobs.convert.voices import heard, span_of, spoken, tone
 
 Convert = Callable[..., ConvertReport]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.jobs.segment import SegmentJob, SegmentReport
+from engine.jobs.segment.job import SegmentJob
+from engine.jobs.segment.report import SegmentReport
 from engine.jobs.segment.run import open_job, run_job
 from engine.jobs.segment.stage import load_segmenter
 from tests.jobs.segment.disc_movie import disc_picture, write_movie

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.jobs.segment import SegmentJob, SegmentReport
 from engine.jobs.segment import on_cluster as segments_on_cluster
-from engine.jobs.segment.job import Mode
+from engine.jobs.segment.job import Mode, SegmentJob
+from engine.jobs.segment.report import SegmentReport
 from engine.jobs.segment.run import load_model, open_job, run_job
 from engine.jobs.segment.stage import LocalSegments
 from tests.jobs.folders import contents

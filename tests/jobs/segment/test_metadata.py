@@ -8,7 +8,7 @@ import av
 import pytest
 from PIL import Image
 
-from engine.jobs.segment import SegmentReport
+from engine.jobs.segment.report import SegmentReport
 from tests.jobs.segment.disc_movie import disc_picture
 
 Segment = Callable[..., SegmentReport]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import UsageError
-from engine.jobs.segment import SegmentReport
+from engine.jobs.segment.report import SegmentReport
 from tests.jobs.folders import contents
 from tests.jobs.segment.disc_movie import disc_picture
 

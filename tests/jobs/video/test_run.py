@@ -1,20 +1,27 @@
-"""`paint_video`, end to end, on a real clip with the tiny model."""
+"""A job, end to end, on a real clip with the tiny model."""
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from engine.errors import ModelError, MultiverseError
-from engine.jobs.video import VideoProgress, paint_video
+from engine.jobs.video.job import VideoJob
+from engine.jobs.video.report import VideoProgress, VideoReport
+from engine.jobs.video.run import open_job, open_stages, run_job
 from engine.jobs.video.writing import segmented_video
 from tests.jobs.segment.disc_movie import pictures_of, sound_of, times_of
 from tests.jobs.video.conftest import MakeJob
 from tests.jobs.video.writing.written import packets_of
 
 Clip = Callable[..., Path]
+
+
+def paint_video(job: VideoJob, **options: Any) -> VideoReport:
+    return run_job(job, opened := open_job(job), open_stages(job, opened), **options)
 
 
 def test_29_pictures_in_29_out_with_their_times_and_their_sound(

@@ -10,15 +10,15 @@ import pytest
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
 from engine.live.kit.fader import Fade
-from engine.live.kit.scene import Scene
-from engine.live.sam3.outputs import MaskOutputs, MasksView
+from engine.live.kit.scene import MasksView, Scene
+from engine.live.sam3.outputs import MaskOutputs
 from engine.live.sd.entry import SdConfig
 from engine.live.sd.link import DiffusionLink
 from engine.params import ParamStore
 from engine.values import FINISHED, FoundObject, FrameId, Segmentation, VideoFrame
 from tests.live.sd.studio import opened_link
 
-NO_MASKS = MasksView(found=None, picture=None)
+NO_MASKS = MasksView()
 
 
 def found(*boxes: tuple[float, float, float, float]) -> Segmentation:
@@ -51,7 +51,7 @@ def desk(reports: Any) -> Iterator[Desk]:
 
 
 def test_each_result_is_sent_once_best_first_and_its_end_as_zero(desk: Desk) -> None:
-    view = MasksView(found=found((0.5, 0.5, 0.25, 0.5), (0.25, 0.5, 0.5, 0.5)), picture=None)
+    view = MasksView(found=found((0.5, 0.5, 0.25, 0.5), (0.25, 0.5, 0.5, 0.5)))
     desk.outputs.tell(NO_MASKS)
     assert desk.told == []
     for _ in range(3):
@@ -69,7 +69,7 @@ def test_each_result_is_sent_once_best_first_and_its_end_as_zero(desk: Desk) -> 
 def test_masks_of_the_finished_picture_are_not_mirrored_with_layer_5() -> None:
     def seen_in(source: str) -> MasksView:
         picture = VideoFrame(pixels=np.zeros((9, 16, 3), np.uint8), index=0, time_s=0.0, source=source)
-        return MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=picture)
+        return MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=picture, edge="/sam3/mask_edge")
 
     store = ParamStore()
     store.set_many([("/layer/5/mirror", True), ("/layer/5/matte", "subject"), ("/region/mode", "sam3")], by="test")
@@ -127,7 +127,7 @@ def test_the_control_image_has_class_colours_and_is_black_without_masks(
         reader.close()
         return set() if frame is None else {tuple(colour) for colour in frame.pixels.reshape(-1, 3)}
 
-    view = MasksView(found=found((0.5, 0.5, 0.5, 0.5)), picture=None)
+    view = MasksView(found=found((0.5, 0.5, 0.5, 0.5)))
     wait_for(lambda: shown(view) == {person, (0, 0, 0)}, "a person on black")
     wait_for(lambda: shown(NO_MASKS) == {(0, 0, 0)}, "black")
     wait_for(lambda: shown(view) == {person, (0, 0, 0)}, "the person again")

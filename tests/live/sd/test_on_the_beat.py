@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine import Engine, open_engine
-from engine.cli.benches.on_beat import launched, still_picture
+from engine.cli.benches.isolation import launched, still_picture
 from engine.config import build_config
 from tests.support.held_sound import held_sound
 from tests.support.long_form import IS_SOAK

@@ -64,15 +64,15 @@ def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported
         painter.take(read_settings(BASE | {"/sd/guidance": guidance}))
     ((key, line),) = said
     assert key == "guidance" and line.startswith("/sd/guidance: 3 has no effect: turbo models were distilled")
-    assert painter.plan.schedule.guidance == 1.0
+    assert painter.schedule.guidance == 1.0
     painter.take(read_settings(BASE | {"/sd/negative": "fog"}))
     assert said[1:] == [("negative", "/sd/negative: has no effect: it needs a guidance above 1")]
     distilled = Painter(replace(model, time_cond_proj_dim=32), note=no_note)
     for mode in ("stream", "single"):
         distilled.take(read_settings(BASE | {"/sd/mode": mode}))
-        assert distilled.plan.schedule.guidance == 8.0
+        assert distilled.schedule.guidance == 8.0
         distilled.take(read_settings(BASE | {"/sd/mode": mode, "/sd/guidance": 2.5}))
-        assert distilled.plan.schedule.guidance == 2.5
+        assert distilled.schedule.guidance == 2.5
 
 
 def test_after_an_error_the_same_settings_can_be_applied_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:

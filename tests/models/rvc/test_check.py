@@ -45,7 +45,7 @@ def test_the_report_equals_the_loaded_voice(tiny_models: TinyModels, options: di
     assert model.retrieval is not None and report.vectors == len(model.retrieval.embeddings)
     # Loading folds weight norm, which removes some numbers.
     loaded_mb = (report.memory_bytes("float32") + report.index_bytes) / 2**20
-    assert model.memory_mb == pytest.approx(loaded_mb, rel=0.02)
+    assert model.memory_bytes() / 2**20 == pytest.approx(loaded_mb, rel=0.02)
     said = model.content(torch.zeros(1, 16_000), version=model.version)
     assert said.shape[-1] == model.synthesizer.shape.content_channels
     assert model.retrieval.blend(said, 0.5, 2).shape == said.shape

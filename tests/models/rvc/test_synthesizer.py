@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.models.random_models import seeded
 from engine.models.rvc import synthesizer as module
 from engine.models.rvc.checkpoint import read_checkpoint
 from engine.models.rvc.load import random_synthesizer
 from engine.models.rvc.shapes import SHAPES, SynthesizerShape
 from engine.models.rvc.synthesizer import Synthesizer
-from engine.models.seeded import seeded
 from tests.models.rvc import peers
 from tests.support.long_form import in_long_form
 from tests.support.tiny_voice import tiny_shape

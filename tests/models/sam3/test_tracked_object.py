@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from engine.models.graphs import DirectCalls
+from engine.models.random_models import seeded
 from engine.models.sam3 import SegmentationSpec, association, propagation
 from engine.models.sam3.association import hidden_by_others
 from engine.models.sam3.backbone import Backbone
@@ -25,7 +26,6 @@ from engine.models.sam3.prompts import EncodedPrompt
 from engine.models.sam3.propagation import Propagated, Propagation, Remembering, Seen
 from engine.models.sam3.tracked_object import CONDITIONING_KEPT, Dated
 from engine.models.sam3.tracker import Tracker
-from engine.models.seeded import seeded
 from tests.models.sam3.small_sam3 import sizes
 from tests.support.long_form import IS_SOAK, in_long_form
 from tests.support.tiny_sam3 import scatter_weights, score_above_half, tiny_config

@@ -15,11 +15,11 @@ from PIL import Image
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models.graphs import DirectCalls
+from engine.models.random_models import seeded
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.single import paint
-from engine.models.seeded import seeded
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
 from tests.support.long_form import IS_SOAK, in_long_form

@@ -8,8 +8,8 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
-from engine.models.sd.check import ModelReport, check
 from engine.models.sd.load import load
+from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 
 KINDS = {
     "sd15": ("sd15", "lcm", "epsilon"),
@@ -19,8 +19,8 @@ KINDS = {
 }
 
 
-def checked(folder: Path | str, **options: Any) -> ModelReport:
-    return check(ModelSpec(model=str(folder), **options))
+def checked(folder: Path | str, **options: Any) -> ModelPlan:
+    return plan_model(ModelSpec(model=str(folder), **options))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -29,11 +29,11 @@ def test_the_report_from_headers_equals_the_loaded_model(tiny_models: Any, kind:
     folder = tiny_models.sd(kind=kind, vae=vae)
     own_vae = "full" if vae == "kl" else "auto"
     report, model = checked(folder, vae=own_vae), load(ModelSpec(model=str(folder), vae=own_vae), "cpu", "fp32")
-    told = (report.family, report.sampler, report.prediction_type)
+    told = (report.family, report.sampler.value, report.prediction.value)
     assert told == (model.family, model.sampler, model.prediction_type) == KINDS[kind]
     assert model.latent_scale == 8 and model.is_tiny_vae == (vae != "kl")
     assert model.alphas_cumprod.shape == (1000,) and model.alphas_cumprod.dtype == torch.float64
-    assert report.vae == type(model.vae).__name__
+    assert report.vae is not None and report.vae.kind == type(model.vae).__name__
     networks = {"unet": model.unet, "vae": model.vae, "text_encoder": model.text_encoders[0]}
     networks |= {"text_encoder_2": model.text_encoders[1]} if kind == "sdxl" else {}
     assert not any(each.requires_grad for network in networks.values() for each in network.parameters())
@@ -48,7 +48,7 @@ def test_a_single_file_is_split_into_its_parts(tiny_models: Any) -> None:
     sd = tiny_models.sd(vae="kl")
     as_file, as_folder = checked(tiny_models.single_file(sd), vae="full"), checked(sd, vae="full")
     assert {part.name: part.parameters for part in as_file.parts} == {p.name: p.parameters for p in as_folder.parts}
-    assert (as_file.family, as_file.sampler, as_file.is_complete) == ("sd15", "lcm", True)
+    assert (as_file.family, as_file.sampler.value, as_file.is_complete) == ("sd15", "lcm", True)
 
 
 def test_all_extras_of_the_model_are_counted(tiny_models: Any, tiny_sd: Path) -> None:

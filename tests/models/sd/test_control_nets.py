@@ -10,11 +10,11 @@ from engine.errors import ModelError
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models.graphs import DirectCalls
+from engine.models.random_models import seeded
 from engine.models.sd import ModelSpec
 from engine.models.sd.control_nets import KINDS, Adapter
 from engine.models.sd.load import load
 from engine.models.sd.unet_parts import chain
-from engine.models.seeded import seeded
 from tests.conftest import TinyModels
 from tests.live.sd.studio import BASE, source_picture
 from tests.support.tiny_models import TEXT_WIDTH

@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
-from engine.models.sd.check import check
 from engine.models.sd.control_images import (
     COLOURS,
     GAIN,
@@ -26,6 +25,7 @@ from engine.models.sd.control_images import (
 )
 from engine.models.sd.edges import edges
 from engine.models.sd.load import load
+from engine.models.sd.plan.model_plan import plan_model
 from tests.conftest import TinyModels
 from tests.support.tiny_detectors import BrightnessAsDepth, KnownPose, build_tiny_depth, build_tiny_pose, network_of
 
@@ -150,7 +150,7 @@ def test_a_vitpose_and_a_vitpose_plus_are_drawn(tmp_path: Path, experts: int) ->
 
 def test_both_are_counted_and_loaded_with_the_model(tiny_sd: Path, tiny_models: TinyModels) -> None:
     spec = ModelSpec(model=str(tiny_sd), depth=str(tiny_models.depth()), pose=str(tiny_models.pose()))
-    report, model = check(spec), load(spec, "cpu", "float32")
+    report, model = plan_model(spec), load(spec, "cpu", "float32")
     assert report.is_complete and list(model.detectors) == ["depth", "pose"]
     counted = {part.name: part.parameters for part in report.parts}
     for part, detector in model.detectors.items():
@@ -176,7 +176,7 @@ def test_another_model_or_a_folder_without_weights_is_told_in_one_line(
         ("depth", tmp_path, "config.json is missing"),
         ("pose", "usyd-community/vitpose-base-simple", 'hf download usyd-community/vitpose-base-simple --include "co'),
     ):
-        (line,) = check(ModelSpec(model=str(tiny_sd), **{part: str(name)})).missing
+        (line,) = plan_model(ModelSpec(model=str(tiny_sd), **{part: str(name)})).missing
         assert said in line and str(name) in line and "\n" not in line
 
 

@@ -13,11 +13,12 @@ from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
+from engine.models.sd.painting import StreamSettings
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.prediction import file_prediction
 from engine.models.sd.plan.tensor_file import CheckpointHeader
 from engine.models.sd.spec import ModelSpec
-from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
+from engine.models.sd.stream_schedule import StreamSchedule
 from tests.models.sd.oracle import difference, diffusers_picture, our_picture, pipeline_of
 from tests.models.sd.plain_stream import random_latents
 from tests.support.long_form import in_long_form
@@ -64,8 +65,7 @@ def test_a_stream_of_a_flow_takes_the_steps_of_diffusers(model: DiffusionModel) 
     stream = StreamSchedule(
         model, denoiser, StreamSettings(width=64, height=64, steps=4, strength=1.0, cfg_type="none")
     )
-    stream.fill(z, cond)
-    ours = stream.push(z, cond)
+    *_, ours = (stream.push(z, cond) for _ in range(4))
     batch = BatchSchedule(model, denoiser, steps=4, strength=1.0, sampler="lightning")
     sigmas = [timestep / 1000 for timestep in batch._timesteps.tolist()]
     assert sigmas == pytest.approx([3 * t / (1 + 2 * t) for t in (0.999, 0.749, 0.499, 0.249)], abs=1e-3)

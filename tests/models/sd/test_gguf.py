@@ -12,9 +12,9 @@ import torch
 from engine.errors import ModelError
 from engine.models.gguf_file import gguf_numbers, read_gguf
 from engine.models.sd import ModelSpec
-from engine.models.sd.check import check
 from engine.models.sd.load import load
 from engine.models.sd.plan.headline import part_headline
+from engine.models.sd.plan.model_plan import plan_model
 from tests.support.long_form import in_long_form
 from tests.support.replicas.nets import tiny_unet
 from tests.support.tiny_gguf import BF16, F16, F32, INTS, Q4_K, Q8_0, text, write_gguf
@@ -39,7 +39,7 @@ def test_a_unet_in_q8_0_is_painted_as_weight_times_scale(
     kind, tensors = unet
     meant = write_gguf(tmp_path / "unet-Q8_0.gguf", tensors, q8)
     spec = ModelSpec(model=str(tiny_models.sd(kind=kind)), unet=str(tmp_path / "unet-Q8_0.gguf"))
-    report = check(spec)
+    report = plan_model(spec)
     assert report.missing == () and any("quantized weights (Q8_0) are read exactly" in note for note in report.notes)
     (part,) = (part for part in report.parts if part.name == "unet")
     assert part.parameters == sum(tensor.numel() for tensor in tensors.values()) and part.dtype.startswith("Q8_0")
@@ -57,7 +57,7 @@ def test_other_formats_and_broken_files_are_named_in_one_line(
     file = tmp_path / "unet.gguf"
 
     def line() -> str:
-        (missing,) = check(ModelSpec(model=str(tiny_models.sd(kind=kind)), unet=str(file))).missing
+        (missing,) = plan_model(ModelSpec(model=str(tiny_models.sd(kind=kind)), unet=str(file))).missing
         assert missing == f"{file}: {part_headline('unets', str(file)).fault}" and "\n" not in missing
         return missing.removeprefix(f"{file}: ")
 
@@ -69,7 +69,7 @@ def test_other_formats_and_broken_files_are_named_in_one_line(
     assert "Flux" in line()
     write_gguf(file, tensors, q8)
     with pytest.raises(ModelError, match=r"is the UNet alone, .*--unet"):
-        check(ModelSpec(model=str(file)))
+        plan_model(ModelSpec(model=str(file)))
     whole = file.read_bytes()
     for broken in (whole[:-40], whole[:100], b"GGUF" + b"\xff" * 400, whole.replace(b"sdxl", b"\xff\xfe\xff\xfe")):
         file.write_bytes(broken)

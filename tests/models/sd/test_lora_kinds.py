@@ -14,11 +14,11 @@ from peft import EvaConfig, LoHaConfig, LoKrConfig, LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
+from engine.models.random_models import seeded
 from engine.models.sd import ModelSpec
-from engine.models.sd.check import check
 from engine.models.sd.load import load
 from engine.models.sd.lora import Delta
-from engine.models.seeded import seeded
+from engine.models.sd.plan.model_plan import plan_model
 
 ATTENTION = ["to_q", "to_v", "to_out.0"]
 CONVOLUTIONS = [*ATTENTION, "conv1", "proj_in"]
@@ -85,7 +85,7 @@ def plain(tiny_sd: Path) -> Any:
 
 def merged(sd: Path, lora: Path, weight: float = 1.0) -> Any:
     spec = ModelSpec(model=str(sd), loras=((str(lora), weight),))
-    assert check(spec).missing == ()
+    assert plan_model(spec).missing == ()
     model = load(spec, "cpu", "fp32")
     assert model.notes == ()
     return model
@@ -152,4 +152,4 @@ def test_a_rank_that_contradicts_the_configuration_is_refused(
     config = json.loads((tmp_path / "adapter_config.json").read_text(encoding="utf-8"))
     (tmp_path / "adapter_config.json").write_text(json.dumps(config | {"r": 8}), encoding="utf-8")
     with pytest.raises(ModelError, match="has rank 4, its configuration says 8"):
-        check(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path), 1.0),))).require_complete()
+        plan_model(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path), 1.0),))).require_complete()

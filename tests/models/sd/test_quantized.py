@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
-from engine.models.sd.check import check
 from engine.models.sd.load import load
 from engine.models.sd.plan.model_plan import plan_model
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
@@ -94,7 +93,7 @@ def test_quantized_weights_are_painted_as_weight_times_scale(
 ) -> None:
     stored, meant, *metadata = CASES[case](tensors)
     name = write(tiny_models, tmp_path, stored, *metadata)
-    report = check(ModelSpec(model=name, vae="full"))
+    report = plan_model(ModelSpec(model=name, vae="full"))
     assert report.is_complete and any("quantized" in note and "exactly" in note for note in report.notes)
     ours = load(ModelSpec(model=name, vae="full"), "cpu", str(dtype).removeprefix("torch.")).unet.state_dict()
     plain = write(tiny_models, tmp_path / "plain", tensors | meant)

@@ -9,7 +9,6 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.sd.batch_schedule import NAMED, BatchSchedule
-from engine.models.sd.check import check
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
@@ -94,14 +93,14 @@ def spec_of(sd: Path, place: Path, **told: Any) -> ModelSpec:
 
 def test_an_unknown_prediction_is_refused_by_check(tiny_sd: Path, tmp_path: Path) -> None:
     spec = spec_of(tiny_sd, tmp_path, prediction_type="score")
-    (line,) = check(spec).missing
+    (line,) = plan_model(spec).missing
     assert "predicts score" in line and "set prediction to epsilon, v or flow" in line
-    assert check(replace(spec, prediction="epsilon")).is_complete
+    assert plan_model(replace(spec, prediction="epsilon")).is_complete
 
 
 def test_a_model_with_an_unsupported_scheduler_paints_with_a_requested_sampler(tiny_sd: Path, tmp_path: Path) -> None:
     spec = spec_of(tiny_sd, tmp_path, _class_name="DPMSolverSDEScheduler")
-    assert "set the sampler euler" in check(spec).missing[0]
+    assert "set the sampler euler" in plan_model(spec).missing[0]
     model = load(replace(spec, sampler="euler"), "cpu", "float32")
     schedule = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5, seed=3)
     assert schedule.run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None)).isfinite().all()
@@ -111,9 +110,9 @@ def test_a_model_with_an_unsupported_scheduler_paints_with_a_requested_sampler(t
 def test_epsilon_with_zero_terminal_snr_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
     """At timestep 999 the noise times infinity would be subtracted from the picture."""
     spec = spec_of(tiny_sd, tmp_path, _class_name="DDIMScheduler", rescale_betas_zero_snr=True)
-    assert check(spec).missing == ()
-    assert "set prediction to v, else" in check(replace(spec, sampler="lcm")).missing[0]
-    assert check(replace(spec, sampler="lcm", prediction="v")).missing == ()
+    assert plan_model(spec).missing == ()
+    assert "set prediction to v, else" in plan_model(replace(spec, sampler="lcm")).missing[0]
+    assert plan_model(replace(spec, sampler="lcm", prediction="v")).missing == ()
     asked = replace(spec, sampler="lcm", prediction="epsilon")
     assert plan_model(asked).missing == () and plan_model(asked).scheduler["rescale_betas_zero_snr"] is False
 

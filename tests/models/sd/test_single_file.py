@@ -11,8 +11,8 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
-from engine.models.sd.check import check
 from engine.models.sd.load import load
+from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.single_file import CONFIGS, SD_2_OWNERS, config_folder, examine
 from engine.models.sd.plan.tensor_file import read_numbers
 from engine.models.sd.plan.unet_config import blocks_of_config, require_same_blocks
@@ -94,7 +94,7 @@ def test_a_pickle_gives_the_same_model_with_a_note(
     expected = loaded(sd, vae="full").unet.state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in model.unet.state_dict().items())
     assert "x.ckpt: a pickle, read with weights_only; safetensors would be safer" in model.notes
-    assert all(part.is_pickle for part in check(spec).parts)
+    assert all(part.is_pickle for part in plan_model(spec).parts)
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_a_configuration_of_another_model_next_to_the_file_is_refused(
 ) -> None:
     file = save_tensors(tmp_path / "x.safetensors", tensors)
     copy_configuration(tiny_models.sd(kind="sdxl", vae="kl"), tmp_path / "x")
-    assert "made for SDXL, the file is SD 1.5" in check(ModelSpec(model=str(file))).missing[0]
+    assert "made for SDXL, the file is SD 1.5" in plan_model(ModelSpec(model=str(file))).missing[0]
     shutil.rmtree(tmp_path / "x")
     config = copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x") / "text_encoder" / "config.json"
     config.write_text(config.read_text().replace('"num_hidden_layers": 3', '"num_hidden_layers": 4'), encoding="utf-8")
-    assert "text_encoder has 3 layers of width 32" in check(ModelSpec(model=str(file))).missing[0]
+    assert "text_encoder has 3 layers of width 32" in plan_model(ModelSpec(model=str(file))).missing[0]
 
 
 def test_only_the_name_of_the_file_chooses_its_configuration_and_a_velocity_file_is_no_turbo(
@@ -180,8 +180,8 @@ def test_files_and_folders_are_examined_without_torch(
     torch.save({"state_dict": tensors}, tmp_path / "x.ckpt")
     copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x")
     code = (
-        "import sys; from engine.models.sd.check import check; from engine.models.sd import ModelSpec; "
-        "print([check(ModelSpec(model=name)).missing for name in sys.argv[1:]], 'torch' in sys.modules)"
+        "import sys; from engine.models.sd.plan.model_plan import plan_model; from engine.models.sd import ModelSpec; "
+        "print([plan_model(ModelSpec(model=name)).missing for name in sys.argv[1:]], 'torch' in sys.modules)"
     )
     models = (str(tmp_path / "x.ckpt"), str(tiny_models.sd()))
     done = subprocess.run([sys.executable, "-c", code, *models], capture_output=True, text=True, check=True)

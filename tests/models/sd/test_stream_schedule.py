@@ -13,8 +13,9 @@ from engine.models.sd.coefficients import noise_table
 from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.model import DiffusionModel, dropped_negative, unguided
+from engine.models.sd.painting import StreamSettings
 from engine.models.sd.pixels import is_finite
-from engine.models.sd.stream_schedule import StreamSchedule, StreamSettings
+from engine.models.sd.stream_schedule import StreamSchedule
 from tests.models.sd.plain_stream import loaded, plain_picture, random_latents, with_short_scaling
 from tests.support.long_form import in_long_form
 
@@ -46,9 +47,12 @@ def conds(model: DiffusionModel) -> list[Cond]:
 
 
 def pushed(
-    stream: StreamSchedule, z: torch.Tensor, conds: Sequence[Cond], controls: Sequence[Sequence[ControlInput]] = ()
+    stream: StreamSchedule,
+    z: Sequence[torch.Tensor] | torch.Tensor,
+    conds: Sequence[Cond],
+    controls: Sequence[Sequence[ControlInput]] = (),
 ) -> list[torch.Tensor | None]:
-    """The result of each push: `z` (calls, F, 4, h, w), a cond and the controls of each call."""
+    """The result of each push: `z` (calls, 1, 4, h, w), a cond and the controls of each call."""
     controls = controls or [()] * len(z)
     return [stream.push(frames, cond, shown) for frames, cond, shown in zip(z, conds, controls, strict=True)]
 
@@ -57,9 +61,9 @@ def stream_of(model: DiffusionModel, settings: StreamSettings) -> StreamSchedule
     return StreamSchedule(model, Denoiser(model), settings)
 
 
-def control(index: int, calls: int, frames: int, scale: float = 1.0) -> list[ControlInput]:
+def control(index: int, calls: int, scale: float = 1.0) -> list[ControlInput]:
     generator = torch.Generator().manual_seed(100 + index)
-    pictures = torch.rand((calls, frames, 3, 64, 64), generator=generator)
+    pictures = torch.rand((calls, 1, 3, 64, 64), generator=generator)
     return [ControlInput(index=index, picture=picture, scale=scale) for picture in pictures]
 
 
@@ -79,32 +83,29 @@ def control(index: int, calls: int, frames: int, scale: float = 1.0) -> list[Con
 def test_every_picture_equals_the_one_computed_alone_from_the_formulas(
     model: DiffusionModel, conds: list[Cond], cfg: dict[str, Any], sampled: dict[str, Any], is_controlled: bool
 ) -> None:
-    """Two moving frames a call with their own control pictures and kept noise, and a prompt that changes with every
-    call: it takes effect in all rows at once. Lightning has no guidance."""
-    calls, frames = 4, 2
+    """Moving frames with their own control pictures and kept noise, and a prompt that changes with every call: it
+    takes effect in all rows at once. Lightning has no guidance."""
+    calls = 4
     sampling = replace(model, **sampled)
-    settings = replace(THREE_STEPS, frames=frames, **cfg)
+    settings = replace(THREE_STEPS, **cfg)
     alone = replace(settings, guidance=1.0) if sampling.sampler == "lightning" else settings
-    z = random_latents(calls * frames, seed=1).view(calls, frames, 4, 8, 8)
+    z = random_latents(calls, seed=1).view(calls, 1, 4, 8, 8)
     asked = [conds[0 if is_controlled else call % 3] for call in range(calls)]
     shown: list[list[ControlInput]] = [[] for _ in range(calls)]
     if is_controlled:
-        shown = [list(each) for each in zip(control(0, calls, 2), control(1, calls, 2, scale=0.5), strict=True)]
+        shown = [list(each) for each in zip(control(0, calls), control(1, calls, scale=0.5), strict=True)]
     given = pushed(stream_of(sampling, settings), z, asked, shown)
     assert given[:2] == [None, None]
     for call in range(calls - 2):
-        for frame in range(frames):
-            own = [replace(one, picture=one.picture[frame : frame + 1]) for one in shown[call]]
-            expected = plain_picture(sampling, alone, z[call, frame : frame + 1], asked[call : call + 3], own)
-            picture = given[call + 2][frame : frame + 1]
-            torch.testing.assert_close(picture, expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
+        expected = plain_picture(sampling, alone, z[call], asked[call : call + 3], shown[call])
+        torch.testing.assert_close(given[call + 2], expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
 
 
 def test_a_controlnet_that_is_switched_on_uses_its_first_picture_for_frames_in_flight(
     model: DiffusionModel, conds: list[Cond]
 ) -> None:
     z = random_latents(3, seed=2).view(3, 1, 4, 8, 8)
-    shown = control(0, 1, 1)
+    shown = control(0, 1)
     late, early, never = (
         pushed(stream_of(model, THREE_STEPS), z, [conds[0]] * 3, controls)[2]
         for controls in ([(), (), shown], [shown] * 3, [])
@@ -112,34 +113,29 @@ def test_a_controlnet_that_is_switched_on_uses_its_first_picture_for_frames_in_f
     assert not torch.equal(late, early) and not torch.equal(late, never)
 
 
-def test_the_lead_in_returns_no_pictures_and_fill_skips_it(model: DiffusionModel, conds: list[Cond]) -> None:
+def test_the_lead_in_returns_no_pictures(model: DiffusionModel, conds: list[Cond]) -> None:
     z = random_latents(1, seed=6)
     stream = stream_of(model, THREE_STEPS)
     waited = [stream.push(z, conds[0]) for _ in range(3)]
     assert [picture is None for picture in waited] == [True, True, False]
-    filled = stream_of(model, THREE_STEPS)
-    filled.fill(z, conds[0])
-    assert torch.equal(filled.push(z, conds[0]), waited[2])
-    filled.fill(z, conds[0])  # full already: nothing is run
-    assert filled.push(z, conds[0]) is not None
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"width": 128}, {"t_index": (5, 45)}, {"frames": 2}, {"guidance": 2.0}, {"guidance": 2.0, "cfg_type": "full"}],
-    ids=["size", "steps", "frames", "guidance on", "cfg_type"],
+    [{"width": 128}, {"t_index": (5, 45)}, {"guidance": 2.0}, {"guidance": 2.0, "cfg_type": "full"}],
+    ids=["size", "steps", "guidance on", "cfg_type"],
 )
 def test_a_change_of_the_rows_starts_a_new_generation(
     model: DiffusionModel, conds: list[Cond], change: dict[str, Any]
 ) -> None:
     stream = stream_of(model, THREE_STEPS)
     z = random_latents(1, seed=8)
-    stream.fill(z, conds[0])
+    pushed(stream, [z] * 2, [conds[0]] * 2)
     settings = replace(THREE_STEPS, **change)
     stream.change(settings)
     assert stream.generation == 1
     fresh = stream_of(model, settings)
-    frames = random_latents(settings.frames, seed=8, size=(settings.height // 8, settings.width // 8))
+    frames = random_latents(1, seed=8, size=(settings.height // 8, settings.width // 8))
     given = [stream.push(frames, conds[0]) for _ in range(stream.steps)]
     expected = [fresh.push(frames, conds[0]) for _ in range(stream.steps)]
     assert given[:-1] == expected[:-1] == [None] * (stream.steps - 1)
@@ -162,14 +158,14 @@ def test_a_changing_value_loses_no_picture(model: DiffusionModel, conds: list[Co
     """A moving fader must not stop the stream. When it rests, the pictures equal those of a new stream."""
     stream = stream_of(model, replace(THREE_STEPS, guidance=2.0 if change == {"guidance": 3} else 1.0))
     z = random_latents(1, seed=9)
-    stream.fill(z, conds[0])
+    pushed(stream, [z] * 2, [conds[0]] * 2)
     settings = replace(THREE_STEPS, **change)
     stream.change(settings)
     given = [stream.push(z, conds[0]) for _ in range(4)]
     assert all(picture is not None for picture in given)
     assert stream.generation == 0
     fresh = stream_of(model, settings)
-    fresh.fill(z, conds[0])
+    pushed(fresh, [z] * 2, [conds[0]] * 2)
     assert torch.equal(given[-1], fresh.push(z, conds[0]))
 
 
@@ -190,7 +186,7 @@ def test_a_failed_call_can_be_repeated(model: DiffusionModel, conds: list[Cond],
     """Out of memory in the middle of the UNet: frames, origins and control pictures stay consistent."""
     settings = replace(THREE_STEPS, **cfg)
     z = random_latents(5, seed=10).view(5, 1, 4, 8, 8)
-    shown = [[one] for one in control(0, 5, 1)]
+    shown = [[one] for one in control(0, 5)]
     expected = pushed(stream_of(model, settings), z, [conds[0]] * 5, shown)
     stream = StreamSchedule(model, Denoiser(model, is_split=True), settings)
 
@@ -220,7 +216,7 @@ def test_models_distilled_with_guidance_are_never_guided(
     pictures = []
     for guidance in (1.0, 5.0):
         stream = stream_of(turbo, replace(THREE_STEPS, guidance=guidance, cfg_type="full"))
-        stream.fill(z, conds[0])
+        pushed(stream, [z] * 2, [conds[0]] * 2)
         pictures.append(stream.push(z, conds[0]))
     assert torch.equal(pictures[0], pictures[1])
     assert unguided(turbo, sampler, 5.0).startswith("5 has no effect: ") and unguided(turbo, sampler, 1.0) == ""

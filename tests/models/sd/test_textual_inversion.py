@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
-from engine.models.sd.check import check
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
+from engine.models.sd.plan.model_plan import plan_model
 from tests.models.sd.oracle import pipeline_of
 from tests.support.tiny_models import TEXT_WIDTH
 
@@ -116,7 +116,7 @@ def test_each_kind_of_file_has_its_trigger_words(
     tiny_sd: Path, write: Write, name: str, content: Any, words: tuple[str, ...]
 ) -> None:
     file = write(name, content)
-    report = check(ModelSpec(model=str(tiny_sd), embeddings=(file,)))
+    report = plan_model(ModelSpec(model=str(tiny_sd), embeddings=(file,)))
     assert report.missing == ()
     (part,) = [part for part in report.parts if part.name == f"embedding {words[0]}"]
     model = loaded(tiny_sd, file)
@@ -161,7 +161,7 @@ def test_a_file_that_is_not_an_embedding_for_the_model_is_refused_in_the_plan(
     tiny_sd: Path, write: Write, name: str, content: Any, told: str
 ) -> None:
     spec = ModelSpec(model=str(tiny_sd), embeddings=(write(name, content),))
-    (line,) = check(spec).missing
+    (line,) = plan_model(spec).missing
     assert told in line and name in line
     with pytest.raises(ModelError, match=r"embedding|would run"):
         load(spec, "cpu", "fp32")
@@ -169,5 +169,5 @@ def test_a_file_that_is_not_an_embedding_for_the_model_is_refused_in_the_plan(
 
 def test_two_embeddings_of_one_name_are_refused(tiny_sd: Path, write: Write) -> None:
     files = write("ink.pt", {"*": vectors()}), write("other/INK.safetensors", {"emb_params": vectors()})
-    (line,) = check(ModelSpec(model=str(tiny_sd), embeddings=files)).missing
+    (line,) = plan_model(ModelSpec(model=str(tiny_sd), embeddings=files)).missing
     assert "two embeddings have the name ink; rename one file" in line

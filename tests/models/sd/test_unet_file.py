@@ -11,8 +11,8 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
-from engine.models.sd.check import check
 from engine.models.sd.load import load
+from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.original_names import UNET
 from engine.models.sd.plan.unet_config import unsupported_input
 from tests.models.sd.plain_stream import loaded
@@ -61,9 +61,9 @@ def test_a_unet_alone_paints_with_the_texts_and_the_vae_of_the_model(
     torch.save(tensors, file) if suffix == "pt" else save_tensors(file, tensors)
     model = base if kind == "folder" else tiny_models.single_file(base)
     spec = ModelSpec(model=str(model), unet=str(file), vae="full")
-    report = check(spec)
-    assert report.missing == () and report.sampler == "lightning"
-    assert report.sampler_reason == "the name sdxl_lightning_4step_unet: SDXL-Lightning, made for 4 steps"
+    report = plan_model(spec)
+    assert report.missing == () and report.sampler.value == "lightning"
+    assert report.sampler.reason == "the name sdxl_lightning_4step_unet: SDXL-Lightning, made for 4 steps"
     assert [part.files for part in report.parts if part.name == "unet"] == [(str(file),)]
     replaced, own = load(spec, "cpu", "float32"), loaded(base, vae="full")
     assert replaced.sampler == "lightning"
@@ -80,7 +80,7 @@ def test_the_models_own_unet_need_not_be_there(base: Path, other: tuple[Tensors,
     (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     file = save_tensors(tmp_path / "Hyper-SDXL-1step-Unet.safetensors", other[0])
     spec = ModelSpec(model=str(folder), unet=str(file), vae="full")
-    assert check(spec).missing == () and load(spec, "cpu", "float32").sampler == "lcm"
+    assert plan_model(spec).missing == () and load(spec, "cpu", "float32").sampler == "lcm"
 
 
 def test_a_unet_in_a_folder_has_its_own_configuration(base: Path, other: tuple[Tensors, int], tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_unet_that_does_not_fit_is_refused_in_one_line(
     base: Path, other: tuple[Tensors, int], tmp_path: Path, change: Callable[[Tensors], Tensors], says: str
 ) -> None:
     file = save_tensors(tmp_path / "x.safetensors", change(other[0]))
-    (line,) = check(ModelSpec(model=str(base), unet=str(file), vae="full")).missing
+    (line,) = plan_model(ModelSpec(model=str(base), unet=str(file), vae="full")).missing
     assert says in line and "\n" not in line and str(file) in line
     for held, says in (
         (other[0] | {"conv_in.gain": torch.ones(1)}, "the first is conv_in.gain"),
@@ -122,7 +122,7 @@ def test_a_unet_that_does_not_fit_is_refused_in_one_line(
 
 def test_a_unet_of_another_family_is_refused_with_both_names(tiny_models: Any, base: Path) -> None:
     theirs = tiny_models.sd() / "unet"
-    (line,) = check(ModelSpec(model=str(base), unet=str(theirs), vae="full")).missing
+    (line,) = plan_model(ModelSpec(model=str(base), unet=str(theirs), vae="full")).missing
     assert "a UNet made for SD 1.5" in line and "is SDXL" in line
 
 

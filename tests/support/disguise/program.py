@@ -199,7 +199,8 @@ def echo() -> dict[str, Any]:
     """A child, started as on the other system, that returns a picture twice as bright."""
     import numpy as np
 
-    from engine.children import ChildSpec, Supervisor
+    from engine.children.spec import ChildSpec
+    from engine.children.supervisor import Supervisor
     from engine.ipc import FrameRing
 
     told: list[str] = []

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from engine.models.random_models import seeded
 from engine.models.sd import ModelSpec
-from engine.models.seeded import seeded
 from tests.support.replicas.replica import Refused, Replica, Shelf, Works
 from tests.support.tiny_models import kohya_name
 from tests.support.tiny_single_file import original_unet_name

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.models.random_models import seeded
 from engine.models.sd import ModelSpec
-from engine.models.seeded import seeded
 from tests.support.replicas.folders import PLAYGROUND_VAE
 from tests.support.replicas.replica import Refused, Replica, Shelf, Works
 from tests.support.tiny_models import (

@@ -46,14 +46,11 @@ class LivePainter:
         """Load the model: seconds. ModelError in one line; DeviceFullError if it does not fit. `most_sizes`: maximum
         number of cached painters."""
         from engine.models.card_memory import full_told
-        from engine.models.device_work import chosen_device, chosen_dtype, use_threads
+        from engine.models.device_work import chosen_place
         from engine.models.sd.load import load
         from engine.system.process_memory import keep_freed_memory
 
-        if threads is not None:
-            use_threads(threads)
-        self.device = chosen_device(device)
-        self.dtype = chosen_dtype(dtype, self.device)
+        self.device, self.dtype = chosen_place(device, dtype, threads)
         if self.device == "cpu":
             keep_freed_memory()
         with full_told(painting.spec.model, self.device, self.dtype):

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from engine.errors import MultiverseError, UsageError
-from engine.jobs.kit.option_range import check_number
+from engine.jobs.kit.options import check_number
 from engine.jobs.video.fused import check_model
 from engine.jobs.video.job import MIN_SIDE_PX, SIDE_STEP_PX, check_painting
 from engine.jobs.video.live.controls import knobs_for, started

@@ -21,6 +21,7 @@ import numpy as np
 from engine.errors import ModelError, SinkError, UsageError
 from engine.jobs.kit.fingerprint import Fingerprint, difference, digest, digest_of_files, fingerprint_of, model_files
 from engine.jobs.kit.job_folder import JobFolder
+from engine.jobs.kit.options import asked_of
 from engine.jobs.kit.painted_with import painted_with
 from engine.jobs.kit.resuming import check_start, mark_of
 from engine.jobs.video.job import VideoJob
@@ -69,14 +70,7 @@ def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) 
         "the size": f"{size[0]}x{size[1]}",
         **{f"{OPTIONS.get(name, f'--{name}')}|{name}": value for name, value in (spec | painting).items()},
         **_model_key(job),
-        "--skip": job.skip,
-        "--fps": job.fps,
-        "--deinterlace": job.deinterlace,
-        "--batch": job.batch,
-        "--limit": job.limit,
-        "--device": job.device,
-        "--dtype": job.dtype,
-        THREADS: job.threads,
+        **asked_of(job, but=("scale", "cluster", "metadata", "recursive", "resume", "overwrite")),
         "the kind of output": Path(job.output).suffix.lower(),
         "the encoder": av.__version__,
         "--no-metadata": not job.metadata or None,
@@ -97,10 +91,9 @@ def _model_key(job: VideoJob) -> dict[str, Any]:
         named = [spec.model, spec.vae, spec.unet, spec.ip_adapter, spec.image_encoder]
         named += [*(name for name, _ in spec.loras), *spec.controlnets, *spec.embeddings]
         return {"a file of the model": digest_of_files([*(path for name in named for path in _found(name)), *shown])}
-    prediction, sampler = plan.prediction and plan.prediction.value, plan.sampler and plan.sampler.value
     return {
         "a file of the model": digest_of_files([*(file for file in plan.files if file.is_file()), *shown]),
-        "how the model is run": [prediction, sampler, plan.scheduler],
+        "how the model is run": [plan.prediction.value or None, plan.sampler.value or None, plan.scheduler],
     }
 
 

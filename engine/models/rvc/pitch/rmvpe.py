@@ -16,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.pickle_file import read_pickle, refuse_code
-from engine.models.pretrained import one_line, require_finite
+from engine.models.pretrained import give_weights, one_line
 from engine.models.rvc.pitch import HOP
 from engine.models.rvc.pitch.mel import BANDS, FRAME, LogMel, likeliest, mel_filters, mirrored
 
@@ -184,15 +184,8 @@ def read_network(path: Path, name: str) -> Rmvpe:
         raise ModelError(f"{name}: holds a {type(weights).__name__}, not the tensors of RMVPE")
     with torch.device("meta"):  # avoids drawing 90 million random weights
         network = Rmvpe()
-    wanted = network.state_dict()
-    absent = [key for key, tensor in wanted.items() if getattr(weights.get(key), "shape", None) != tensor.shape]
-    if absent:
-        raise ModelError(
-            f"{name}: not RMVPE: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}"
-        )
     with one_line(name):
-        require_finite(name, {key: weights[key] for key in wanted})
-    network.load_state_dict({key: weights[key] for key in wanted}, assign=True)
+        give_weights(network, weights, name, kind=": not RMVPE")
     return network.float().eval()
 
 

@@ -5,7 +5,7 @@ heads and norms do not, but a ControlNet is trained from a copy of its UNet, so 
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,11 +128,7 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
 def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNetFiles:
     weights = weights_of(name, path)
     held = headers_of(weights)
-    tensors = {ours: held[theirs] for ours, theirs in controlnet_names(held).items()}
-    if "difference" in held:
-        tensors["difference"] = held["difference"]
-    if is_original_controlnet(tensors):
-        tensors = as_diffusers(tensors)
+    tensors = in_diffusers_names(held) | {name: held[name] for name in held.keys() & {"difference"}}
     _require_known(name, tensors)
     config = config_from(name, tensors, outline.unet if outline else {}) | _union_config(name, tensors)
     notes: tuple[str, ...] = ()
@@ -239,20 +235,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def controlnet_names(names: Collection[str]) -> dict[str, str]:
-    """Names in a file by the network's names without prefix; only the ControlNet's if the file contains more."""
-    if any(name.startswith(ORIGINAL) for name in names):
-        return {name.removeprefix(ORIGINAL): name for name in names if name.startswith(ORIGINAL)}
-    return {name: name for name in names}
-
-
-def is_original_controlnet(names: Collection[str]) -> bool:
-    """True for the layout of the original ControlNet code, not diffusers'; `names` without prefix."""
-    return "time_embed.0.weight" in names
-
-
-def as_diffusers(tensors: Mapping[str, Held]) -> dict[str, Held]:
-    """Tensors, or their descriptions, of the original layout, without `control_model.`, renamed to diffusers' names."""
+def in_diffusers_names(held: Mapping[str, Held]) -> dict[str, Held]:
+    """Tensors of a file, or their descriptions, by diffusers' names; only the ControlNet's if the file contains more.
+    The layout may be that of the original ControlNet code."""
+    own = {name.removeprefix(ORIGINAL): each for name, each in held.items() if name.startswith(ORIGINAL)}
+    tensors = own or dict(held)
+    if "time_embed.0.weight" not in tensors:
+        return tensors
     halving = (name for name in tensors if re.fullmatch(r"input_blocks\.\d+\.0\.op\.weight", name))
     layers = min((int(name.split(".")[1]) for name in halving), default=3) - 1
     return {_diffusers_name(name, layers): tensor for name, tensor in tensors.items()}

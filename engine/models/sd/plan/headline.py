@@ -9,12 +9,12 @@ import msgspec
 from engine.errors import ModelError
 from engine.models.part_report import first_missing
 from engine.models.plain_config import CONFIG, read_config
-from engine.models.sd.check import check
 from engine.models.sd.plan.controlnet_file import examine_controlnet, family_of
 from engine.models.sd.plan.embedding_file import BASES, read_embedding
 from engine.models.sd.plan.families import FAMILIES
 from engine.models.sd.plan.ip_adapter_file import ip_adapter_base
 from engine.models.sd.plan.lora_file import examine_lora
+from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.sampler_name import sampler_named
 from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.sd.plan.unet_file import examine_unet
@@ -40,14 +40,14 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
 def model_headline(spec: ModelSpec) -> Headline:
     """That of a model with everything that it is used with."""
     try:
-        report = check(spec)
+        plan = plan_model(spec)
     except ModelError as error:
         return Headline(fault=_plain(error, spec.model))
     return Headline(
-        family=FAMILIES[report.family],
-        what=report.sampler,
-        parameters=sum(part.parameters for part in report.parts),
-        fault=_plain(first_missing(spec.model, report.missing), spec.model) if report.missing else "",
+        family=FAMILIES[plan.family],
+        what=plan.sampler.value,
+        parameters=sum(part.parameters for part in plan.parts),
+        fault=_plain(first_missing(spec.model, plan.missing), spec.model) if plan.missing else "",
     )
 
 

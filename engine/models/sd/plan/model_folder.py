@@ -161,9 +161,9 @@ class DiffusersFolder:
                 f"{' + '.join(map(str, widths))}: one of the two belongs to another model"
             )
 
-    def weights(self, part: str, *, wants_half: bool = False) -> Weights | None:
+    def weights(self, part: str) -> Weights | None:
         """The weight files of `part`, or None. Prefers safetensors to pickles, and half precision if `wants_half`."""
-        return weights_in(self.path / part, wants_half=wants_half)
+        return weights_in(self.path / part)
 
     def tensors(self, part: str) -> dict[str, Tensor]:
         """The tensors of `weights`, from their headers; {} if there are none."""

@@ -13,7 +13,7 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.libraries import require_libraries
-from engine.models.part_report import Missing, PartReport, counted_part, first_missing
+from engine.models.part_report import Missing, PartReport, Report, counted_part
 from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import ADAPTER, CONFIG, notes_on, require_no_adapter
 from engine.models.sd.plan import single_file
@@ -51,15 +51,15 @@ USUAL_GUIDANCE = 6.0
 USUAL_STEPS = 20
 _USUAL_STEPS = {"lcm": 4, "turbo": 2, "lightning": 4, "hyper": 8, "tcd": 4}
 """For distillations whose name has no number; turbo: stabilityai's example for pictures, of which half is run."""
+_UNKNOWN = SamplerChoice("", "")
 
 
 @dataclass(slots=True, kw_only=True)
-class ModelPlan:
+class ModelPlan(Report):
     """The parts of a model and how to run it. Fields may be None or empty, for a reason listed in `missing`.
     Read-only."""
 
     spec: ModelSpec
-    path: Path
     family: str
     """sd15, sd21 or sdxl."""
     single: SingleFile | None = None
@@ -68,9 +68,10 @@ class ModelPlan:
     """The UNet that replaces the model's own, or None."""
     folder: DiffusersFolder | None = None
     """The model's folder, or the folder with the configuration of its single file; with that of `unet`."""
-    prediction: Decision | None = None
+    prediction: Decision = _UNKNOWN
     """epsilon, v_prediction, flow_prediction or sample."""
-    sampler: SamplerChoice | None = None
+    sampler: SamplerChoice = _UNKNOWN
+    """lcm, turbo, lightning, hyper, tcd or scheduler."""
     scheduler: dict[str, Any] = field(default_factory=dict)
     """The effective configuration of the noise schedule."""
     vae: VaeChoice | None = None
@@ -81,11 +82,6 @@ class ModelPlan:
     ip_adapter: IpAdapterFiles | None = None
     embeddings: tuple[EmbeddingFile, ...] = ()
     upscaler: UpscalerFile | None = None
-    parts: tuple[PartReport, ...] = ()
-    missing: tuple[str, ...] = ()
-    """Missing, broken or unsupported parts, one line each, with how to get them or what to use instead."""
-    notes: tuple[str, ...] = ()
-    """Messages for the user, one line each."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -96,10 +92,16 @@ class ModelPlan:
         beside = [file.parent / name for file in weights for name in BESIDE]
         return tuple(sorted({self.path, *texts, *weights, *(file for file in beside if file.is_file())}))
 
-    def require_complete(self) -> None:
-        """Raise ModelError, in one line, if anything is missing."""
-        if self.missing:
-            raise ModelError(first_missing(self.spec.model, self.missing))
+    def as_json(self) -> dict[str, Any]:
+        own = Report(model=self.model, path=self.path, parts=self.parts, missing=self.missing, notes=self.notes)
+        return own.as_json() | {
+            "family": self.family,
+            "prediction_type": self.prediction.value,
+            "prediction_reason": self.prediction.reason,
+            "sampler": self.sampler.value,
+            "sampler_reason": self.sampler.reason,
+            "vae": "" if self.vae is None else self.vae.kind,
+        }
 
 
 def plan_model(spec: ModelSpec) -> ModelPlan:
@@ -113,6 +115,7 @@ def plan_model(spec: ModelSpec) -> ModelPlan:
 class _Planning:
     def __init__(self, spec: ModelSpec, path: Path) -> None:
         self._spec, self._path = spec, path
+        self._named: dict[str, Any] = {"spec": spec, "model": spec.model, "path": path}
         self._parts: list[PartReport] = []
         self._missing = Missing()
         self._notes: list[str] = list(locate.revision_notes(spec.model))
@@ -120,14 +123,14 @@ class _Planning:
     def plan(self) -> ModelPlan:
         if self._path.is_file():
             single = single_file.examine(self._path)
-            plan = ModelPlan(spec=self._spec, path=self._path, family=single.family, single=single)
+            plan = ModelPlan(**self._named, family=single.family, single=single)
             with self._missing.listed():
                 plan.folder = DiffusersFolder(single_file.config_folder(single), self._spec.model)
                 single_file.require_described(single, plan.folder)
             self._add_file_parts(single, plan.folder)
         else:
             folder = DiffusersFolder(self._path, self._spec.model)
-            plan = ModelPlan(spec=self._spec, path=self._path, family=folder.family, folder=folder)
+            plan = ModelPlan(**self._named, family=folder.family, folder=folder)
             self._add_folder_parts(folder)
         if plan.folder is not None:
             self._notes += notes_on(plan.folder.name, plan.folder.index, locate.INDEX)
@@ -295,8 +298,7 @@ class UsualSettings:
 def usual_settings(plan: ModelPlan) -> UsualSettings:
     if plan.folder is not None and plan.folder.unet.get("time_cond_proj_dim") is not None:
         return UsualSettings(_USUAL_STEPS["lcm"], EMBEDDED_GUIDANCE)
-    sampler = plan.sampler or SamplerChoice("scheduler", "")
-    return _usual(sampler.value, sampler.steps, sampler.guidance)
+    return _usual(plan.sampler.value, plan.sampler.steps, plan.sampler.guidance)
 
 
 def usual_settings_of(spec: ModelSpec, plan: ModelPlan | None = None) -> UsualSettings:

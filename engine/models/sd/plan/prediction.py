@@ -41,6 +41,9 @@ class Decision:
     reason: str
     """Where the value comes from, in a few words: `asked for`, `the empty tensor v_pred in the file`."""
 
+    def __str__(self) -> str:
+        return f"{self.value} ({self.reason})" if self.reason else self.value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePrediction:

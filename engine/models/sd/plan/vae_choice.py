@@ -249,7 +249,7 @@ def _examined(name: str, file: Path) -> tuple[Weights, dict[str, Any]]:
     held = headers_of(weights)
     if held and all(_LAYER.fullmatch(each) for each in held):
         return _tiny_pair(name, file)
-    tensors = {ours: held[theirs] for ours, theirs in vae_names(held).items()}
+    tensors = vae_tensors(held)
     for pattern, kind in _OTHERS:
         if any(re.fullmatch(pattern, each) for each in tensors or held):
             raise ModelError(f"{name}: {kind}; supported: an {FULL} or a TAESD, such as madebyollin/taesd")
@@ -261,11 +261,11 @@ def _examined(name: str, file: Path) -> tuple[Weights, dict[str, Any]]:
     return weights, _full_config(tensors)
 
 
-def vae_names(names: Collection[str]) -> dict[str, str]:
-    """Names in a VAE's file by the network's names, which have no prefix."""
-    start = next((each for each in PREFIXES if any(name.startswith(each) for name in names)), "")
-    found = {name.removeprefix(start): name for name in names if name.startswith(start)}
-    return {ours: theirs for ours, theirs in found.items() if ours.startswith((*PARTS, "quantize.", "decoder_unet."))}
+def vae_tensors(held: Mapping[str, Held]) -> dict[str, Held]:
+    """Tensors of a VAE's file, or their descriptions, by the network's names, which have no prefix."""
+    start = next((each for each in PREFIXES if any(name.startswith(each) for name in held)), "")
+    found = {name.removeprefix(start): each for name, each in held.items() if name.startswith(start)}
+    return {name: each for name, each in found.items() if name.startswith((*PARTS, "quantize.", "decoder_unet."))}
 
 
 def is_original_vae(names: Collection[str]) -> bool:

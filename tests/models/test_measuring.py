@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.models.call_times import in_turn_s
+from engine.models.measuring import in_turn_s
 
 
 class SlowWait:

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.errors import UsageError
-from engine.jobs.kit.option_range import check_number
+from engine.jobs.kit.options import check_number
 
 
 @pytest.mark.parametrize(

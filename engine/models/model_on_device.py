@@ -1,0 +1,47 @@
+"""A loaded model, whatever it is for: its device, precision, weights and notes."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+
+from engine.models.device_work import bytes_of, memory_mb
+
+
+@dataclass(slots=True, kw_only=True)
+class ModelOnDevice(ABC):
+    """On its device, frozen and in evaluation mode. Not thread-safe."""
+
+    device: torch.device
+    dtype: torch.dtype
+    notes: tuple[str, ...] = ()
+    """Notes for the user about loading, one line each."""
+
+    @abstractmethod
+    def tensors(self) -> Iterable[torch.Tensor]:
+        """All weights that are permanently on the device."""
+
+    def memory_bytes(self) -> int:
+        return bytes_of(self.tensors())
+
+    @property
+    def dtype_name(self) -> str:
+        return str(self.dtype).removeprefix("torch.")
+
+    @property
+    def card_mb(self) -> float | None:
+        """MiB of the device that this process holds; None on a CPU."""
+        return memory_mb(self.device)
+
+    @property
+    def held_mb(self) -> int:
+        """The same; on a CPU only the weights."""
+        card_mb = self.card_mb
+        return round(self.memory_bytes() / 2**20 if card_mb is None else card_mb)
+
+    def free(self, caches: Callable[[], object]) -> str:
+        """Free `caches`, and say what that gave."""
+        before_mb = self.held_mb
+        caches()
+        return f"freed {before_mb - self.held_mb} MiB, {self.held_mb} MiB in use"
