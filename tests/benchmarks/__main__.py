@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks NAME`: measurements that prove something about the engine, not about a machine."""
 
 from engine.cli.bench import bench_commands
-from engine.cli.benches.options import RenderBench
+from engine.cli.benches.options import RenderBench, RvcBench
 from engine.cli.main import main
 from tests.benchmarks.beat import BeatBench
 from tests.benchmarks.dataset import DatasetBench
@@ -12,6 +12,7 @@ from tests.benchmarks.video import VideoBench
 app = bench_commands(
     {
         "render": ("tests.benchmarks.render", RenderBench),
+        "rvc": ("tests.benchmarks.rvc", RvcBench),
         "beat": ("tests.benchmarks.beat", BeatBench),
         "dataset": ("tests.benchmarks.dataset", DatasetBench),
         "ipc": ("tests.benchmarks.ipc", IpcBench),

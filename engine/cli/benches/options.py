@@ -168,8 +168,7 @@ class Sam3Bench(ModelBench):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RvcBench(ModelBench):
-    """Measure voice conversion of files and streams, with random weights of the real size; compare parts with FAISS,
-    SciPy and RVC."""
+    """Measure voice conversion of files and streams, with random weights of the real size."""
 
     shape: str = option(
         "",

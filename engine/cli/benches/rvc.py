@@ -1,10 +1,8 @@
-"""Voice conversion: a file, a stream, and each part compared with other libraries, in one run, on one device.
+"""Voice conversion: files and a stream, in one run, on one device.
 
 - `offline`: a sound in memory, all steps of `multiverse convert` except reading and writing, relative to its duration;
   on a GPU also half precision against float32. Times per stage come from a second run that synchronises after each.
 - `live`: block by block as in the child, relative to the block length; on CUDA with and without captured graphs.
-- `retrieval`: against FAISS, flat and IVF; `filter`: against SciPy; `synthesizer`: against infer-rvc-python.
-- `vocoders`: the decoder of a second of sound, HiFi-GAN against RefineGAN of the same size.
 - `batch`: files of three seconds, four at once against one at a time, and the difference of their results.
 
 The weights are random: the voice produces noise, at the speed of any voice of its size.
@@ -31,12 +29,10 @@ UNVERIFIED = (
     "gain from CUDA graphs in a stream",
     "gain from float16",
     "gain from batches on a GPU",
-    "filter and retrieval on a GPU compared with SciPy and FAISS on its host",
     "contention with the renderer on one GPU",
     "speed at full model size",
 )
 """Not measurable on a CPU."""
-QUERIES = 100  # two seconds
 FILE_S = 3.0
 FILES = {"cpu": 8}
 FILES_ELSEWHERE = 32
@@ -48,7 +44,6 @@ LIVE_SHARE = 1 / 6  # share of `seconds` for each block size
 MIN_BLOCKS = 20
 RATE_HZ = 48_000
 CROSSFADE_MS, EXTRA_MS = 50.0, 2500.0  # defaults of `/rvc/*`
-PITCHED_FRAMES = 100
 
 
 def run(asked: RvcBench, progress: Progress) -> dict[str, Any]:
@@ -56,6 +51,10 @@ def run(asked: RvcBench, progress: Progress) -> dict[str, Any]:
     if asked.shape:
         shape_named(asked.shape)
     return in_own_process(_measure, asked, progress)
+
+
+def _measure(asked: RvcBench, progress: Progress) -> dict[str, Any]:
+    return measure(asked, progress)[0]
 
 
 def spoken(seconds: float, rate_hz: int) -> np.ndarray:
@@ -69,9 +68,9 @@ def spoken(seconds: float, rate_hz: int) -> np.ndarray:
     return (0.15 * voice * is_phrase + 0.001 * room).astype(np.float32)
 
 
-def _measure(asked: RvcBench, progress: Progress) -> dict[str, Any]:
+def measure(asked: RvcBench, progress: Progress) -> tuple[dict[str, Any], "VoiceModel"]:
+    """The figures, and the model that was measured."""
     from engine.models.measuring import place_for
-    from engine.models.rvc.timing import time_filters, time_retrieval, time_synthesizer, time_vocoders
 
     place = place_for(asked.device, asked.threads)
     shape = asked.shape or ("tiny" if place.kind == "cpu" else "v2-48k")
@@ -93,16 +92,7 @@ def _measure(asked: RvcBench, progress: Progress) -> dict[str, Any]:
         result["live"][f"{block_ms:g} ms"] = _live(model, block_ms, seconds * LIVE_SHARE)
     progress(f"{shape}: {files} files", 0.5)
     result["batch"] = _batch(model, files)
-    progress("FAISS", 0.7)
-    channels = model.synthesizer.shape.content_channels
-    result["retrieval"] = time_retrieval(asked.embeddings, channels, QUERIES, model.device, asked.threads)
-    progress("SciPy", 0.9)
-    result["filter"] = time_filters(spoken(seconds, 16_000), model.device)
-    progress("infer-rvc-python", 0.95)
-    result["synthesizer"] = time_synthesizer(model.synthesizer, PITCHED_FRAMES)
-    progress("RefineGAN", 0.98)
-    result["vocoders"] = time_vocoders(model.synthesizer, PITCHED_FRAMES)
-    return result
+    return result, model
 
 
 def _model(shape: str, embeddings: int, place: "MeasuredDevice", dtype: str) -> "VoiceModel":

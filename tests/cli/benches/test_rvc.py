@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.cli.conftest import Said
-from tests.models.rvc.peers import FOLDER, MISSING, PACKAGE
+from tests.models.rvc.peers import MISSING, PACKAGE
 from tests.support.long_form import only_soak
 
 
@@ -15,11 +15,10 @@ from tests.support.long_form import only_soak
 def test_each_figure_is_reported_with_its_reference(
     bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
 ) -> None:
-    monkeypatch.syspath_prepend(FOLDER)
     for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE.name]:  # others import it otherwise
         monkeypatch.delitem(sys.modules, name)
     asked = ("--seconds", "1", "--block", "100", "--files", "2", "--embeddings", "800", "--json")
-    said = bench_here("bench", "rvc", "--device", "cpu", *asked)
+    said = bench_here("rvc", "--device", "cpu", *asked)
     assert said.code == 0, said.err
     result = json.loads(said.out)
     assert (result["shape"], result["device"], result["dtype"]) == ("tiny", "cpu", "float32")

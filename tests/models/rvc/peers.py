@@ -26,13 +26,13 @@ def rmvpe() -> Any:
     return _module("lib.rmvpe")
 
 
-def synthesizer(shape: SynthesizerShape) -> Any:
+def synthesizer(shape: SynthesizerShape, *, is_half: bool = False) -> Any:
     """Their synthesizer of this shape, with its own random weights and with weight norm."""
     kind = {"v1": "256", "v2": "768"}[shape.version] + ("NSFsid" if shape.has_pitch else "NSFsid_nono")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # their weight norm is deprecated
         models = _module("lib.infer_pack.models")
-        return getattr(models, f"SynthesizerTrnMs{kind}")(*shape.config(), is_half=False).eval()
+        return getattr(models, f"SynthesizerTrnMs{kind}")(*shape.config(), is_half=is_half).eval()
 
 
 def infer(theirs: Any, phone: torch.Tensor, pitch: torch.Tensor, f0: torch.Tensor, speaker: torch.Tensor) -> Any:

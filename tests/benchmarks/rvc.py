@@ -1,0 +1,176 @@
+"""A voice's parts beside other libraries, on the same data, in alternating calls: `bench rvc` with rivals.
+
+`retrieval`: FAISS, flat and IVF; `filter`: SciPy; `synthesizer`: infer-rvc-python; `vocoders`: the decoder of a second
+of sound, HiFi-GAN against RefineGAN of the same size. FAISS and SciPy work on the CPU, so what they get is copied from
+the device and back, as in RVC. Each call is timed until its result is available.
+"""
+
+import importlib
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from engine.cli.benches import rvc
+from engine.cli.benches.measuring import in_own_process
+from engine.models.device_work import device_wait
+from engine.models.measuring import in_turn_s
+from engine.models.rvc.highpass import RATE_HZ, high_pass, high_pass_on_host
+from engine.models.rvc.load import random_synthesizer
+from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval
+from engine.models.rvc.shapes import VOCODERS
+from engine.models.rvc.synthesizer import NOISE_SCALE
+from tests.models.rvc import peers
+
+ROUNDS = 5
+QUERIES = 100  # two seconds
+SPREAD = 0.5
+"""Spread of embeddings around their cluster centre; the sounds of a voice form clusters."""
+CLUSTER_SIZE = 40  # embeddings per cluster
+FRAMES = 100
+PEER = peers.PACKAGE.name
+
+
+def run(asked, progress):
+    return in_own_process(_measure, asked, progress)
+
+
+def _measure(asked, progress):
+    result, model = rvc.measure(asked, progress)
+    synthesizer, device = model.synthesizer, model.device
+    channels, sound = synthesizer.shape.content_channels, rvc.spoken(result["offline"]["seconds"], RATE_HZ)
+    rivals = {
+        "retrieval": partial(time_retrieval, asked.embeddings, channels, device, asked.threads),
+        "filter": partial(time_filters, sound, device),
+        "synthesizer": partial(time_synthesizer, synthesizer),
+        "vocoders": partial(time_vocoders, synthesizer),
+    }
+    for number, (name, time_rivals) in enumerate(rivals.items()):
+        progress(f"rivals: {name}", 0.8 + 0.05 * number)
+        try:
+            result[name] = time_rivals()
+        except ImportError as error:
+            result[name] = {"not installed": str(error)}
+    return result
+
+
+def in_turn_ms(calls, device):
+    """Median of five rounds in ms a call. The calls are interleaved, so that other load affects all of them equally."""
+    times_s = in_turn_s(calls, device_wait(device), rounds=ROUNDS)
+    return {name: round(float(np.median(each)) * 1000.0, 3) for name, each in times_s.items()}
+
+
+def time_filters(sound, device):
+    """Time the 48 Hz high-pass on (n,) at 16 kHz that is already where it is filtered."""
+    from scipy import signal
+
+    there, order_5 = torch.from_numpy(sound).to(device)[None], signal.butter(5, 48, "high", fs=RATE_HZ)
+    calls = {"device": lambda: high_pass(there), "host": lambda: high_pass_on_host(sound)}
+    calls["scipy"] = lambda: signal.filtfilt(*order_5, sound)
+    ms = in_turn_ms(calls, device)
+    return {
+        "seconds": round(len(sound) / RATE_HZ, 3),
+        "ms": ms,
+        "times_scipy": round(ms["scipy"] / ms["device"], 3),
+        "differs": float(np.abs(calls["device"]()[0].cpu().numpy() - calls["scipy"]()).max()),
+    }
+
+
+def time_retrieval(count, channels, device, threads):
+    """Time the search for the eight nearest of `count` embeddings for each of QUERIES vectors, with the index as RVC
+    trains it. The embeddings form clusters, as sounds do; without clusters an IVF index would find almost nothing.
+    `recall_at_8` is the share of the true nearest that were found, according to FAISS' flat index."""
+    faiss = importlib.import_module("faiss")
+    random = np.random.default_rng(0)
+    middles = random.standard_normal((max(1, count // CLUSTER_SIZE), channels), np.float32)
+
+    def drawn(size):
+        kinds = random.integers(0, len(middles), size)
+        return middles[kinds] + SPREAD * random.standard_normal((size, channels), np.float32)
+
+    embeddings, asked = drawn(count), torch.from_numpy(drawn(QUERIES)).to(device)
+    ours = Retrieval(torch.from_numpy(embeddings), device)
+    faiss.omp_set_num_threads(threads)
+    flat = faiss.IndexFlatL2(channels)
+    flat.add(embeddings)
+    lists = max(1, min(int(16 * count**0.5), count // 39))  # RVC's training
+    ivf = faiss.index_factory(channels, f"IVF{lists},Flat")
+    ivf.train(embeddings)
+    ivf.add(embeddings)
+
+    def by_faiss(index, **options):
+        distances, rows = index.search(asked.cpu().numpy(), NEIGHBOURS, **options)
+        torch.from_numpy(distances).to(device)
+        return torch.from_numpy(rows).to(device)
+
+    calls = {"ours": lambda: ours.search(asked)[1], "flat": lambda: by_faiss(flat)}
+    for wide in (1, 8):
+        calls[f"ivf_nprobe_{wide}"] = partial(by_faiss, ivf, params=faiss.SearchParametersIVF(nprobe=wide))
+    ms = in_turn_ms(calls, device)
+    found = {name: call().cpu().numpy() for name, call in calls.items()}
+    return {
+        "embeddings": count,
+        "queries": QUERIES,
+        "lists": lists,
+        "ms": ms,
+        "times": {name: round(each / ms["ours"], 3) for name, each in ms.items() if name != "ours"},
+        "recall_at_8": {name: _recall(rows, found["flat"]) for name, rows in found.items() if name != "flat"},
+        "same_rows_as_flat": round(float(np.mean(found["ours"] == found["flat"])), 5),
+    }
+
+
+def _recall(rows, truth):
+    hits = [len(np.intersect1d(found, true)) for found, true in zip(rows, truth, strict=True)]
+    return round(sum(hits) / truth.size, 5)
+
+
+def time_synthesizer(synthesizer):
+    """Time `infer` of one sound against infer-rvc-python on the same weights. `latent_differs` is the largest
+    difference of the decoder's input, with the same noise."""
+    weights, shape = next(synthesizer.parameters()), synthesizer.shape
+    device, dtype = weights.device, weights.dtype
+    their_network = peers.synthesizer(shape, is_half=dtype == torch.float16)
+    their_network.remove_weight_norm()
+    del their_network.enc_q
+    their_network.load_state_dict(synthesizer.state_dict())
+    their_network.to(device, dtype)
+    generator = torch.Generator().manual_seed(0)
+    phone = torch.randn(1, FRAMES, shape.content_channels, generator=generator).to(device, dtype)
+    pitch, f0 = torch.full((1, FRAMES), 100, device=device), torch.full((1, FRAMES), 220.0, device=device)
+    speaker, length = torch.zeros(1, dtype=torch.int64, device=device), torch.tensor([FRAMES], device=device)
+
+    def theirs():
+        return their_network.infer(phone, length, pitch, f0.to(dtype), speaker)
+
+    with torch.inference_mode():
+        ms = in_turn_ms({"ours": lambda: synthesizer.infer(phone, pitch, f0, speaker), PEER: theirs}, device)
+        torch.manual_seed(0)
+        latent = theirs()[2][0]
+        torch.manual_seed(0)
+        mean, log_sd = synthesizer.encode(phone, pitch)
+        z = torch.addcmul(mean, log_sd.exp(), torch.randn_like(mean), value=NOISE_SCALE)
+        ours = synthesizer.reverse_flow(z, synthesizer.speaker(speaker))
+    return {
+        "frames": FRAMES,
+        "ms": ms,
+        f"times_{PEER}": round(ms[PEER] / ms["ours"], 3),
+        "latent_differs": float((ours - latent).abs().max()),
+    }
+
+
+def time_vocoders(synthesizer):
+    """Time the decoder of a synthesizer against that of the other vocoder, with random weights of the same shape."""
+    weights, shape = next(synthesizer.parameters()), synthesizer.shape
+    calls = {}
+    for vocoder in VOCODERS:
+        made = synthesizer
+        if vocoder != shape.vocoder:
+            made = random_synthesizer(replace(shape, vocoder=vocoder)).settle(weights.device, weights.dtype)
+        z = torch.zeros(1, shape.latent, FRAMES, device=weights.device, dtype=weights.dtype)
+        g = made.speaker(torch.zeros(1, dtype=torch.int64, device=weights.device))
+        source = made.source(torch.full((1, FRAMES), 220.0, device=weights.device))
+        calls[vocoder] = partial(made.decode, z, g, source)
+    with torch.inference_mode():
+        ms = in_turn_ms(calls, weights.device)
+    return {"frames": FRAMES, "ms": ms, "times_RefineGAN": round(ms["RefineGAN"] / ms["HiFi-GAN"], 3)}
