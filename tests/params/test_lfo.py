@@ -1,5 +1,6 @@
 """LFO levels, cycle by cycle."""
 
+import itertools
 import statistics
 
 import pytest
@@ -49,6 +50,11 @@ def test_random_levels_hold_a_cycle_are_the_same_in_every_run_and_spread_evenly(
     assert course(store, "random", (3.5,)) == [first]
     values = [random_level(1, cycle) for cycle in range(4000)]
     assert statistics.fmean(values) == pytest.approx(0.5, abs=0.02)
+    assert statistics.pstdev(values) == pytest.approx(12**-0.5, abs=0.01)
+    assert 0.0 <= min(values) < 0.001 and 0.999 < max(values) <= 1.0
+    neighbours = [(a - 0.5) * (b - 0.5) for a, b in itertools.pairwise(values)]
+    others = [(a - 0.5) * (random_level(2, cycle) - 0.5) for cycle, a in enumerate(values)]
+    assert abs(statistics.fmean(neighbours)) < 0.005 and abs(statistics.fmean(others)) < 0.005
 
 
 def test_a_free_lfo_does_not_jump_when_its_rate_changes(store: ParamStore) -> None:
@@ -71,3 +77,12 @@ def test_a_synced_lfo_follows_the_bar(store: ParamStore) -> None:
         assert lfos.level(2, store.snapshot()) == pytest.approx(0.25), sync
         store.set("/lfo/2/phase", 0.5)
         assert lfos.level(2, store.snapshot()) == pytest.approx(0.75), sync
+
+
+def test_lfos_are_independent(store: ParamStore) -> None:
+    for n in (1, 2, 3, 4):
+        shown = {"shape": "saw", "rate_hz": 0.1 * n, "tempo_sync": "free", "phase": 0.0}
+        store.set_many([(f"/lfo/{n}/{name}", value) for name, value in shown.items()], by="test")
+    lfos = Lfos()
+    lfos.advance(store.snapshot(), 1.0, 0.0)
+    assert [lfos.level(n, store.snapshot()) for n in (1, 2, 3, 4)] == pytest.approx([0.1, 0.2, 0.3, 0.4])

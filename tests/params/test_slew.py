@@ -23,6 +23,17 @@ def between(param: Param, part: float) -> float:
     return param.low + (param.high - param.low) * part
 
 
+def test_the_first_step_and_jump_take_all_values_at_once() -> None:
+    store = ParamStore()
+    store.set("/multiverse/brightness", 4)
+    slew = Slew()
+    assert slew.step(store.snapshot(), 1 / 60)["/multiverse/brightness"] == 4.0
+    store.set("/layer/1/curve", 0)
+    assert slew.step(store.snapshot(), 0.001).keys() == store.snapshot().keys(), "every frame has every value"
+    slew.jump(store.snapshot())
+    assert slew.step(store.snapshot(), 0.001)["/layer/1/curve"] == 0.0
+
+
 def test_smoothing_covers_63_percent_in_its_time_and_never_leaves_the_range() -> None:
     store = ParamStore()
     store.set("/layer/1/curve", 0)
@@ -65,6 +76,11 @@ def test_angles_go_the_short_way_round_and_ratios_by_equal_factors() -> None:
     values = [slew.step(store.snapshot(), 1 / 60)["/layer/1/angle"] for _ in range(60)]
     assert values[-1] == -170.0
     assert all(abs(value) >= 170 for value in values), "never through 0"
+    store.set("/layer/1/angle", 180)
+    for _ in range(60):
+        slew.step(store.snapshot(), 1 / 60)
+    store.set("/layer/1/angle", -180)
+    assert slew.step(store.snapshot(), 1 / 60)["/layer/1/angle"] == -180.0, "the same place"
     store = ParamStore()
     store.set("/layer/1/ratio", 1)
     up, down = started(store), started(store)
