@@ -5,7 +5,7 @@ import math
 import pytest
 
 from engine.params import ParamStore, Slew
-from osc_schema import PARAMS, Param, lookup
+from osc_schema import PARAMS, Param, Rejected, lookup
 
 GLIDING = [param for param in PARAMS if param.can_glide and param.smoothing_ms > 0]
 each_gliding = pytest.mark.parametrize("param", GLIDING, ids=lambda param: param.address)
@@ -128,3 +128,31 @@ def test_a_glide_starts_from_the_current_value_and_makes_no_mapping_while_nothin
         landed = slew.step(store.snapshot(), 1 / 60)
     assert slew.step(store.snapshot(), 1 / 60) is landed
     assert dict(moving) == before, "mappings returned earlier do not change"
+
+
+def test_a_palette_glides_by_the_shares_of_its_items_which_add_up_to_one() -> None:
+    store = ParamStore()
+    store.set("/colour/palette", "aurora")
+    slew, address = started(store), "/colour/palette"
+    tau_s = lookup(address).smoothing_ms / 1000
+    for palette, shares in (
+        ("sunset", {"aurora": math.exp(-1), "sunset": 1 - math.exp(-1)}),
+        ("ember", {"aurora": math.exp(-2), "sunset": math.exp(-1) - math.exp(-2), "ember": 1 - math.exp(-1)}),
+    ):
+        store.set(address, palette)
+        shown = slew.step(store.snapshot(), tau_s)[address]
+        assert shown == palette and dict(shown.shares) == pytest.approx(shares)
+    shown = slew.step(store.snapshot(), tau_s * 4.5)[address]
+    assert dict(shown.shares).keys() == {"ember", "sunset"} and sum(dict(shown.shares).values()) == pytest.approx(1.0)
+    assert type(slew.step(store.snapshot(), tau_s)[address]) is str, "there"
+
+
+def test_an_invalid_smoothing_is_rejected() -> None:
+    for address, smoothing_ms, said in [
+        ("/layr/1/curve", 10, "no such parameter"),
+        ("/mirror/mode", 10, "has no smoothing time"),
+        ("/layer/1/curve", -1, "outside 0..60000"),
+        ("/layer/1/curve", math.nan, "outside 0..60000"),
+    ]:
+        with pytest.raises(Rejected, match=said):
+            Slew({address: smoothing_ms})
