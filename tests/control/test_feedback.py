@@ -379,7 +379,9 @@ def test_features_alone_go_to_their_own_port_as_numbers_only(hall: Hall, one: An
     assert [message.args for message in values if message.address == "/done"] == [("/engine/notify",)] * 2
     assert ANGLE in {message.address for message in values}
     assert not any(message.address.endswith("/rms") for message in values)
-    assert len({message.address for message in features}) == 4 * 7 + 5 and {each.type_tags for each in features} == {"f"}
+    assert len({message.address for message in features}) == 4 * 7 + 5 and {each.type_tags for each in features} == {
+        "f"
+    }
     hall.say(one, "/engine/notify", 0, 9002, "features")
     hall.after(0.5)
     assert one.others[9002].take() == [] and one.others[9001].take()

@@ -194,7 +194,8 @@ def test_each_octave_of_pitch_is_an_equal_step_and_channel_0_is_the_loudest(rig:
     channels = [ChannelFeatures(rms=rms, pitch_hz=hz) for rms, hz in ((0.1, 55), (0.2, 110), (0.4, 220), (0.3, 440))]
     for channel, level in ((1, 0.0), (0, 0.4), (4, 0.6)):
         rig.route(channel=channel)
-        assert rig.step(AudioFeatures(channels=tuple(channels)), time_s=99.0)[BRIGHTNESS] == pytest.approx(4 * level), channel
+        heard_now = AudioFeatures(channels=tuple(channels))
+        assert rig.step(heard_now, time_s=99.0)[BRIGHTNESS] == pytest.approx(4 * level), channel
 
 
 def test_several_routes_on_one_target_add_up_before_they_are_clipped(rig: Rig) -> None:
