@@ -192,26 +192,3 @@ def test_an_expected_look_begins_with_its_trail_and_any_other_with_a_black_one(p
         black_trail = pair.alone[0].read_rgba().astype(int)
         assert np.abs(with_trail - black_trail).mean() > 5
         assert (seen == (black_trail if is_waiting or is_dropped else with_trail)).all(), cut
-
-
-def test_a_look_that_stops_during_a_fade_stays_as_last_drawn(pair: Pair) -> None:
-    for _ in range(4):
-        pair.draw(pair.picture(ROSE), pair.picture(ROSE))
-    for mix in (0.0, 0.25):
-        before, to = pair.picture(ROSE), pair.picture(CURTAIN)
-        _, going, _ = pair.draw(leave(before, to, mix), before, to)
-    for mix in (0.5, 0.75):
-        to = pair.picture(CURTAIN)
-        shown, coming = pair.draw(leave(None, to, mix), None, to)
-        assert np.abs(shown - mean_of(going, coming, mix)).max() <= WITHIN
-
-
-def test_a_second_fade_without_time_to_draw_begins_with_what_is_on_screen(pair: Pair) -> None:
-    for _ in range(4):
-        pair.draw(pair.picture(ROSE))
-    for mix in (0.0, 0.4):
-        (mixture, *_) = pair.draw(leave(pair.picture(ROSE), pair.picture(CURTAIN), mix))
-    for mix in (0.0, 0.3, 1.0):
-        to = pair.picture({"/multiverse/bias": 0.5})
-        shown, coming = pair.draw(leave(None, to, mix, number=2), None, to)
-        assert np.abs(shown - mean_of(mixture, coming, mix)).max() <= WITHIN

@@ -58,20 +58,13 @@ def fetch(name: str, folder: Path) -> tuple[zipfile.ZipFile, dict]:
 
 
 def parameters(function: ast.FunctionDef, *, is_method: bool) -> list[dict]:
-    arguments = function.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    first_default = len(positional) - len(arguments.defaults)
-    listed = [
-        {
-            "name": argument.arg,
-            "kind": "POSITIONAL_ONLY" if number < len(arguments.posonlyargs) else "POSITIONAL_OR_KEYWORD",
-            "has_default": number >= first_default,
-        }
-        for number, argument in enumerate(positional)
-    ][1 if is_method else 0 :]
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        listed.append({"name": argument.arg, "kind": "KEYWORD_ONLY", "has_default": default is not None})
-    return listed
+    given = function.args
+    positional = [*given.posonlyargs, *given.args]
+    kinds = ["POSITIONAL_ONLY"] * len(given.posonlyargs) + ["POSITIONAL_OR_KEYWORD"] * len(given.args)
+    defaults = [None] * (len(positional) - len(given.defaults)) + given.defaults
+    listed = list(zip(positional, kinds, defaults, strict=True))[1 if is_method else 0 :]
+    listed += [(name, "KEYWORD_ONLY", value) for name, value in zip(given.kwonlyargs, given.kw_defaults, strict=True)]
+    return [{"name": each.arg, "kind": kind, "has_default": value is not None} for each, kind, value in listed]
 
 
 def dotted(node: ast.expr) -> str:
@@ -112,11 +105,6 @@ def public_attributes(node: ast.ClassDef) -> list[str]:
     return sorted(name for name in names if not name.startswith("_") and "." not in name)
 
 
-def argument_count(encoding: str) -> int:
-    """Number of arguments in an Objective-C type encoding such as `i^{__CFString=}dZ`: all but the result."""
-    return len(re.findall(r"\^*(?:\{[^}]*\}|[a-zA-Z@#:*])", encoding)) - 1
-
-
 def record_syphon(folder: Path) -> dict:
     wheel, header = fetch("syphon", folder)
     modules = {}
@@ -137,6 +125,7 @@ def record_syphon(folder: Path) -> dict:
     metadata = cocoa.read("CoreFoundation/_metadata.py").decode()
     run_loop = re.search(r'"CFRunLoopRunInMode": \(b"([^"]+)"', metadata)
     assert run_loop and "$kCFRunLoopDefaultMode$" in metadata
+    encoded = re.findall(r"\^*(?:\{[^}]*\}|[a-zA-Z@#:*])", run_loop[1])  # such as `i^{__CFString=}dZ`: the result first
     metal, metal_header = fetch("pyobjc-framework-metal", folder)
     pixel_format = re.search(r"MTLPixelFormatBGRA8Unorm@(\d+)", metal.read("Metal/_metadata.py").decode())
     assert pixel_format
@@ -152,7 +141,7 @@ def record_syphon(folder: Path) -> dict:
             "Metal.MTLPixelFormatBGRA8Unorm": int(pixel_format[1]),
             "objc.createOpaquePointerType": opaque[1].decode().split(", "),
             "objc.autorelease_pool": python_api(core.read("objc/__init__.py").decode())["classes"]["autorelease_pool"],
-            "CoreFoundation.CFRunLoopRunInMode": argument_count(run_loop[1]),
+            "CoreFoundation.CFRunLoopRunInMode": len(encoded) - 1,
             "CoreFoundation.kCFRunLoopDefaultMode": "constant",
         },
     }
