@@ -141,15 +141,6 @@ def test_taps_a_bar_apart_mean_the_bar(bpm: float, beats_a_bar: int) -> None:
     assert (stage.beat - (stage.tracked - round(one)) + 0.5) % beats_a_bar == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_tracked_tempo_that_wavers_is_told_once() -> None:
-    stage = Stage(127.8)
-    told = stage.store.version
-    for number in range(20):
-        stage.bpm = 127.8 + (0.2 if number % 2 else -0.1)
-        stage.play(0.5)
-    assert stage.store.version == told and stage.store.get("/tempo/bpm") == pytest.approx(127.8, abs=0.4)
-
-
 def test_reset_keeps_the_phase_and_forget_and_taps_that_disagree_leave_the_beat_as_it_is_heard() -> None:
     stage = Stage(120.0)
     stage.play(1.1)

