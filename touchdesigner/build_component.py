@@ -57,7 +57,7 @@ class BeatWatch:
     def __init__(self) -> None:
         self._beat: float | None = None
         self._number = 0
-        """Of the last beat found, until the middle of that beat."""
+        """That of the last beat found; 0 from the middle of that beat on."""
 
     def take(self, beat: float, bar: float, beats_a_bar: int) -> int | None:
         """The number of the beat in its bar, from 1, if one has begun since the last call; else None. `beat`, `bar`:

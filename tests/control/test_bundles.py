@@ -124,7 +124,6 @@ def test_bundles_that_wait_for_their_time_are_bounded(desk: Desk, elements: list
 
 @pytest.mark.parametrize("after_s", [None, 1.0])
 def test_a_command_that_sets_values_keeps_its_place_among_others(desk: Desk, after_s: float | None) -> None:
-    """As with `/preset/load`: it replaces values set before it, not those set after it."""
     preset = [(ANGLE, 50.0), ("/layer/2/angle", 50.0)]
     desk.commands.add("/preset/load", lambda args, reply: desk.store.set_many(preset, by="preset"))
     elements = (encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply("/layer/2/angle", 2.0))
