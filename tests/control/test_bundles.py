@@ -132,9 +132,3 @@ def test_a_command_that_sets_values_keeps_its_place_among_others(desk: Desk, aft
     desk.frame()
     desk.dispatcher.run_deferred()  # on an OSC thread, as a handler may read a disk
     assert (desk[ANGLE], desk["/layer/2/angle"]) == (50.0, 2.0)
-
-
-@pytest.mark.parametrize(("after_s", "late"), [(-1.0, 1), (-0.005, 0)])  # osc.js stamps with the time of sending
-def test_a_late_bundle_applies_at_once_and_is_counted(desk: Desk, after_s: float, late: int) -> None:
-    desk.bundle(encode_reply(ANGLE, 5.0), after_s=after_s)
-    assert (desk[ANGLE], desk.counters.late_bundles) == (5.0, late)

@@ -322,3 +322,8 @@ def test_luminance_under_a_gain_follows_from_three_sums_over_boxes_of_cells() ->
         assert box_minima(cells[1], side)[4, 5] == cells[1, 4:last, 5 : 5 + side].min()
         assert box_minima(cells[1], side).shape == (CELLS + 1 - side, CELLS + 1 - side)
     assert box_means(cells, CELLS).shape == (2, 1, 1)
+
+
+def test_a_flash_counts_if_its_darker_picture_has_less_than_80_percent_of_the_light() -> None:
+    for dark, is_limited in ((0.895, True), (0.92, False)):  # 78 and 83 %
+        assert any(limits is not None for limits in limits_of([dark, dark, 1.0, 1.0] * 15)) == is_limited
