@@ -57,9 +57,3 @@ def test_what_is_left_of_a_time_in_bars_is_told_before_it_has_begun() -> None:
     pulse = Pulse(beat=2.0, bpm=120.0, beats_a_bar=3)
     beats.share(1.0)
     assert beats.left_s() == 2.0, "four beats, at the present tempo"
-
-
-def test_a_time_is_shortened_in_its_own_unit() -> None:
-    for time, rest, said in (("4", 2.5, "2.5 s"), ("1", 0.0, "0 s"), ("2bars", "4.5b", "4.5b"), ("1b", "0b", "0b")):
-        shorter = FadeTime.of(time).shortened(1.5, 60.0, 3)
-        assert (shorter.written, str(shorter)) == (rest, said), time

@@ -162,16 +162,6 @@ def test_reset_keeps_the_phase_and_forget_and_taps_that_disagree_leave_the_beat_
     assert stage.tempo.bpm == pytest.approx(120.0) and stage.beat - stage.tracked == pytest.approx(before, abs=1e-6)
 
 
-def test_after_a_break_of_the_same_song_double_stays_double_and_a_dotted_beat_ends() -> None:
-    for ratio, kept in [(2.0, 2.0), (0.5, 0.5), (1.5, 1.0)]:
-        stage = Stage(90.0)
-        stage.tap(90.0 * ratio)
-        assert stage.tempo.bpm == pytest.approx(90.0 * ratio)
-        stage.pause(16.0)
-        stage.play(8.0)
-        assert stage.tempo.bpm == pytest.approx(90.0 * kept), ratio
-
-
 @pytest.mark.parametrize("ratio", [0.5, 2.0, 1.5])
 def test_half_or_double_and_back_leave_the_bar_where_it_was(ratio: float) -> None:
     for wait_s in (1.5, 2.7):
