@@ -166,4 +166,3 @@ def test_the_source_that_is_shown_is_kept_by_its_word_which_cancels_the_waiting_
     assert rig.ended == [("late", "superseded by another choice"), ("before", "")]
     rig.current.take(NOTHING, lambda reason: None)
     assert not rig.current.keep("before", lambda reason: None), "in the next frame it is gone"
-    assert rig.current.keep("none", lambda reason: None)
