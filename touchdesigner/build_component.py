@@ -56,17 +56,25 @@ class BeatWatch:
 
     def __init__(self) -> None:
         self._beat: float | None = None
+        self._number = 0
+        """That of the last beat found; 0 from the middle of that beat on."""
 
     def take(self, beat: float, bar: float, beats_a_bar: int) -> int | None:
         """The number of the beat in its bar, from 1, if one has begun since the last call; else None. `beat`, `bar`:
         position in them, 0 to 1."""
         before, self._beat = self._beat, beat
+        if 0.25 < beat < 0.75:
+            self._number = 0
         if before is None or beat - before > -0.5:  # a small step back is a tempo that is corrected
             return None
-        return round(bar * beats_a_bar - beat) % beats_a_bar + 1
+        number = round(bar * beats_a_bar - beat) % beats_a_bar + 1
+        if number == self._number:  # such a step went back over the beat, which begins again
+            return None
+        self._number = number
+        return number
 
     def forget(self) -> None:
-        self._beat = None
+        self._beat, self._number = None, 0
 
 
 def create(comp: Any) -> str:

@@ -120,3 +120,15 @@ def test_bundles_that_wait_for_their_time_are_bounded(desk: Desk, elements: list
     desk.frame()
     desk.bundle(*elements, after_s=1.0)
     assert desk.counters.scheduled == fitting + 1
+
+
+@pytest.mark.parametrize("after_s", [None, 1.0])
+def test_a_command_that_sets_values_keeps_its_place_among_others(desk: Desk, after_s: float | None) -> None:
+    preset = [(ANGLE, 50.0), ("/layer/2/angle", 50.0)]
+    desk.commands.add("/preset/load", lambda args, reply: desk.store.set_many(preset, by="preset"))
+    elements = (encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply("/layer/2/angle", 2.0))
+    desk.bundle(*elements, after_s=after_s)
+    desk.clock.advance(1.0)
+    desk.frame()
+    desk.dispatcher.run_deferred()  # on an OSC thread, as a handler may read a disk
+    assert (desk[ANGLE], desk["/layer/2/angle"]) == (50.0, 2.0)

@@ -16,6 +16,7 @@ from engine.errors import PresetError
 from engine.osc import Message, encode_bundle, encode_message, encode_reply
 from engine.params import Tempo
 from engine.system.clock import SystemClock
+from osc_schema import Rejected
 from tests.control.dispatcher_desk import Desk
 from tests.support.time_tags import time_tag_of
 
@@ -336,3 +337,14 @@ def test_taps_count_from_their_arrival_however_late_they_are_carried_out(desk: D
             desk.dispatcher.receive(data, desk.peer.sender(), first_s + beat * 60 / 124)
         assert tempo.bpm == pytest.approx(124.0, rel=1e-6), data
         assert (tempo.beat_at(first_s) + 0.5) % 1.0 == pytest.approx(0.5, abs=1e-3), data
+
+
+@pytest.mark.parametrize("is_bundled", [False, True])
+def test_a_value_that_this_run_cannot_use_is_answered_with_the_reason(desk: Desk, is_bundled: bool) -> None:
+    def refuse(value: object) -> None:
+        raise Rejected("/sd/enable: no model is configured")
+
+    desk.store.add_condition("/sd/enable", refuse)
+    message = encode_message("/sd/enable", 1)
+    (answer,) = desk.bundle(message) if is_bundled else desk.packet(message)
+    assert answer.args == ("/sd/enable", "no model is configured") and desk["/sd/enable"] is False

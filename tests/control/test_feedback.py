@@ -8,7 +8,7 @@ import pytest
 
 import osc_schema
 from engine.control import CommandTable, Dispatcher
-from engine.control.outgoing.feedback import MAX_SUBSCRIBERS
+from engine.control.outgoing.feedback import MAX_SUBSCRIBERS, PACKETS_TO_ALL
 from engine.control.outgoing.outbox import KEPT_RECEIVERS, MAX_PACKETS, PACKETS_A_SENDING, PACKETS_A_TURN
 from engine.osc import Message, encode_message
 from engine.params import ParamStore
@@ -345,3 +345,56 @@ def test_datagrams_are_rate_limited_per_receiver_until_the_end(hall: Hall) -> No
         outbox.put(f"udp 192.0.2.9:{number}", other.append, b"", is_paced=True)
         outbox.send(number * FRAME_S)
     assert len(outbox._limits) <= KEPT_RECEIVERS
+
+
+def test_an_older_change_by_another_sender_does_not_overwrite_an_own_one_and_lost_packets_are_made_up_for(
+    hall: Hall, one: Any, other: Any
+) -> None:
+    hall.say(one, "/engine/notify", 1)
+    hall.feedback.tick(hall.clock.now_s())  # the first portion; the rest is still queued
+    late = osc_schema.PARAMS[-1]
+    hall.say(other, late.address, 100.0)
+    hall.say(one, late.address, 50.0)
+    one.take()
+    hall.after(0.5)
+    assert late.address not in [message.address for message in one.take()]
+    listen(hall, other, ANGLE)
+    hall.after(0.1)
+    other.take()
+    for name in (one.name, other.name, "ws 192.0.2.3:5000"):  # the last has gone already
+        hall.feedback.resend(name)
+    hall.after(0.5)
+    assert [message.address for message in other.take()] == [ANGLE]
+    told = {message.address: message.args for message in without_heartbeat(one.take())}
+    assert len(told) == len(osc_schema.PARAMS) and told[late.address] == (50.0,)
+
+
+def test_features_alone_go_to_their_own_port_as_numbers_only(hall: Hall, one: Any) -> None:
+    hall.say(one, "/engine/notify", 1, 9001, "values")
+    hall.say(one, "/engine/notify", 1, 9002, "features")
+    hall.store.set("/audio/features/rate_hz", 30.0)
+    hall.feedback.offer_features((ChannelFeatures(rms=0.25),) * 4)
+    hall.after(1.0)
+    values, features = one.others[9001].take(), one.others[9002].take()
+    assert [message.args for message in values if message.address == "/done"] == [("/engine/notify",)] * 2
+    assert ANGLE in {message.address for message in values}
+    assert not any(message.address.endswith("/rms") for message in values)
+    assert len({message.address for message in features}) == 4 * 7 + 5 and {each.type_tags for each in features} == {
+        "f"
+    }
+    hall.say(one, "/engine/notify", 0, 9002, "features")
+    hall.after(0.5)
+    assert one.others[9002].take() == [] and one.others[9001].take()
+
+
+def test_many_subscribers_get_everything_slower_and_in_turn(hall: Hall, make_peer: Callable[..., Any]) -> None:
+    crowd = [make_peer(f"ws 127.0.0.1:{port}") for port in range(1, 61)]
+    for peer in crowd:
+        hall.say(peer, "/engine/notify", 1)
+    seen = [0] * len(crowd)
+    for _ in range(60):  # two rounds
+        hall.after(FRAME_S)
+        told = [len(without_heartbeat(peer.take())) for peer in crowd]
+        assert sum(told) <= PACKETS_TO_ALL + len(crowd)  # and the answers at once
+        seen = [before + now for before, now in zip(seen, told, strict=True)]
+    assert min(seen) >= max(seen) / 2 and sum(seen) >= 60 * PACKETS_TO_ALL

@@ -159,3 +159,20 @@ def test_levels_of_a_lighting_desk_land_in_one_frame_and_the_others_are_listed_i
     assert (address, sender, heard.args) == ("/dmx/1/3", "artnet 2.0.0.5", (0.25,))
     assert seen == [("artnet 2.0.0.5", level) for level in levels], "the monitor shows them, too"
     assert desk.reports.lines == [] and lights.take() == []
+
+
+def test_a_bundle_keeps_its_order_and_its_authors_with_mapped_messages_in_it(desk: Desk) -> None:
+    seen = []
+    desk.commands.add("/mark", lambda args, reply: seen.append(desk["/layer/1/intensity"]))
+    parts = [
+        ("/fader", 0.25),
+        ("/mark",),
+        ("/layer/1/intensity", 0.75),
+        ("/mark",),
+        ("/fader", 0.5),
+        ("/layer/2/curve", 1),
+    ]
+    desk.bundle(*[encode_message(*part) for part in parts])
+    assert (seen, desk["/layer/1/intensity"]) == ([0.25, 0.75], 0.5)
+    by = {change.address: change.by for change in desk.store.changes_since(0)[0]}
+    assert by == {"/layer/1/intensity": f"map {desk.peer.name}", "/layer/2/curve": desk.peer.name}

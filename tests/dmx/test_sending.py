@@ -170,3 +170,15 @@ def test_a_destination_that_is_none_is_told_in_one_line(text: str) -> None:
         hosts_of(text, 5568)
     assert "\n" not in str(caught.value)
     assert hosts_of(" 10.0.0.5, 10.0.0.6:99,", 5568) == (("10.0.0.5", 5568), ("10.0.0.6", 99))
+
+
+def test_packets_are_numbered_as_each_protocol_wants_it_also_of_a_universe_that_comes_back() -> None:
+    for numbers, expected in ((range(256), [254, 255, 0, 1]), (range(1, 256), [255, 1, 2, 3])):
+        streams, found = Streams(numbers), []
+        for level in range(258):
+            streams.set({1: bytes((level % 256,))})
+            found += [number for _, _, number in streams.due(0.0, is_frame=True)]
+        assert found[254:] == expected
+        assert streams.set({}) == (1,) and streams.number(1) == expected[3] + 1
+        streams.set({1: b""})
+        assert streams.due(0.0, is_frame=True)[0][2] == expected[3] + 2

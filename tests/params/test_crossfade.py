@@ -208,3 +208,35 @@ def test_the_picture_fade_that_runs_tells_how_far_it_is_in_seconds_beats_or_by_h
     store.set("/master/panic", 1)
     draw(9.1)
     assert seen[-1] is None
+
+
+def test_a_frame_sets_all_values_of_a_fade_at_once_and_a_value_set_before_it_does_not_stop_it(
+    store: ParamStore, fade: Fade, ends: list[str]
+) -> None:
+    fade.start([(WINDOW, 100.0)], FadeTime(9.0), by="preset x")
+    fade.step(0.0)
+    store.set(BRIGHTNESS, 2.0, by="udp hand")
+    fade.start([(ANGLE, 100.0), (BRIGHTNESS, 3.0)], FadeTime(2.0), by="preset y", ended=ends.append)
+    fade.step(0.0)
+    before = store.version
+    fade.step(1.0)
+    changes, _ = store.changes_since(before)
+    own = {(change.by, change.version) for change in changes if change.address in (ANGLE, BRIGHTNESS)}
+    assert len(changes) == 3 and len(own) == 1 and own.pop()[0] == "fade"
+    store.set_many([(ANGLE, 0.5), (BRIGHTNESS, 0.5)], by="udp hand")
+    fade.step(1.5)
+    assert ends == ["udp hand"] and (store.get(ANGLE), store.get(BRIGHTNESS)) == (0.5, 0.5), "nothing of it is left"
+
+
+def test_two_loads_between_two_frames_fade_from_what_was_on_screen_and_panic_ends_that_in_the_same_frame(
+    store: ParamStore, fade: Fade, ends: list[str]
+) -> None:
+    fade.start([(BRIGHTNESS, 3.0)], FadeTime(4.0), by="preset x", is_picture=True)
+    fade.start([(BRIGHTNESS, 2.0)], FadeTime(4.0), by="preset y", ended=ends.append, is_picture=True)
+    fade.step(0.0)
+    snapshot, picture = fade.snapshot()
+    assert (snapshot[BRIGHTNESS], picture.before[BRIGHTNESS], picture.revealed) == (2.0, 1.0, 1.0)
+    store.set("/master/panic", 1)
+    assert fade.snapshot()[1] is None
+    fade.step(0.1)
+    assert ends == ["/master/panic"]

@@ -49,3 +49,11 @@ def test_what_is_left_of_a_time_in_bars_is_told_before_it_has_begun() -> None:
     assert course.left_s() == 6.0
     course.share(0.0)
     assert course.left_s() == 6.0
+    seconds = Course(FadeTime(4.0), lambda: pulse)
+    shares = [seconds.share(100.0 + frame / 30.0) for frame in range(121)]
+    assert shares[45] == pytest.approx(0.375) and shares[119] < 1.0 == shares[120] and seconds.left_s() == 0.0
+    beats = Course(FadeTime(2.0, "bars"), lambda: pulse)
+    beats.share(0.0)
+    pulse = Pulse(beat=2.0, bpm=120.0, beats_a_bar=3)
+    beats.share(1.0)
+    assert beats.left_s() == 2.0, "four beats, at the present tempo"

@@ -139,3 +139,38 @@ def test_taps_a_bar_apart_mean_the_bar(bpm: float, beats_a_bar: int) -> None:
     stage.play(5.0)
     assert stage.tempo.bpm == pytest.approx(bpm)
     assert (stage.beat - (stage.tracked - round(one)) + 0.5) % beats_a_bar == pytest.approx(0.5, abs=0.02)
+
+
+def test_reset_keeps_the_phase_and_forget_and_taps_that_disagree_leave_the_beat_as_it_is_heard() -> None:
+    stage = Stage(120.0)
+    stage.play(1.1)
+    stage.store.set("/tempo/reset", 1)
+    assert abs(stage.beat) <= 0.5
+    stage.play(3.0)
+    assert stage.beat == pytest.approx(6.0, abs=0.5) and stage.phase == pytest.approx(0.0, abs=1e-6)
+    stage.play(0.27)
+    stage.tap(60.0)
+    assert stage.tempo.bpm == pytest.approx(60.0)
+    stage.store.set("/tempo/forget", 1)
+    stage.play(2.0)
+    assert stage.tempo.bpm == pytest.approx(120.0) and stage.phase == pytest.approx(0.0, abs=1e-6)
+    before = stage.beat - stage.tracked
+    for wait_s in (3.27, 0.23, 1.37):
+        stage.play(wait_s)
+        stage.store.set("/tempo/tap", 1)
+    stage.play(3.0)
+    assert stage.tempo.bpm == pytest.approx(120.0) and stage.beat - stage.tracked == pytest.approx(before, abs=1e-6)
+
+
+@pytest.mark.parametrize("ratio", [0.5, 2.0, 1.5])
+def test_half_or_double_and_back_leave_the_bar_where_it_was(ratio: float) -> None:
+    for wait_s in (1.5, 2.7):
+        stage = Stage(120.0)
+        stage.play(wait_s)
+        one = stage.tracked - stage.beat
+        for bpm, counted in ((120.0 * ratio, ratio), (120.0, 1.0)):
+            stage.store.set("/tempo/bpm", bpm)
+            stage.play(wait_s)
+            assert stage.tempo.bpm == pytest.approx(bpm)
+            on_one = (stage.beat - (stage.tracked - one) * counted + 0.5) % 4 - 0.5
+            assert on_one == pytest.approx(0.0, abs=1e-6), "its bars begin on bars of the song"

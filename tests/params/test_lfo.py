@@ -1,5 +1,6 @@
 """LFO levels, cycle by cycle."""
 
+import itertools
 import statistics
 
 import pytest
@@ -49,14 +50,21 @@ def test_random_levels_hold_a_cycle_are_the_same_in_every_run_and_spread_evenly(
     assert course(store, "random", (3.5,)) == [first]
     values = [random_level(1, cycle) for cycle in range(4000)]
     assert statistics.fmean(values) == pytest.approx(0.5, abs=0.02)
+    assert statistics.pstdev(values) == pytest.approx(12**-0.5, abs=0.01)
+    assert 0.0 <= min(values) < 0.001 and 0.999 < max(values) <= 1.0
+    neighbours = [(a - 0.5) * (b - 0.5) for a, b in itertools.pairwise(values)]
+    others = [(a - 0.5) * (random_level(2, cycle) - 0.5) for cycle, a in enumerate(values)]
+    assert abs(statistics.fmean(neighbours)) < 0.005 and abs(statistics.fmean(others)) < 0.005
 
 
 def test_a_free_lfo_does_not_jump_when_its_rate_changes(store: ParamStore) -> None:
     store.set_many([("/lfo/1/shape", "saw"), ("/lfo/1/rate_hz", 0.5)], by="test")
+    store.set_many([("/lfo/2/shape", "saw"), ("/lfo/2/rate_hz", 0.25), ("/lfo/2/phase", 0.0)], by="test")
+    store.set("/lfo/2/tempo_sync", "free")
     lfos = Lfos()
     for _ in range(61):  # 61 s: 30.5 cycles
         lfos.advance(store.snapshot(), 1.0, 0.0)
-    assert lfos.level(1, store.snapshot()) == pytest.approx(0.5)
+    assert [lfos.level(n, store.snapshot()) for n in (1, 2)] == pytest.approx([0.5, 0.25])
     store.set("/lfo/1/rate_hz", 1.0)
     assert lfos.level(1, store.snapshot()) == pytest.approx(0.5)
     lfos.advance(store.snapshot(), 0.25, 0.0)

@@ -183,3 +183,16 @@ def test_watched_sources_have_levels_without_a_route_and_cost_nothing_afterwards
     rig.step(heard(), time_s=0.2)
     quiet = rig.store.snapshot()
     assert rig.modulation.step(quiet, heard(), time_s=0.3, beat=2.0) is quiet
+
+
+def test_each_octave_of_pitch_is_an_equal_step_and_channel_0_is_the_loudest(rig: Rig) -> None:
+    rig.store.set(BRIGHTNESS, 0.0)
+    rig.route(source="pitch", channel=1, target=BRIGHTNESS, amount=1.0)
+    for pitch_hz, level in [(20, 0.0), (55, 0.0), (110, 0.2), (440, 0.6), (1760, 1.0), (9000, 1.0)]:
+        assert rig.step(sound(pitch_hz=pitch_hz))[BRIGHTNESS] == pytest.approx(4 * level), pitch_hz
+    rig.step(sound(pitch_hz=20), time_s=99.0)
+    channels = [ChannelFeatures(rms=rms, pitch_hz=hz) for rms, hz in ((0.1, 55), (0.2, 110), (0.4, 220), (0.3, 440))]
+    for channel, level in ((1, 0.0), (0, 0.4), (4, 0.6)):
+        rig.route(channel=channel)
+        heard_now = AudioFeatures(channels=tuple(channels))
+        assert rig.step(heard_now, time_s=99.0)[BRIGHTNESS] == pytest.approx(4 * level), channel

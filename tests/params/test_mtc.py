@@ -10,7 +10,7 @@ from engine.values import TimecodeReading
 from tests.support.ltc_signal import FPS
 from tests.support.mtc_signal import quarter_frames
 
-FIRST = (1, 9, 58, 4)
+FIRST = (17, 59, 58, 4)
 
 
 def label_of(reading: TimecodeReading) -> Label:
@@ -45,9 +45,11 @@ def test_jitter_is_averaged_and_bytes_that_are_not_a_time_are_left_out() -> None
     pieces = [0x0F, 0x1F, 0x2F, 0x3F, 0x4F, 0x5F, 0x6F, 0x7F]
     assert readings_of([(0.01 * n, data) for n, data in enumerate(pieces)]) == []
     for code, (rate, last) in enumerate((("24", 23), ("25", 24), ("29.97df", 29), ("30", 29))):
-        located = full_frame(code << 26 | 12 << 7 | last, 0.0)
-        assert located is not None and (located.frames, located.rate) == (last, rate)
-        assert full_frame(code << 26 | 12 << 7 | last + 1, 0.0) is None, rate
+        located = full_frame(code << 26 | 23 << 21 | 59 << 14 | 12 << 7 | last, 0.0)
+        assert located is not None and located.is_still
+        assert (*label_of(located), located.rate) == (23, 59, 12, last, rate)
+        for beyond in (last + 1, 60 << 7, 60 << 14, 24 << 21):
+            assert full_frame(code << 26 | beyond, 0.0) is None, rate
 
 
 def test_a_lost_message_or_a_turn_makes_no_wrong_label() -> None:

@@ -65,6 +65,11 @@ def test_angles_go_the_short_way_round_and_ratios_by_equal_factors() -> None:
     values = [slew.step(store.snapshot(), 1 / 60)["/layer/1/angle"] for _ in range(60)]
     assert values[-1] == -170.0
     assert all(abs(value) >= 170 for value in values), "never through 0"
+    store.set("/layer/1/angle", 180)
+    for _ in range(60):
+        slew.step(store.snapshot(), 1 / 60)
+    store.set("/layer/1/angle", -180)
+    assert slew.step(store.snapshot(), 1 / 60)["/layer/1/angle"] == -180.0, "the same place"
     store = ParamStore()
     store.set("/layer/1/ratio", 1)
     up, down = started(store), started(store)
@@ -112,3 +117,16 @@ def test_a_glide_starts_from_the_current_value_and_makes_no_mapping_while_nothin
         landed = slew.step(store.snapshot(), 1 / 60)
     assert slew.step(store.snapshot(), 1 / 60) is landed
     assert dict(moving) == before, "mappings returned earlier do not change"
+
+
+def test_a_palette_glides_by_the_shares_of_its_items_which_add_up_to_one() -> None:
+    store, address = ParamStore(), "/colour/palette"
+    store.set(address, "aurora")
+    slew, part = started(store), 1 - math.exp(-1)
+    for palette, shares in (("sunset", (1 - part, part)), ("ember", ((1 - part) ** 2, part * (1 - part), part))):
+        store.set(address, palette)
+        shown = slew.step(store.snapshot(), lookup(address).smoothing_ms / 1000)[address]
+        assert shown == palette and dict(shown.shares) == pytest.approx(
+            dict(zip(("aurora", "sunset", "ember"), shares, strict=False))
+        )
+    assert type(slew.step(store.snapshot(), 9.0)[address]) is str, "there"

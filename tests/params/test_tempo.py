@@ -1,12 +1,14 @@
 """Tempo and beat: tapped, set and from MIDI clock, with known times."""
 
 import itertools
+import math
 import random
 from collections.abc import Iterable
 
 import pytest
 
 from engine.params import ParamStore, Tempo
+from engine.params.fade_time import Pulse
 from engine.system.clock import SteppedClock
 from osc_schema import Rejected
 
@@ -70,6 +72,11 @@ def test_uneven_taps_are_averaged_over_the_last_eight_intervals(tempo: Tempo) ->
     assert tap(tempo, *later_s) == pytest.approx(100.0)
 
 
+def test_the_slowest_and_the_fastest_tempo_can_be_tapped(tempo: Tempo) -> None:
+    for bpm in (20, 300):
+        assert tap(tempo, *(100 + n * 60 / bpm for n in range(4))) == pytest.approx(bpm), bpm
+
+
 def test_after_a_pause_a_bounce_or_another_song_the_taps_start_over(tempo: Tempo) -> None:
     for gap_s in [3.5, 0.05, 0.9]:
         last_s = 1.5
@@ -109,6 +116,68 @@ def test_start_sets_the_bar_and_continue_goes_on_from_stop(midi: Tempo) -> None:
     midi.midi_continue(now_s)
     midi.midi_clock(now_s)
     assert midi.beat_at(now_s) == pytest.approx(1.5)
+    midi.midi_song_position(99)  # ignored while it runs
+    now_s = tick(midi, 12, from_s=now_s + TICK_S)
+    assert midi.beat_at(now_s) == pytest.approx(1.5 + 13 / 24)
+    midi.step(now_s)
+    midi.midi_stop(now_s)
+    midi.step(now_s + 9.0)
+    midi.midi_song_position(14)
+    midi.midi_continue(now_s + 9.0)
+    midi.midi_clock(now_s + 9.0)
+    assert midi.beat_at(now_s + 9.0) == pytest.approx(3.5), "14 sixteenths"
+
+
+def test_the_state_tells_if_the_beat_follows_its_clock_runs_on_or_stands_still(
+    store: ParamStore, clock: SteppedClock
+) -> None:
+    tempo = Tempo(store, clock)
+    tempo.follow("beat", beat=0.0, bpm=124.0, at_s=0.0)
+    assert [tempo.status(now_s, 0.9).state for now_s in (0.5, 2.0)] == ["following", "free"]
+    store.set("/tempo/source", "midi")
+    tempo.step(2.0)
+    end_s = tick(tempo, 48, from_s=2.0)
+    assert (tempo.status(end_s, 0.0).state, tempo.status(end_s + 3.0, 0.0).state) == ("following", "free")
+    tempo.midi_stop(end_s)
+    tempo.step(end_s + 9.0)
+    assert store.get("/tempo/state") == "stopped"
+    store.set("/tempo/source", "manual")
+    tempo.step(end_s + 9.0)
+    assert store.get("/tempo/state") == "manual"
+
+
+def test_the_tempo_is_written_at_most_four_times_a_second(store: ParamStore, midi: Tempo) -> None:
+    for _, came_s in jittered(128.0, 16, 0.005):
+        midi.midi_clock(came_s)
+        midi.step(came_s)
+    assert store.version <= 16 / 128 * 60 * 4 + 2  # one is the state
+    assert store.get(BPM) == pytest.approx(128.0, abs=3.0)
+
+
+def test_only_a_sure_clock_of_the_source_moves_the_beat(store: ParamStore, tempo: Tempo, clock: SteppedClock) -> None:
+    for source in ("manual", "midi", "beat", "link"):
+        store.set("/tempo/source", source)
+        tempo.step(0.0)
+        tempo.follow("timecode", beat=3.3, bpm=90.0, at_s=0.0)
+        assert (tempo.bpm, tempo.beat_at(1.0)) == (120.0, 2.0), source
+    for beat, bpm, confidence in ((3.3, 90.0, 0.1), (math.nan, 90.0, 1.0), (math.inf, 90.0, 1.0), (3.3, 0.0, 1.0)):
+        tempo.follow("link", beat=beat, bpm=bpm, at_s=0.0, confidence=confidence)
+        assert (tempo.bpm, tempo.beat_at(1.0)) == (120.0, 2.0), (beat, bpm, confidence)
+    tempo.follow("link", beat=0.0, bpm=90.0, at_s=0.0)
+    assert tap(tempo, 0.1, 0.5) == 90.0, "a tap does not count while a clock does"
+
+
+def test_the_pulse_of_a_frame_tells_a_moving_tempo_from_a_count_that_begins_anew(
+    store: ParamStore, tempo: Tempo
+) -> None:
+    store.set("/tempo/source", "timecode")
+    tempo.step(0.0)
+    tempo.step(0.5)
+    assert tempo.read_pulse() == Pulse(beat=1.0, jumped=0.0, step=1.0, bpm=120.0, beats_a_bar=4)
+    tempo.follow("timecode", beat=10.0, bpm=90.0, at_s=0.5)
+    for now_s, beat, step in ((1.0, 10.75, 1.0), (2.0, 12.25, 1.5)):
+        tempo.step(now_s)
+        assert tempo.read_pulse() == Pulse(beat=beat, jumped=8.75, step=step, bpm=90.0, beats_a_bar=4)
 
 
 def test_a_lost_clock_leaves_its_tempo_and_a_returning_one_does_not_jump(midi: Tempo) -> None:
@@ -202,9 +271,14 @@ def test_the_older_switch_for_midi_clock_still_means_it(store: ParamStore, tempo
     tempo.step(0.0)
     tick(tempo, 240, 60 / 90 / 24)
     assert tempo.bpm == pytest.approx(90.0) and store.get("/tempo/source") == "midi"
-    store.set("/tempo/source", "link")
-    tempo.step(3.0)
-    assert store.get("/tempo/midi") is False
+    store.set("/tempo/midi", 0)
+    tempo.step(2.0)
+    assert store.get("/tempo/source") == "manual"
+    assert tick(tempo, 240) and tempo.bpm == pytest.approx(90.0), "the clock is ignored"
+    for source, is_midi in (("midi", True), ("link", False)):
+        store.set("/tempo/source", source)
+        tempo.step(3.0)
+        assert store.get("/tempo/midi") is is_midi
 
 
 def beats(tempo: Tempo, from_s: float, to_s: float, step_s: float = 0.01) -> list[float]:

@@ -58,7 +58,7 @@ def test_labels_count_on_without_a_gap_and_a_time_shows_its_label() -> None:
 def test_texts_of_labels_and_offsets_are_read_and_written() -> None:
     assert text_at(3610.2, RATES["25"]) == "01:00:10:05"
     assert text_at(3600.01, DROP) == "01:00:00;00"
-    assert text_at(-0.5, RATES["24"]) == "-00:00:00:12"
+    assert text_at(-0.5, RATES["24"]) == "-00:00:00:12" and text_at(-0.001, RATES["24"]) == "00:00:00:00"
     assert parse_label(" 1:0:10:5 ") == Label(1, 0, 10, 5) == parse_label("01:00:10;05") == parse_label("01:00:10.05")
     for wrong in ("", "1:00:10", "24:00:00:00", "00:60:00:00", "00:00:60:00", "00:00:00:30", "a:b:c:d", "-1:00:00:00"):
         assert parse_label(wrong) is None
@@ -72,6 +72,7 @@ def test_texts_of_labels_and_offsets_are_read_and_written() -> None:
         assert offset is not None and offset.at(rate) == seconds
     assert [parse_offset(wrong) for wrong in ("an hour", "1:00", "nan", "inf", "86400")] == [None] * 5
     assert show_time(3610.0, 3600.0) == 10.0 and show_time(3590.0, 3600.0) == -10.0
+    assert show_time(5.0, 86_390.0) == 15.0 and show_time(86_000.0, 0.0) == 86_000.0, "past midnight"
 
 
 def rate_after(rate: str, first: tuple, frames: int, *, fps: float, step: int = 1, is_drop: bool = False) -> str:
@@ -81,3 +82,11 @@ def rate_after(rate: str, first: tuple, frames: int, *, fps: float, step: int = 
         for label in labels_from(first, frames, rate)[::step]
     ]
     return names[-1]
+
+
+@pytest.mark.parametrize("rate", ["24", "25", "30"])
+@pytest.mark.parametrize(("step", "speed"), [(1, 0.6), (2, 1.0), (2, 2.0)])
+def test_the_rate_is_counted_whatever_the_speed(rate: str, step: int, speed: float) -> None:
+    for start in range(2):
+        assert rate_after(rate, (0, 0, 4, start), 40, fps=FPS[rate] * speed, step=step) == rate
+        assert rate_after(rate, (0, 0, 4, start), 12, fps=FPS[rate], step=step) == rate, "at the nominal speed at once"

@@ -1,6 +1,7 @@
 """The position between readings: jitter, dropouts, wrong labels, locates, midnight. Times are the test's."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -83,3 +84,28 @@ def test_a_missing_signal_runs_on_for_the_flywheels_time_is_lost_and_comes_back(
     clock = TimecodeClock()
     last_s = play(clock, 0, 50, 0.0) - 0.04
     assert clock.state(last_s + LOCKED_S + 0.01, 0.0) == "lost"
+
+
+def test_a_still_locate_stands_until_the_timecode_runs_and_that_turns_round_and_runs_past_midnight() -> None:
+    clock = TimecodeClock()
+    clock.add(reading(2500, 1.0, is_still=True))
+    assert clock.position_s(9.0, FLYWHEEL_S) == 100.0 and clock.speed(9.0, FLYWHEEL_S) == 0.0
+    assert clock.state(9.0, FLYWHEEL_S) == "locked"
+    next_s = play(clock, 2500, 30, 10.0)
+    assert clock.position_s(next_s, FLYWHEEL_S) == pytest.approx(101.2)
+    play(clock, 2529, 2, next_s, speed=-1.0)
+    assert clock.position_s(next_s + 0.04, FLYWHEEL_S) == pytest.approx(2528 / 25), "two labels turn it round"
+    assert clock.speed(next_s + 0.2, FLYWHEEL_S) == pytest.approx(-1.0)
+    clock = TimecodeClock()
+    next_s = play(clock, 24 * 3600 * 25 - 10, 10, 0.0)
+    play(clock, 0, 10, next_s)
+    assert clock.position_s(next_s + 0.38, FLYWHEEL_S) == pytest.approx(0.38)
+
+
+def test_the_text_of_every_second_frame_tells_the_rate_without_the_length_of_a_frame() -> None:
+    for rate in ("24", "25", "30"):
+        clock = TimecodeClock()
+        for n in range(0, 80, 2):
+            clock.add(replace(reading(n, n / RATES[rate].fps, rate=rate), rate="", frame_s=0.0, lead_frames=1.75))
+        assert clock.rate.name == rate
+        assert clock.position_s(78 / RATES[rate].fps, FLYWHEEL_S) == pytest.approx(79.75 / RATES[rate].fps, abs=1e-4)

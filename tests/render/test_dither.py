@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from engine.render import PictureInput, Renderer, open_renderer
-from engine.render.blue_noise import SIDE, thresholds
+from engine.render.blue_noise import FILE, SIDE, thresholds
 from engine.render.gl_targets import PLAIN_DTYPE
+from tests.render.void_and_cluster import make_ranks
 from tests.support.pictures import drawn
 
 SIMPLE = {"/mode": "simple"}
@@ -99,10 +100,11 @@ def test_a_driver_without_deep_targets_draws_with_8_bits_and_says_so(gl: Rendere
         plain.close()
 
 
-def test_the_tile_has_every_threshold_once_and_no_low_frequencies() -> None:
+def test_the_tile_has_every_threshold_once_no_low_frequencies_and_is_that_of_its_generator() -> None:
     tile = thresholds()
     assert sorted(tile.ravel() * SIDE**2 - 0.5) == list(range(SIDE**2))
     power = np.abs(np.fft.fft2(tile - tile.mean())) ** 2
     waves = np.hypot(*np.meshgrid(*[np.minimum(np.arange(SIDE), SIDE - np.arange(SIDE))] * 2))
     is_low = (waves > 0) & (waves < SIDE / 6)
     assert power[is_low].mean() < 0.01 * power[~is_low].mean()
+    assert (np.load(FILE) == make_ranks()).all()

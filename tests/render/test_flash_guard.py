@@ -11,6 +11,11 @@ from engine.render.flash_guard import (
     CELLS,
     FlashGuard,
     Limits,
+    box_means,
+    box_minima,
+    gain_for,
+    luminance,
+    sample_places,
 )
 from tests.render.wcag_flashes import (
     flashing_share_of_a_field,
@@ -287,3 +292,38 @@ def test_a_change_over_many_frames_counts_once_and_a_clock_set_back_begins_anew(
         guard.limit(flat(float(frame % 2)), 100 + frame / 30)
     assert guard.limit(flat(1.0), 100.4) is not None
     assert guard.limit(flat(1.0), 0.0) is None
+
+
+def test_samples_come_from_all_parts_of_each_cell_and_stay_inside() -> None:
+    for width, height in ((1280, 720), (64, 36), (63, 35), (1, 1), (8192, 64)):
+        places = sample_places(width, height)
+        assert places.shape == (CELLS, CELLS, 64, 2) and (places >= 0).all()
+        assert (places[..., 0] < width).all() and (places[..., 1] < height).all()
+    places = sample_places(1440, 1440)  # cells of 80 x 80 pixels
+    cells = np.stack(np.meshgrid(np.arange(CELLS), np.arange(CELLS)), axis=-1)
+    assert (places // 80 == cells[:, :, None]).all()
+
+
+def test_luminance_under_a_gain_follows_from_three_sums_over_boxes_of_cells() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (1000, 3)).astype(np.uint8)
+    weighted = pixels / 255 * (0.2126, 0.7152, 0.0722)
+    sums = np.array([(weighted * (pixels / 255) ** power).sum(axis=1).mean() for power in (0, 1, 2)])
+    for gain in (1.0, 0.7, 0.3):
+        dimmed = np.rint(pixels * gain).astype(np.uint8)
+        assert luminance(sums, gain) == pytest.approx((linear(dimmed) @ (0.2126, 0.7152, 0.0722)).mean(), abs=0.002)
+    wanted = np.array([0.01, 0.1, 0.2])
+    found = gain_for(np.repeat(sums[:, None], 3, axis=1), wanted)
+    assert (luminance(sums[:, None], found) <= wanted).all()
+    assert luminance(sums[:, None], found) == pytest.approx(wanted, rel=0.02)
+    cells = np.random.default_rng(2).random((2, CELLS, CELLS))
+    for side in (1, 3, 6, 9):
+        last = 4 + side
+        assert box_means(cells, side)[1, 4, 5] == pytest.approx(cells[1, 4:last, 5 : 5 + side].mean())
+        assert box_minima(cells[1], side)[4, 5] == cells[1, 4:last, 5 : 5 + side].min()
+        assert box_minima(cells[1], side).shape == (CELLS + 1 - side, CELLS + 1 - side)
+    assert box_means(cells, CELLS).shape == (2, 1, 1)
+
+
+def test_a_flash_counts_if_its_darker_picture_has_less_than_80_percent_of_the_light() -> None:
+    for dark, is_limited in ((0.895, True), (0.92, False)):  # 78 and 83 %
+        assert any(limits is not None for limits in limits_of([dark, dark, 1.0, 1.0] * 15)) == is_limited

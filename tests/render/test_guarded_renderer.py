@@ -223,3 +223,13 @@ def test_while_the_renderer_is_lost_each_extra_picture_is_held(
     drawing.draw(picture)
     again = [one.read_rgba() for one in all_shown(drawing, found)]
     assert all((rgba == one).all() for rgba, one in zip(again, before, strict=True))
+
+
+def test_before_its_first_frame_an_extra_picture_is_black_of_its_size(
+    drawing: GuardedRenderer, picture: PictureInput
+) -> None:
+    drawing.draw(picture)
+    for width, height in ((32, 16), (16, 16), (16, 16)):
+        shown = drawing.show(None, size_px=(width, height))
+        assert (shown.width, shown.height) == (width, height)
+        assert shown.read_rgba().shape == (height, width, 4) and (shown.read_rgba() == (0, 0, 0, 255)).all()

@@ -18,6 +18,7 @@ from engine.render.region_maps import (
     edge_regions,
     objects_seen,
     quadrant_regions,
+    reduce_picture,
     small_size,
 )
 from tests.support.pictures import frame_of
@@ -309,3 +310,27 @@ def test_a_controlnet_sees_each_class_in_its_colour_and_black_elsewhere(found: C
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) == 4  # edges are hard
     assert not picture[0].any()
     assert not segmentation_picture(found([], picture_px=(64, 36)), ("person",)).any()
+
+
+def test_grey_and_pixels_below_sat_min_are_assigned_by_brightness() -> None:
+    pale_red = np.array([[(200, 170, 170)] * 2 + [(40, 36, 36)] * 2], np.uint8)  # saturation 0.15 and 0.1
+    grey = grey_ramp(np.array([0, 100, 150, 255]))
+    for pixels, sat_min, expected in (
+        (pale_red, 0.2, [2, 2, 0, 0]),
+        (pale_red, 0.12, [0, 0, 0, 0]),
+        (grey, 0.0, [0, 1, 2, 3]),
+    ):
+        found = colour_regions(pixels, hue_offset=0.0, sat_min=sat_min, is_equalised=False)
+        assert found[0].tolist() == expected, sat_min
+
+
+def test_pictures_are_reduced_to_320_wide_and_outlines_keep_the_numbers_of_the_previous_one(
+    mapper: RegionMapper,
+) -> None:
+    for (width, height), reduced in [((1920, 1080), (320, 180)), ((641, 7), (320, 3)), ((9, 9), (9, 9))]:
+        assert reduce_picture(np.zeros((height, width, 3), np.uint8)).shape[1::-1] == reduced
+    before, after = (
+        mapper.compute(frame_of(two_boxes(*levels), number), settings("edges")).indices
+        for number, levels in enumerate([(100, 60), (60, 100)])
+    )
+    assert [after[place] for place in (LEFT, RIGHT)] == [before[place] for place in (LEFT, RIGHT)]

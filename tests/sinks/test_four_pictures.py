@@ -268,3 +268,21 @@ def test_a_recording_of_it_has_every_frame_black_until_there_is_one_and_a_file_a
                 found += [picture.to_ndarray(format="rgb24") for picture in file.decode(video=0)]
         assert [picture.shape for picture in found] == [(24, 32, 3)] * 12 + [(48, 48, 3)] * 8
         assert [picture.mean() > 100 for picture in found] == [False] * 5 + [True] * 15
+
+
+def test_an_sd_texture_that_cannot_start_is_retried(sinks: SinkSet, clock, make_frame, monkeypatch) -> None:
+    real = FrameRing.create
+
+    def refuse(name: str, *args: Any, **options: Any) -> FrameRing:
+        if name.endswith("SD"):
+            raise SinkError("shared: no room")
+        return real(name, *args, **options)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(FrameRing, "create", refuse)
+        sinks.start(SinkSpec(kind="shared"), may_wait=True)
+    assert [(status.picture, status.state) for status in sinks.status()] == [("main", "running"), ("sd", "retrying")]
+    clock.advance(1)
+    sinks.pump()
+    sinks.publish(make_frame(), {"sd": shown("sd", level=1)})
+    assert [status.frames for status in sinks.status()] == [1, 1]

@@ -10,7 +10,7 @@ import pytest
 
 from engine import Config, open_engine
 from engine.sinks import Stage
-from engine.sinks.ndi import NdiSink
+from engine.sinks.ndi import NdiSink, straight
 
 TOLERANCE = 24  # of 255: NDI's codec turns pure blue into 240; another card would differ by 95
 MIDDLE = slice(8, -8)
@@ -135,3 +135,9 @@ def test_a_name_in_use_is_rejected_and_free_again_after_that_program_exits(opene
 def test_ndi_is_opened_only_on_request() -> None:
     with open_engine(Config(width=64, height=64, audio="demo", sinks=None, renderer="numba")) as engine:
         assert "ndi" not in {sink.kind for sink in engine.status().sinks}
+
+
+def test_straight_alpha_divides_colours_and_keeps_opaque_and_empty_pixels() -> None:
+    rgba = np.array([[(10, 20, 30, 255), (0, 0, 0, 0), (64, 32, 0, 64), (1, 2, 3, 6), (9, 9, 9, 0)]], np.uint8)
+    told = [(10, 20, 30, 255), (0, 0, 0, 0), (255, 128, 0, 64), (42, 85, 128, 6), (0, 0, 0, 0)]
+    assert straight(rgba).tolist() == [[list(pixel) for pixel in told]]

@@ -2,7 +2,8 @@
 
 A member, an argument or a type that the libraries do not have fails in the fake (`stand_in_syphon`, `stand_in_spout`).
 The interfaces were read from the wheels that `published_api/*.json` name, without running them: from Python's sources
-by `ast`, from compiled modules by the signature texts of pybind11. A new pinned version needs them read anew.
+by `ast`, from compiled modules by the signature texts of pybind11. `published_api/record.py` reads them for a new
+pinned version.
 """
 
 from pathlib import Path

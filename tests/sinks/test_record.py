@@ -373,10 +373,14 @@ def test_a_recording_whose_index_cannot_be_moved_is_unchanged(make_stage, make_f
     before = path.read_bytes()
     assert index_in_front.put_index_in_front(path, lambda: False) == "not enough time"
     assert path.read_bytes() == before
+    behind = b"\0\0\0\x0cfreekept"  # a box after the index
+    path.write_bytes(before + behind)
+    shown = [(frame.time, frame.to_ndarray().tobytes()) for frame in pictures(path)]
     for _ in range(2):  # idempotent
         assert index_in_front.put_index_in_front(path) == ""
-        assert boxes_of(path)[1] == b"moov" and len(path.read_bytes()) == len(before)
-    assert len(pictures(path)) == 30
+        assert boxes_of(path)[1] == b"moov" and len(path.read_bytes()) == len(before + behind)
+    assert path.read_bytes().endswith(behind)
+    assert [(frame.time, frame.to_ndarray().tobytes()) for frame in pictures(path)] == shown and len(shown) == 30
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -155,3 +155,14 @@ def test_a_waiting_source_gets_a_new_gl_context_and_the_shutdown_too(rig: Rig) -
     assert not chosen.is_open and not rig.before.is_open
     assert rig.ended == [("Arena", "the engine is shutting down")]
     rig.current.close()
+
+
+def test_the_source_that_is_shown_is_kept_by_its_word_which_cancels_the_waiting_one(rig: Rig) -> None:
+    rig.choose("late", level=200, at_s=2.0)
+    rig.shown()
+    assert rig.current.keep("before", lambda reason: rig.ended.append(("before", reason)))
+    rig.clock.advance(5.0)
+    assert rig.shown() == 10
+    assert rig.ended == [("late", "superseded by another choice"), ("before", "")]
+    rig.current.take(NOTHING, lambda reason: None)
+    assert not rig.current.keep("before", lambda reason: None), "in the next frame it is gone"

@@ -214,3 +214,17 @@ def test_wide_pixels_are_made_square(tmp_path, open_file):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((57, 72, 3), np.uint8), "rgb24")))
         container.mux(stream.encode())
     assert open_file(path, True).frame_at(0.0).pixels.shape == (57, 102, 3)
+
+
+@pytest.mark.parametrize(("height", "matrix"), [(480, 5), (720, 1)])
+def test_an_untagged_video_is_decoded_as_players_do(tmp_path, open_file, height, matrix):
+    """5 is BT.601, the default for standard definition; 1 is BT.709, for high definition."""
+    flat = av.VideoFrame.from_ndarray(np.full((height, 64, 3), (200, 60, 20), np.uint8), "rgb24")
+    encoded = flat.reformat(format="yuv444p", dst_colorspace=matrix)
+    encoded.colorspace, encoded.pts = 2, 0
+    with av.open(str(tmp_path / "u.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, height, "yuv444p"
+        container.mux([*stream.encode(encoded), *stream.encode()])
+    pixels = open_file(tmp_path / "u.mkv", True).frame_at(0.0).pixels
+    assert np.abs(pixels.astype(int) - (200, 60, 20)).max() <= 3

@@ -70,3 +70,18 @@ def test_the_queue_is_bounded(stuck: DiskQueue, monkeypatch: pytest.MonkeyPatch)
         stuck.post(lambda: None, told.append)
     assert told == ["2 jobs are already waiting for the disk"] * 2
     monkeypatch.setattr(disk_store, "MAX_S", 0.05)
+
+
+def test_files_of_one_folder_share_a_thread_that_ends_with_the_last_of_them(reports: Any, tmp_path: Path) -> None:
+    store, threads = DiskStore(reports), []
+    first, second = store.open("first", tmp_path), store.open("second", tmp_path)
+    for queue in (first, second):
+        queue.post(lambda: threads.append(threading.current_thread()), pytest.fail)
+    first.close()
+    second.close()
+    threads[0].join(120.0)
+    assert threads[0] is threads[1] and not threads[0].is_alive()
+    again = store.open("again", tmp_path)
+    again.post(lambda: threads.append(threading.current_thread()), pytest.fail)
+    again.close()
+    assert threads[2] is not threads[0]

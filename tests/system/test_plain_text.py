@@ -12,6 +12,13 @@ def test_control_characters_are_written_as_python_writes_them() -> None:
     for character in map(chr, range(0x3000)):
         shown = one_line(character)
         assert shown == (character if shown == character else character.encode("unicode_escape").decode())
+    for text, shown in (
+        ("\x00\x07\x7f\x9b2J", r"\x00\x07\x7f\x9b2J"),
+        ("\u2028\u202egnp.exe\u2066", r"\u2028\u202egnp.exe\u2066"),
+        ("name\udcff", r"name\udcff"),
+        ("Über 5 °C, 日本, 🎛", "Über 5 °C, 日本, 🎛"),
+    ):
+        assert one_line(text) == shown
 
 
 @pytest.mark.parametrize("character", ["x", "\x1b", "é", "🎛"])

@@ -1,6 +1,7 @@
 """The patch's own callbacks, and the status CHOP."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -43,9 +44,12 @@ def test_a_patch_hears_of_the_connection_looks_cues_beats_and_the_loss(
     until(lambda: infos(calls, "onCue"), "the cue")
     assert infos(calls, "onCue") == [{"number": 7, "name": "Aurora"}]
     engine.engine.params.set("/tempo/source", "manual")
+    until(lambda: engine.engine.params.get("/tempo/state") == "manual", "the end of the beat in the sound")
     engine.engine.params.set("/tempo/bpm", 240.0)
     connected.set("Audiochop", 1)
     until(lambda: {info["beat"] for info in infos(calls, "onBeat")} == {1, 2, 3, 4}, "each beat of the bar")
+    numbers = [info["beat"] for info in infos(calls, "onBeat")]
+    assert all(before != after for before, after in pairwise(numbers)), "a slow machine may miss one, not repeat it"
     assert not infos(calls, "onBeat")[-1]["isFree"]
     connected.skipped_s += 4.0
     until(lambda: infos(calls, "onLost") == [{}], "the loss")
@@ -113,3 +117,9 @@ def test_a_beat_is_found_once_and_knows_its_place_in_the_bar(module_named: Calla
     positions = [0.5, 0.9, 1.02, 1.0, 1.9, 2.1, 2.95, 3.95, 4.99, 6.1]
     beats = [watch.take(at % 1.0, at / 3 % 1.0, 3) for at in positions]
     assert beats == [None, None, 2, None, None, 3, None, None, None, 1]
+    for beats_a_bar in (1, 4, 7):  # at 180 beats/min; the tempo is corrected back by up to a tenth of a beat
+        watch = module_named("callbacks").BeatWatch()
+        positions = [frame / 20 - 0.1 * (frame % 3 == 0) for frame in range(20 * 17)]
+        beats = [watch.take(at % 1.0, at / beats_a_bar % 1.0, beats_a_bar) for at in positions]
+        found = [beat for beat in beats if beat is not None]
+        assert found == [beat % beats_a_bar + 1 for beat in range(17)], "each once, and in order"
