@@ -12,7 +12,7 @@ from engine.params import ParamStore, PresetFolder
 from engine.system.standstill import Watchdog
 from engine.system.telemetry import FrameTimes
 from engine.values import PublishedFrame
-from engine.web import WebServer
+from engine.web.server import WebServer
 from engine.web.serving.lan import lan_url, own_url
 
 

@@ -274,6 +274,7 @@ class Owner(Protocol):
 
     def while_lost(self) -> None:
         """Called about every 10 ms while the device is lost; less often while it is being opened."""
+        return None
 
 
 class ReconnectingStream:

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import PictureInput, Renderer, open_renderer
 from engine.render.blue_noise import SIDE, thresholds
 from engine.render.gl_targets import PLAIN_DTYPE
+from engine.render.opening import open_renderer
+from engine.render.picture import PictureInput, Renderer
 from tests.support.pictures import drawn
 
 SIMPLE = {"/mode": "simple"}

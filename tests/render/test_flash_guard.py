@@ -6,12 +6,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from engine.render import Renderer
 from engine.render.flash_guard import (
     CELLS,
     FlashGuard,
     Limits,
 )
+from engine.render.picture import Renderer
 from tests.render.wcag_flashes import (
     flashing_share_of_a_field,
     general_flashes,

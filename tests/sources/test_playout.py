@@ -18,8 +18,7 @@ class Numbers(PlayedSource):
         super().__init__("numbers", offline=False, clock=clock, report=reports)
         self._shots = open_shots
 
-    def _shots(self):
-        raise NotImplementedError
+    _shots = None
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from engine.app import Engine
 from engine.cli.benches.measuring import percentiles
 from engine.control.outgoing.sender import Sender
 from engine.errors import ChildError
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params.looks import PLAIN
 from engine.values import PublishedFrame
 

@@ -40,9 +40,9 @@ from engine.params.shader_catalog import ShaderCatalog
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.vetter import Vetter
-from engine.sinks import SinkSet
-from engine.sources import open_source
+from engine.sinks.sink_set import SinkSet
 from engine.sources.current import CurrentSource
+from engine.sources.opening import open_source
 from engine.sources.senders import SenderLists
 from engine.system import folders
 from engine.system.clock import Clock

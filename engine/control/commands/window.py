@@ -2,8 +2,8 @@
 
 from engine.params import ParamStore
 from engine.params.store import Snapshot
-from engine.sinks import SinkSet
 from engine.sinks.sink import SinkSpec
+from engine.sinks.sink_set import SinkSet
 from engine.sinks.window_messages import DEFAULTS, AdjustableSink, WindowState
 from engine.system.reporting import Report
 

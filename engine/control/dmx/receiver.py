@@ -25,7 +25,7 @@ from engine.dmx.artnet import ARTNET_PORT, Poll, poll_replies, read_artnet
 from engine.dmx.packets import LevelsPacket, Protocol
 from engine.dmx.sacn import SACN_PORT, read_sacn
 from engine.errors import DmxDecodeError, MultiverseError
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report

@@ -25,7 +25,7 @@ from engine.control.midi.parser import MidiParser
 from engine.control.midi.system import Input, MidiSystem, Output, Port
 from engine.control.outgoing.sender import Sender
 from engine.errors import MultiverseError
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.params import ParamStore, Tempo
 from engine.params.mapping.controls import MidiEvent
 from engine.params.mapping.routes import PORT

@@ -13,8 +13,9 @@ import numpy as np
 
 from engine.live.kit.fader import Fade
 from engine.live.kit.scene import Scene, WriteControlImage
-from engine.render import Matte, RegionSettings
 from engine.render.guarded_renderer import GuardedRenderer
+from engine.render.picture import Matte
+from engine.render.region_mapper import RegionSettings
 from engine.values import FINISHED, FrameId, Segmentation, ShownPicture, VideoFrame
 
 Tell = Callable[..., None]

@@ -11,7 +11,7 @@ from engine.control.commands.preset_mixer import TAKE_FADE
 from engine.control.launching import Launching
 from engine.control.midi.grids import AMBER, GREEN, GREY
 from engine.errors import BankError
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params import PresetFolder
 from engine.params.fade_time import Pulse
 from engine.params.looks import LOOKS

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.osc import encode_bundle, encode_message
+from engine.osc.encode import encode_bundle, encode_message
 from engine.params import LoadedPreset, PresetFolder
 from engine.params.store import entries_of
 from engine.system.atomic_file import unfinished_path
