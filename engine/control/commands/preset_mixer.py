@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from engine.control import Args, CommandTable, Reply
 from engine.control.answering import Launched, NamedHandler
@@ -33,19 +33,6 @@ CROSSFADER: Final = "/preset/crossfader"
 FLASH: Final = "preset flash"
 """Source name of a flash, in the store."""
 NOTHING_PREPARED: Final = "nothing is prepared (/preset/prepare NAME prepares a preset)"
-
-
-class Apply(Protocol):
-    def __call__(
-        self,
-        loaded: LoadedPreset,
-        origin: str,
-        time: FadeTime = AT_ONCE,
-        ended: Ended = ...,
-        *,
-        hand: Hand | None = None,
-    ) -> None:
-        """As `PresetControl.apply`."""
 
 
 def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
@@ -89,7 +76,7 @@ class PresetMixer:
         current: CurrentPreset,
         crossfade: Crossfade,
         load: Callable[[str, FadeTime, Ended], None],
-        apply: Apply,
+        apply: Callable[..., None],
         expect: Callable[[str], None],
     ) -> None:
         """`get(name)`: the preset for the shaders' inputs of now, else PresetError; `load`, `apply`, `expect`:
