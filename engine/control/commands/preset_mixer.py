@@ -90,7 +90,8 @@ class PresetMixer:
         """`prepared` as of the newest `step`: what is taken later in that frame begins in the next one."""
         self.prepares = 0
         """How often a preset, or none, was prepared."""
-        self._watchers: tuple[Callable[[str], None], ...] = ()
+        self.watchers: list[Callable[[str], None]] = []
+        """Called after another preset, or none (""), was prepared, on any thread; they must not block."""
         self._begin = self._position
         """Where a fade by hand begins: the crossfader as it stood when the look was prepared or the last fade ended."""
         self._has_hand = False
@@ -109,10 +110,6 @@ class PresetMixer:
     @property
     def _position(self) -> float:
         return float(self._store.get(CROSSFADER))  # type: ignore[arg-type]  # a FLOAT
-
-    def watch(self, watcher: Callable[[str], None]) -> None:
-        """Call `watcher(name)` after another preset, or none (""), was prepared, on any thread; it must not block."""
-        self._watchers = (*self._watchers, watcher)
 
     def prepare(self, name: str) -> None:
         """Let a preset wait for the next take, its shaders ready; "": none. Raises PresetError for one that cannot be
@@ -310,7 +307,7 @@ class PresetMixer:
             if is_new:
                 self._tell(PREPARED, name)
         if is_new:
-            for watcher in self._watchers:
+            for watcher in self.watchers:
                 watcher(name)
 
     def _known(self, name: str) -> str:
