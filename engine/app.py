@@ -35,27 +35,29 @@ from engine.live.kit.drawing import Drawing
 from engine.live.kit.live_model import Surroundings
 from engine.live.kit.opening import LiveModels, ModelsOfRun, live_models, model_lists, models_of, refuse_offline
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, macros, modulation
-from engine.render import RegionMapper, open_renderer
 from engine.render.egl_devices import chosen_gpu
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.clocks import date_live, date_offline
-from engine.render.opening import describe_unused_card
-from engine.sinks import SinkSet, Stage
+from engine.render.opening import describe_unused_card, open_renderer
+from engine.render.region_mapper import RegionMapper
 from engine.sinks.registry import conditions as sink_conditions
-from engine.sources import Polled, open_source
+from engine.sinks.sink import Stage
+from engine.sinks.sink_set import SinkSet
 from engine.sources.current import ChosenSource, CurrentSource
-from engine.sources.opening import OpenedVideos
+from engine.sources.opening import OpenedVideos, open_source
 from engine.sources.senders import SenderLists
+from engine.sources.source import Polled
 from engine.system import folders
 from engine.system.clock import SteppedClock, SystemClock
 from engine.system.closing import Closing
 from engine.system.power import kept_awake
 from engine.system.standstill import FrameMark
 from engine.system.telemetry import FrameTimes, Warnings
-from engine.web import PreviewTap, StillCamera, WebServer
 from engine.web.opening import open_announcer, open_web
 from engine.web.prepared import PICTURE as PREPARED
+from engine.web.preview import PreviewTap, StillCamera
+from engine.web.server import WebServer
 from osc_schema import plugins
 
 __all__ = ["Engine", "open_engine"]

@@ -10,9 +10,9 @@ from engine.frame_loop import EngineParts, FrameLoop
 from engine.live.kit.opening import describe_models
 from engine.params import ParamStore, PresetFolder
 from engine.system.standstill import Watchdog
-from engine.system.telemetry import FrameTimes
+from engine.system.telemetry import WINDOW_FRAMES, FrameTimes
 from engine.values import PublishedFrame
-from engine.web import WebServer
+from engine.web.server import WebServer
 from engine.web.serving.lan import lan_url, own_url
 
 
@@ -155,7 +155,7 @@ class StatusReader:
             standing_in=self.describe_frame() if standing_s else "",
             fps=timing.times.fps_now(standing_s),
             target_fps=stage.fps,
-            frame_ms=timing.times.recent_ms(),
+            frame_ms=timing.times.work_ms(WINDOW_FRAMES),
             late=timing.times.late,
             dropped=timing.times.dropped + int(standing_s * stage.fps),
             lately=timing.times.recent_faults(),

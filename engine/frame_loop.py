@@ -25,19 +25,20 @@ from engine.live.kit.opening import LiveModels
 from engine.live.kit.scene import Scene
 from engine.params import Snapshot
 from engine.params.crossfade import PictureFade
-from engine.render import PictureInput
-from engine.render.isf import ShaderSlot
-from engine.sinks import PictureName, SinkSet, Stage
-from engine.sources import Polled
+from engine.render.isf.isf_file import ShaderSlot
+from engine.render.picture import PictureInput
+from engine.sinks.sink import PictureName, Stage
+from engine.sinks.sink_set import SinkSet
 from engine.sources.current import CurrentSource
 from engine.sources.senders import SenderLists
+from engine.sources.source import Polled
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.schedule import Schedule, exact_rate
 from engine.system.standstill import FrameMark
 from engine.system.telemetry import FrameTimes, Warnings
 from engine.values import AudioFeatures, FrameId, PublishedFrame, ShownPicture, VideoFrame
-from engine.web import PreviewTap
+from engine.web.preview import PreviewTap
 
 log = logging.getLogger(__name__)
 

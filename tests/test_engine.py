@@ -23,7 +23,7 @@ from engine.frame_loop import to_ns
 from engine.live.kit.scene import Scene
 from engine.render.unused_card import UnusedCard
 from engine.sinks import record
-from engine.web import WebServer
+from engine.web.server import WebServer
 
 SMALL = {"width": 160, "height": 90, "fps": 30.0, "audio": "demo", "sinks": ("null",)}
 

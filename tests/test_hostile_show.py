@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image
 
 import osc_schema
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params.looks import LOOKS
 from osc_schema import ParamType
 from tests.control.dmx.test_fixture import ADDRESS, HOST, UNIVERSE, LightingDesk

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from engine.control.latency import STEP_MS
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params.looks import PLAIN
 from tests.support.desk import Desk, open_desk
 from tests.support.long_form import IS_SOAK

@@ -15,7 +15,7 @@ from engine import Engine, open_engine
 from engine.config import build_config
 from engine.control import OscClient
 from engine.control.commands import shader_stage
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params import PresetFolder
 from engine.params.fade_time import FadeTime
 from engine.params.store import entries_of

@@ -11,7 +11,7 @@ from typing import Any
 import av
 import pytest
 
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from tests.support.desk import open_desk
 
 STANDING = "/engine/status/standing"

@@ -8,7 +8,7 @@ from engine.audio.devices import AudioDevice
 from engine.audio.feed import bring_into_range, fitted
 from engine.audio.ring import SampleRing
 from engine.audio.steady_reader import SteadyReader
-from engine.audio.streams import BLOCK_S, ReconnectingStream, SoundStream, open_input, open_output
+from engine.audio.streams import BLOCK_S, Owner, ReconnectingStream, SoundStream, open_input, open_output
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.reporting import Report
@@ -55,7 +55,6 @@ class DeviceCapture:
         self._is_started = False
         self._zeros_s = 0.0
         self._has_sounded = False
-        self._told_lost = 0
         self._has_told_zeros = False
         self._reopenings = 0
         self._reopen_at_s: float | None = None
@@ -90,11 +89,6 @@ class DeviceCapture:
             self.ring.used_channels = device.channels
         self.channels = min(self.ring.channels, device.channels)
         return open_input(device, self.channels, self.ring.sample_rate_hz, self._hear, self._clock)
-
-    def report_events(self) -> None:
-        if self.lost_blocks > self._told_lost:
-            self._report("audio.overflow", f"audio: {self._stream.device.name!r} was read too late, sound is missing")
-        self._told_lost = self.lost_blocks
 
     def wants_reopening(self) -> bool:
         """True at intervals while a macOS microphone may be silent because the permission is missing.
@@ -140,10 +134,11 @@ class DeviceCapture:
             self.ring.write(block)
 
 
-class DeviceOutput:
+class DeviceOutput(Owner):
     """Opens the device in the constructor; AudioError if it is missing or cannot be opened. Silent until `play`.
     `wanted` is an index, a name or part of one; None is the default output. Mono sound is played on the first two
-    channels. While the device is lost nothing is read."""
+    channels. While the device is lost nothing is read: the reader detects the gap from the
+    time of its next block."""
 
     def __init__(self, wanted: str | None, clock: Clock, report: Report) -> None:
         self.lost_blocks = 0
@@ -153,8 +148,6 @@ class DeviceOutput:
         self.rate_hz = 0
         self._channels = 0
         self._clock = clock
-        self._report = report
-        self._told_lost = 0
         self._reader: SteadyReader | None = None
         self._stream = ReconnectingStream(wanted, "output", self, clock=clock, report=report)
         self.description = f"device {self._stream.device.name!r} ({self._channels} channels, {self.rate_hz} Hz)"
@@ -180,17 +173,6 @@ class DeviceOutput:
         self.rate_hz = self.rate_hz or device.rate_hz
         self._channels = min(MAX_OUTPUT_CHANNELS, device.outputs)
         return open_output(device, self._channels, self.rate_hz, self._fill, self._clock)
-
-    def report_events(self) -> None:
-        if self.lost_blocks > self._told_lost:
-            self._report("audio.underflow", f"audio: {self._stream.device.name!r} ran out of sound")
-        self._told_lost = self.lost_blocks
-
-    def wants_reopening(self) -> bool:
-        return False
-
-    def while_lost(self) -> None:
-        """Do nothing: the reader detects the gap from the time of its next block."""
 
     def _fill(self, frames: int, heard_s: float, has_run_out: bool) -> np.ndarray:
         # audio thread: no lock, no logging

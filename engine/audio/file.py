@@ -72,7 +72,7 @@ class FileFeed:
             self._file.seek(round(max(position_s, 0.0) * self.sample_rate_hz))
         except _DamageError as error:
             self._report("audio.file", f"{self._path}: cannot be read from {position_s:.1f} s on: {error}")
-            self._file.rewind()
+            self._file.seek(0)
 
     def _check(self) -> None:
         if not RATES_HZ[0] <= self.sample_rate_hz <= RATES_HZ[1]:
@@ -81,7 +81,7 @@ class FileFeed:
             raise AudioError(f"{self._path}: {self.channels} channels; at most {MAX_CHANNELS} can be played")
         try:
             has_sound = self._file.read_into(np.zeros((1, self.channels), np.float32)) == 1
-            self._file.rewind()
+            self._file.seek(0)
         except _DamageError as error:
             raise AudioError(f"{self._path}: {error}") from None
         if not has_sound:
@@ -128,7 +128,7 @@ class FileFeed:
             self._wait(f"{self._path}: has no sound any more; silence until it is written again")
         elif self.is_looped:
             self._tell_notes()
-            self._file.rewind()
+            self._file.seek(0)
         else:
             self._finish()
 
@@ -138,8 +138,9 @@ class FileFeed:
 
     def _tell_notes(self) -> None:
         end_s = self._file.position / self.sample_rate_hz
-        for note in self._file.take_notes() or missing_end(self._file.promised_s, end_s):
+        for note in self._file.notes or missing_end(self._file.promised_s, end_s):
             self._tell(note)
+        self._file.notes.clear()
 
     def _wait(self, line: str) -> None:
         """Play silence until the file can be opened again."""
@@ -240,6 +241,8 @@ class _SndFile:
 
         self._error = soundfile.LibsndfileError
         self._file = open_sound_file(path)
+        self.notes: list[str] = []
+        """For the user, about the sound read so far."""
         self.rate_hz: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.length_s: float | None = self._file.frames / self.rate_hz
@@ -264,19 +267,12 @@ class _SndFile:
         is_at_end: bool = self._file.tell() >= self._file.frames
         return is_at_end
 
-    def rewind(self) -> None:
-        self._file.seek(0)
-
     def seek(self, position: int) -> None:
         """Continue with this sample, or at the end. _DamageError."""
         try:
             self._file.seek(min(position, self._file.frames))
         except self._error as error:
             raise _DamageError(getattr(error, "error_string", str(error)).rstrip(".")) from None
-
-    def take_notes(self) -> list[str]:
-        """Notes for the user about the sound read so far, each returned once."""
-        return []
 
     def close(self) -> None:
         self._file.close()
@@ -289,6 +285,7 @@ class _FFmpegFile:
         from engine.audio.decoded_track import ASSUMED, DecodedTrack, speakers_in
 
         self._track = DecodedTrack(path)
+        self.notes = self._track.notes
         self.rate_hz = self._track.rate_hz
         self.channels = self._track.channels
         layout = self._track.layout
@@ -314,19 +311,11 @@ class _FFmpegFile:
         except _DamageError:  # `read_into` will raise it
             return False
 
-    def rewind(self) -> None:
-        self.seek(0)
-
     def seek(self, position: int) -> None:
         self._pieces.close()
         self._pieces = self._track.pieces_from(position)
         self._piece = self._piece[:0]
         self.position = position
-
-    def take_notes(self) -> list[str]:
-        notes = list(dict.fromkeys(self._track.notes))
-        self._track.notes.clear()
-        return notes
 
     def close(self) -> None:
         self._pieces.close()  # closes the file too

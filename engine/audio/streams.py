@@ -67,6 +67,10 @@ Fill = Callable[[int, float, bool], np.ndarray]
 
 MAX_RETRY_S = 5.0  # shorter than the engine's usual 30 s: silence on stage is worse
 CLOSE_S = 3.0  # a hanging driver must not block the engine's shutdown
+_LOST_BLOCKS: dict[Kind, tuple[str, str]] = {
+    "input": ("audio.overflow", "was read too late, sound is missing"),
+    "output": ("audio.underflow", "ran out of sound"),
+}
 logger = logging.getLogger(__name__)
 
 
@@ -258,17 +262,19 @@ class _Closing(Exception):
 class Owner(Protocol):
     """The user of a stream that reconnects. Called on the stream's thread."""
 
+    lost_blocks: int
+    """Counted by the stream's callbacks, which must not log."""
+
     def open_stream(self, device: AudioDevice) -> SoundStream:
         """Open the device, whose properties except the name may have changed. AudioError if that fails."""
 
-    def report_events(self) -> None:
-        """Report events recorded by the stream's callbacks, which must not log. Called 20 times a second."""
-
     def wants_reopening(self) -> bool:
         """True to close the stream and open it again. Called 20 times a second."""
+        return False
 
     def while_lost(self) -> None:
         """Called about every 10 ms while the device is lost; less often while it is being opened."""
+        return None
 
 
 class ReconnectingStream:
@@ -281,6 +287,7 @@ class ReconnectingStream:
         self.is_lost = False
         self.device: AudioDevice
         self._kind, self._owner, self._clock, self._report = kind, owner, clock, report
+        self._told_lost = 0
         self._closing = threading.Event()
         opened: Future[None] = Future()
 
@@ -330,13 +337,19 @@ class ReconnectingStream:
         try:
             while not session.is_renewing and not self._owner.wants_reopening():
                 stream.watch()
-                self._owner.report_events()
+                self._report_lost_blocks()
                 self._pause(stream.poll_s)
         except StreamLost as error:
             self._mark_lost(str(error))
         finally:
             stream.close()
             session.release()
+
+    def _report_lost_blocks(self) -> None:
+        if self._owner.lost_blocks > self._told_lost:
+            self._told_lost = self._owner.lost_blocks
+            key, what = _LOST_BLOCKS[self._kind]
+            self._report(key, f"audio: {self.device.name!r} {what}")
 
     def _wait_until_back(self) -> SoundStream:
         """Try the old device index; once a fresh process lists the device again, restart PortAudio."""

@@ -13,7 +13,7 @@ from engine.errors import UsageError
 from engine.system.run_option import told
 
 if TYPE_CHECKING:
-    from engine.render.isf import IsfInput
+    from engine.render.isf.isf_file import IsfInput
     from engine.render.isf.vetter import VetResult
 
 NOT_IN_A_SLOT = "a transition between two pictures: no slot plays it"

@@ -15,7 +15,7 @@ from engine.system.plain_text import escaped
 
 if TYPE_CHECKING:
     from engine.control import OscClient
-    from engine.osc import Message
+    from engine.osc.decode import Message
 
 app = typer.Typer(help="Talk to a running engine.", no_args_is_help=True)
 
@@ -65,7 +65,7 @@ def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, with
 
     Raises typer.Exit with code 1 if the message failed.
     """
-    from engine.osc import encode_message
+    from engine.osc.encode import encode_message
 
     if not address.startswith("/"):
         raise UsageError(f"{address}: an OSC address begins with /")
@@ -90,7 +90,7 @@ def listen(
     seconds: Annotated[float | None, typer.Option(metavar="S", help="Stop after this many seconds.")] = None,
 ) -> None:
     """Print every value and then every change, until Ctrl-C."""
-    from engine.osc import encode_message
+    from engine.osc.encode import encode_message
 
     client = _connect(to, tcp)
     end_s = time.perf_counter() + (float("inf") if seconds is None else seconds)
@@ -151,7 +151,7 @@ def heard(
 
 def _ask_heard(client: "OscClient", most: int) -> tuple[list[Entry], int]:
     """The entries, and their total number in the engine. Raises MultiverseError if it does not answer or refuses."""
-    from engine.osc import encode_message
+    from engine.osc.encode import encode_message
 
     client.send(encode_message("/map/heard", most))
     entries: list[Entry] = []
@@ -218,7 +218,7 @@ def _connect(to: str, tcp: bool) -> "OscClient":
 def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
     """Print answers until the message has taken effect and, for a command, `/done` has come; True if it failed."""
     import osc_schema
-    from engine.osc import encode_message
+    from engine.osc.encode import encode_message
 
     command = osc_schema.lookup_command(address)
     waits_for = {"/synced"}

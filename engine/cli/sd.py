@@ -97,9 +97,10 @@ def sd(
     from engine.models.sd.plan.prediction import Decision
     from engine.models.sd.single import paint
     from engine.sinks.picture_file import save_picture
-    from engine.sinks.whole_file import WholeFile, one_line
+    from engine.sinks.whole_file import WholeFile
     from engine.sources.pixels import fitted_size
     from engine.sources.still import read_still
+    from engine.system.work_folder import one_line
 
     # Read the pictures. Copies, because torch warns about Pillow's read-only memory.
     notes: list[str] = []

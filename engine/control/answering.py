@@ -22,7 +22,8 @@ from engine.control.look_order import Sent
 from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.outbox import MAX_PACKETS, PACKETS_A_SENDING, SENDING_INTERVAL_S
 from engine.control.outgoing.sender import NO_PORT, Reply, Sender, host_of
-from engine.osc import Message, encode_reply
+from engine.osc.decode import Message
+from engine.osc.encode import encode_reply
 from engine.params import ParamStore
 from engine.params.shader_inputs import is_input_address
 from engine.system.clock import Clock

@@ -7,8 +7,7 @@ from collections import deque
 
 from engine.control.outgoing.sender import addresses_of, display_address, numeric_localhost
 from engine.errors import MultiverseError, OscDecodeError
-from engine.osc import Message, decode_packet
-from engine.osc.decode import messages_of
+from engine.osc.decode import Message, decode_packet, messages_of
 from engine.osc.framing import Framing, StreamReader, frame
 
 MAX_DATAGRAM_BYTES = 65_536

@@ -48,8 +48,7 @@ from engine.control.steps import (
     value_of,
 )
 from engine.errors import OscDecodeError
-from engine.osc import Bundle, Message, decode_packet
-from engine.osc.decode import messages_of, shown
+from engine.osc.decode import Bundle, Message, decode_packet, messages_of, shown
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
 from engine.params.input_views import changes_of

@@ -25,8 +25,7 @@ from engine.control.foreign.messages import AddressKind
 from engine.control.outgoing.sender import Sender
 from engine.control.steps import value_of
 from engine.errors import OscDecodeError
-from engine.osc import Message, decode_packet
-from engine.osc.decode import BUNDLE_HEAD
+from engine.osc.decode import BUNDLE_HEAD, Message, decode_packet
 from engine.osc.time_tag import wait_s
 from engine.params import ParamStore
 from engine.system.clock import Clock

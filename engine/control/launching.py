@@ -19,7 +19,7 @@ from engine.control.look_order import LookOrder, Sent
 from engine.control.outgoing.announcements import Tell
 from engine.control.outgoing.sender import Reply
 from engine.errors import MultiverseError
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse, ReadPulse
 from engine.params.shader_inputs import ShaderInput

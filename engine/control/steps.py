@@ -15,8 +15,7 @@ from typing import Final, NamedTuple
 
 import osc_schema
 from engine.control.outgoing.sender import Sender
-from engine.osc import Bundle, Impulse, Message, Midi, Rgba, TimeTag
-from engine.osc.decode import shown
+from engine.osc.decode import Bundle, Impulse, Message, Midi, Rgba, TimeTag, shown
 from engine.osc.time_tag import wait_s
 from osc_schema import Accepted, Param, ParamType, Rejected, Value
 from osc_schema.launch import QUANTA

@@ -45,7 +45,7 @@ _TYPES: Final = {
 
 
 class InputShape(Protocol):
-    """An input as a shader's header declares it, checked and complete (`engine.render.isf.IsfInput`)."""
+    """An input as a shader's header declares it, checked and complete (`engine.render.isf.isf_file.IsfInput`)."""
 
     @property
     def name(self) -> str: ...

@@ -10,22 +10,3 @@ Start reading at `picture.py` (the input), then `look.py`, `frame_block.py`, `sh
 `gl_renderer.py`. See `masks.py` for masks of found objects and `flash_guard.py` for the limit on flashes. Importing
 this package loads neither moderngl nor numba nor OpenCV.
 """
-
-from engine.render.look import Look
-from engine.render.master import FlashGuardState
-from engine.render.opening import open_renderer
-from engine.render.picture import Leaving, Matte, PictureInput, RegionMap, Renderer
-from engine.render.region_mapper import RegionMapper, RegionSettings
-
-__all__ = [
-    "FlashGuardState",
-    "Leaving",
-    "Look",
-    "Matte",
-    "PictureInput",
-    "RegionMap",
-    "RegionMapper",
-    "RegionSettings",
-    "Renderer",
-    "open_renderer",
-]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import moderngl
 import numpy as np
@@ -15,7 +15,6 @@ from engine.render.readback import Readback
 from engine.render.shader_source import Pass, compile_program, uniform
 from engine.values import MAX_OBJECTS, FoundObject, Segmentation, ShownPicture, TextureRef, VideoFrame
 
-_Answer = TypeVar("_Answer")
 _Painted = TypeVar("_Painted", Overlay, IdPicture)
 
 
@@ -344,14 +343,6 @@ class PaintedImage(Generic[_Painted]):
         self._output.release()
 
 
-class _Image(Protocol):
-    def draw_texture(self) -> TextureRef:
-        """Opaque RGBA of exactly its size, for other programs."""
-
-    def read_rgba(self) -> np.ndarray:
-        """(height, width, 4) uint8, opaque, row 0 at the top. May be kept."""
-
-
 class ShownImages:
     """The images of one renderer. Render thread, context current, except for what is asked later."""
 
@@ -378,17 +369,16 @@ class ShownImages:
     def show(self, asked: ShownKind) -> ShownPicture:
         """Drawn when it is read."""
 
-        def answer(ask: Callable[[_Image], _Answer]) -> _Answer:
+        def draw_texture() -> TextureRef:
             with self._drawing():
-                return ask(self._image(asked))
+                return self._image(asked).draw_texture()
+
+        def read_rgba() -> np.ndarray:
+            with self._drawing():
+                return self._image(asked).read_rgba()
 
         width, height = asked.size_px
-        return ShownPicture(
-            width=width,
-            height=height,
-            draw_texture=lambda: answer(lambda image: image.draw_texture()),
-            read_rgba=lambda: answer(lambda image: image.read_rgba()),
-        )
+        return ShownPicture(width=width, height=height, draw_texture=draw_texture, read_rgba=read_rgba)
 
     def release(self) -> None:
         release_all(self.layer5, self._painter, self._overlay, self._ids, self._beside, self._unpack)
@@ -406,7 +396,7 @@ class ShownImages:
         output = partial(_Output, self._context, self._finish, is_software=self._is_software)
         return PaintedImage(paint, output, output((1, 1)))
 
-    def _image(self, asked: ShownKind) -> _Image:
+    def _image(self, asked: ShownKind) -> CrossfadedImage | PaintedImage[Overlay] | PaintedImage[IdPicture]:
         if isinstance(asked, PictureCrossfade):
             return self._crossfade_image(asked)
         return self._overlay.showing(asked) if isinstance(asked, Overlay) else self._ids.showing(asked)

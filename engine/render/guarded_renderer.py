@@ -10,11 +10,11 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 
 from engine.errors import RenderError
-from engine.render import FlashGuardState, PictureInput, Renderer
 from engine.render.isf.isf_file import ShaderState
 from engine.render.look import PostLook
 from engine.render.masks import IdPicture, Overlay
-from engine.render.picture import PictureCrossfade, ShownKind, fitted_size
+from engine.render.master import FlashGuardState
+from engine.render.picture import PictureCrossfade, PictureInput, Renderer, ShownKind, fitted_size
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.reporting import Report

@@ -4,19 +4,3 @@ One module per sink. `registry.py` lists them, `opening.py` makes them, and `sin
 isolates their failures. For offline jobs: picture_video.py replaces a source's pictures; whole_file.py hides unfinished
 files.
 """
-
-from engine.sinks.registry import KindInfo, available_kinds
-from engine.sinks.sink import PictureName, RecordingStatus, Sink, SinkSpec, SinkStatus, Stage
-from engine.sinks.sink_set import SinkSet
-
-__all__ = [
-    "KindInfo",
-    "PictureName",
-    "RecordingStatus",
-    "Sink",
-    "SinkSet",
-    "SinkSpec",
-    "SinkStatus",
-    "Stage",
-    "available_kinds",
-]

@@ -21,8 +21,9 @@ from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
 from engine.sinks.sink import PictureName, RecordingStatus, SinkStatus, Stage
 from engine.sinks.sink_thread import sink_thread
-from engine.sinks.whole_file import check_suffix, dated_file, make_folder, one_line, reserve
+from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file, sync_file, sync_folder
+from engine.system.work_folder import one_line
 from engine.values import AudioBlock, PublishedFrame
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".avi")  # H.264, ProRes, HEVC, Motion JPEG: `movie_file`

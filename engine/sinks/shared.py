@@ -21,6 +21,7 @@ class SharedSink(Sink):
         self._ring: RingOwner | None = None
         self._frames = 0
         self.warning = ""
+        """One line for the performer, set by `start`."""
 
     def start(self, stage: Stage, *, may_wait: bool = False) -> None:
         other = find_ring(self.name, system_folder())

@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import osc_schema
 from engine.errors import SinkError
@@ -155,27 +155,3 @@ class Sink(Protocol):
 
     def status(self) -> SinkStatus:
         """Any thread."""
-
-
-@runtime_checkable
-class WarningSink(Protocol):
-    """A sink that may start with a warning."""
-
-    warning: str
-    """One line, set by `start`; "" for no warning."""
-
-
-@runtime_checkable
-class RecordingSink(Protocol):
-    """A sink that records until it is stopped."""
-
-    def recording(self) -> RecordingStatus:
-        """Any thread. Never waits."""
-
-
-@runtime_checkable
-class OnDemandSink(Protocol):
-    """A sink that writes a picture on demand."""
-
-    def take(self) -> None:
-        """Take the next frame. Render thread."""

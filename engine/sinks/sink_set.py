@@ -9,21 +9,20 @@ from operator import methodcaller
 
 from engine.errors import MultiverseError, SinkError
 from engine.sinks.opening import load_kinds, make_sink
+from engine.sinks.record import RecordSink
 from engine.sinks.sink import (
     EXTRA_PICTURES,
     TITLES,
-    OnDemandSink,
     PictureName,
-    RecordingSink,
     RecordingStatus,
     Sink,
     SinkSpec,
     SinkStatus,
     Stage,
-    WarningSink,
     picture_name,
 )
-from engine.sinks.window_messages import AdjustableSink
+from engine.sinks.snapshot import SnapshotSink
+from engine.sinks.window import WindowSink
 from engine.system.backoff import MAX_DELAY_S, next_delay_s
 from engine.system.clock import Clock, SystemClock
 from engine.system.daemon_worker import call_on_thread
@@ -64,7 +63,7 @@ class _Place:
     is_drained: bool = False
     """True if nothing is left to write, so closing does not wait."""
     adjusted: Mapping[str, Value] | None = None
-    """The parameters of an AdjustableSink that failed."""
+    """The parameters of a WindowSink that failed."""
     started_with: "_Place | None" = None
     """The main picture's sink that this one was started with, and is stopped with."""
 
@@ -108,7 +107,7 @@ class SinkSet:
         """The latest `MAX_ENDED` sinks stopped during the run, for the status after `close`."""
         self._is_closed = False
         self.values: Mapping[str, Value] = {}
-        """The parameters that an AdjustableSink starts with."""
+        """The parameters that a WindowSink starts with."""
         load_kinds()  # imports now, not during a show
 
     @property
@@ -117,10 +116,10 @@ class SinkSet:
         return frozenset(place.spec.label for place in self._places if not place.is_once)
 
     @property
-    def adjustable(self) -> tuple[tuple[SinkSpec, AdjustableSink], ...]:
+    def adjustable(self) -> tuple[tuple[SinkSpec, WindowSink], ...]:
         """The running sinks that have parameters."""
         sinks: list[tuple[SinkSpec, object]] = [(place.spec, place.sink) for place in self._places]
-        return tuple((spec, sink) for spec, sink in sinks if isinstance(sink, AdjustableSink))
+        return tuple((spec, sink) for spec, sink in sinks if isinstance(sink, WindowSink))
 
     def add_picture(self, picture: PictureName, width: int, height: int, *, may_wait: bool = False) -> None:
         """Add a picture to the run. Each sink that shows the main picture to other programs gets a second one for this
@@ -158,14 +157,14 @@ class SinkSet:
         except Exception as error:  # a sink may fail in any way; the caller gets one line
             log.exception("sink %s failed to start", spec.label)
             raise SinkError(f"{spec.label}: {type(error).__name__}: {error}") from error
-        if isinstance(sink, WarningSink) and sink.warning:
-            self._report(f"sink.{spec.label}", sink.warning)
+        if warning := getattr(sink, "warning", ""):
+            self._report(f"sink.{spec.label}", warning)
         return _Place(spec, sink, _initial_status(spec, sink.name), self._clock.now_s())
 
     def _begin(self, spec: SinkSpec, sink: Sink, values: Mapping[str, Value], may_wait: bool) -> None:
         """Start a sink; it is closed again if that fails."""
         try:
-            if isinstance(sink, AdjustableSink):
+            if isinstance(sink, WindowSink):
                 sink.adjust(values)
             sink.start(self._stage_of(spec), may_wait=may_wait or self.stage.is_offline)
         except BaseException:
@@ -271,12 +270,12 @@ class SinkSet:
         none has this argument, one is opened for this picture only."""
         takers = 0
         for place in self._places:
-            if isinstance(place.sink, OnDemandSink) and argument in ("", place.spec.argument):
+            if isinstance(place.sink, SnapshotSink) and argument in ("", place.spec.argument):
                 place.sink.take()
                 takers += 1
         if argument and not takers:
             place = self._open_within_limit(SinkSpec(kind="snapshot", argument=argument), may_wait=False)
-            assert isinstance(place.sink, OnDemandSink)
+            assert isinstance(place.sink, SnapshotSink)
             place.sink.take()
             place.is_once = True
             self._places += (place,)
@@ -316,7 +315,7 @@ class SinkSet:
     def recordings(self) -> tuple[RecordingStatus, ...]:
         """The recordings that run, not those that wait for a retry or finish. Any thread."""
         sinks: list[object] = [place.sink for place in self._places]  # a copy: the render thread may remove them
-        return tuple(sink.recording() for sink in sinks if isinstance(sink, RecordingSink))
+        return tuple(sink.recording() for sink in sinks if isinstance(sink, RecordSink))
 
     def ask_to_end(self) -> None:
         """Tell every sink to write what is left, without waiting. No more frames follow; call `close` next."""
@@ -328,7 +327,7 @@ class SinkSet:
             self._end_requested_s = now_s
         for place in places:
             if id(place) not in self._progress:
-                if isinstance(place.sink, AdjustableSink):
+                if isinstance(place.sink, WindowSink):
                     place.sink.leave()
                 self._progress[id(place)] = place.status().frames, now_s
                 self._has_drained(place)
@@ -491,7 +490,7 @@ def _extra_frame(frame: PublishedFrame, shown: ShownPicture, *, is_drawn: bool) 
 
 
 def _keep_adjusted(place: _Place) -> None:
-    if isinstance(place.sink, AdjustableSink):
+    if isinstance(place.sink, WindowSink):
         place.adjusted = place.sink.told.values
 
 

@@ -10,6 +10,7 @@ import itertools
 import operator
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -259,13 +260,10 @@ def _without_gaps(frames: Iterator[AudioFrame], rate: int, layout: str, begins: 
     """Frames of one kind without gaps, from sample `begins` on."""
     graph: Graph | None = None
     for frame in frames:
-        if graph is None:
-            graph = _graph_for(frame, rate, layout, begins)
-        graph.push(frame)
-        yield from _pulled(graph)
+        graph = graph or _graph_for(frame, rate, layout, begins)
+        yield from _filtered(graph, frame)
     if graph is not None:
-        graph.push(None)
-        yield from _pulled(graph)
+        yield from _filtered(graph, None)
 
 
 def _graph_for(first: AudioFrame, rate: int, layout: str, begins: int) -> Graph:
@@ -279,22 +277,15 @@ def _graph_for(first: AudioFrame, rate: int, layout: str, begins: int) -> Graph:
     # async=1 fills gaps in the timestamps with silence and drops overlaps.
     even = graph.add("aresample", f"{rate}:async=1:min_hard_comp={float(MIN_GAP_S)}:first_pts={begins}")
     mixed = graph.add("aformat", f"channel_layouts={layout}")
-    sink = graph.add("abuffersink")
-    source.link_to(even)
-    even.link_to(mixed)
-    mixed.link_to(sink)
-    graph.configure()
+    graph.link_nodes(source, even, mixed, graph.add("abuffersink")).configure()
     return graph
 
 
-def _pulled(graph: Graph) -> Iterator[AudioFrame]:
-    while True:
-        try:
-            frame = graph.pull()
-        except (av.BlockingIOError, av.EOFError):
-            return
-        assert isinstance(frame, AudioFrame)
-        yield frame
+def _filtered(graph: Graph, frame: AudioFrame | None) -> Iterator[AudioFrame]:
+    graph.push(frame)
+    with suppress(av.BlockingIOError, av.EOFError):
+        while isinstance(even := graph.pull(), AudioFrame):
+            yield even
 
 
 def _rate_for(codec: str, rate_hz: int) -> int:

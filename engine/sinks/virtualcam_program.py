@@ -16,6 +16,7 @@ import numpy as np
 from engine.errors import MultiverseError, SinkError
 from engine.ipc import FrameRing
 from engine.sinks.virtualcam import SETUP, CameraOpening, CameraState
+from engine.sources.pictures import fit
 from engine.system.translate_errors import reason_of, translate_errors
 from engine.system.worker_process import claim_output
 
@@ -77,16 +78,7 @@ def fitted(rgba: np.ndarray, width: int, height: int) -> np.ndarray:
     or column is cut off."""
     rgba = rgba[: max(rgba.shape[0] & ~1, 1), : max(rgba.shape[1] & ~1, 1)]
     rgb = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB)
-    rows, columns = rgb.shape[:2]
-    if (rows, columns) == (height, width):
-        return np.asarray(rgb)
-    scale = min(width / columns, height / rows)
-    size = max(round(columns * scale), 1), max(round(rows * scale), 1)
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    picture = np.zeros((height, width, 3), np.uint8)
-    top, left = (height - size[1]) // 2, (width - size[0]) // 2
-    picture[top : top + size[1], left : left + size[0]] = small
-    return picture
+    return np.asarray(rgb) if rgb.shape[:2] == (height, width) else fit(rgb, (width, height))
 
 
 def _tell(answers: BinaryIO, state: CameraState) -> None:

@@ -2,14 +2,12 @@
 
 import itertools
 import time
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from engine.errors import SinkError
 from engine.sinks.sink import PictureName, picture_name
 from engine.system.atomic_file import MAX_HELD_JOB_S, HeldFileError, move_into_place
-from engine.system.translate_errors import reason_of, translate_errors
-from engine.system.work_folder import WorkFolder
+from engine.system.work_folder import WorkFolder, one_line
 
 
 def dated_file(folder: Path, picture: PictureName, wall_s: float, suffix: str) -> Path:
@@ -89,8 +87,3 @@ class WholeFile:
 def partial_path(path: Path) -> Path:
     """Temporary path of a file until it is complete, in a folder used by one run only."""
     return path.with_name(f".{path.name}.partial")
-
-
-def one_line(path: Path) -> AbstractContextManager[None]:
-    """Turn an OSError while writing `path` into SinkError."""
-    return translate_errors({OSError: lambda error: f"{path}: cannot be written ({reason_of(error)})"}, as_=SinkError)

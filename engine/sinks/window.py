@@ -86,7 +86,8 @@ class WindowSink(ProgramSink):
         return self._state
 
     def adjust(self, values: Mapping[str, Value]) -> None:
-        """Take over the values of `/window`. Before the start only those that are not saved with the display."""
+        """Take over the values of `/window`; never waits. Before the start only those that are not saved with the
+        display. Render thread."""
         addresses = DEFAULTS if self._thread.is_started else UNSAVED
         wanted = {address: values[address] for address in addresses if address in values}
         if wanted != self._wanted:
@@ -95,7 +96,7 @@ class WindowSink(ProgramSink):
                 process.send(line_of(Adjustment(values=wanted)))
 
     def leave(self) -> None:
-        """The run ends: a full screen stays, black."""
+        """Before `drain`, when not only the sink ends but the run: a full screen stays, black."""
         self._is_left = True
 
     def _greet(self, process: WorkerProcess, segment: str) -> None:

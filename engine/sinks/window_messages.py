@@ -1,7 +1,6 @@
-"""The lines between the engine and the process of a window, one JSON object each, and what a sink does with them."""
+"""The lines between the engine and the process of a window, one JSON object each."""
 
-from collections.abc import Mapping
-from typing import Final, Protocol, TypeVar, runtime_checkable
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -50,21 +49,6 @@ class WindowState(msgspec.Struct, frozen=True, kw_only=True):
     """Why there is no window; the process ends."""
     is_closed: bool = False
     """Somebody closed the window."""
-
-
-@runtime_checkable
-class AdjustableSink(Protocol):
-    """A sink whose parameters are adjusted while it runs, and belong to the place where it shows the picture."""
-
-    @property
-    def told(self) -> WindowState:
-        """Any thread."""
-
-    def adjust(self, values: Mapping[str, Value]) -> None:
-        """Take over these parameters; never waits. Render thread, also before `start`."""
-
-    def leave(self) -> None:
-        """Called before `drain` when not only the sink ends but the run."""
 
 
 class DisplayAnswer(msgspec.Struct, frozen=True, kw_only=True):

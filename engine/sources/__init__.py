@@ -19,9 +19,3 @@
 
 Every source except a texture has its own thread and keeps only the newest picture, which `latest_frame()` reads.
 """
-
-from engine.sources.devices import CameraDevice, list_cameras
-from engine.sources.opening import open_source
-from engine.sources.source import Polled, Source, SourceStatus
-
-__all__ = ["CameraDevice", "Polled", "Source", "SourceStatus", "list_cameras", "open_source"]

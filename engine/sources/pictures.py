@@ -97,7 +97,8 @@ class Pictures(Protocol):
         Unreadable pictures are counted and skipped."""
 
     def close(self) -> None:
-        """Release the device and wake a `read` that waits for it. Idempotent; any thread."""
+        """Release the device and wake a `read` that waits for it; `read` closes a file. Idempotent; any thread."""
+        return None
 
 
 def open_pictures(
@@ -142,7 +143,7 @@ def check_options(
             raise UsageError(f"{option}: {label} is not a {what}")
 
 
-class VideoPictures:
+class VideoPictures(Pictures):
     kind: Kind = "video"
 
     def __init__(self, path: Path | str, deinterlace: Deinterlace | None = None) -> None:
@@ -214,9 +215,6 @@ class VideoPictures:
                 f"{self._name}: grew while it was read, so it was still being recorded; its end may be missing"
             )
 
-    def close(self) -> None:
-        """Do nothing: `read` closes the file when it ends."""
-
     def _picture(self, number: int, timed: TimedPicture) -> InputPicture:
         start_s = timed.start_s + (self._tick_s / 2 if timed.start_s else 0)  # read_pass starts half a tick early
         pixels = to_rgb(timed.frame, longest_px=WHOLE)  # keep the pixel aspect: the output has it too
@@ -234,7 +232,7 @@ class VideoPictures:
             self.counts.notes.append(f"{self._name}: damaged; first error: {reason}")
 
 
-class FolderPictures:
+class FolderPictures(Pictures):
     """All pictures of a folder in natural order (2 before 10), or one picture. Sizes may differ."""
 
     def __init__(
@@ -286,9 +284,6 @@ class FolderPictures:
                 self.counts.resumed += 1
             if wanted == limit:
                 return
-
-    def close(self) -> None:
-        """Do nothing: no file is open."""
 
     def input_under(self, folder: Path, suffix: str) -> Path | None:
         """An input that would be replaced by writing each picture's name with `suffix` into `folder`, or None."""

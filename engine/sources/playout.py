@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.errors import SourceError
-from engine.sources.source import HOLD_S, SourceState, SourceStatus
+from engine.sources.source import HOLD_S, SourceStatus
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard, GuardedThread
@@ -39,12 +39,13 @@ class Shot:
     read_pixels: Callable[[], np.ndarray]
 
 
-class Playout:
-    """`open_shots` restarts the shots at each call; after an error it is retried with growing delays. When the shots
-    end the last picture stays. Playing pauses while `latest_frame` is not called."""
+class PlayedSource(ABC):
+    """A source that plays its shots; after an error they begin anew, with growing delays. When they end the last
+    picture stays. Playing pauses while `latest_frame` is not called. Offline nothing is played: `frame_at` makes each
+    picture when it is asked for."""
 
-    def __init__(self, name: str, open_shots: Callable[[], Iterator[Shot]], clock: Clock, report: Report) -> None:
-        self._name, self._open_shots, self._clock, self._report = name, open_shots, clock, report
+    def __init__(self, name: str, *, offline: bool, clock: Clock, report: Report) -> None:
+        self._name, self._offline, self._clock, self._report = name, offline, clock, report
         self._change = threading.Condition()
         self._ahead: deque[VideoFrame] = deque()
         self._current: VideoFrame | None = None
@@ -52,17 +53,19 @@ class Playout:
         self._is_closing = False
         self._is_starved = False
         self._origin_s: float | None = None
-        self.problem = ""
-        """Why it is lost; "" while it plays."""
-        self.frames = 0
-        """Pictures prepared so far."""
-        self.skipped = 0
-        """Pictures whose time had passed before they were shown."""
+        self._problem = ""  # why it is lost; "" while it plays
+        self._frames = self._made_offline = 0  # prepared so far
+        self._skipped = self._corrupt = 0  # those whose time had passed before they were shown; those not decoded
         self._guard = Guard(log, lambda key, problem: self._lose(problem), "source", name)
         self._thread = GuardedThread(f"source {name}", self._run, self._guard)
 
+    @abstractmethod
+    def _shots(self) -> Iterator[Shot]:
+        """Yield the pictures from the beginning. SourceError if there are none."""
+
     def start(self) -> None:
-        self._thread.start()
+        if not self._offline:
+            self._thread.start()
 
     def close(self) -> None:
         with self._change:
@@ -84,33 +87,39 @@ class Playout:
                 self._current = self._ahead.popleft()
                 passed += 1
             if passed >= 0:
-                self.skipped += passed
+                self._skipped += passed
                 self._change.notify()
             if self._lost_since_s is not None and now_s - self._lost_since_s >= HOLD_S:
                 return None
             return self._current
 
-    @property
-    def state(self) -> SourceState:
+    def _status(self, description: str, width: int, height: int, fps: float) -> SourceStatus:
         with self._change:
-            if self.problem:
-                return "lost"
-            return "starting" if self.frames == 0 else "playing"
+            is_played = self._offline or (self._frames > 0 and not self._problem)
+            return SourceStatus(
+                state="playing" if is_played else "lost" if self._problem else "starting",
+                description=self._problem or description,
+                width=width,
+                height=height,
+                fps=fps,
+                frames=self._frames + self._made_offline,
+                lost=self._corrupt + self._skipped,
+            )
 
     def _run(self) -> None:
         failures = 0
         while not self._is_closing:
-            played_before = self.frames
+            played_before = self._frames
             if self._guard.attempt(self._play_to_end):
                 return
-            failures = failures + 1 if self.frames == played_before else 1
+            failures = failures + 1 if self._frames == played_before else 1
             with self._change:
                 self._change.wait_for(lambda: self._is_closing, timeout=next_delay_s(failures))
 
     def _play_to_end(self) -> bool:
         """False after an error of the source, which is reported."""
         try:
-            self._play(self._open_shots())
+            self._play(self._shots())
             return True
         except SourceError as error:
             self._lose(str(error))
@@ -128,11 +137,11 @@ class Playout:
                 is_slow = self._move_when_late(shot.start_s) and self._is_starved
             if is_slow:
                 self._report("source slow", f"{self._name}: too slow to decode at its own rate; it plays slower")
-            frame = VideoFrame(pixels=shot.read_pixels(), index=self.frames, time_s=shot.start_s, source=self._name)
+            frame = VideoFrame(pixels=shot.read_pixels(), index=self._frames, time_s=shot.start_s, source=self._name)
             with self._change:
-                self.frames += 1
+                self._frames += 1
                 self._ahead.append(frame)
-                self.problem = ""
+                self._problem = ""
                 self._lost_since_s = None
 
     def _move_when_late(self, start_s: float) -> bool:
@@ -146,39 +155,5 @@ class Playout:
         with self._change:
             if self._lost_since_s is None:
                 self._lost_since_s = self._clock.now_s()
-            self.problem = problem
+            self._problem = problem
         self._report("source", problem)
-
-
-class PlayedSource(ABC):
-    """A source that a Playout plays. Offline nothing is played: `frame_at` makes each picture when it is asked for."""
-
-    def __init__(self, name: str, *, offline: bool, clock: Clock, report: Report) -> None:
-        self._offline = offline
-        self._playout = Playout(name, self._shots, clock, report)
-        self._made_offline = self._corrupt = 0
-
-    @abstractmethod
-    def _shots(self) -> Iterator[Shot]:
-        """Yield the pictures from the beginning. SourceError if there are none."""
-
-    def start(self) -> None:
-        if not self._offline:
-            self._playout.start()
-
-    def latest_frame(self) -> VideoFrame | None:
-        return self._playout.latest_frame()
-
-    def close(self) -> None:
-        self._playout.close()
-
-    def _status(self, description: str, width: int, height: int, fps: float) -> SourceStatus:
-        return SourceStatus(
-            state="playing" if self._offline else self._playout.state,
-            description=self._playout.problem or description,
-            width=width,
-            height=height,
-            fps=fps,
-            frames=self._playout.frames + self._made_offline,
-            lost=self._corrupt + self._playout.skipped,
-        )

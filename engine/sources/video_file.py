@@ -24,7 +24,6 @@ class VideoFile(PlayedSource):
     def __init__(self, path: Path, *, offline: bool, clock: Clock, report: Report) -> None:
         super().__init__(path.name, offline=offline, clock=clock, report=report)
         self._path = path
-        self._report = report
         first = self._read_first()
         self._fps = first.fps
         self._height, self._width = to_rgb(first.frame, first.pixel_aspect).shape[:2]

@@ -120,9 +120,6 @@ class FrameTimes:
         kept = min(self.frames, RESERVOIR_FRAMES, count)
         return np.arange(self.frames - kept, self.frames) % RESERVOIR_FRAMES
 
-    def recent_ms(self) -> FrameMs:
-        return self.work_ms(WINDOW_FRAMES)
-
 
 def _percentiles(times_ms: np.ndarray) -> FrameMs:
     if len(times_ms) == 0:

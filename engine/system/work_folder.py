@@ -25,7 +25,7 @@ class WorkFolder:
         """Keeps the files of an interrupted run. `at`: the folder, if it is not beside the output."""
         self.path = output.with_name(f".{output.name}.partial") if at is None else at
         self._output = output
-        with _one_line(output):
+        with one_line(output):
             self._new = [folder for folder in self.path.parents if not folder.exists()]
             """Parent folders that are made with it, deepest first; removed with it if they are empty."""
             self._lock = self._open()
@@ -34,7 +34,7 @@ class WorkFolder:
                 self._lock = self._open()
 
     def empty(self) -> None:
-        with _one_line(self._output):
+        with one_line(self._output):
             for path in self.path.iterdir():
                 if path.name != LOCK:
                     remove_folder(path) if path.is_dir() else remove_file(path)
@@ -82,7 +82,7 @@ class WorkFolder:
 
 def check_place(output: Path) -> None:
     """Raise SinkError if `output` cannot be written. Missing folders are allowed; they are made later."""
-    with _one_line(output):
+    with one_line(output):
         folder = next(each for each in output.absolute().parents if each.exists())
         is_folder = folder.is_dir()
     if not is_folder:
@@ -119,5 +119,6 @@ def _is_taken(file: FileIO) -> bool:
     return True
 
 
-def _one_line(output: Path) -> contextlib.AbstractContextManager[None]:
+def one_line(output: Path) -> contextlib.AbstractContextManager[None]:
+    """Turn an OSError while writing `output` into SinkError."""
     return translate_errors({OSError: lambda error: f"{output}: cannot be written ({reason_of(error)})"}, as_=SinkError)

@@ -6,9 +6,3 @@ osc_query.py  OSCQuery and OSC over HTTP and WebSocket; the answers come from en
 pictures.py   /preview, /stream.mjpg, /frame.jpg; preview.py takes the pictures from the frame loop and encodes them
 live.py       /live: levels, status, and monitor.py, the incoming OSC
 """
-
-from engine.web.preview import PreviewTap, StillCamera
-from engine.web.served import Served
-from engine.web.server import WebServer
-
-__all__ = ["PreviewTap", "Served", "StillCamera", "WebServer"]

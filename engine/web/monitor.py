@@ -9,8 +9,7 @@ from collections import deque
 from enum import Enum
 
 from engine.control import Dispatcher
-from engine.osc import Message
-from engine.osc.decode import TimeTag, shown
+from engine.osc.decode import Message, TimeTag, shown
 
 MAX_LINES = 200  # stored between two reads, and per message to the browser
 MAX_ARGUMENTS = 32  # shown per message

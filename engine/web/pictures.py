@@ -61,15 +61,14 @@ class PictureStreams:
                         screen.make_room()
 
                 return await self._sockets.serve(request, on_message=lambda data: None, send_messages=send_messages)
-        except (
-            PictureUnavailable
-        ) as refusal:  # a browser hides HTTP errors from the page, but not the reason of a closed WebSocket
-            return await self._sockets.refuse(request, str(refusal))
+        except PictureUnavailable as refusal:
+            # A browser hides HTTP errors from the page, but not the reason of a closed WebSocket.
+            return await self._sockets.refuse(request, refusal.why)
 
     async def send_stream(self, request: web.Request) -> web.StreamResponse:
         """Send Motion JPEG until the viewer disconnects."""
         response = web.StreamResponse(headers={"Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}"})
-        with _refusing(), self._watching(request) as screen:
+        with self._watching(request) as screen:
             try:
                 await response.prepare(request)
                 limit_send_buffer(request)
@@ -86,7 +85,7 @@ class PictureStreams:
 
     async def send_frame(self, request: web.Request) -> web.Response:
         """Send one picture, drawn after the request."""
-        with _refusing(), self._watching(request) as screen:
+        with self._watching(request) as screen:
             try:
                 async with asyncio.timeout(PICTURE_TIMEOUT_S):
                     jpeg = await screen.next()
@@ -112,16 +111,12 @@ class PictureStreams:
             screen.close()
 
 
-class PictureUnavailable(Exception):
-    """Raised if a viewer can get no picture; the text is the reason, in one line."""
+class PictureUnavailable(web.HTTPServiceUnavailable):
+    """A viewer can get no picture."""
 
-
-@contextlib.contextmanager
-def _refusing() -> Iterator[None]:
-    try:
-        yield
-    except PictureUnavailable as refusal:
-        raise web.HTTPServiceUnavailable(text=f"{refusal}\n") from None
+    def __init__(self, why: str) -> None:
+        super().__init__(text=f"{why}\n")
+        self.why = why
 
 
 def _whole_number(request: web.Request, name: str, default: int, most: int) -> int:

@@ -8,8 +8,7 @@ import pytest
 from engine.audio.device import DeviceCapture
 from engine.cli.device_list import ask_camera_formats
 from engine.errors import SourceError
-from engine.sources import list_cameras
-from engine.sources.devices import find_camera
+from engine.sources.devices import find_camera, list_cameras
 from engine.sources.opening import camera_of
 from engine.sources.senders import of_camera
 from engine.system.clock import SteppedClock

@@ -9,9 +9,9 @@ import av.logging
 import pytest
 
 from engine.errors import SourceError
-from engine.sources import CameraDevice, camera
+from engine.sources import camera
 from engine.sources.camera import open_device
-from engine.sources.devices import attempts, find_camera, found_cameras
+from engine.sources.devices import CameraDevice, attempts, find_camera, found_cameras
 
 TWINS = (
     r"@device_pnp_\\?\usb#vid_046d&pid_0825&mi_00#6&1f2a&0&0000#{65e8773d-8f56-11d0-a3b9-00a0c9223196}\global",

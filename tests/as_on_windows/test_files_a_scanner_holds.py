@@ -18,8 +18,8 @@ from engine.jobs.convert.writing import open_writer
 from engine.jobs.segment.coco import CocoFile
 from engine.jobs.segment.pictures import SourceFrames
 from engine.params import Autosave, ParamStore, PresetFolder
-from engine.sinks import Stage
 from engine.sinks.record import RecordSink
+from engine.sinks.sink import Stage
 from engine.sinks.snapshot import SnapshotSink
 from engine.system import atomic_file
 from engine.system.atomic_file import HeldFileError, remove_file, remove_folder, retry_delays_s, when_free, write_atomic

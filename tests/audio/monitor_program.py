@@ -15,7 +15,7 @@ import numpy as np
 from engine import open_engine
 from engine.audio.open import open_capture
 from engine.config import build_config
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.system.clock import SystemClock
 
 FPS = 30.0

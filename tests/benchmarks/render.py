@@ -10,8 +10,8 @@ from functools import partial
 
 from engine.cli.benches import render
 from engine.cli.benches.render import PITCHES_HZ, UNGUARDED, WholeFrame, medians_ms, plain_values, tones
-from engine.render import open_renderer
 from engine.render.blue_noise import thresholds
+from engine.render.opening import open_renderer
 from tests.benchmarks.render_reference import draw_reference
 
 COLOURS = [(1.0, 0.0, 0.0), (0.5, 1.0, 0.0), (0.0, 1.0, 1.0), (0.5, 0.0, 1.0)]

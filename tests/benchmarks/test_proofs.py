@@ -12,7 +12,7 @@ from engine.cli.benches.measuring import Progress
 from engine.cli.benches.options import RenderBench, Size
 from engine.cli.benches.render import renderers
 from engine.errors import ModelError
-from engine.render import Renderer
+from engine.render.picture import Renderer
 from tests.benchmarks import beat, render, timecode
 from tests.cli.conftest import Said
 

@@ -13,8 +13,8 @@ import soundfile
 
 from engine import Config, open_engine
 from engine.cli.status_line import BARS, level_bar, live_line, started_lines
-from engine.render import FlashGuardState
-from engine.sinks import SinkSpec
+from engine.render.master import FlashGuardState
+from engine.sinks.sink import SinkSpec
 from tests.support.long_form import in_long_form
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals are a Unix thing")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from engine.control import CommandTable, Dispatcher, OscServer, Sender, SendingThread
-from engine.osc import Message, decode_packet, encode_message
+from engine.osc.decode import Message, decode_packet
+from engine.osc.encode import encode_message
 from engine.params import ParamStore
 from engine.system.clock import Clock, SystemClock
 from tests.control.dispatcher_desk import Desk

@@ -5,7 +5,8 @@ from typing import Any
 from engine.control import CommandTable, Dispatcher
 from engine.control.foreign.messages import ForeignMap
 from engine.control.launching import Launching
-from engine.osc import Message, encode_bundle, encode_message
+from engine.osc.decode import Message
+from engine.osc.encode import encode_bundle, encode_message
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
 from engine.system.clock import SteppedClock

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.control import Announcements
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params.mapping.built_in_maps import built_in
 from engine.system.clock import SystemClock
 from engine.system.telemetry import Warnings

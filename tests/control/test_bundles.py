@@ -4,7 +4,8 @@ import pytest
 
 from engine.control.dispatcher import MAX_VALUES_A_BUNDLE
 from engine.control.steps import MAX_BUNDLES, MAX_PULLS, MAX_VALUES
-from engine.osc import Message, encode_bundle, encode_message, encode_reply
+from engine.osc.decode import Message
+from engine.osc.encode import encode_bundle, encode_message, encode_reply
 from osc_schema import match
 from tests.control.dispatcher_desk import Desk
 from tests.support.time_tags import time_tag_of

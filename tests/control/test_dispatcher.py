@@ -13,7 +13,8 @@ from engine.control import Reply
 from engine.control.outgoing.outbox import MAX_PACKETS
 from engine.control.steps import VALUES_A_SECOND
 from engine.errors import PresetError
-from engine.osc import Message, encode_bundle, encode_message, encode_reply
+from engine.osc.decode import Message
+from engine.osc.encode import encode_bundle, encode_message, encode_reply
 from engine.params import Tempo
 from engine.system.clock import SystemClock
 from osc_schema import Rejected

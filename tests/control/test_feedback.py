@@ -10,7 +10,8 @@ import osc_schema
 from engine.control import CommandTable, Dispatcher
 from engine.control.outgoing.feedback import MAX_SUBSCRIBERS, PACKETS_TO_ALL
 from engine.control.outgoing.outbox import KEPT_RECEIVERS, MAX_PACKETS, PACKETS_A_SENDING, PACKETS_A_TURN
-from engine.osc import Message, encode_message
+from engine.osc.decode import Message
+from engine.osc.encode import encode_message
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock
 from engine.values import BeatFeatures, ChannelFeatures

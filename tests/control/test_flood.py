@@ -18,7 +18,8 @@ from engine.control.flood import (
     Datagram,
     Sifted,
 )
-from engine.osc import Message, decode_packet, encode_bundle, encode_message
+from engine.osc.decode import Message, decode_packet
+from engine.osc.encode import encode_bundle, encode_message
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock
 from osc_schema import ParamType

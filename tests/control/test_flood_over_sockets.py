@@ -9,7 +9,8 @@ import pytest
 
 import osc_schema
 from engine.control import datagrams, server
-from engine.osc import Message, encode_bundle, encode_message
+from engine.osc.decode import Message
+from engine.osc.encode import encode_bundle, encode_message
 from osc_schema import ParamType
 
 FADERS = [

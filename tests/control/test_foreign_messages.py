@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.osc import Message, encode_message
+from engine.osc.decode import Message
+from engine.osc.encode import encode_message
 from tests.control.dispatcher_desk import Desk
 from tests.support import arena
 

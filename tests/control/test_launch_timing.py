@@ -12,7 +12,7 @@ import soundfile
 from engine import Config, open_engine
 from engine.config import build_config
 from engine.control.launching import Launching
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params import ParamStore, PresetFolder, Tempo
 from engine.system.clock import SteppedClock
 from tests.benchmarks.beat_songs import RATE_HZ, clicks

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.control.foreign.midi_bridges import read_midi
-from engine.osc import Message, Midi, decode_packet, encode_message
+from engine.osc.decode import Message, Midi, decode_packet
+from engine.osc.encode import encode_message
 from engine.params.mapping.controls import MidiEvent
 from tests.support.mtc_signal import full_frame
 

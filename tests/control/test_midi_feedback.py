@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.control.foreign.midi_bridges import midi_packets
-from engine.osc import Message, Midi, decode_packet
+from engine.osc.decode import Message, Midi, decode_packet
 from engine.params.mapping.controls import control_of
 
 

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from engine.cli.osc import app, as_line, carry_out, read_argument
 from engine.control import Reply
 from engine.errors import MultiverseError, PresetError
-from engine.osc import Message, encode_message
+from engine.osc.decode import Message
+from engine.osc.encode import encode_message
 from tests.support import arena
 
 

@@ -15,7 +15,8 @@ from engine.control import CommandTable, Dispatcher, server
 from engine.control.allow import AllowList
 from engine.control.udp import UdpTransport
 from engine.errors import MultiverseError
-from engine.osc import Message, decode_packet, encode_message, encode_reply
+from engine.osc.decode import Message, decode_packet
+from engine.osc.encode import encode_message, encode_reply
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock
 

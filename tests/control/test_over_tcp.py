@@ -13,7 +13,8 @@ from pythonosc.tcp_client import SimpleTCPClient
 
 from engine.control.tcp import ACCEPT_PAUSE_S, MAX_CLIENTS
 from engine.errors import MultiverseError
-from engine.osc import Message, encode_message, encode_reply
+from engine.osc.decode import Message
+from engine.osc.encode import encode_message, encode_reply
 from engine.osc.framing import Framing, frame
 from engine.system.clock import SteppedClock
 

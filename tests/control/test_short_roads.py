@@ -13,7 +13,7 @@ import osc_schema
 from engine.control import Feedback
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import MapFeedback
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params import ParamStore
 from engine.params.shader_inputs import inputs_of
 from tests.control.commands.show_rig import PresetRig, make_tools

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.control.dmx import DmxReceiver
+from engine.control.dmx.receiver import DmxReceiver
 from engine.dmx import own
 from engine.dmx.artnet import ART_POLL, ART_SYNC, Poll, poll_replies, read_artnet
 from engine.dmx.own import CID_FILE, Nodes, component_id
@@ -15,7 +15,7 @@ from engine.dmx.packets import LevelsPacket
 from engine.dmx.sacn import read_sacn
 from engine.dmx.sending import DmxSender, Route, Streams, hosts_of
 from engine.errors import SinkError
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.system.clock import SystemClock
 from tests.support.dmx import DESK
 

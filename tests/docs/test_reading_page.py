@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pythonosc.udp_client import SimpleUDPClient
 
-from engine.osc import Message, decode_packet
+from engine.osc.decode import Message, decode_packet
 
 ROOT = Path(__file__).parents[2]
 MAX_LINES, MAX_LINES_A_FILE = 4300, 449

@@ -19,7 +19,8 @@ from engine.cli import run as run_command
 from engine.config import Config
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
-from engine.osc import Message, encode_message
+from engine.osc.decode import Message
+from engine.osc.encode import encode_message
 from osc_schema.live_models import NAMES, OUR_NAMES
 from tests.support.free_port import free_port
 from tests.support.reading_client import ReadingClient

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import OscDecodeError
-from engine.osc import Bundle, Impulse, Message, decode_packet
+from engine.osc.decode import Bundle, Impulse, Message, decode_packet
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 HALF = Message("/a", (0.5,), "f")

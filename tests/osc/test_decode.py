@@ -11,16 +11,8 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from engine.errors import OscDecodeError
-from engine.osc import (
-    Bundle,
-    Message,
-    Rgba,
-    decode_packet,
-    encode_bundle,
-    encode_message,
-    encode_reply,
-)
-from engine.osc.decode import MAX_PACKET_BYTES
+from engine.osc.decode import MAX_PACKET_BYTES, Bundle, Message, Rgba, decode_packet
+from engine.osc.encode import encode_bundle, encode_message, encode_reply
 
 byte = st.integers(0, 255)
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=24)

@@ -5,7 +5,8 @@ import math
 import pytest
 from pythonosc.osc_message import OscMessage
 
-from engine.osc import decode_packet, encode_message, encode_reply
+from engine.osc.decode import decode_packet
+from engine.osc.encode import encode_message, encode_reply
 from engine.osc.time_tag import wait_s
 from tests.support.time_tags import time_tag_of
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, is_input_address
-from engine.render.isf import IsfInput
+from engine.render.isf.isf_file import IsfInput
 from osc_schema import ParamType, Rejected
 
 

@@ -10,7 +10,9 @@ import osc_schema
 from engine.errors import NoGLError
 from engine.params import PresetFolder
 from engine.params.looks import PLAIN
-from engine.render import Look, Matte, PictureInput, RegionMap, Renderer, open_renderer
+from engine.render.look import Look
+from engine.render.opening import open_renderer
+from engine.render.picture import Matte, PictureInput, RegionMap, Renderer
 from engine.values import ChannelFeatures, FoundObject, Segmentation, VideoFrame
 from tests.support.pictures import drawn
 

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import Renderer
 from engine.render.gl_publish import FittedPicture
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.render.picture import fitted_size
+from engine.render.picture import Renderer, fitted_size
 from engine.system.clock import SteppedClock
 from tests.support.pictures import drawn
 

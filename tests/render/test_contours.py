@@ -14,12 +14,11 @@ import pytest
 import osc_schema
 from engine.app import open_engine
 from engine.config import Config
-from engine.render import Renderer
 from engine.render.contour_finder import ContourFinder
 from engine.render.contours import shown_part
 from engine.render.graphic import Graphic, GraphicImage, picture_ink
 from engine.render.numba_graphics import lay_graphics
-from engine.render.picture import fitted_size
+from engine.render.picture import Renderer, fitted_size
 from engine.values import FrameId, VideoFrame
 from tests.support.pictures import drawn
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import Renderer
-from engine.render.picture import PictureCrossfade
+from engine.render.picture import PictureCrossfade, Renderer
 from engine.values import VideoFrame
 from tests.benchmarks.render_reference import draw_reference
 from tests.support.pictures import drawn, frame_of

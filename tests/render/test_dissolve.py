@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import Leaving, PictureInput, Renderer, open_renderer
+from engine.render.opening import open_renderer
+from engine.render.picture import Leaving, PictureInput, Renderer
 from tests.support.pictures import drawn
 
 SIZE = (96, 54)

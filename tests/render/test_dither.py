@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import PictureInput, Renderer, open_renderer
 from engine.render.blue_noise import FILE, SIDE, thresholds
 from engine.render.gl_targets import PLAIN_DTYPE
+from engine.render.opening import open_renderer
+from engine.render.picture import PictureInput, Renderer
 from tests.render.void_and_cluster import make_ranks
 from tests.support.pictures import drawn
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from engine.errors import NoGLError
-from engine.render import context, open_renderer
+from engine.render import context
 from engine.render.context import load_finish, open_context
 from engine.render.egl_devices import GPU_VARIABLE, EglDevice, by_preference, chosen_gpu, find_device, list_egl_devices
+from engine.render.opening import open_renderer
 from engine.render.unused_card import find_unused_card
 from engine.system.graphics_card import GraphicsCard
 

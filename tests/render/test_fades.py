@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine.render import Leaving
 from engine.render.fades import FadeState, LookSteps
+from engine.render.picture import Leaving
 
 NUMBERS = LookSteps(
     look=lambda picture, **how: picture.time_s,

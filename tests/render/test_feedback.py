@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.render import Renderer
+from engine.render.picture import Renderer
 
 SIMPLE = {"/mode": "simple"}  # below the trail is exactly the camera's picture
 BLACK = np.zeros((48, 64, 3), np.uint8)

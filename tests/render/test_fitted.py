@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from engine.models.sd import pixels
-from engine.render import Renderer
 from engine.render.gl_publish import FittedPicture
 from engine.render.gl_textures import Target
+from engine.render.picture import Renderer
 from engine.render.readback import Readback
 
 ROUNDING = 0.61  # of 255: a card may be off by 0.6 where it rounds to 8 bits (Direct3D 11 spec, 3.2.3.6 FLOAT -> UNORM)

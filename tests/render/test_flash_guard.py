@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from engine.render import Renderer
 from engine.render.flash_guard import (
     CELLS,
     FlashGuard,
@@ -17,6 +16,7 @@ from engine.render.flash_guard import (
     luminance,
     sample_places,
 )
+from engine.render.picture import Renderer
 from tests.render.wcag_flashes import (
     flashing_share_of_a_field,
     general_flashes,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import Renderer
+from engine.render.picture import Renderer
 
 C4_EFLAT4_FSHARP4_A4_HZ = (261.63, 311.13, 369.99, 440.0)
 RED_HZ = 261.63  # C is red

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from engine.control.commands.shader_stage import dissolving, morphed
-from engine.render import Leaving, PictureInput, Renderer, open_renderer
-from engine.render.isf import ShaderSlot
+from engine.render.isf.isf_file import ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.numba_renderer import NumbaRenderer
+from engine.render.opening import open_renderer
+from engine.render.picture import Leaving, PictureInput, Renderer
 from tests.support.long_form import IS_SOAK
 from tests.support.pictures import drawn
 

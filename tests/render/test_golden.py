@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import osc_schema
-from engine.render import Renderer
+from engine.render.picture import Renderer
 
 FOLDER = Path(__file__).parent.parent / "golden"
 SIZE = (160, 90)

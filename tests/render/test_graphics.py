@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 import osc_schema
-from engine.render import Leaving, Renderer, graphics_maker
+from engine.render import graphics_maker
 from engine.render.graphic import Graphic, GraphicImage, graphics_between, letter_ink, picture_ink
 from engine.render.graphics_maker import GraphicsMaker
+from engine.render.picture import Leaving, Renderer
 from tests.render.test_golden import FOLDER
 from tests.support.hostile_fonts import FAN_OUT, hostile_fonts, hostile_logos, write_hostile
 

@@ -9,9 +9,10 @@ import pytest
 
 from engine.errors import RenderError
 from engine.params import ParamStore
-from engine.render import Look, PictureInput, Renderer, open_renderer
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.render.look import PostLook
+from engine.render.look import Look, PostLook
+from engine.render.opening import open_renderer
+from engine.render.picture import PictureInput, Renderer
 from engine.system.clock import SteppedClock
 from engine.values import ChannelFeatures, FoundObject, Segmentation, ShownPicture, VideoFrame, silent_waves
 from osc_schema.declare import number

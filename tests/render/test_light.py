@@ -7,7 +7,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from engine.render import Renderer
+from engine.render.picture import Renderer
 from tests.render.test_palettes import lab_of
 
 RED_HZ = 261.63

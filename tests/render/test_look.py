@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import Look, Renderer
 from engine.render.colour import hue_rgb, layer_colours, pitch_hue, scheme_hue
 from engine.render.look import (
     NO_POST,
+    Look,
     PostLook,
     between,
     spreads,
 )
+from engine.render.picture import Renderer
 from engine.values import ChannelFeatures
 
 SIMPLE = {"/mode": "simple"}

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import Renderer
 from engine.render.masks import IdPicture, Overlay, coverage, object_colours, shown_id
+from engine.render.picture import Renderer
 from engine.values import Segmentation, VideoFrame
 from tests.benchmarks.render_reference import bilinear
 from tests.support.pictures import frame_of

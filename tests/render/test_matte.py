@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.render import Matte, Renderer
 from engine.render.masks import coverage
+from engine.render.picture import Matte, Renderer
 from tests.benchmarks.render_reference import bilinear, cover_place, draw_reference, mirrored
 
 SIZE = (160, 90)

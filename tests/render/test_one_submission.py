@@ -10,14 +10,14 @@ import torch
 
 from engine.errors import NoGLError
 from engine.models.sd.pixels import as_rgb, fitted
-from engine.render import Leaving, PictureInput, Renderer, open_renderer
 from engine.render.context import load_finish
 from engine.render.gl_renderer import GLRenderer
 from engine.render.gl_targets import PLAIN_DTYPE
 from engine.render.gl_textures import Target
-from engine.render.isf import ShaderSlot
+from engine.render.isf.isf_file import ShaderSlot
 from engine.render.isf.parse import parse_isf
-from engine.render.picture import PictureCrossfade
+from engine.render.opening import open_renderer
+from engine.render.picture import Leaving, PictureCrossfade, PictureInput, Renderer
 from engine.values import VideoFrame
 from tests.support.pictures import drawn
 

@@ -10,8 +10,9 @@ import pytest
 
 import osc_schema
 from engine.params import ParamStore, Slew
-from engine.render import Look, Renderer
 from engine.render.colour import display_rgb, layer_colours, oklab_of_display, palette_rgb, ramp_rgb
+from engine.render.look import Look
+from engine.render.picture import Renderer
 from engine.values import ChannelFeatures, GlidingItem
 from osc_schema.palettes import NAMES, PALETTES, encoded, linear_rgb, oklab_of, oklch_hex
 

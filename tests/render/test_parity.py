@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.render import Renderer
+from engine.render.picture import Renderer
 from osc_schema import PARAMS, Param, ParamType, Value
 from tests.benchmarks.render_reference import draw_deep_reference
 from tests.support.long_form import IS_SOAK

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine.render import Renderer
+from engine.render.picture import Renderer
 from osc_schema import post
 
 SIMPLE = {"/mode": "simple"}

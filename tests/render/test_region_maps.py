@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import RegionMapper, RegionSettings, Renderer
 from engine.render.control_picture import class_named, segmentation_picture
 from engine.render.masks import object_colours
+from engine.render.picture import Renderer
+from engine.render.region_mapper import RegionMapper, RegionSettings
 from engine.render.region_maps import (
     ObjectRegions,
     brightness_regions,

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from engine.errors import RenderError
-from engine.render import Matte, Renderer, open_renderer
 from engine.render.context import explain, is_software, refusal
 from engine.render.masks import IdPicture, Overlay
-from engine.render.picture import PictureCrossfade
+from engine.render.opening import open_renderer
+from engine.render.picture import Matte, PictureCrossfade, Renderer
 from tests.support.pictures import frame_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -26,7 +26,7 @@ SHORT_OF_MEMORY = """
 import resource, sys
 from pathlib import Path
 from engine.errors import RenderError
-from engine.render import open_renderer
+from engine.render.opening import open_renderer
 
 renderer = open_renderer(sys.argv[1], 64, 36)
 renderer.resize(64, 36)
@@ -55,7 +55,7 @@ def run_python(code: str, **environment: str) -> str:
 
 def test_importing_the_package_loads_no_graphics_library_and_the_gl_renderer_only_its_own(gl: Renderer) -> None:
     code = (
-        "import sys; from engine.render import open_renderer; heavy = {'moderngl', 'numba', 'cv2'};"
+        "import sys; from engine.render.opening import open_renderer; heavy = {'moderngl', 'numba', 'cv2'};"
         "print(*heavy.intersection(sys.modules)); open_renderer('gl', 64, 36).close();"
         "print(*heavy.intersection(sys.modules))"
     )
@@ -75,7 +75,7 @@ def test_without_moderngl_or_a_driver_auto_takes_numba_and_says_why() -> None:
     code = (
         "import sys\n"
         "from engine.errors import NoGLError\n"
-        "from engine.render import open_renderer\n"
+        "from engine.render.opening import open_renderer\n"
         "def tell_auto():\n"
         "    renderer = open_renderer('auto', 64, 36)\n"
         "    print(renderer.kind, '|', renderer.reason)\n"

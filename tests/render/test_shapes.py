@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import Renderer
+from engine.render.picture import Renderer
 from engine.render.shapes import shown_points
 
 ALONE = {"/layer/1/solo": True, "/multiverse/bias": 0.0, "/multiverse/tone": "clip", "/multiverse/brightness": 1.0}

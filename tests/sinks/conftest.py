@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from engine.render.context import _gl_library
-from engine.sinks import Stage
 from engine.sinks.registry import available_kinds
+from engine.sinks.sink import Stage
 from engine.system.clock import SteppedClock
 from engine.values import AudioBlock, FrameId, PublishedFrame, TextureRef
 from tests.support.ndi_network import NdiReceiver, use_loopback

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from engine.errors import SinkError, SinkUnavailableError
-from engine.sinks import SinkSpec, available_kinds
 from engine.sinks.null import NullSink
 from engine.sinks.opening import make_sink, sink_class
-from engine.sinks.sink import TITLES, PictureName, Sink
+from engine.sinks.registry import available_kinds
+from engine.sinks.sink import TITLES, PictureName, Sink, SinkSpec
 from osc_schema.sinks import KINDS
 
 REPOSITORY = Path(__file__).parents[2]
@@ -125,7 +125,7 @@ def test_a_spec_is_a_kind_and_an_argument_for_one_of_the_pictures() -> None:
 
 def test_creating_sinks_loads_none_of_their_libraries() -> None:
     code = (
-        "import sys; from engine.sinks import SinkSet, available_kinds; available_kinds();"
+        "import sys; from engine.sinks import registry, sink_set; registry.available_kinds();"
         "print([name for name in ('av', 'cv2', 'syphon', 'SpoutGL', 'cyndilib', 'moderngl') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)

@@ -14,8 +14,8 @@ import pytest
 
 from engine.errors import SinkError
 from engine.ipc import FrameRing
-from engine.sinks import SinkSet, SinkSpec, Stage
-from engine.sinks.sink import TITLES, PictureName, picture_name
+from engine.sinks.sink import TITLES, PictureName, SinkSpec, Stage, picture_name
+from engine.sinks.sink_set import SinkSet
 from engine.system.clock import SteppedClock
 from engine.values import ShownPicture, TextureRef
 

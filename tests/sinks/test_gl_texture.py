@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from engine.errors import NoGLError
-from engine.render import Renderer, open_renderer
-from engine.render.picture import PictureCrossfade
-from engine.sinks import SinkSet, SinkSpec
+from engine.render.opening import open_renderer
+from engine.render.picture import PictureCrossfade, Renderer
+from engine.sinks.sink import SinkSpec
+from engine.sinks.sink_set import SinkSet
 from engine.system.clock import SteppedClock
 from engine.values import TextureRef, VideoFrame
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from engine import Config, open_engine
-from engine.sinks import Stage
 from engine.sinks.ndi import NdiSink, straight
+from engine.sinks.sink import Stage
 
 TOLERANCE = 24  # of 255: NDI's codec turns pure blue into 240; another card would differ by 95
 MIDDLE = slice(8, -8)
@@ -119,7 +119,7 @@ def test_a_name_in_use_is_rejected_and_free_again_after_that_program_exits(opene
     name = unique("taken")
     first = opened(name)
     code = (
-        "import sys; from pathlib import Path; from engine.sinks import Stage; from engine.sinks.ndi import NdiSink\n"
+        "import sys; from pathlib import Path; from engine.sinks.ndi import NdiSink, Stage\n"
         "stage = Stage(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False,"
         " record_folder=Path())\n"
         "NdiSink(sys.argv[1]).start(stage, may_wait=True)"

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from engine.sinks import SinkSet, SinkSpec
 from engine.sinks.opening import make_sink
+from engine.sinks.sink import SinkSpec
+from engine.sinks.sink_set import SinkSet
 from engine.system.clock import SteppedClock
 from osc_schema import sinks as declared
 from tests.support import failing_plugins

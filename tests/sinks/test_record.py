@@ -29,7 +29,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from engine.values import FrameId, PublishedFrame, AudioBlock
-from engine.sinks import Stage
+from engine.sinks.sink import Stage
 from engine.sinks.record import RecordSink
 
 sink = RecordSink(sys.argv[1])
@@ -53,7 +53,8 @@ from pathlib import Path
 import numpy as np
 from engine.system.clock import SteppedClock
 from engine.values import FrameId, PublishedFrame
-from engine.sinks import SinkSet, SinkSpec, Stage
+from engine.sinks.sink import SinkSpec, Stage
+from engine.sinks.sink_set import SinkSet
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 lines = []

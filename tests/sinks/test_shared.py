@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from engine.ipc.ring_folder import find_ring, system_folder
-from engine.sinks import SinkSet, SinkSpec
+from engine.sinks.sink import SinkSpec
+from engine.sinks.sink_set import SinkSet
 from engine.system.clock import SteppedClock
 
 READER = Path(__file__).parents[2] / "engine/sinks/shared_reader.py"

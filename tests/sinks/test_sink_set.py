@@ -12,9 +12,9 @@ import pytest
 
 from engine.errors import SinkError
 from engine.ipc import FrameRing
-from engine.sinks import SinkSet, SinkSpec
 from engine.sinks.null import NullSink
-from engine.sinks.sink_set import MAX_END_S, MAX_ENDED, MAX_SINKS
+from engine.sinks.sink import SinkSpec
+from engine.sinks.sink_set import MAX_END_S, MAX_ENDED, MAX_SINKS, SinkSet
 from engine.system.clock import SteppedClock
 from osc_schema.sinks import KINDS, SinkKind
 
@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 from engine.system.clock import SteppedClock
 from engine.values import FrameId, PublishedFrame
-from engine.sinks import SinkSet, SinkSpec, Stage
+from engine.sinks.sink import SinkSpec, Stage
+from engine.sinks.sink_set import SinkSet
 
 folder = Path(sys.argv[1])
 stage = Stage(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0, is_offline=False, record_folder=folder)

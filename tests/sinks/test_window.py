@@ -17,7 +17,8 @@ import pytest
 from engine.control.commands.window import WindowControl
 from engine.errors import SinkError, SinkUnavailableError
 from engine.params import ParamStore
-from engine.sinks import SinkSet, SinkSpec
+from engine.sinks.sink import SinkSpec
+from engine.sinks.sink_set import SinkSet
 from engine.sinks.window import WindowSink
 from engine.sinks.window_shape import Shape, fitted, is_convex
 from engine.system.clock import SystemClock

@@ -11,7 +11,8 @@ import pytest
 import simplejpeg
 
 from engine.errors import SourceError
-from engine.sources import Source, open_source
+from engine.sources.opening import open_source
+from engine.sources.source import Source
 from engine.system.clock import SteppedClock, SystemClock
 from tests.support.ndi_network import use_loopback
 

@@ -5,9 +5,9 @@ import av
 import pytest
 
 from engine.errors import SourceError
-from engine.sources import CameraDevice, devices, open_source, opening
-from engine.sources.devices import attempts, find_camera, list_through_ffmpeg, list_video4linux
-from engine.sources.opening import is_offered
+from engine.sources import devices, opening
+from engine.sources.devices import CameraDevice, attempts, find_camera, list_through_ffmpeg, list_video4linux
+from engine.sources.opening import is_offered, open_source
 from engine.system.clock import SteppedClock
 
 HD = CameraDevice(index=0, name="FaceTime HD Camera", id="0")

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from engine.errors import SourceError
-from engine.sources import Source, open_source
+from engine.sources.opening import open_source
 from engine.sources.senders import SenderLists
+from engine.sources.source import Source
 from engine.system.clock import SystemClock
 from tests.support.ndi_network import NdiSender
 

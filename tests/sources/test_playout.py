@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 
 from engine.errors import SourceError
-from engine.sources.playout import AHEAD, LATE_S, Playout, Shot
+from engine.sources.playout import AHEAD, LATE_S, PlayedSource, Shot
 
 
 def picture(number):
     return np.full((2, 2, 3), number, np.uint8)
+
+
+class Numbers(PlayedSource):
+    def __init__(self, open_shots, clock, reports):
+        super().__init__("numbers", offline=False, clock=clock, report=reports)
+        self._shots = open_shots
+
+    _shots = None
 
 
 @pytest.fixture
@@ -18,7 +26,7 @@ def play(clock, reports):
     playing = []
 
     def start(open_shots):
-        playout = Playout("numbers", open_shots, clock, reports)
+        playout = Numbers(open_shots, clock, reports)
         playing.append(playout)
         playout.start()
         return playout
@@ -79,5 +87,5 @@ def test_each_failure_is_reported_once_and_playing_resumes(play, clock, wait_for
     wait_for(lambda: len(tries) == 3, "the third try")
     frame = wait_for(lambda: (f := playout.latest_frame()) and f.index == 1 and f, "the picture after it")
     assert frame.pixels[0, 0, 0] == 3
-    assert playout.state == "playing"
+    assert playout._status("", 2, 2, 30.0).state == "playing"
     assert [line for _, line in reports.lines] == ["numbers: ValueError: a decoder's surprise", "the disk is gone"]

@@ -8,8 +8,9 @@ import pytest
 
 from engine.errors import SourceError
 from engine.ipc import FrameRing
-from engine.sources import Source, open_source
+from engine.sources.opening import open_source
 from engine.sources.published import list_shared
+from engine.sources.source import Source
 from engine.system.clock import SystemClock
 
 PUBLISHER = """

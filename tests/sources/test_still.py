@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import SourceError
-from engine.sources import open_source
+from engine.sources.opening import open_source
 from engine.sources.pictures import open_pictures
 from engine.system.clock import SteppedClock
 

@@ -12,8 +12,9 @@ import pytest
 import simplejpeg
 
 from engine.errors import SourceError
-from engine.sources import Source, open_source
 from engine.sources.camera import open_stream, shown_address
+from engine.sources.opening import open_source
+from engine.sources.source import Source
 from engine.system.clock import SystemClock
 
 PICTURES = 8  # in a stream that ends

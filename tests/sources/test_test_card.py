@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engine.sources import open_source
+from engine.sources.opening import open_source
 
 
 @pytest.fixture

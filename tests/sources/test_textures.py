@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from engine.errors import SourceError
-from engine.sources import Polled, open_source
+from engine.sources.opening import open_source
 from engine.sources.senders import SenderLists, list_textures
-from engine.sources.source import HOLD_S
+from engine.sources.source import HOLD_S, Polled
 from engine.system.clock import SteppedClock
 from tests.support.stand_ins import StandIn, load_api, python_signature
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine.errors import SourceError
-from engine.sources import open_source
 from engine.sources.camera import CameraSource
+from engine.sources.opening import open_source
 from engine.sources.pictures import open_pictures
 from engine.sources.source import HOLD_S
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from engine import Engine, open_engine
 from engine.config import build_config
-from engine.osc import Message, encode_message
+from engine.osc.decode import Message
+from engine.osc.encode import encode_message
 from tests.support.held_sound import held_sound
 from tests.support.reading_client import ReadingClient
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.render import PictureInput, Renderer
+from engine.render.picture import PictureInput, Renderer
 from engine.values import VideoFrame
 
 

@@ -11,8 +11,7 @@ import threading
 from engine.control import OscClient
 from engine.control.client import MAX_DATAGRAM_BYTES
 from engine.errors import OscDecodeError
-from engine.osc import Message, decode_packet
-from engine.osc.decode import messages_of
+from engine.osc.decode import Message, decode_packet, messages_of
 from engine.osc.framing import Framing
 
 

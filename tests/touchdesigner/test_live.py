@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.control import OscClient
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from osc_schema.generate import TOUCHDESIGNER_FOLDER
 from tests.touchdesigner.conftest import RunningEngine, Studio
 

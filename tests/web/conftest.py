@@ -19,7 +19,9 @@ from engine.control.query import QueryHub, QueryTree
 from engine.params import Modulation, ParamStore
 from engine.system.clock import SystemClock
 from engine.values import ChannelFeatures
-from engine.web import PreviewTap, Served, WebServer
+from engine.web.preview import PreviewTap
+from engine.web.served import Served
+from engine.web.server import WebServer
 from tests.support.browsers import SHELL
 from tests.web.page_stage import House, Stage, Visit
 from tests.web.socket_client import SocketClient

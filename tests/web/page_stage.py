@@ -11,7 +11,7 @@ import osc_schema
 from engine import open_engine
 from engine.app import Engine
 from engine.config import build_config
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from osc_schema.modulation import ROUTES
 from tests.support.browsers import SHELL
 from tests.support.held_sound import held_sound

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from engine.osc import decode_packet
+from engine.osc.decode import decode_packet
 from engine.web.serving.access import is_loopback, is_our_origin, new_token
 from tests.web.socket_client import Refused
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from engine.control import Sender
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params.fade_time import FadeProgress
 from engine.web.live import as_json
 from engine.web.monitor import MAX_LINES

@@ -5,7 +5,8 @@ import time
 
 import numpy as np
 
-from engine.osc import decode_packet, encode_message
+from engine.osc.decode import decode_packet
+from engine.osc.encode import encode_message
 from engine.web.serving.sockets import BURST, MAX_BYTES_PER_MESSAGE
 
 ANGLE = "/layer/1/angle"

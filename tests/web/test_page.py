@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.osc import decode_packet
+from engine.osc.decode import decode_packet
 from osc_schema import ParamType
 from tests.web.page_stage import House, Stage, Visit
 

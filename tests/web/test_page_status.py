@@ -15,7 +15,8 @@ import pytest
 from engine.children.spec import ChildStatus
 from engine.params.looks import LOOKS, WORLDS
 from engine.render.isf.isf_file import ShaderState
-from engine.sinks import SinkStatus, available_kinds
+from engine.sinks.registry import available_kinds
+from engine.sinks.sink import SinkStatus
 from tests.control.commands.test_shader import shader
 from tests.support.mtc_signal import full_frame
 from tests.web.conftest import Stand

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.osc import decode_packet, encode_message
+from engine.osc.decode import decode_packet
+from engine.osc.encode import encode_message
 from engine.params.looks import LOOKS
 from tests.sources.test_shared_ring import Publisher
 from tests.web.page_stage import House, Stage, Visit

@@ -27,8 +27,9 @@ from engine.params.preset_file import LoadedPreset
 from engine.params.store import entries_of
 from engine.system.clock import SystemClock
 from engine.system.worker_process import WorkerProcess
-from engine.web import PreviewTap, prepared
+from engine.web import prepared
 from engine.web.prepared import PROGRAM, REST_S, STILL_AT, DrawOrder, PreparedPicture, PreparedSetup
+from engine.web.preview import PreviewTap
 from tests.conftest import Reports
 from tests.web.socket_client import SocketClient
 

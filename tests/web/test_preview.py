@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from engine.web import PreviewTap, StillCamera
-from engine.web.preview import EncoderThread
+from engine.web.preview import EncoderThread, PreviewTap, StillCamera
 
 PICTURE = np.zeros((4, 4, 4), np.uint8)
 

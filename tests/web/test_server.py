@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from engine.errors import MultiverseError
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params.preset_shelf import PresetPicture
 from tests.web.socket_client import PING
 

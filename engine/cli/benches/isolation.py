@@ -28,7 +28,7 @@ from engine.cli.benches.measuring import Progress, percentiles, show_config
 from engine.cli.benches.options import IsolationBench
 from engine.control.outgoing.sender import Sender
 from engine.errors import ChildError
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params.looks import PLAIN
 from engine.values import PublishedFrame
 

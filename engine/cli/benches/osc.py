@@ -36,7 +36,7 @@ from engine.app import Engine, open_engine
 from engine.cli.benches.measuring import Progress, draw, percentiles, show_config
 from engine.cli.benches.options import OscBench
 from engine.errors import MultiverseError
-from engine.osc import encode_reply
+from engine.osc.encode import encode_reply
 from engine.system.worker_process import WorkerProcess
 from osc_schema import Param, ParamType, Value
 

@@ -22,10 +22,11 @@ from engine.cli.benches.measuring import Progress, alone_ms, show_config
 from engine.cli.benches.options import RenderBench, Size
 from engine.errors import MultiverseError, RenderError
 from engine.params.looks import PLAIN
-from engine.render import Look, PictureInput, Renderer, open_renderer
 from engine.render.contour_finder import ContourFinder
 from engine.render.egl_devices import chosen_gpu
-from engine.render.picture import fitted_size
+from engine.render.look import Look
+from engine.render.opening import open_renderer
+from engine.render.picture import PictureInput, Renderer, fitted_size
 from engine.system.python_process import command, exit_reason
 from engine.values import ChannelFeatures, FrameId
 

@@ -81,9 +81,9 @@ class BankControl:
         """The bank of each pad that `/pad/<n>` has pressed: another one may be shown when it is released."""
         self._lock = threading.Lock()  # protects these three and edits of `banks`
         self._disk = tools.disk.open("banks", path.parent)
-        presets.watch_prepared(self._on_prepared)
-        presets.watch_saves(self._on_saved)
-        presets.watch_renames(self._on_renamed)
+        presets.mixer.watchers.append(self._on_prepared)
+        presets.save_watchers.append(self._on_saved)
+        presets.rename_watchers.append(self._on_renamed)
 
     def close(self) -> None:
         self._disk.close()

@@ -23,11 +23,11 @@ from engine.control import Args, CommandTable, Reply
 from engine.control.commands import Tools
 from engine.errors import MultiverseError, SourceError
 from engine.osc.decode import shown
-from engine.sources import Source
 from engine.sources.current import ChosenSource, CurrentSource
 from engine.sources.names import chosen_name
 from engine.sources.opening import ADDRESS, FILMS, FROM_PROGRAMS, is_offered
 from engine.sources.senders import PictureSender, SenderLists
+from engine.sources.source import Source
 from engine.system.daemon_worker import call_on_thread
 from engine.system.folder_files import MAX_WORD_CHARACTERS, OfferedFiles, folders_offered
 from engine.system.guarded_thread import Guard

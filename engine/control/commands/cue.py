@@ -75,13 +75,10 @@ class CueControl:
         """Number of the cue that the timecode started last; 0 if a person has started another one since. Any thread."""
         self._lock = threading.Lock()  # an automatic follow may coincide with a command
         self._disk = tools.disk.open("cues", path.parent)
-        presets.watch_deletions(self._on_preset_deleted)
-        presets.watch_renames(self._on_preset_renamed)
-        self._watchers: tuple[Callable[[CueList], object], ...] = ()
-
-    def watch(self, watcher: Callable[[CueList], object]) -> None:
-        """Call `watcher(cues)` after each edit, on the editing thread; it must not block."""
-        self._watchers = (*self._watchers, watcher)
+        presets.deletion_watchers.append(self._on_preset_deleted)
+        presets.rename_watchers.append(self._on_preset_renamed)
+        self.watchers: list[Callable[[CueList], object]] = []
+        """Called after each edit, on the editing thread; they must not block."""
 
     def close(self) -> None:
         with self._lock:
@@ -229,12 +226,10 @@ class CueControl:
         cue = _cue_of(args)
         with self._lock:
             before, cues = self.cues, self.cues.with_inserted(cue)
-            if cues.cues.get(self._current) is not before.cues.get(self._current):
-                self._current += 1  # the current cue has moved one place up
-            if cues.cues.get(self._shown) is not before.cues.get(self._shown):
-                self._shown += 1
-            if cues.cues.get(self.chased) is not before.cues.get(self.chased):
-                self.chased += 1
+            self._current, self._shown, self.chased = (  # a cue that has moved, has done so by one place
+                number + (cues.cues.get(number) is not before.cues.get(number))
+                for number in (self._current, self._shown, self.chased)
+            )
             self.cues = cues
         self._on_changed(cue.number, reply, cue)
 
@@ -279,7 +274,7 @@ class CueControl:
     def _tell_changed(self) -> None:
         cues = self.cues
         self._tell("/cue/changed", len(cues))
-        for watcher in self._watchers:
+        for watcher in self.watchers:
             watcher(cues)
 
     def _save(self) -> None:

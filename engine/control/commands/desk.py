@@ -40,9 +40,9 @@ from engine.params.shader_catalog import ShaderCatalog
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.vetter import Vetter
-from engine.sinks import SinkSet
-from engine.sources import open_source
+from engine.sinks.sink_set import SinkSet
 from engine.sources.current import CurrentSource
+from engine.sources.opening import open_source
 from engine.sources.senders import SenderLists
 from engine.system import folders
 from engine.system.clock import Clock
@@ -141,7 +141,7 @@ def open_desk(
         )
     )
     launching = Launching(store, tempo.read_pulse, tools.tell, presets.values_of)
-    presets.watch_renames(launching.rename)
+    presets.rename_watchers.append(launching.rename)
     cues_path = Path(config.cues) if config.cues else beside / CUES_FILE
     cues = closing(
         CueControl(tools, cues_path, presets=presets, pulse=tempo.read_pulse, rename_waiting=launching.rename)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from engine.config import split_host_port
 from engine.control import OscServer, Sender, SendingThread
 from engine.control.commands.desk import Desk, Run
-from engine.control.dmx import DmxReceiver
+from engine.control.dmx.receiver import DmxReceiver
 from engine.control.foreign.midi_bridges import PORT_FORM
 from engine.control.link.follower import LinkFollower
 from engine.control.midi.grids import grid_of
 from engine.control.midi.ports import MidiPorts
 from engine.control.midi.system import LibremidiSystem
 from engine.control.query import service_name
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.params.mapping.built_in_maps import read_fixture
 
 

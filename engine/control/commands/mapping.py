@@ -21,7 +21,7 @@ from engine.control.commands import Tools
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.control.foreign.midi_bridges import read_midi
 from engine.errors import MappingError
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.params.mapping.built_in_maps import (
     BUILT_IN,
     belongs_to_mapped_program,

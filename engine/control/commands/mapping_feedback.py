@@ -24,7 +24,8 @@ from typing import Final
 from engine.control import Reply
 from engine.control.foreign.midi_bridges import midi_packets
 from engine.control.outgoing.sender import NO_PORT, Sender
-from engine.osc import Message, encode_reply
+from engine.osc.decode import Message
+from engine.osc.encode import encode_reply
 from engine.params import ParamStore
 from engine.params.mapping.control_map import is_pattern
 from engine.params.mapping.controls import Control, Movement

@@ -78,13 +78,16 @@ class PresetControl:
             apply=self.apply,
             expect=self.expect,
         )
-        self.prepare, self.take, self.flash, self.watch_prepared = mixer.prepare, mixer.take, mixer.flash, mixer.watch
+        self.prepare, self.take, self.flash = mixer.prepare, mixer.take, mixer.flash
         self._is_open = False
         self._guard = Guard(log, tools.report, "preset.trail", "the look that waits gets no trail")
         self._order = LookOrder(tools.store)
-        self._deletion_watchers: tuple[Callable[[str], None], ...] = ()
-        self._save_watchers: tuple[Callable[[str], None], ...] = ()
-        self._rename_watchers: tuple[Callable[[str, str], None], ...] = ()
+        self.deletion_watchers: list[Callable[[str], None]] = []
+        """Called with a deleted preset's name. These and the next: on the disk's thread; they must not block."""
+        self.save_watchers: list[Callable[[str], None]] = []
+        """Called with the name of a preset that was new, or restored, and was saved."""
+        self.rename_watchers: list[Callable[[str, str], None]] = []
+        """Called with the former and the new name of a preset that was renamed."""
         self._disk = tools.disk.open("presets", presets.path, poll=self._read_folder)
         if not self._disk.has_polled.wait(MAX_START_S):
             line = f"{presets.path}: does not respond; until it does, only the presets already read can be loaded"
@@ -93,19 +96,6 @@ class PresetControl:
 
     def close(self) -> None:
         self._disk.close()
-
-    def watch_deletions(self, watcher: Callable[[str], None]) -> None:
-        """Call `watcher(name)` after a preset was deleted, on the disk's thread; it must not block."""
-        self._deletion_watchers = (*self._deletion_watchers, watcher)
-
-    def watch_saves(self, watcher: Callable[[str], None]) -> None:
-        """Call `watcher(name)` after a new preset was saved, or one was restored, on the disk's thread; it must not
-        block."""
-        self._save_watchers = (*self._save_watchers, watcher)
-
-    def watch_renames(self, watcher: Callable[[str, str], None]) -> None:
-        """Call `watcher(name, new)` after a preset was renamed, on the disk's thread; it must not block."""
-        self._rename_watchers = (*self._rename_watchers, watcher)
 
     @property
     def prepared(self) -> str:
@@ -295,7 +285,7 @@ class PresetControl:
             if change.content is None:
                 self.current.forget(change.name)
                 self.mixer.follow_change(change.name, "")
-                for watcher in self._deletion_watchers:
+                for watcher in self.deletion_watchers:
                     watcher(change.name)
             elif was_replaced:
                 self._tell("/preset/replaced", name)
@@ -314,7 +304,7 @@ class PresetControl:
         self._disk.post(write, fail)
 
     def _tell_saved(self, name: str) -> None:
-        for watcher in self._save_watchers:
+        for watcher in self.save_watchers:
             watcher(name)
 
     def _launched_as(self, handler: Handler, args: Args) -> Launched | Look:
@@ -403,7 +393,7 @@ class PresetControl:
             old, renamed = self.shelf.rename(name, new)
             self.current.rename(old, renamed)
             self.mixer.follow_change(old, renamed)
-            for watcher in self._rename_watchers:
+            for watcher in self.rename_watchers:
                 watcher(old, renamed)
             reply.done(renamed)
             for changed in (old, renamed):

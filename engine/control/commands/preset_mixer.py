@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from engine.control import Args, CommandTable, Reply
 from engine.control.answering import Launched, NamedHandler
@@ -33,19 +33,6 @@ CROSSFADER: Final = "/preset/crossfader"
 FLASH: Final = "preset flash"
 """Source name of a flash, in the store."""
 NOTHING_PREPARED: Final = "nothing is prepared (/preset/prepare NAME prepares a preset)"
-
-
-class Apply(Protocol):
-    def __call__(
-        self,
-        loaded: LoadedPreset,
-        origin: str,
-        time: FadeTime = AT_ONCE,
-        ended: Ended = ...,
-        *,
-        hand: Hand | None = None,
-    ) -> None:
-        """As `PresetControl.apply`."""
 
 
 def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
@@ -89,7 +76,7 @@ class PresetMixer:
         current: CurrentPreset,
         crossfade: Crossfade,
         load: Callable[[str, FadeTime, Ended], None],
-        apply: Apply,
+        apply: Callable[..., None],
         expect: Callable[[str], None],
     ) -> None:
         """`get(name)`: the preset for the shaders' inputs of now, else PresetError; `load`, `apply`, `expect`:
@@ -103,7 +90,8 @@ class PresetMixer:
         """`prepared` as of the newest `step`: what is taken later in that frame begins in the next one."""
         self.prepares = 0
         """How often a preset, or none, was prepared."""
-        self._watchers: tuple[Callable[[str], None], ...] = ()
+        self.watchers: list[Callable[[str], None]] = []
+        """Called after another preset, or none (""), was prepared, on any thread; they must not block."""
         self._begin = self._position
         """Where a fade by hand begins: the crossfader as it stood when the look was prepared or the last fade ended."""
         self._has_hand = False
@@ -122,10 +110,6 @@ class PresetMixer:
     @property
     def _position(self) -> float:
         return float(self._store.get(CROSSFADER))  # type: ignore[arg-type]  # a FLOAT
-
-    def watch(self, watcher: Callable[[str], None]) -> None:
-        """Call `watcher(name)` after another preset, or none (""), was prepared, on any thread; it must not block."""
-        self._watchers = (*self._watchers, watcher)
 
     def prepare(self, name: str) -> None:
         """Let a preset wait for the next take, its shaders ready; "": none. Raises PresetError for one that cannot be
@@ -323,7 +307,7 @@ class PresetMixer:
             if is_new:
                 self._tell(PREPARED, name)
         if is_new:
-            for watcher in self._watchers:
+            for watcher in self.watchers:
                 watcher(name)
 
     def _known(self, name: str) -> str:

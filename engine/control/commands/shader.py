@@ -34,8 +34,7 @@ from engine.errors import IsfError
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSource
 from engine.params.shader_inputs import ShaderInput, carried_over, inputs_of, rearranged
-from engine.render.isf import IsfFile
-from engine.render.isf.isf_file import OTHER_PLACE, ShaderState
+from engine.render.isf.isf_file import OTHER_PLACE, IsfFile, ShaderState
 from engine.system.guarded_thread import Guard, GuardedThread
 from osc_schema import Value
 from osc_schema.fx import ALIASES, FALLBACK, GENERATOR, OWN_LAYERS, SLOTS, alias_address, enable_address, file_address

@@ -9,7 +9,7 @@ from engine.params import Snapshot
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderEntry
 from engine.params.shader_inputs import is_input_address
-from engine.render.isf import IsfFile
+from engine.render.isf.isf_file import IsfFile
 from osc_schema.fx import GENERATOR
 from osc_schema.modulation import ROUTES
 

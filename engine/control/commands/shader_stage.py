@@ -24,8 +24,7 @@ from engine.params import ParamStore, Snapshot
 from engine.params.crossfade import Crossfade, PictureFade
 from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput, inputs_of
 from engine.render.colour import shader_colours
-from engine.render.isf import IsfFile, ShaderSlot
-from engine.render.isf.isf_file import OTHER_PLACE
+from engine.render.isf.isf_file import OTHER_PLACE, IsfFile, ShaderSlot
 from engine.values import item_shares
 from osc_schema.fx import ALIASES, PALETTE_INPUTS, SLOTS, alias_address, enable_address, file_address
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from engine.errors import IsfError, MultiverseError
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSource
-from engine.render.isf import IsfFile
+from engine.render.isf.isf_file import IsfFile
 from engine.render.isf.vet_record import VetRecord, prune_records, read_record, record_path, write_record
 from engine.render.isf.vetter import VetResult, Vetter, placed
 from engine.system.disk_store import DiskQueue

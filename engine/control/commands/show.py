@@ -20,9 +20,9 @@ from engine.control.commands.preset import PresetControl
 from engine.control.commands.shader_slots import ShaderStatus
 from engine.control.commands.timecode import TimecodeStatus
 from engine.control.commands.window import WindowControl
-from engine.control.dmx import DmxStatus
+from engine.control.dmx.universe import DmxStatus
 from engine.control.latency import LatencyMs
-from engine.control.link import LinkStatus
+from engine.control.link.messages import LinkStatus
 from engine.control.midi.ports import MidiStatus
 from engine.errors import ConfigError, MultiverseError, SinkError
 from engine.params import Autosave, Slew, Snapshot
@@ -30,11 +30,13 @@ from engine.params.crossfade import BY as FADE
 from engine.params.fade_time import FadeTime
 from engine.params.macros import BY as MACRO
 from engine.params.tempo import TempoStatus
-from engine.render import FlashGuardState
-from engine.sinks import RecordingStatus, SinkSet, SinkSpec, SinkStatus, available_kinds
+from engine.render.master import FlashGuardState
+from engine.sinks.registry import available_kinds
+from engine.sinks.sink import RecordingStatus, SinkSpec, SinkStatus
+from engine.sinks.sink_set import SinkSet
 from engine.sinks.window import ask_displays
 from engine.sinks.window_messages import DisplayAnswer
-from engine.sources import SourceStatus
+from engine.sources.source import SourceStatus
 from engine.system.daemon_worker import call_on_thread
 from engine.system.file_names import clean_name
 from engine.system.telemetry import FrameFaults, FrameMs

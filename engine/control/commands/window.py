@@ -2,9 +2,10 @@
 
 from engine.params import ParamStore
 from engine.params.store import Snapshot
-from engine.sinks import SinkSet
 from engine.sinks.sink import SinkSpec
-from engine.sinks.window_messages import DEFAULTS, AdjustableSink, WindowState
+from engine.sinks.sink_set import SinkSet
+from engine.sinks.window import WindowSink
+from engine.sinks.window_messages import DEFAULTS, WindowState
 from engine.system.reporting import Report
 
 DISPLAY = "/window/display"
@@ -14,7 +15,7 @@ KIND = "window"
 class WindowControl:
     def __init__(self, store: ParamStore, sinks: SinkSet, report: Report) -> None:
         self._store, self._sinks, self._report = store, sinks, report
-        self._shown: tuple[AdjustableSink | None, int] = None, 0
+        self._shown: tuple[WindowSink | None, int] = None, 0
         """The window that the parameters belong to, and the revision of its values that they show."""
         self._is_first = True
         self._problems: dict[SinkSpec, str] = {}
@@ -59,7 +60,7 @@ class WindowControl:
             self._sinks.values = self._store.snapshot()
             self._sinks.start(SinkSpec(kind=KIND, argument=display))
 
-    def _show(self, chosen: AdjustableSink, snapshot: Snapshot) -> None:
+    def _show(self, chosen: WindowSink, snapshot: Snapshot) -> None:
         """Set the parameters to the window's values. Those that the run was started with count more than saved ones."""
         told = chosen.told
         values, self._shown = dict(told.values), (chosen, told.revision)

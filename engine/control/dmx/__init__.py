@@ -3,8 +3,3 @@
 Start with `receiver.py` (sockets and the thread). `engine/dmx` reads packets, `universe.py` chooses between several
 consoles, `forwarding.py` chooses the channels that go on.
 """
-
-from engine.control.dmx.receiver import DmxReceiver
-from engine.control.dmx.universe import DmxStatus, DmxUniverseStatus
-
-__all__ = ["DmxReceiver", "DmxStatus", "DmxUniverseStatus"]

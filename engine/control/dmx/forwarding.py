@@ -19,7 +19,7 @@ import numpy as np
 
 from engine.control.dmx.universe import Universe
 from engine.dmx.packets import CHANNELS
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.params.mapping.controls import DMX
 
 PAIR: Final = "16bit"

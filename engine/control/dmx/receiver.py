@@ -25,7 +25,7 @@ from engine.dmx.artnet import ARTNET_PORT, Poll, poll_replies, read_artnet
 from engine.dmx.packets import LevelsPacket, Protocol
 from engine.dmx.sacn import SACN_PORT, read_sacn
 from engine.errors import DmxDecodeError, MultiverseError
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.system.clock import Clock
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
@@ -110,7 +110,8 @@ class DmxReceiver:
         self._merge, self._on_timecode, self._deliver, self._mapped = merge, on_timecode, deliver, mapped
         self._clock, self._report, self._say = clock, report, say
         self._name, self._interface = name, interface
-        self._ports = (artnet_port, sacn_port)
+        self.artnet_port, self.sacn_port = artnet_port, sacn_port
+        """The ports in use, after `start`."""
         self._lock = threading.Lock()  # the status is read on other threads
         self._universes: dict[int, Universe] = {}
         self._forwarder = Forwarder(self._numbers)
@@ -128,25 +129,15 @@ class DmxReceiver:
         self._selector = selectors.DefaultSelector()
         self._thread: threading.Thread | None = None
 
-    @property
-    def artnet_port(self) -> int:
-        """The port in use; after `start`, if Art-Net is received."""
-        return self._ports[0]
-
-    @property
-    def sacn_port(self) -> int:
-        """The port in use; after `start`, if sACN is received."""
-        return self._ports[1]
-
     def start(self) -> None:
         try:
             if self.listen in ("artnet", "both"):
-                self._artnet = self._open("artnet", self._ports[0], self._read_artnet)
-                self._ports = (self._artnet.getsockname()[1], self._ports[1])
+                self._artnet = self._open("artnet", self.artnet_port, self._read_artnet)
+                self.artnet_port = self._artnet.getsockname()[1]
                 own.receiving_ports.add(self.artnet_port)
             if self.listen in ("sacn", "both"):
-                unicast = self._open("sacn", self._ports[1], self._read_sacn)
-                self._ports = (self._ports[0], unicast.getsockname()[1])
+                unicast = self._open("sacn", self.sacn_port, self._read_sacn)
+                self.sacn_port = unicast.getsockname()[1]
                 for sock in open_groups(self._numbers, self._interface, unicast, self._report):
                     self._add(sock, self._read_sacn)
         except MultiverseError:

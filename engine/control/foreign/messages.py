@@ -12,7 +12,7 @@ from typing import Protocol
 
 import osc_schema
 from engine.control.outgoing.sender import Sender
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.params.input_views import InputViews
 from engine.params.shader_inputs import is_input_address
 from engine.system.clock import Clock

@@ -37,7 +37,8 @@ velocity 0 switches a light off in all three forms.
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from engine.osc import Message, Midi, encode_message, encode_reply
+from engine.osc.decode import Message, Midi
+from engine.osc.encode import encode_message, encode_reply
 from engine.params.mapping.controls import FIRST_FINE, MAX_VALUES, Control, MidiEvent, MidiKind
 from engine.params.mapping.nrpn import DATA_COARSE, DATA_FINE, NRPN_COARSE, NRPN_FINE
 from engine.params.mtc import text_rate

@@ -20,8 +20,7 @@ from engine.control.foreign.messages import OUR_ROOTS, ForeignMap, is_like_ours,
 from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.sender import Reply, Sender, failure, host_of
 from engine.errors import MultiverseError
-from engine.osc import Message
-from engine.osc.decode import shown
+from engine.osc.decode import Message, shown
 from engine.params.shader_inputs import is_input_address
 from engine.system.clock import Clock
 from engine.system.rate import Rate

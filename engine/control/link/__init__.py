@@ -2,7 +2,3 @@
 
 Start with `follower.py` (the engine's end). `program.py` is the process: it alone imports the library.
 """
-
-from engine.control.link.messages import LinkStatus
-
-__all__ = ["LinkStatus"]

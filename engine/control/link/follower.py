@@ -10,7 +10,7 @@ growing delays. All waiting is done on a thread of its own, which exists only wh
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import Final
 
 from engine.control.link.messages import MISSING, LinkState, LinkStatus, Order, SessionReport, line_of, message_of
 from engine.errors import ChildError
@@ -33,12 +33,6 @@ MAX_END_S: Final = 2.0  # then it is killed
 WAIT_S: Final = 0.5  # for a report, before it looks whether following has ended
 MAX_AGE_S: Final = 5.0  # of a report; one out of this range was made by another clock than ours
 ORDERED: Final = ("/tempo/bpm", "/tempo/beats_a_bar", "/tempo/start_stop_sync")
-
-
-class Follow(Protocol):
-    """`Tempo.follow`."""
-
-    def __call__(self, source: str, *, beat: float, bpm: float, at_s: float, is_playing: bool, count: int) -> None: ...
 
 
 class Orders:
@@ -73,9 +67,15 @@ class LinkFollower:
     """`poll` on any one thread; `close` waits for the end of the process."""
 
     def __init__(
-        self, store: ParamStore, follow: Follow, *, clock: Clock, report: Report, say: Callable[[str], None]
+        self,
+        store: ParamStore,
+        follow: Callable[..., None],
+        *,
+        clock: Clock,
+        report: Report,
+        say: Callable[[str], None],
     ) -> None:
-        """`clock` must be real time: its seconds are those of `time.perf_counter`."""
+        """`follow`: `Tempo.follow`. `clock` must be real time: its seconds are those of `time.perf_counter`."""
         self._store, self._follow, self._clock = store, follow, clock
         self._report, self._say = report, say
         self._guard = Guard(log, report, "link.error", "link")

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.params.banks import PadState, ShownPads
 from engine.params.mapping.controls import MidiEvent
 

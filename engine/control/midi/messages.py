@@ -5,7 +5,7 @@ from collections.abc import Sequence, Set
 from functools import lru_cache
 from typing import Final
 
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.params.mapping.controls import MidiEvent, MidiKind
 
 _NAMES: Final = {

@@ -22,10 +22,10 @@ from typing import Final
 from engine.control.midi.clock_out import START, ClockOut, TimecodeOut
 from engine.control.midi.messages import Timed, control_message, device_word, thinned, time_event
 from engine.control.midi.parser import MidiParser
-from engine.control.midi.system import Input, MidiSystem, Output, Port
+from engine.control.midi.system import Input, LibremidiSystem, Output, Port
 from engine.control.outgoing.sender import Sender
 from engine.errors import MultiverseError
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.params import ParamStore, Tempo
 from engine.params.mapping.controls import MidiEvent
 from engine.params.mapping.routes import PORT
@@ -134,7 +134,7 @@ class MidiPorts:
     def __init__(
         self,
         wanted: Iterable[str],
-        open_system: Callable[[], MidiSystem],
+        open_system: Callable[[], LibremidiSystem],
         *,
         deliver: Callable[[list[Message], str, float], None],
         take_time: Callable[[MidiEvent, str, float], bool],
@@ -160,7 +160,7 @@ class MidiPorts:
         self._clock_owner = clock_owner
         self._store, self._tempo, self._timecode = store, tempo, timecode
         self._clock, self._report, self._say = clock, report, say
-        self._system: MidiSystem | None = None
+        self._system: LibremidiSystem | None = None
         self._devices: dict[str, _Device] = {}
         """Replaced as a whole, so read on any thread."""
         self._refused: dict[Port, float] = {}

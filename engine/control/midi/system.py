@@ -15,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from engine.errors import MultiverseError
 from engine.system.installing import install_line
@@ -39,41 +39,58 @@ class Port:
     handle: Any = field(compare=False)
 
 
-class Input(Protocol):
-    def poll(self) -> None:
-        """Pass on what arrived to `take`."""
-
-    def close(self) -> None: ...
-
-
-class Output(Protocol):
-    def send(self, midi: bytes) -> None:
-        """Send one message. Raises OSError if the device does not take it."""
-
-    def close(self) -> None: ...
-
-
 TakeBytes = Callable[[bytes, float], None]
 """`take(data, stamp_s)`: the driver's time in seconds from any start. Must not raise."""
 
 
-class MidiSystem(Protocol):
-    """The MIDI thread's, except where noted."""
+class Input:
+    """A port that is read. OSError if another program has it."""
 
-    def ports(self) -> list[Port]:
-        """The ports that are there now."""
+    def __init__(self, lib: Any, api: Any, port: Port, take: TakeBytes) -> None:
+        settings = {
+            "ignore_sysex": False,
+            "ignore_timing": False,
+            "on_raw_data": lambda data, stamp_ns: take(bytes(data), stamp_ns * 1e-9),
+        }
+        reading = lib.InputConfiguration()
+        for name, value in settings.items():
+            setattr(reading, name, value)
+        self._port: Any = lib.MidiIn(reading, api)
+        _check(self._port.open_port(port.handle, "multiverse"), port)
 
-    def open_input(self, port: Port, take: TakeBytes) -> Input:
-        """Raises OSError if another program has it."""
+    def poll(self) -> None:
+        """Pass on what arrived to `take`."""
+        self._port.poll()
 
-    def open_output(self, port: Port) -> Output:
-        """Raises OSError if another program has it."""
+    def close(self) -> None:
+        self._port.close_port()
+        self._port = None
 
-    def close(self) -> None: ...
+
+class Output:
+    """A port that is sent to. OSError if another program has it, or if the device does not take a message."""
+
+    def __init__(self, lib: Any, api: Any, port: Port) -> None:
+        self._port: Any = lib.MidiOut(lib.OutputConfiguration(), api)
+        _check(self._port.open_port(port.handle, "multiverse"), port)
+
+    def send(self, midi: bytes) -> None:
+        error = self._port.send_message(list(midi))
+        if error:
+            raise OSError(str(error))
+
+    def close(self) -> None:
+        self._port.close_port()
+        self._port = None
+
+
+def _check(error: Any, port: Port) -> None:
+    if error:
+        raise OSError(f"{port.name}: {error}")
 
 
 class LibremidiSystem:
-    """`MidiSystem` with real ports. Raises MultiverseError if the library or the system's MIDI is missing."""
+    """The MIDI thread's. Raises MultiverseError if the library or the system's MIDI is missing."""
 
     def __init__(self, api: str = "") -> None:
         """`api`: libremidi's name of one, `JACK_MIDI` for example; "": the system's own."""
@@ -102,6 +119,7 @@ class LibremidiSystem:
             raise MultiverseError(NONE_HERE)
 
     def ports(self) -> list[Port]:
+        """The ports that are there now."""
         self._observer.poll()
         is_new = bool(self._news) or self._ports is None
         while self._news:
@@ -114,10 +132,10 @@ class LibremidiSystem:
         return self._ports or []
 
     def open_input(self, port: Port, take: TakeBytes) -> Input:
-        return _Input(self._lib, self._api, port, take)
+        return Input(self._lib, self._api, port, take)
 
     def open_output(self, port: Port) -> Output:
-        return _Output(self._lib, self._api, port)
+        return Output(self._lib, self._api, port)
 
     def close(self) -> None:
         self._observer = None
@@ -140,44 +158,3 @@ class LibremidiSystem:
 def _name(port: Any, is_jack: bool) -> str:
     """With its client in JACK, `Keys:out`, where a port's own name may be `out`; "" if the system shows none."""
     return str(port.port_name if is_jack else port.display_name)
-
-
-class _Input:
-    def __init__(self, lib: Any, api: Any, port: Port, take: TakeBytes) -> None:
-        settings = {
-            "ignore_sysex": False,
-            "ignore_timing": False,
-            "on_raw_data": lambda data, stamp_ns: take(bytes(data), stamp_ns * 1e-9),
-        }
-        reading = lib.InputConfiguration()
-        for name, value in settings.items():
-            setattr(reading, name, value)
-        self._port: Any = lib.MidiIn(reading, api)
-        _check(self._port.open_port(port.handle, "multiverse"), port)
-
-    def poll(self) -> None:
-        self._port.poll()
-
-    def close(self) -> None:
-        self._port.close_port()
-        self._port = None
-
-
-class _Output:
-    def __init__(self, lib: Any, api: Any, port: Port) -> None:
-        self._port: Any = lib.MidiOut(lib.OutputConfiguration(), api)
-        _check(self._port.open_port(port.handle, "multiverse"), port)
-
-    def send(self, midi: bytes) -> None:
-        error = self._port.send_message(list(midi))
-        if error:
-            raise OSError(str(error))
-
-    def close(self) -> None:
-        self._port.close_port()
-        self._port = None
-
-
-def _check(error: Any, port: Port) -> None:
-    if error:
-        raise OSError(f"{port.name}: {error}")

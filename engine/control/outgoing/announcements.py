@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from engine.control.outgoing.sender import Sender
-from engine.osc import encode_reply
-from engine.osc.encode import ReplyValue
+from engine.osc.encode import ReplyValue, encode_reply
 from osc_schema import lookup_told
 
 MAX_QUEUED = 256

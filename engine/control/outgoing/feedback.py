@@ -22,8 +22,7 @@ import osc_schema
 from engine.control.outgoing.announcements import Announcements
 from engine.control.outgoing.outbox import PACKETS_A_SENDING, OscCounters, Outbox
 from engine.control.outgoing.sender import Sender
-from engine.osc import encode_reply
-from engine.osc.encode import ReplyValue
+from engine.osc.encode import ReplyValue, encode_reply
 from engine.params import ParamStore
 from engine.params.input_views import InputViews
 from engine.params.shader_inputs import ShaderInput

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import MultiverseError
-from engine.osc import encode_reply
-from engine.osc.encode import ReplyValue
+from engine.osc.encode import ReplyValue, encode_reply
 from engine.system.plain_text import one_line
 from osc_schema import Rejected
 

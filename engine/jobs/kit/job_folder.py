@@ -18,10 +18,9 @@ import av
 
 from engine.errors import SinkError
 from engine.jobs.kit.fingerprint import Fingerprint
-from engine.sinks.whole_file import one_line
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file, when_free
 from engine.system.small_file import open_regular
-from engine.system.work_folder import LOCK, WorkFolder
+from engine.system.work_folder import LOCK, WorkFolder, one_line
 
 NAME = "journal.jsonl"
 FORMAT = 3  # version of the file format; other versions are not read

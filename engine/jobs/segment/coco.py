@@ -15,8 +15,9 @@ import numpy as np
 from engine.jobs.segment.outputs import OnWhole
 from engine.jobs.segment.results import Result
 from engine.sinks.made_with import MadeWith
-from engine.sinks.whole_file import WholeFile, one_line
+from engine.sinks.whole_file import WholeFile
 from engine.sources.pictures import Pictures
+from engine.system.work_folder import one_line
 
 WITHOUT_WORDS = "like the box"  # category for example boxes without a prompt
 

@@ -16,10 +16,10 @@ from engine.jobs.segment.results import Result
 from engine.sinks.made_with import MadeWith
 from engine.sinks.picture_file import save_picture
 from engine.sinks.picture_video import PictureVideo
-from engine.sinks.whole_file import WholeFile, one_line
+from engine.sinks.whole_file import WholeFile
 from engine.sources.pictures import Pictures, fit, refitted_note
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
-from engine.system.work_folder import WorkFolder
+from engine.system.work_folder import WorkFolder, one_line
 
 PNG_EFFORT = 1  # PNG compression level; a higher one saves little on flat masks and takes five times as long
 

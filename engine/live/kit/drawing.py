@@ -8,10 +8,12 @@ from typing import Any
 from engine.control.commands.shader_stage import ShaderStage
 from engine.live.kit.scene import Scene
 from engine.params import Crossfade, Looks, Snapshot
-from engine.render import Leaving, Look, PictureInput, RegionMap, RegionMapper
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.render.isf import ShaderSlot
+from engine.render.isf.isf_file import ShaderSlot
+from engine.render.look import Look
+from engine.render.picture import Leaving, PictureInput, RegionMap
+from engine.render.region_mapper import RegionMapper
 from engine.values import AudioFeatures, FrameId
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from engine.live.kit.scene import Scene
     from engine.params import ParamStore, Snapshot
     from engine.params.fade_time import ReadPulse
-    from engine.sinks import PictureName
-    from engine.sources import Source
+    from engine.sinks.sink import PictureName
+    from engine.sources.source import Source
     from engine.system.clock import Clock
     from engine.system.reporting import Report
     from engine.values import ComingValues, PublishedFrame

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engine.live.kit.fader import Fade
-from engine.render import Matte, RegionMap, RegionSettings
 from engine.render.guarded_renderer import GuardedRenderer
-from engine.sinks import PictureName
+from engine.render.picture import Matte, RegionMap
+from engine.render.region_mapper import RegionSettings
+from engine.sinks.sink import PictureName
 from engine.values import FINISHED, FrameId, Segmentation, ShownPicture, VideoFrame
 
 Values = Mapping[str, object]

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from engine.errors import MappingError
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.params.mapping.controls import Control, Movement, pair_of
 from engine.params.mapping.entry import MapEntry
 from engine.params.mapping.map_file import MAX_ENTRIES

@@ -2,7 +2,7 @@
 
 import math
 
-from engine.osc import Impulse, Message, TimeTag
+from engine.osc.decode import Impulse, Message, TimeTag
 from engine.params.mapping.controls import FIRST_FINE, MAX_ARGUMENTS, MAX_VALUES, Control, MidiEvent, Movement, pair_of
 from engine.params.mapping.nrpn import (
     DATA_COARSE,

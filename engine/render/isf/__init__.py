@@ -15,7 +15,3 @@ gl_slots.py     the generator and the four effects of a picture
 
 Importing this package loads neither moderngl nor any other library of the GPU.
 """
-
-from engine.render.isf.isf_file import Input, IsfFile, IsfImport, IsfInput, IsfPass, ShaderSlot
-
-__all__ = ["Input", "IsfFile", "IsfImport", "IsfInput", "IsfPass", "ShaderSlot"]

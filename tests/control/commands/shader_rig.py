@@ -17,8 +17,7 @@ from engine.params import Crossfade, ParamStore, Slew
 from engine.params.crossfade import PictureFade
 from engine.params.input_views import InputViews
 from engine.params.shader_catalog import ShaderCatalog
-from engine.render.isf import IsfFile, ShaderSlot
-from engine.render.isf.isf_file import ShaderState
+from engine.render.isf.isf_file import IsfFile, ShaderSlot, ShaderState
 from engine.render.isf.parse import parse_isf
 from engine.system.disk_store import DiskQueue
 from osc_schema.fx import file_address

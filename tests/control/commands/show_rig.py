@@ -10,7 +10,7 @@ from engine.control.commands.cue import GO_PAUSE, CueControl
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.upcoming import Upcoming
 from engine.errors import MultiverseError
-from engine.osc import decode_packet
+from engine.osc.decode import decode_packet
 from engine.params import Crossfade, ParamStore, PresetFolder
 from engine.params.input_views import InputViews
 from engine.system.clock import Clock, SteppedClock

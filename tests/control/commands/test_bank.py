@@ -11,7 +11,7 @@ from engine.control.commands.preset_mixer import TAKE_FADE
 from engine.control.launching import Launching
 from engine.control.midi.grids import AMBER, GREEN, GREY
 from engine.errors import BankError
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params import PresetFolder
 from engine.params.fade_time import Pulse
 from engine.params.looks import LOOKS
@@ -28,7 +28,7 @@ class Rig(PresetRig):
         self.path = folder / FILE_NAME
         self.pulse = Pulse()
         self.launching = Launching(self.store, lambda: self.pulse, self.tell)
-        self.presets.watch_renames(self.launching.rename)
+        self.presets.rename_watchers.append(self.launching.rename)
         self.store.set(TAKE_FADE, "0")
         self.banks = BankControl(self.tools, self.path, presets=self.presets, launching=self.launching)
         self.banks.add_commands(self.commands)

@@ -13,10 +13,12 @@ import pytest
 from engine.control import CommandTable, Reply
 from engine.control.commands.camera import CameraControl, first_word
 from engine.errors import SourceError
-from engine.osc import decode_packet, encode_message
-from engine.sources import Source, open_source
+from engine.osc.decode import decode_packet
+from engine.osc.encode import encode_message
 from engine.sources.current import NOTHING, CurrentSource
+from engine.sources.opening import open_source
 from engine.sources.senders import SenderLists
+from engine.sources.source import Source
 from engine.sources.test_card import MovingCard
 from engine.system.clock import SteppedClock
 from osc_schema import Rejected

@@ -10,7 +10,7 @@ import pytest
 
 import osc_schema
 from engine.control.commands.cue import GO_PAUSE
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params import CueList, read_cues
 from engine.system.atomic_file import unfinished_path
 from tests.control.commands.show_rig import BRIGHTNESS, CueRig

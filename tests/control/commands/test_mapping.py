@@ -17,7 +17,8 @@ from engine.control import Announcements, CommandTable, Dispatcher, Feedback, Os
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.errors import MappingError
-from engine.osc import Impulse, Message, Midi, TimeTag, decode_packet, encode_message
+from engine.osc.decode import Impulse, Message, Midi, TimeTag, decode_packet
+from engine.osc.encode import encode_message
 from engine.params import ParamStore
 from engine.params.mapping.controls import control_of
 from engine.system.clock import SystemClock

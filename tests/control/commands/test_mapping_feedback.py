@@ -15,7 +15,7 @@ from engine.control.commands.mapping_feedback import (
     REST_S,
     MapFeedback,
 )
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params import ParamStore
 from engine.system.clock import SteppedClock
 from tests.control.commands.show_rig import make_tools

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import osc_schema
-from engine.osc import encode_bundle, encode_message
+from engine.osc.encode import encode_bundle, encode_message
 from engine.params import LoadedPreset, PresetFolder
 from engine.params.store import entries_of
 from engine.system.atomic_file import unfinished_path
@@ -309,7 +309,7 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
 
 def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(looks: PresetRig) -> None:
     heard: list[str] = []
-    looks.presets.watch_prepared(heard.append)
+    looks.presets.mixer.watchers.append(heard.append)
     assert "nothing is prepared" in looks.failed("/preset/take")
     looks.done("/preset/prepare", "day")
     assert looks.store.get(BRIGHTNESS) == 0.5 and looks.presets.prepared == "day"

@@ -9,13 +9,12 @@ import pytest
 import osc_schema
 from engine.control import Reply
 from engine.control.commands.shader_stage import MAX_SLOW_FRAMES, UNMEASURED_FRAMES
-from engine.osc import Message, decode_packet
+from engine.osc.decode import Message, decode_packet
 from engine.params.fade_time import FadeTime
 from engine.params.looks import LOOKS
 from engine.params.store import entries_of
 from engine.render.colour import ramp_rgb
-from engine.render.isf import ShaderSlot
-from engine.render.isf.isf_file import ShaderState
+from engine.render.isf.isf_file import ShaderSlot, ShaderState
 from tests.control.commands.shader_rig import PERIOD_S, Rig, shader
 
 WaitFor = Callable[..., Any]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.osc import Message, encode_message
+from engine.osc.decode import Message
+from engine.osc.encode import encode_message
 from tests.control.commands.shader_rig import shader
 from tests.support.desk import Desk, open_desk
 from tests.web.socket_client import SocketClient

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from tests.support.desk import Desk, open_desk
 
 ONLY_THERE = "over OSC, files are written to the recordings folder only"

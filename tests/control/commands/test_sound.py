@@ -10,7 +10,7 @@ import soundfile
 from engine.control import CommandTable
 from engine.control.commands.sound import SoundControl
 from engine.errors import AudioError
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from tests.control.commands.show_rig import make_tools
 from tests.support.desk import Desk, open_desk
 

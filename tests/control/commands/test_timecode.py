@@ -12,7 +12,8 @@ from engine import Engine, open_engine
 from engine.config import build_config
 from engine.control.commands.timecode import TimecodeControl, conditions
 from engine.control.foreign.midi_bridges import read_midi
-from engine.osc import Message, decode_packet, encode_message
+from engine.osc.decode import Message, decode_packet
+from engine.osc.encode import encode_message
 from engine.params import PresetFolder, Tempo, read_cues
 from engine.values import TimecodeReading
 from osc_schema import Rejected

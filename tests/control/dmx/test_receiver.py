@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from engine.control.dmx import DmxReceiver
+from engine.control.dmx.receiver import DmxReceiver
 from engine.dmx.sacn import group_of
 from engine.errors import MultiverseError
-from engine.osc import Message, encode_message
+from engine.osc.decode import Message
+from engine.osc.encode import encode_message
 from engine.system.clock import Clock, SystemClock
 from engine.values import TimecodeReading
 from tests.support.desk import Desk, open_desk

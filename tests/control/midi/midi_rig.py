@@ -12,7 +12,7 @@ from engine.control.midi.grids import pressed
 from engine.control.midi.ports import MidiPorts
 from engine.control.midi.system import Port, TakeBytes
 from engine.control.outgoing.sender import Sender
-from engine.osc import encode_message
+from engine.osc.encode import encode_message
 from engine.params import ParamStore, Tempo
 from engine.params.banks import ShownPads
 from engine.system.clock import SteppedClock

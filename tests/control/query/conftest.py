@@ -11,10 +11,12 @@ import pytest
 
 from engine.control import CommandTable, Dispatcher, SendingThread
 from engine.control.query import QueryHub, QueryTree, host_info
-from engine.osc import Message, decode_packet, encode_message
+from engine.osc.decode import Message, decode_packet
+from engine.osc.encode import encode_message
 from engine.params import Cue, Modulation, ParamStore
 from engine.system.clock import SystemClock
-from engine.web import Served, WebServer
+from engine.web.served import Served
+from engine.web.server import WebServer
 from tests.web.socket_client import SocketClient
 
 OSC_PORT = 9000

@@ -10,7 +10,8 @@ import osc_schema
 from engine.control import CommandTable, Dispatcher
 from engine.control.query import PathEvent, Peer, QueryHub
 from engine.control.query.hub import MAX_WAITING_BYTES, MAX_WAITING_PACKETS
-from engine.osc import Message, decode_packet, encode_bundle, encode_message, encode_reply
+from engine.osc.decode import Message, decode_packet
+from engine.osc.encode import encode_bundle, encode_message, encode_reply
 from engine.params import Cue, ParamStore
 from engine.system.clock import SteppedClock
 

@@ -12,11 +12,12 @@ from engine.control import CommandTable, Dispatcher, Sender
 from engine.control.query import PathEvent, QueryTree, host_info, service_name
 from engine.control.query.describe import describe_param
 from engine.errors import ConfigError
-from engine.osc import Impulse, encode_message
+from engine.osc.decode import Impulse
+from engine.osc.encode import encode_message
 from engine.params import Cue, ParamStore
 from engine.params.fade_time import FadeTime
 from engine.params.shader_inputs import inputs_of
-from engine.render.isf import IsfInput
+from engine.render.isf.isf_file import IsfInput
 from engine.system.clock import SteppedClock
 from osc_schema import Param, ParamType
 

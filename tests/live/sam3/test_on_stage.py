@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from engine.ipc import FrameRing
-from engine.osc import Message, encode_message
+from engine.osc.decode import Message
+from engine.osc.encode import encode_message
 from engine.params.looks import PLAIN
 from tests.support.stage import Stage, opened_once, picture_file, stage_config
 

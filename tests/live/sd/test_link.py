@@ -16,7 +16,7 @@ from engine.live.sd.link import DiffusionLink
 from engine.live.sd.settings import RESETS
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse
-from engine.render import RegionMap
+from engine.render.picture import RegionMap
 from engine.values import ComingValues, VideoFrame
 from osc_schema import Rejected
 from tests.live.frames import finished_frame

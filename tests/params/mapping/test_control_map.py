@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import osc_schema
-from engine.osc import Message
+from engine.osc.decode import Message
 from engine.params import ParamStore
 from engine.params.mapping.built_in_maps import BUILT_IN, built_in, is_from
 from engine.params.mapping.control_map import ControlMap, WildcardIndex

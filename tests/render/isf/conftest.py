@@ -10,8 +10,8 @@ import pytest
 
 from engine.errors import NoGLError
 from engine.render.context import load_finish, open_context
-from engine.render.isf import IsfFile
 from engine.render.isf.gl_images import SoundImages, unbind
+from engine.render.isf.isf_file import IsfFile
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, Moment
 

@@ -12,8 +12,8 @@ from engine import open_engine
 from engine.config import build_config
 from engine.errors import NoGLError
 from engine.params.looks import PLAIN
-from engine.render.isf import IsfFile
 from engine.render.isf.clocks import date_live, date_offline, isf_date
+from engine.render.isf.isf_file import IsfFile
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.program import Moment
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render import Leaving, PictureInput, Renderer
-from engine.render.isf import Input, IsfFile, ShaderSlot
 from engine.render.isf.clocks import DrawClock
+from engine.render.isf.isf_file import Input, IsfFile, ShaderSlot
 from engine.render.isf.parse import parse_isf
+from engine.render.picture import Leaving, PictureInput, Renderer
 from tests.support.pictures import drawn
 
 Draw = Callable[..., np.ndarray]

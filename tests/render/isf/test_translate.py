@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.errors import IsfError
-from engine.render.isf import IsfFile
+from engine.render.isf.isf_file import IsfFile
 from engine.render.isf.loops import Guarded
 from engine.render.isf.preprocess import preprocess
 

@@ -138,7 +138,7 @@ def play() -> dict[str, Any]:
 
 def _attend(osc: int, web: int, seen: dict[str, Any]) -> None:
     from engine.control.client import OscClient
-    from engine.osc import encode_message
+    from engine.osc.encode import encode_message
 
     try:
         page = f"http://127.0.0.1:{web}"

@@ -20,11 +20,10 @@ from engine.errors import SinkError
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.video.job import VideoJob
 from engine.sinks.made_with import MadeWith
-from engine.sinks.whole_file import one_line
 from engine.sources.pictures import InputPicture, Pictures
 from engine.system.atomic_file import MAX_HELD_JOB_S, remove_file, replace_file, sync_file, sync_folder
 from engine.system.folder_files import walk_files
-from engine.system.work_folder import sha256_of
+from engine.system.work_folder import one_line, sha256_of
 
 SUFFIX = ".png"
 MAX_WRITERS = 4
