@@ -162,22 +162,6 @@ def test_recurring_gaps_keep_the_delay_long() -> None:
     assert night.falls_s[-1] < 2 * MAX_CALM_S
 
 
-def test_it_shrinks_rarely_and_never_by_a_small_amount() -> None:
-    night = Night()
-    night.run(10.0)
-    night.device_s, night.work_s = 0.2, 0.2
-    night.run(10.0)
-    for step in range(200):
-        night.device_s, night.work_s = 0.2 - 0.0005 * step, 0.2 - 0.0005 * step
-        night.disturbances += step % 3 == 0
-        night.run(10.0)
-    falls_s = night.falls_s
-    assert len(falls_s) >= 3
-    assert min(after - before for before, after in itertools.pairwise(falls_s)) >= APART_S - POLL_S
-    changes = [after - before for (_, before), (_, after) in itertools.pairwise(night.totals_s)]
-    assert min(map(abs, changes)) >= MARGIN_S - 1e-9
-
-
 def test_another_block_length_restarts_the_measurement(delay) -> None:
     delay.follow(timing(0.04), 0.0)
     delay.was_late(0.1, NOW_S)
