@@ -149,20 +149,3 @@ def test_pictures_that_the_model_answers_with_nan_are_written_empty_and_counted_
     assert [note for note in report.notes if "NaN" in note] == [
         "5 pictures: the model answered with NaN; try --dtype float32"
     ]
-
-
-def test_complete_outputs_stay_if_another_cannot_be_finished(segment: Segment, movie, tmp_path: Path) -> None:
-    with pytest.raises(SinkError, match=r"out\.json: cannot be written"):
-        segment(movie(1), tmp_path / "out.json", on_progress=lambda progress: (tmp_path / "out.json").mkdir())
-    (tmp_path / "out.json").rmdir()
-    report = segment(
-        movie(2),
-        tmp_path / "out.json",
-        tmp_path / "out.mp4",
-        tmp_path / "masks",
-        overwrite=True,
-        on_progress=lambda progress: (tmp_path / "out.json").mkdir(exist_ok=True),
-    )
-    assert [reason.partition(": ")[0] for reason in report.failed] == [str(tmp_path / "out.json")]
-    assert report.outputs == (str(tmp_path / "out.mp4"), str(tmp_path / "masks"))
-    assert len(pictures_of(tmp_path / "out.mp4")) == len(list((tmp_path / "masks").iterdir())) == 2
