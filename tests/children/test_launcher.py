@@ -1,10 +1,13 @@
 """Starting processes: forked or spawned, their environment and script, and no side effects."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,10 @@ from typing import Any
 import psutil
 import pytest
 
+from engine.children import forked
 from engine.children.launcher import CAN_FORK, Launcher
 from engine.children.spec import child_environment
+from engine.system.python_process import exit_reason
 from tests.children.toys import processes
 from tests.support.long_form import in_long_form
 
@@ -133,3 +138,35 @@ def _output_of(arguments: list[str], folder: Path) -> str:
     )
     assert done.stderr == ""
     return done.stdout
+
+
+def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, require: Any, wait_for: Any
+) -> None:
+    require(CAN_FORK, "Linux with pidfd")
+    monkeypatch.setattr(forked, "KILL_WAIT_S", 0.0)
+    server = forked.ForkServer((), {})
+    pid = server.pid
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        server.kill()
+        del server
+        gc.collect()
+        wait_for(lambda: not psutil.pid_exists(pid), "its end, not as a zombie")
+    assert [str(each.message) for each in told] == []
+
+
+def test_a_dead_server_does_not_wake_who_waits_for_its_child(launcher: Launcher, wait_for: Any, require: Any) -> None:
+    require(CAN_FORK, "Linux with pidfd")
+    launcher.join((), child_environment())
+    with tempfile.TemporaryFile() as stderr:
+        process, pipe = launcher.launch(stderr, {})
+        wait_for(lambda: process.has_ended(0.0) or process.pid, "the start")
+        os.kill(launcher.server_pid, signal.SIGKILL)
+        wait_for(lambda: process.has_ended(0.0) or process.events is None, "the end of its socket")
+        assert not process.has_ended(0.0)
+        pipe.close()
+        wait_for(lambda: process.has_ended(0.0), "its end")
+        assert process.exit_reason == exit_reason(None)
+        process.close()
+    launcher.leave()

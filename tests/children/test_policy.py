@@ -111,3 +111,13 @@ def test_a_process_becomes_active_with_its_first_result_or_after_two_seconds_wit
     assert not is_due(104.4, former_results=6)
     assert not is_due(104.5, Phase.RUNNING, former_results=6), "about to publish"
     assert [is_due(now_s, former_results=6) for now_s in (105.0, 106.9, 107.0)] == [False, False, True]
+
+
+def test_a_manual_start_resets_blame_and_delay_but_keeps_proved_values() -> None:
+    policy = DeathPolicy(TIMES)
+    policy.proved("/sd/prompt", "a lake")
+    deaths(policy, 5, **{"/sd/prompt": "poison"})
+    policy.reset()
+    assert policy.quarantined == ()
+    assert policy.admitted({"/sd/prompt": "poison"}) == {"/sd/prompt": "poison"}
+    assert deaths(policy, 1) == [0.5]

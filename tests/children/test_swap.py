@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 from typing import Any
 
+from engine.children.policy import Deadlines
 from tests.children.toys import SOON, processes
 
 ANOTHER = False, "replaced by a newer change"
@@ -162,3 +163,27 @@ def test_other_settings_end_a_failure_and_the_same_do_not(toys: Any) -> None:
     toy.swap({"grey": 5})
     toy.until_results()
     assert toy.grey() == 5
+
+
+def test_a_stop_keeps_settings_that_have_replaced_others_for_the_next_start(toys: Any) -> None:
+    toy = toys({"grey": 1, "loading": "wait"})
+    toy.supervisor.start()
+    toy.until("loading")
+    toy.swap({"grey": 2, "loading": "wait", "model": "another"})
+    toy.supervisor.stop()
+    toy.wait_for(lambda: toy.swap_ends == [(True, "")], "the end of the swap")
+    toy.supervisor.set_values({"/toy/go": True})
+    toy.run()
+    assert toy.grey() == 2
+
+
+def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previous_ones(
+    toys: Any,
+) -> None:
+    toy = toys({"grey": 1}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
+    toy.supervisor.start()
+    os.kill(toy.until_results().pid, signal.SIGKILL)
+    toy.until("restarting")
+    toy.swap({"grey": 2, "loading": "raise"})
+    toy.wait_for(lambda: toy.swap_ends, "the end of the swap")
+    assert toy.until("busy").facts["grey"] == 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import SharedMemoryError
-from engine.ipc import AudioRing, ChildWords, FrameRing, Gate, RingOwner, RingReader
+from engine.ipc import AudioRing, ChildWords, FrameRing, Gate, RingOwner, RingReader, layout
 from engine.ipc.ring_folder import read_info, system_folder
 
 Ring = tuple[RingOwner, RingReader]
@@ -130,3 +130,11 @@ def test_a_writer_killed_in_the_middle_of_a_picture_is_followed_by_the_next(chil
     assert info is not None and info.writer.pid == os.getpid()
     reader.close()
     owner.close()
+
+
+@pytest.mark.parametrize("state", [layout.CLOSED, layout.MOVED])
+def test_a_closing_ring_takes_no_new_writer(ring: Ring, state: int) -> None:
+    owner, _ = ring
+    owner._block.states[0] = state  # as its owner leaves it just before removing the name
+    with pytest.raises(SharedMemoryError, match=f"{owner.segment}: closed, or moved"):
+        FrameRing.write_to(owner.segment)

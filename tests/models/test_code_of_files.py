@@ -266,3 +266,10 @@ def test_the_metadata_of_a_lora_import_nothing(
     save_file(load_file(tiny_models.lora(tiny_sd)), file, {"lora_adapter_metadata": json.dumps(told)})
     with pytest.raises(ModelError, match="metadata"):
         load_sd(ModelSpec(model=str(tiny_sd), loras=((str(file), 1.0),)), "cpu", "fp32")
+
+
+def test_a_tokenizer_that_fills_up_memory_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_sd, tmp_path / "model")
+    change(folder / "tokenizer" / "tokenizer_config.json", model_max_length=10**9)
+    with pytest.raises(ModelError, match="model_max_length is 1000000000, not 1 to 1024 tokens"):
+        load_sd(ModelSpec(model=str(folder)), "cpu", "fp32")

@@ -1,5 +1,6 @@
 """Buffers, keys and the four cached graphs, with a fake capture that needs no device."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from engine.models import graphs
-from engine.models.graphs import Calls, DirectCalls, GraphCalls, State, calls_for, capture_cuda
+from engine.models.graphs import Calls, DirectCalls, GraphCalls, Part, State, calls_for, capture_cuda
 from tests.models.recorded_graphs import Recording
 from tests.support.sham_card.card import ShamCard
 
@@ -131,3 +132,44 @@ def test_a_capture_is_limited_to_the_memory_left_and_measures_convolutions(
     GraphCalls(capture_cuda).run("a", [noted], value(1.0))
     assert limited == [torch.device("cpu")], "the device of the buffers, once"
     assert seen == [True] * 4 and not cudnn.benchmark, "three runs, one capture"
+
+
+def test_a_capture_that_fails_leaves_nothing_behind() -> None:
+    def fail(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
+        raise torch.OutOfMemoryError("full")
+
+    calls = GraphCalls(fail)
+    for _ in range(2):
+        with pytest.raises(torch.OutOfMemoryError):
+            calls.run("a", [double], value(1.0))
+
+
+def test_the_four_most_recently_used_graphs_are_cached() -> None:
+    capture = Recording()
+    calls = GraphCalls(capture)
+    for key in ("a", "b", "c", "d", "a", "e", "a", "c", "d", "e"):
+        calls.run(key, [double], value(1.0))
+    assert len(capture.captured) == 5
+    calls.run("b", [double], value(1.0))
+    assert len(capture.captured) == 6
+
+
+def test_a_capture_is_limited_to_the_memory_left_and_measures_convolutions_meanwhile(
+    sham_card: ShamCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cudnn: Any = torch.backends.cudnn
+    seen, limited = list[Any](), list[torch.device]()
+    monkeypatch.setattr(graphs, "limit_to_free", limited.append)
+
+    def noted(state: State) -> State:
+        seen.append((cudnn.benchmark, cudnn.enabled, cudnn.deterministic))
+        if len(seen) > 4:
+            raise torch.OutOfMemoryError("full")
+        return state
+
+    before = cudnn.enabled, cudnn.deterministic
+    GraphCalls(capture_cuda).run("a", [noted], value(1.0))
+    with pytest.raises(torch.OutOfMemoryError):
+        GraphCalls(capture_cuda).run("a", [noted], value(1.0))
+    assert limited == [torch.device("cpu")] * 2, "the device of the buffers"
+    assert seen == [(True, *before)] * 5 and not cudnn.benchmark, "three runs and the capture, then a failure"

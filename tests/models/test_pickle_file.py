@@ -169,3 +169,9 @@ def test_neither_torch_nor_what_the_pickle_names_is_imported(tmp_path: Path) -> 
         "assert not {'torch', 'antigravity', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+def test_a_name_with_control_characters_is_printed_in_one_line(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
+        archive.writestr("x/data.pkl", b"\x80\x04\x8c\x08a\n\x1b[2Jbc\x8c\x01d\x93.")
+    assert read_pickle(tmp_path / "x.pth").foreign == ("a??[2Jbc.d",)

@@ -88,3 +88,10 @@ def test_the_map_of_clouds_has_the_share_and_the_depth_asked_for_and_repeats() -
 )
 def test_the_declination_is_that_of_the_almanac(day: date, hour: float, known_deg: float) -> None:
     assert declination_deg(day, hour) == pytest.approx(known_deg, abs=0.01)
+
+
+def test_at_the_equinox_the_sun_rises_in_the_east_and_sets_in_the_west() -> None:
+    for hour, known_deg in ((6.0, 90.0), (18.0, 270.0)):
+        elevation_deg, azimuth_deg = sun_at(45.0, date(2023, 3, 20), hour)
+        assert elevation_deg == pytest.approx(0.0, abs=0.5)
+        assert azimuth_deg == pytest.approx(known_deg, abs=0.5)

@@ -149,3 +149,9 @@ def test_the_picture_s_edge_shows_no_seam() -> None:
         border = np.concatenate([seen[:3].ravel(), seen[-3:].ravel(), seen[:, :3].ravel(), seen[:, -3:].ravel()])
         assert border.mean() == pytest.approx(GREY, abs=0.3)
         assert np.abs(border - GREY).max() <= 10
+
+
+def test_tint_moves_green_alone() -> None:
+    red, green, blue = light_of(colors_of(GREY, "tint=0.3").mean(axis=(0, 1)))
+    assert np.log2(green / red) == pytest.approx(0.3, abs=0.03)
+    assert red == pytest.approx(blue, rel=0.02)

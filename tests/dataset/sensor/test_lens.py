@@ -97,3 +97,19 @@ def test_aberration_moves_red_out_and_blue_in_at_the_corner() -> None:
     share = np.linalg.norm(corner_px[0] - CAMERA.center_px) / np.linalg.norm(CAMERA.center_px)
     assert red - green == pytest.approx(-2 * share * 0.8, abs=0.1)  # 0.8: the way to the corner of a 4:3 picture
     assert blue - green == pytest.approx(2 * share * 0.8, abs=0.1)
+
+
+def test_aberration_repeats_no_pixel_at_the_edge() -> None:
+    """Red comes from beyond the window on one side, as blue does on the other."""
+
+    def ramp(scene: SiteScene) -> Rendered:
+        level = np.arange(scene.camera.width_px) + scene.camera.left_px + 40.0
+        return card(np.broadcast_to(level, (scene.camera.height_px, scene.camera.width_px)))(scene)
+
+    for aberration in (-8, 8):
+        colors = taken(ramp, f"aberration={aberration}").rendered.colors.astype(float)
+        for c in range(3):
+            steps = np.diff(colors[60, :, c])
+            assert steps.min() >= 0
+            assert steps[:9].sum() >= 8
+            assert steps[-9:].sum() >= 8

@@ -1,7 +1,10 @@
 """Conversion of files and folders: results, names, and errors for bad files."""
 
+import os
+import tempfile
 import threading
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +12,17 @@ import pytest
 import soundfile
 
 from engine.errors import UsageError
+from engine.jobs.convert.finishing import ConvertedVoice, FinishedVoice
 from engine.jobs.convert.job import ConvertJob
 from engine.jobs.convert.report import ConvertProgress, ConvertReport
-from engine.models.rvc import VoiceSettings
+from engine.jobs.convert.scratch import Scratch
+from engine.jobs.convert.tasks import tasks_of
+from engine.models.rvc import VoiceSettings, VoiceSpec
+from engine.models.rvc.cutting import FULL, spans_of
 from tests.jobs.convert.voices import ebur128, heard, span_of, spoken, tone, write_sound
 from tests.support.scanner import Scanner
+
+NOBODY = 65534
 
 Convert = Callable[..., ConvertReport]
 
@@ -257,3 +266,40 @@ def test_a_converted_sound_takes_its_name_while_a_scanner_holds_its_files(
     assert "another program has had it open for 60 s" in report.files[0].reason
     assert report.files[0].notes == ("the converted part is kept; --resume continues from there",)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.wav.partial", "in.wav", "out.wav"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="other permissions there")
+def test_a_subfolder_that_cannot_be_read_is_told_beside_the_files_of_the_others() -> None:
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as name:  # not in tmp_path, which other users cannot read
+        source, closed = Path(name, "in"), Path(name, "in", "closed")
+        closed.mkdir(parents=True)
+        (source / "1.wav").touch()
+        closed.chmod(0)
+        Path(name).chmod(0o777)
+        if user == 0:  # root may read everything
+            os.seteuid(NOBODY)
+        try:
+            tasks = tasks_of(ConvertJob(sources=(source,), output=f"{name}/out/", spec=VoiceSpec(model="random:tiny")))
+        finally:
+            os.seteuid(user)
+            closed.chmod(0o700)
+    assert [task.source.name for task in tasks if not task.problem] == ["1.wav"]
+    assert [task.problem for task in tasks if task.problem] == [f"{closed}: cannot be read (Permission denied)"]
+
+
+def test_peaks_between_the_samples_stay_below_1_db_of_full_scale(tmp_path: Path) -> None:
+    """A sine at a quarter of the rate, sampled at 45 degrees: its true peak is 3 dB above its samples."""
+    source, converted = Scratch(tmp_path / "heard"), Scratch(tmp_path / "converted")
+    source.append(tone(1.0))
+    spans = spans_of(source.read, source.samples, FULL)
+    sine = 1.4 * np.sin(np.pi * (np.arange(48_000) / 2 + 0.25)) * np.minimum(1, np.arange(48_000) / 9600)
+    converted.write(0, sine.astype(np.float32))
+    made = ConvertedVoice(
+        heard=source, source_peak=0.3, converted=converted, spans=spans, hop=480, rate_hz=48_000, source_s=Fraction(1)
+    )
+    finished = FinishedVoice(made, settings=VoiceSettings(rms_mix=1.0), rate_hz=48_000)
+    write_sound(tmp_path / "out.wav", np.concatenate(list(finished.blocks())), 48_000, subtype="FLOAT")
+    assert -1.2 < true_peak_db(tmp_path / "out.wav") <= -1.0
+    source.close()
+    converted.close()

@@ -239,3 +239,14 @@ def test_a_stop_ends_the_wait_for_another_run(convert: Convert, sources: list[Pa
     other.remove()
     assert [file.state for file in report.files] == ["not begun", "converted"]
     assert report.is_interrupted and names(tmp_path / "out") == ["a.wav"]
+
+
+def test_an_irreplaceable_output_affects_only_its_file(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def hinder(progress: Any) -> None:
+        (out / "a.wav").mkdir(parents=True, exist_ok=True)
+
+    report = convert(*sources, out, overwrite=True, on_progress=hinder, batch_size=4)
+    assert [file.state for file in report.files] == ["failed", "converted", "converted"]
+    assert report.files[0].reason.startswith(f"{out / 'a.wav'}: cannot be replaced (")

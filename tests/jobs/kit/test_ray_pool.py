@@ -11,6 +11,7 @@ import pytest
 from engine.errors import (
     ChildError,
     DeviceFullError,
+    DeviceLostError,
     ModelError,
     MultiverseError,
     UsageError,
@@ -222,3 +223,18 @@ def test_a_piece_is_not_sent_to_the_machine_it_failed_on_if_there_is_another(sta
 
     results = mapped(started(FakeRay(work=lambda number, payload: (number, payload))), pieces())
     assert {number for number, payload in results if payload % 2} == {1}
+
+
+def test_a_closed_map_leaves_nothing_for_the_next(started: Started) -> None:
+    pool = started(FakeRay())
+    mapping = pool.map(numbered(9), lambda actor, piece, result: result)
+    next(output for output in mapping if output is not None)
+    mapping.close()
+    assert pool.waiting == 0 and [actor.pieces for actor in pool.actors] == [[], []]
+    assert outputs(pool, 5) == list(range(5))
+
+
+def test_a_lost_device_costs_only_its_actor(started: Started) -> None:
+    ray = FakeRay(work=lambda number, payload: raised(DeviceLostError("driver")) if number == 0 else payload)
+    pool = started(ray)
+    assert outputs(pool, 9) == list(range(9)) and pool.lost == ["an actor on host0 was lost: driver"]

@@ -90,3 +90,13 @@ def test_pictures_of_another_size_are_dropped_while_they_wait() -> None:
     ahead.show(picture(1))
     ahead.send([due("fire")])
     assert ahead.show(None, valid_from=2) is None
+
+
+def test_two_changes_that_are_taken_back_at_once_are_never_seen() -> None:
+    ahead = opened()
+    fire, seed = change("fire", prompt="fire"), change("seed", seed=3)
+    ahead.send([fire])
+    ahead.send([fire, seed])
+    ahead.send([])
+    assert ahead.show(picture(1, 1)) is None and ahead.show(picture(2, 2)) is None
+    assert ahead.show(without := picture(3, 3)) is without

@@ -64,3 +64,9 @@ def test_switched_off_it_glides_back_to_exactly_nothing() -> None:
     auto.settle(112.0, 5.0)
     assert 0.0 < auto.aim(None, 5.0 + GLIDE_S / 2.0) <= auto.aim(None, 5.0) < 1.0
     assert auto.aim(None, 5.0 + 2.0 * GLIDE_S) == 0.0
+
+
+def test_no_voice_is_moved_by_more_than_two_octaves() -> None:
+    auto = AutoPitch()
+    auto.hear(np.full(200, 60.0))
+    assert auto.settle(600.0, 0.0) == 24.0

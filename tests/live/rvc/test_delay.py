@@ -160,3 +160,11 @@ def test_recurring_gaps_keep_the_delay_long() -> None:
         night.run(POLL_S)
     assert night.gaps < 5
     assert night.falls_s[-1] < 2 * MAX_CALM_S
+
+
+def test_another_block_length_restarts_the_measurement(delay) -> None:
+    delay.follow(timing(0.04), 0.0)
+    delay.was_late(0.1, NOW_S)
+    delay.follow(timing(block_s=0.1), 0.0)
+    assert delay.parts.compute_s == pytest.approx(0.1 + HAND_OVER_S)
+    assert delay.parts.algorithmic_s == pytest.approx(0.16)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import osc_schema
 from engine.live.rvc.mix import FALL_DB_S, MixSettings, PeakLevel, VoiceMix
 from tests.audio.clicks import click_db
 
@@ -127,3 +128,13 @@ def test_the_meter_rises_at_once_and_falls_slowly_whatever_comes() -> None:
         meter.take(np.array([spoilt], np.float32))
     meter.take(np.ones(1, np.float32))
     assert meter.db == 0.0
+
+
+def test_the_settings_come_from_the_parameters() -> None:
+    values = {param.address: param.default for param in osc_schema.PARAMS}
+    assert MixSettings.from_values(values) == MixSettings()
+    values |= {"/rvc/enable": True, "/rvc/monitor": 0.25, "/rvc/gain_db": 6.0, "/rvc/fallback": "silence"}
+    settings = MixSettings.from_values(values)
+    assert (settings.is_wanted, settings.monitor, settings.is_dry_without) == (True, 0.25, False)
+    assert settings.volume == pytest.approx(1.9953, abs=1e-4)
+    assert MixSettings.from_values(values | {"/rvc/gain_db": -60.0}).volume == 0.0

@@ -1,5 +1,6 @@
 """YIN on sounds of known pitch, and on speech against a network."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,3 +110,13 @@ def test_the_pitch_of_speech_equals_that_of_a_network(yin: Yin, require: Callabl
     assert (apart > 1000.0).mean() < 0.002, "octaves"
     assert both.sum() / (theirs > 0).sum() > 0.93
     assert ((own > 0) & (theirs == 0)).sum() / (theirs == 0).sum() < 0.05
+
+
+def test_nan_samples_only_affect_the_frames_around_them(yin: Yin) -> None:
+    sound = voice(np.full(RATE_HZ, 200.0))
+    expected = yin.track(sound)
+    sound[0, 8000] = math.nan
+    found = yin.track(sound)
+    assert found.isfinite().all()
+    assert torch.equal(found[0, :44], expected[0, :44])
+    assert torch.equal(found[0, 57:], expected[0, 57:])

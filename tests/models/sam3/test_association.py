@@ -7,10 +7,15 @@ import pytest
 
 from engine.models.sam3.association import (
     LOST_AFTER,
+    MaskFacts,
     associate,
+    decide,
+    greedy_nms,
     missed_after,
+    overlap_of,
     surplus_ids,
 )
+from engine.models.sam3.tracked_object import TrackedObject
 
 RULES = SimpleNamespace(
     det_nms_thresh=0.1,
@@ -23,6 +28,15 @@ RULES = SimpleNamespace(
     new_det_thresh=0.7,
 )
 """The settings of a Sam3VideoModel."""
+
+
+def table(*rows: tuple[int, int]) -> np.ndarray:
+    """Shared pixels of masks that are rows `first` to `last` of a picture of 10 x 10."""
+    inside = np.zeros((len(rows), 10, 10), np.float32)
+    for mask, (first, last) in zip(inside, rows, strict=True):
+        mask[first:last] = 1.0
+    flat = inside.reshape(len(rows), -1)
+    return flat @ flat.T
 
 
 def test_detections_are_matched_are_new_or_recondition() -> None:
@@ -53,3 +67,36 @@ def test_missing_results_are_counted_until_an_object_is_seen_or_gone() -> None:
 def test_the_best_and_the_oldest_of_equals_stay(threshold: float, max_objects: int, surplus: list[int]) -> None:
     scores = {1: 0.6, 2: 0.9, 3: 0.6, 4: 0.8}
     assert sorted(surplus_ids(scores, threshold, max_objects)) == surplus
+
+
+def test_greedy_nms_keeps_the_best_first() -> None:
+    ious = np.array([[1.0, 0.5, 0.05], [0.5, 1.0, 0.3], [0.05, 0.3, 1.0]])
+    assert greedy_nms(ious, np.array([0.6, 0.9, 0.7]), 0.1) == [1]
+    assert greedy_nms(ious, np.array([0.9, 0.6, 0.7]), 0.1) == [0, 2]
+    assert greedy_nms(ious, np.array([0.5, 0.5, 0.5]), 0.1) == [0, 2]
+    assert greedy_nms(np.zeros((0, 0)), np.zeros(0), 0.1) == []
+    chain = np.array([[1.0, 0.6, 0.0], [0.6, 1.0, 0.6], [0.0, 0.6, 1.0]])
+    assert greedy_nms(chain, np.array([0.7, 0.8, 0.9]), 0.5) == [2, 0]  # a dropped mask drops no others
+    assert greedy_nms(chain, np.array([0.7, 0.8, 0.9]), 0.6) == [2, 1, 0]  # an equal overlap does not count
+
+
+def test_a_hidden_object_is_noted_as_hidden_and_one_that_the_tracker_doubts_is_not_reconditioned() -> None:
+    facts = MaskFacts(
+        shared=table((0, 4), (6, 9), (0, 4), (0, 4), (6, 9), (9, 9)),
+        scores=np.array([[0.9, 0.9]], np.float32),
+        logits=np.array([4.0, 4.0, 0.7, 4.0], np.float32),
+    )
+    objects = [TrackedObject(id=each, prompt=1, score=0.9, last_hidden=5 - each) for each in range(1, 5)]
+    options = {"threshold": 0.5, "max_objects": 16, "first_id": 5}
+    decided = decide(facts, objects, [1], RULES, is_due=True, **options)
+    assert (decided.hidden, decided.empty) == ([0], [0, 3])
+    assert decided.reconditioned == {0: 0} and not decided.new and not decided.unmatched
+    assert decide(facts, objects, [1], RULES, is_due=False, **options).reconditioned == {}
+
+
+def test_overlaps_are_counted_from_shared_pixels() -> None:
+    shared = table((0, 4), (2, 6), (8, 8))
+    everyone = np.arange(3)
+    third = pytest.approx(1 / 3)
+    assert overlap_of(shared, everyone, everyone).tolist() == [[1.0, third, 0.0], [third, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    assert overlap_of(shared, everyone[:0], everyone).shape == (0, 3)

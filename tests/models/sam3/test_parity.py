@@ -137,3 +137,11 @@ def test_its_folder_is_recognised_and_has_no_tracker(folder: Path) -> None:
     assert (report.kind, report.missing) == ("sam3_lite_text", ())
     assert {part.name for part in report.parts} == {"vision", "text", "detector"}
     assert any(note.startswith("no tracker") for note in report.notes)
+
+
+def test_a_score_equal_to_the_threshold_is_not_kept(model: SegmentationModel, pixels: torch.Tensor) -> None:
+    features = Backbone(model, DirectCalls()).run(pixels[:1])
+    detector, prompt = Detector(model, DirectCalls()), PromptEncoder(model).encode("face")
+    (all_found,) = detect(detector, features, [prompt], threshold=0.0, max_objects=MAX_OBJECTS)
+    (above,) = detect(detector, features, [prompt], threshold=float(all_found.scores[5]), max_objects=MAX_OBJECTS)
+    np.testing.assert_array_equal(above.scores, all_found.scores[:5])

@@ -8,9 +8,10 @@ import pytest
 
 from engine.errors import ModelError
 from engine.models.sam3 import SegmentationSpec
+from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.segmenter import Segmenter
+from engine.models.sam3.segmenter import Segmenter, segmentation
 from tests.models.sam3.small_sam3 import RED, picture
 
 
@@ -157,3 +158,15 @@ def test_nan_from_the_model_gives_no_objects_and_is_counted(small_sam3: Path, la
     bias.data.copy_(before)
     (found,) = segmenter.segment(noise())
     assert found.objects != () and segmenter.not_finite == 0
+
+
+def test_boxes_are_cut_at_the_edges_of_the_picture() -> None:
+    found = DetectedObjects(
+        scores=np.array([0.9, 0.8], np.float32),
+        boxes=np.array([[-0.25, 0.25, 0.5, 1.5], [1.25, 0.0, 1.5, 0.5]], np.float32),
+        prompts=np.array([1, 0]),
+        masks=np.zeros((2, 32, 32), np.uint8),
+    )
+    result = segmentation(found, [2, 4], (640, 480), 0, 0.0)
+    assert [each.box for each in result.objects] == [(0.25, 0.625, 0.5, 0.75), (1.0, 0.25, 0.0, 0.5)]
+    assert [(each.id, each.prompt) for each in result.objects] == [(1, 4), (2, 2)]

@@ -1,6 +1,7 @@
 """In a batch every picture is the same as alone, with every sampler."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -8,16 +9,18 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.graphs import GraphCalls
+from engine.models.graphs import DirectCalls, GraphCalls
 from engine.models.sd.batch_schedule import NAMED, BatchSchedule
 from engine.models.sd.conditioner import Cond, Conditioner
-from engine.models.sd.denoiser import Denoiser
+from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.pixels import Pixels
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import painted_by, pipeline_of, source_picture
 from tests.models.sd.plain_stream import loaded, random_latents
 from tests.support.long_form import in_long_form
+from tests.support.sham_card.card import ShamCard
+from tests.support.tiny_models import TEXT_WIDTH
 
 SAMPLERS = [
     ({"sampler": "lcm"}, {}),
@@ -34,6 +37,16 @@ TELLING = [SAMPLERS[number] for number in (0, 5, 6, 8)]
 OTHERS = [each for each in SAMPLERS if each not in TELLING]
 OF_DIFFUSERS = NAMED | {"lcm": ("LCMScheduler", {})}
 PNDM, V_PREDICTION, LCM = {"sampler": "pndm"}, {"kind": "sd21"}, {}
+
+
+def small_unet() -> Any:
+    """A UNet of one level."""
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        block_out_channels=(8,), layers_per_block=1, down_block_types=("DownBlock2D",), norm_num_groups=4,
+        up_block_types=("UpBlock2D",), cross_attention_dim=TEXT_WIDTH, attention_head_dim=4,
+    ).requires_grad_(False)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +149,37 @@ def test_a_scheduler_that_cannot_run_so_few_steps_suggests_alternatives(tiny_mod
     with pytest.raises(ModelError, match=reason) as told:
         _ = batch(model, steps=steps, strength=1.0, sampler="scheduler").steps
     assert "\n" not in str(told.value)
+
+
+def test_a_control_picture_affects_only_its_own_frame(tiny_models: Any) -> None:
+    sd = tiny_models.sd()
+    model = loaded(sd, controlnets=(str(tiny_models.controlnet(sd)),))
+    cond, z = cond_of(model), random_latents(2, seed=1)
+    pictures = torch.rand((2, 3, 64, 64), generator=torch.Generator().manual_seed(1))
+    together = batch(model).run(z, cond, [ControlInput(index=0, picture=pictures, scale=1.0)])
+    for frame in range(2):
+        own = ControlInput(index=0, picture=pictures[frame : frame + 1], scale=1.0)
+        alone = batch(model).run(z[frame : frame + 1], cond, [own])
+        torch.testing.assert_close(together[frame : frame + 1], alone, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(together, batch(model).run(z, cond), atol=1e-2)
+
+
+@pytest.mark.parametrize("sampler", ["lcm", "deis", "scheduler"])
+def test_once_prepared_a_batch_never_waits_for_the_device(
+    sham_card: ShamCard, models: Callable[..., DiffusionModel], sampler: str
+) -> None:
+    here, there = models(), torch.device("cuda:0")
+    config = {key: here.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}
+    config |= {"beta_schedule": here.scheduler_config["beta_schedule"], "_class_name": "PNDMScheduler"}
+    model = replace(here, device=there, unet=small_unet().to(there), text_weight=None, scheduler_config=config)
+    cond = cond_of(here)
+    assert cond.negative_text is not None
+    cond = replace(cond, text=cond.text.to(there), negative_text=cond.negative_text.to(there))
+    schedule = batch(model, Denoiser(model, calls=DirectCalls()), sampler=sampler)
+    z = torch.zeros((3, 4, 8, 8), device=there)
+    with sham_card.tally() as tally:
+        schedule.run(z, cond)
+    assert tally.uploads, "tables and noise go up once"
+    with sham_card.tally() as tally:
+        assert schedule.run(z, cond).shape == z.shape
+    assert (tally.waits, tally.uploads) == ([], [])

@@ -14,6 +14,7 @@ from engine.models.sd.coefficients import (
     noise_table,
     real_steps,
     step_coefficients,
+    trailing_timesteps,
     x0_weights,
 )
 
@@ -158,3 +159,46 @@ def test_guidance_acts_in_the_steps_whose_middle_is_in_its_interval() -> None:
         (3, 0.9, 0.2, [1.0, 1.0, 1.0]),
     ):
         assert guidance_of_steps(3.0, steps, begin, end) == expected
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
+def test_x0_comes_from_every_kind_of_prediction(prediction_type: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x0 = torch.randn(7, generator=generator, dtype=torch.float64)
+    noise = torch.randn(7, generator=generator, dtype=torch.float64)
+    a, b = x0_weights(ABAR, prediction_type)
+    for t in (0, 499, 999):
+        signal, spread = ABAR[t].sqrt(), (1 - ABAR[t]).sqrt()
+        sample = signal * x0 + spread * noise
+        output = {"epsilon": noise, "v_prediction": signal * noise - spread * x0, "sample": x0}[prediction_type]
+        torch.testing.assert_close(a[t] * sample + b[t] * output, x0, rtol=1e-12, atol=1e-12)
+
+
+def test_trailing_timesteps_are_diffusers_for_every_number_of_steps() -> None:
+    from diffusers import DDIMScheduler
+
+    scheduler = DDIMScheduler(**SD, timestep_spacing="trailing")
+    for steps in range(1, 51):
+        scheduler.set_timesteps(steps)
+        assert trailing_timesteps(1000, steps) == scheduler.timesteps.tolist()
+    assert lcm_timesteps(1000, 50) == trailing_timesteps(1000, 50) == list(range(999, 0, -20))
+
+
+@pytest.mark.parametrize("trained", [50, 100])
+def test_lcm_timesteps_are_diffusers_for_every_number_of_steps(trained: int) -> None:
+    from diffusers import LCMScheduler
+
+    scheduler = LCMScheduler(original_inference_steps=trained)
+    for steps in range(1, trained + 1):
+        scheduler.set_timesteps(steps)
+        assert lcm_timesteps(1000, steps, trained) == scheduler.timesteps.tolist()
+
+
+def test_rows_are_step_major_in_float32() -> None:
+    rows = lcm().rows(2, torch.device("cpu"))
+    assert rows.timesteps.tolist() == [999, 999, 759, 759, 499, 499, 259, 259]
+    assert rows.timesteps.dtype == torch.int64
+    for values, steps in ((rows.signal, lcm().signal), (rows.c_out, lcm().c_out)):
+        assert values.shape == (8, 1, 1, 1)
+        assert values.dtype == torch.float32
+        assert torch.equal(values[2:4].flatten(), steps[1].float().expand(2))

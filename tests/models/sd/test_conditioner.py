@@ -217,3 +217,10 @@ def test_clip_skip_2_of_an_xl_model_is_its_own_and_3_what_diffusers_calls_1(xl: 
         ours = conditioner.encode("a cat", None, clip_skip=asked)
         assert torch.equal(ours.text, theirs[0]) and torch.equal(ours.pooled, theirs[2])
     assert torch.equal(conditioner.encode("a cat", None, clip_skip=2).text, conditioner.encode("a cat", None).text)
+
+
+def test_a_long_prompt_of_an_xl_model_keeps_the_pooled_text_of_its_first_chunk(xl: DiffusionModel) -> None:
+    conditioner = Conditioner(xl)
+    long, short = conditioner.encode("x " * 80, ""), conditioner.encode("x " * 75, "")
+    assert long.text.shape == long.negative_text.shape == (1, 154, 64)
+    assert torch.equal(long.pooled, short.pooled) and not long.negative_text.any()

@@ -12,7 +12,7 @@ from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models.sd import ModelSpec
 from engine.models.sd.conditioner import Conditioner
-from engine.models.sd.consistency import Consistency, flicker, flow_between, thumbnail
+from engine.models.sd.consistency import Consistency, flicker, flow_between, moved_into, thumbnail
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
@@ -135,3 +135,17 @@ def test_the_bank_shows_a_frame_what_its_row_had_before(model: DiffusionModel, i
     predicted(one)
     banked.forget()
     assert torch.allclose(predicted(other), plain, atol=1e-4), "but it sees nothing of the one before"
+
+
+def test_the_last_result_is_moved_with_the_source_and_mixed_in_where_it_fits() -> None:
+    last = random_latents(1, seed=1, size=(16, 16))
+    share = torch.zeros(16, 16)
+    share[:8] = 0.25
+    flow = torch.stack(
+        (torch.full((16, 16), 2 / 16), torch.zeros(16, 16), share), dim=-1
+    )  # from one latent to the right
+    z = random_latents(1, seed=2, size=(16, 16))
+    mixed = moved_into(z, last, flow)
+    assert torch.equal(mixed[:, :, 8:], z[:, :, 8:])
+    expected = 0.75 * z[:, :, :8, :-1] + 0.25 * last[:, :, :8, 1:]
+    assert torch.allclose(mixed[:, :, :8, :-1], expected, atol=1e-5)

@@ -218,3 +218,10 @@ def test_a_single_file_without_a_configuration_names_the_download_command(
         "stable-diffusion-v1-5/stable-diffusion-v1-5", tiny_models.single_file(tiny_models.sd(vae="kl")).with_suffix("")
     )
     assert load_tiny(alone).family == "sd15"
+
+
+def test_the_full_vae_of_an_xl_model_stays_in_float32(tiny_models: Any) -> None:
+    folder = tiny_models.sd(kind="sdxl", vae="kl")
+    assert load_tiny(folder, "fp16").vae.dtype == torch.float32
+    assert load_tiny(folder, "bf16").vae.dtype == torch.bfloat16
+    assert load_tiny(tiny_models.sd(vae="kl"), "fp16").vae.dtype == torch.float16

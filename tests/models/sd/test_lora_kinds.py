@@ -153,3 +153,19 @@ def test_a_rank_that_contradicts_the_configuration_is_refused(
     (tmp_path / "adapter_config.json").write_text(json.dumps(config | {"r": 8}), encoding="utf-8")
     with pytest.raises(ModelError, match="has rank 4, its configuration says 8"):
         plan_model(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path), 1.0),))).require_complete()
+
+
+def test_a_dora_at_half_weight_is_half_way_to_the_whole_one(tiny_sd: Path, adapters: Adapters, plain: Any) -> None:
+    folder, _ = adapters("dora")
+    model, half = merged(tiny_sd, folder), merged(tiny_sd, folder, 0.5)
+    for own, ours, whole in zip(plain.parameters(), half.unet.parameters(), model.unet.parameters(), strict=True):
+        assert torch.allclose(ours, (own + whole) / 2, atol=1e-5)
+
+
+def test_a_tucker_core_is_applied_between_two_small_convolutions() -> None:
+    with seeded(3):
+        picture = torch.randn(1, 5, 7, 7)
+        down, mid, up = torch.randn(3, 5, 1, 1), torch.randn(2, 3, 3, 3), torch.randn(6, 2, 1, 1)
+    convolved = torch.conv2d(torch.conv2d(torch.conv2d(picture, down), mid, padding=1), up)
+    delta = Delta(lora="a", kind="lora", scale=1.0, factors={"down": down, "mid": mid, "up": up})
+    assert torch.allclose(torch.conv2d(picture, delta.product().view(6, 5, 3, 3), padding=1), convolved, atol=1e-4)

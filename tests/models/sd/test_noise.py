@@ -44,3 +44,8 @@ def test_new_noise_for_each_call_can_be_mixed_into_a_fixed_seed(source: NoiseSou
     for call in calls:  # an arc of 90 degrees: 0.2 of it is 18
         likeness = torch.nn.functional.cosine_similarity(call.flatten(), fixed.flatten(), dim=0).item()
         assert likeness == pytest.approx(0.951, abs=0.03)
+
+
+def test_a_single_step_of_a_blend_is_that_of_all_steps(source: NoiseSource) -> None:
+    noise = source.noise(Seeds(seed=3, seed_b=7, seed_mix=0.4), SIZE)
+    assert torch.equal(torch.cat([noise.draw(step) for step in range(3)]), noise.first(3))

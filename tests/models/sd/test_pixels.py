@@ -113,3 +113,12 @@ def test_turning_a_wide_picture_does_not_shear_it() -> None:
 def test_the_outside_is_mirrored_and_never_black() -> None:
     rgb = torch.full((2, 32, 48, 3), 200, dtype=torch.uint8)
     assert torch.equal(moved(rgb, 0.9, 33.0), rgb)
+
+
+def test_zoom_grows_the_middle() -> None:
+    rgb = torch.zeros(1, 40, 60, 3, dtype=torch.uint8)
+    rgb[:, 15:25, 20:40] = 255
+    grown = moved(rgb, 2.0, 0.0)
+    assert grown.shape == rgb.shape
+    assert grown[0, 10:30, 10:50].min() == 255 or grown[0, 12:28, 12:48].min() == 255
+    assert grown[0, :8].max() == 0 and grown[0, :, :8].max() == 0

@@ -42,3 +42,11 @@ def test_after_forget_the_picture_is_painted_again() -> None:
     filter.should_skip(picture())
     filter.forget()
     assert not filter.should_skip(picture())
+
+
+def test_a_picture_is_compared_with_the_last_painted_one_not_the_last_seen() -> None:
+    start, end = (picture(seed).astype(np.float64) for seed in (1, 2))
+    filter = SimilarityFilter(0.6, seed=3)
+    skipped = [filter.should_skip(start * np.cos(turn) + end * np.sin(turn)) for turn in np.arange(200) * 0.2]
+    runs = "".join(".x"[each] for each in skipped).split(".")
+    assert 0 < max(map(len, runs)) < 6, "after that it has drifted below the threshold"

@@ -8,6 +8,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.sd.batch_schedule import BatchSchedule
+from engine.models.sd.coefficients import x0_weights
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
@@ -75,3 +76,8 @@ def test_an_epsilon_file_keeps_its_schedule_and_says_so(marked_file: Path) -> No
     assert plan.prediction is not None and plan.prediction.value == "epsilon"
     assert plan.prediction.reason.startswith("asked for; the tensor ztsnr is ignored")
     assert "rescale_betas_zero_snr" not in plan.scheduler
+
+
+def test_velocity_at_no_signal_gives_the_picture_without_a_division(model: DiffusionModel) -> None:
+    sample, output = x0_weights(model.alphas_cumprod, "v_prediction")
+    assert (sample[-1], output[-1]) == (0.0, -1.0)

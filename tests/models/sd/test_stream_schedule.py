@@ -251,3 +251,28 @@ def test_a_step_that_begins_with_pure_noise_has_delta_one(
         painted[delta] = stream.push(z, conds[0])
         assert stream.ignores_delta == (delta != 1.0)
     assert painted[0.6] is not None and painted[0.6].isfinite().all() and torch.equal(painted[0.6], painted[1.0])
+
+
+def test_seed_minus_one_gives_new_noise_for_each_call_and_changes_nothing_else(
+    model: DiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.models.sd import stream_schedule
+
+    stream = StreamSchedule(model, Denoiser(model), replace(THREE_STEPS, seed=-1))
+    monkeypatch.setattr(stream_schedule, "step_coefficients", None)  # worked out once, not for each call
+    z, cond = random_latents(1, seed=1), Conditioner(model).encode("cat", None)
+    given = [stream.push(z, cond) for _ in range(5)]
+    assert [picture is None for picture in given] == [True, True, False, False, False]
+    shown = [picture for picture in given if picture is not None]
+    assert not torch.equal(shown[0], shown[1]) and not torch.equal(shown[1], shown[2])
+    assert stream.generation == 0
+
+
+def test_two_frames_of_the_same_picture_do_not_flicker(model: DiffusionModel, conds: list[Cond]) -> None:
+    """Each step has one noise for all frames: a still scene is a still picture."""
+    still = random_latents(1, seed=4).expand(2, -1, -1, -1)
+    stream = stream_of(model, replace(THREE_STEPS, frames=2))
+    stream.fill(still, conds[0])
+    first, second = stream.push(still, conds[0]), stream.push(still, conds[0])
+    torch.testing.assert_close(first[0], first[1], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-5)

@@ -169,6 +169,14 @@ def in_half_precision(folder: Path) -> None:
         file.unlink()
 
 
+def in_shards(folder: Path) -> None:
+    from diffusers import UNet2DConditionModel
+
+    network = UNet2DConditionModel.from_pretrained(folder / "unet", local_files_only=True)
+    shutil.rmtree(folder / "unet")
+    network.save_pretrained(folder / "unet", max_shard_size="200KB")
+
+
 def model(hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl") -> Callable[[Shelf], ModelSpec]:
     """Start from a tiny model; `changes` turn it into the published one."""
 
@@ -232,6 +240,7 @@ WORKING = [
     works(SD_15, scheduler(PNDM), with_names_of_2022, expect=PLAIN),
     works(SD_15, scheduler(PNDM), in_half_precision, note=" --include *.fp16.safetensors", expect=PLAIN),
     works(SD_15, scheduler(PNDM), as_pickles, note=" --include *.bin", expect=PICKLES),
+    works(SD_15, in_shards, note=" in shards", expect=Works(family="sd15")),
     works("stabilityai/stable-diffusion-2-1", SD_21_V, kind="sd21", expect=V_21),
     works("stabilityai/stable-diffusion-xl-base-1.0", scheduler(EULER_XL), kind="sdxl", expect=XL),
     works(

@@ -111,6 +111,24 @@ def canny(shelf: Shelf, hub_id: str = "lllyasviel/control_v11p_sd15_canny", **va
     return with_controlnet(shelf, kind, hub_id)
 
 
+def fp16_in_a_subfolder(shelf: Shelf) -> ModelSpec:
+    folder = controlnet_folder(shelf, "sd15")
+    plain = folder / "diffusion_pytorch_model.safetensors"
+    plain.rename(folder / "diffusion_pytorch_model.fp16.safetensors")
+    whole = shelf.folder / "pipeline"
+    whole.mkdir()
+    shutil.move(folder, whole / "controlnet")
+    return with_controlnet(shelf, "sd15", whole)
+
+
+def only_a_pickle(shelf: Shelf) -> ModelSpec:
+    folder = controlnet_folder(shelf, "sd15")
+    file = folder / "diffusion_pytorch_model.safetensors"
+    torch.save(load_file(file), folder / "diffusion_pytorch_model.bin")
+    file.unlink()
+    return with_controlnet(shelf, "sd15", folder)
+
+
 def original_file(shelf: Shelf, name: str, prefix: str = "control_model.") -> ModelSpec:
     sd = shelf.tiny.sd(kind="sd15", sampler="lcm")
     tensors = original_controlnet(shelf.tiny.controlnet(sd), prefix)
@@ -136,6 +154,14 @@ def union(shelf: Shelf, class_name: str, kinds: int = 6) -> ModelSpec:
     edit_config(folder, _class_name=class_name, num_control_type=None, num_trans_channel=None, num_proj_channel=None)
     shelf.put_on_hub("xinsir/controlnet-union-sdxl-1.0", folder)
     return with_controlnet(shelf, "sdxl", "xinsir/controlnet-union-sdxl-1.0")
+
+
+def union_file(shelf: Shelf, name: str) -> ModelSpec:
+    """promax: eight kinds, its file beside the configuration of the smaller one."""
+    union(shelf, "ControlNetModel", kinds=8)
+    folder = shelf.folder / "union"
+    file = Path(shutil.move(folder / "diffusion_pytorch_model.safetensors", folder / name))
+    return with_controlnet(shelf, "sdxl", file)
 
 
 def loose_file(shelf: Shelf, name: str, kind: str, tensors: Mapping[str, tuple[int, ...]]) -> ModelSpec:
@@ -339,7 +365,7 @@ def refused(title: str, build: Callable[..., ModelSpec], /, *says: str, source: 
 
 PLAIN = "supported: a ControlNetModel or ControlNetUnionModel"
 SHUFFLE, CANNY_XL = "lllyasviel/control_v11e_sd15_shuffle", "diffusers/controlnet-canny-sdxl-1.0"
-UNION = "xinsir/controlnet-union-sdxl-1.0"
+UNION, PROMAX = "xinsir/controlnet-union-sdxl-1.0", "diffusion_pytorch_model_promax.safetensors"
 CANNY_FILE, SHUFFLE_FILE = "control_v11p_sd15_canny.pth", "control_v11e_sd15_shuffle_fp16.safetensors"
 FT_MSE, XL_VAE, XL_FIX = "vae-ft-mse-840000-ema-pruned", "sdxl_vae.safetensors", "madebyollin/sdxl-vae-fp16-fix"
 MSE, FT_MSE_PAGE = "stabilityai/sd-vae-ft-mse", "stabilityai/sd-vae-ft-mse-original"
@@ -360,10 +386,13 @@ CONTROLNETS = [
     works("lllyasviel/control_v11p_sd15_canny", canny),
     works(SHUFFLE, canny, hub_id=SHUFFLE, global_pool_conditions=True),
     works(CANNY_XL, canny, hub_id=CANNY_XL),
+    works("a pipeline's controlnet folder, fp16 only", fp16_in_a_subfolder, source=DIFFUSERS),
+    works("a controlnet folder, .bin only", only_a_pickle, "a pickle", source=DIFFUSERS),
     works(f"lllyasviel/ControlNet-v1-1/{CANNY_FILE}", original_file, "a pickle", source=CLDM, name=CANNY_FILE),
     works(SHUFFLE_FILE, original_file, "named a shuffle one", source=COMFY, name=SHUFFLE_FILE, prefix=""),
     works("diffusers_xl_canny_small.safetensors", smaller_file, source=SINGLE),
     *(works(f"{UNION} as {kind}", union, class_name=kind) for kind in ("ControlNetUnionModel", "ControlNetModel")),
+    works(f"{UNION}/{PROMAX}", union_file, name=PROMAX),
     refused("InstantX/SD3-Controlnet-Canny", config_only, "a ControlNet for SD 3", PLAIN, kind="SD3ControlNetModel"),
     *(
         refused(name, loose_file, says, PLAIN, source=source, name=name, kind=kind, tensors=tensors)

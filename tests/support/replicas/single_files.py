@@ -91,6 +91,10 @@ def with_averages(tensors: Tensors) -> Tensors:
     return tensors | {f"model_ema.{key.removeprefix('model.').replace('.', '')}": t * 0 for key, t in own.items()}
 
 
+def with_old_clip_names(tensors: Tensors) -> Tensors:
+    return {key.replace(f"{CLIP}text_model.", CLIP): tensor for key, tensor in tensors.items()}
+
+
 def with_a_norm_of_v(tensors: Tensors) -> Tensors:
     bias = tensors[LAST_NORM]
     return tensors | {LAST_NORM: torch.linspace(-0.3, 0.3, len(bias), dtype=bias.dtype)}
@@ -145,6 +149,11 @@ WORKING = [
             Works(family="sd15", prediction="epsilon", sampler="scheduler", says=("emaonly.ckpt: a pickle, read",)),
         ),
         (
+            *("a merge with the names of an older CLIP", f"{A1111}/blob/master/modules/sd_models.py"),
+            checkpoint(SD_15, "merge.safetensors", with_old_clip_names, dtype=torch.bfloat16),
+            EPSILON_15,
+        ),
+        (
             *("SD 1.5 without a VAE", "hakurei/waifu-diffusion-v1-4"),
             checkpoint(SD_15, "pruned.safetensors", without("first_stage_model."), vae="taesd"),
             EPSILON_15,
@@ -183,6 +192,11 @@ WORKING = [
             *("a v-prediction SDXL file that only its name tells", f"{INVOKE}/issues/7495"),
             checkpoint(SD_XL, "noobaiXLVpred_v05.safetensors"),
             v_of("sdxl", "Vpred in the file's name"),
+        ),
+        (
+            *("a v-prediction SDXL file of sd-scripts", "https://github.com/Comfy-Org/ComfyUI/issues/12579"),
+            checkpoint(SD_XL, "mine.safetensors", metadata=XL_SPEC | {"modelspec.prediction_type": "v"}),
+            v_of("sdxl", "modelspec.prediction_type in the file: v"),
         ),
         (
             *("CabalResearch/NoobAI-RectifiedFlow-Experimental, which only its name tells", RECTIFIED),

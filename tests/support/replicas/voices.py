@@ -95,6 +95,18 @@ def index_of_v1(shelf: Shelf) -> VoiceSpec:
     return voice_from(shelf, dict)
 
 
+def in_float32(shelf: Shelf) -> VoiceSpec:
+    """With leftovers of training: `enc_q` and an optimizer."""
+
+    def changed(stored: dict[str, Any]) -> dict[str, Any]:
+        weights = {name: tensor.float() for name, tensor in stored["weight"].items()}
+        weights["enc_q.pre.weight"] = torch.zeros(4, 4, 1)
+        state = {"state": {0: {"exp_avg": torch.zeros(2), "step": 4}}, "param_groups": [{"lr": 1e-4, "params": [0]}]}
+        return stored | {"weight": weights, "optimizer": state, "learning_rate": 1e-4}
+
+    return voice_from(shelf, changed)
+
+
 def spin_here(shelf: Shelf) -> VoiceSpec:
     """The published layout: no final projection, and pytorch_model.bin."""
     config = HubertConfig(
@@ -105,6 +117,10 @@ def spin_here(shelf: Shelf) -> VoiceSpec:
     torch.save(HubertModel(config).state_dict(), place / "pytorch_model.bin")
     shelf.put_on_hub("IAHispano/Applio/Resources/embedders/spin-v2", place)
     return applio(embedder_model="spin-v2")(shelf)
+
+
+def with_contentvec(shelf: Shelf) -> VoiceSpec:
+    return voice_from(shelf, lambda stored: as_applio(stored, embedder_model="spin"), content=CONTENT)
 
 
 def with_decoder(stored: dict[str, Any], names: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -120,6 +136,12 @@ MRF = {
     "noise_convs.0.weight": (32, 1, 80),
     "mrfs.0.0.layers.0.conv1.weight_v": (32, 32, 3),
     "conv_post.weight_v": (1, 4, 7),
+}
+EARLY_REFINE = {
+    "m_source.merge.0.weight": (1, 1),
+    "pre_conv.weight_v": (32, 1, 7),
+    "downsample_blocks.0.weight_v": (16, 1, 80),
+    "upsample_conv_blocks.0.input_conv.weight": (32, 80, 7),
 }
 
 
@@ -137,6 +159,10 @@ def refine(**said: Any) -> Callable[[Shelf], VoiceSpec]:
     return build
 
 
+def early_refine(shelf: Shelf) -> VoiceSpec:
+    return voice_from(shelf, lambda stored: with_decoder(as_applio(stored, vocoder="RefineGAN"), EARLY_REFINE))
+
+
 def training(*names: str) -> Callable[[Shelf], VoiceSpec]:
     def changed(stored: dict[str, Any]) -> dict[str, Any]:
         tensors: dict[str, Tensor] = {name: torch.zeros(2) for name in names}
@@ -149,6 +175,14 @@ def gpt_sovits(shelf: Shelf) -> VoiceSpec:
     weights = {"enc_p.ssl_proj.weight": torch.zeros(2), "quantizer.vq.layers.0._codebook.embed": torch.zeros(2)}
     told = {"config": {"model": {"version": "v2"}, "train": {}, "data": {}}, "info": "8epoch_208iteration"}
     return voice_from(shelf, lambda stored: {"weight": weights} | told)
+
+
+class HParams:
+    """A configuration pickled by older GPT-SoVITS."""
+
+
+def old_gpt_sovits(shelf: Shelf) -> VoiceSpec:
+    return voice_from(shelf, lambda stored: {"weight": {}, "config": HParams(), "info": ""})
 
 
 def not_a_file_of_torch(name: str, content: bytes = b"") -> Callable[[Shelf], VoiceSpec]:
@@ -168,6 +202,11 @@ def zipped(shelf: Shelf) -> VoiceSpec:
     return VoiceSpec(model=str(shelf.folder / "alto.zip"), pitch="yin")
 
 
+def unpacked(shelf: Shelf) -> VoiceSpec:
+    (shelf.folder / "alto.pth").touch()
+    return VoiceSpec(model=str(shelf.folder), pitch="yin")
+
+
 SPIN = f'hf download IAHispano/Applio --include "{PUBLISHED["spin"].removeprefix("IAHispano/Applio/")}/*.json"'
 TRAIN_INDEX, TRAIN = f"{WEBUI}/train/train_index.py", f"{WEBUI}/train/train.py"
 EMBEDDERS, DOWNLOAD = f"{APPLIO}/rvc/lib/utils.py", f"{APPLIO}/rvc/lib/tools/model_download.py"
@@ -176,7 +215,9 @@ SO_VITS = "https://github.com/svc-develop-team/so-vits-svc/blob/4.1-Stable/model
 GPT_SO_VITS = "https://github.com/RVC-Boss/GPT-SoVITS/blob/main/GPT_SoVITS"
 RVC_WEBUI = "https://github.com/ddPn08/rvc-webui/blob/main/lib/rvc/checkpoints.py"
 JAPANESE = '"Resources/embedders/japanese_hubert_base/*.json"'
+CUSTOM = "rvc/models/embedders/embedders_custom/mine"
 KOREAN = '"Resources/embedders/korean_hubert_base/*.json"'
+FOREIGN_CONTENT = f"was trained on spin; {CONTENT} is used instead, as requested"
 SPIN_HERE = Speaks(content=PUBLISHED["spin_v2"], says=("was trained on spin-v2",))
 
 Build = Callable[[Shelf], VoiceSpec]
@@ -190,11 +231,13 @@ WORKING: list[tuple[str, str, Build, Speaks]] = [
         Speaks(vectors=256, says=("index: alto.index (it has the voice's name)",)),
     ),
     ("Applio, no embedder told", EXTRACTED, applio(embedder_model=None), Speaks()),
+    ("float32 with what training leaves", f"{WEBUI}/train/process_ckpt.py", in_float32, Speaks()),
     ("Applio, RefineGAN", f"{VOCODERS}/refinegan.py", refine(vocoder="RefineGAN"), Speaks()),
     ("Applio, RefineGAN, not told", f"{VOCODERS}/refinegan.py", refine(vocoder=None), Speaks()),
     ("Applio, spin-v2 that is here", EMBEDDERS, spin_here, SPIN_HERE),
     ("rvc-webui, contentvec", RVC_WEBUI, rvc_webui(), Speaks()),
     ("rvc-webui 768, hubert_base", RVC_WEBUI, rvc_webui("12", embedder_name="hubert_base768", version="v1"), Speaks()),
+    ("Applio, spin, another content named", EMBEDDERS, with_contentvec, Speaks(says=(FOREIGN_CONTENT,))),
 ]
 REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
     (
@@ -206,8 +249,16 @@ REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
         ("was trained on korean-hubert-base", KOREAN),
     ),
     (
+        *("Applio, custom embedder", f"{APPLIO}/rvc/train/extract/extract.py", applio(embedder_model=CUSTOM)),
+        (f"was trained on {CUSTOM}", "ask its author"),
+    ),
+    (
         *("rvc-webui, Japanese", RVC_WEBUI, rvc_webui(embedder_name="hubert-base-japanese")),
         ("was trained on hubert-base-japanese, not on ContentVec", JAPANESE),
+    ),
+    (
+        *("rvc-webui, distilhubert", RVC_WEBUI, rvc_webui(embedder_name="distilhubert-ja")),
+        ("was trained on distilhubert-ja, not on ContentVec; ask its author",),
     ),
     (
         *("rvc-webui, layer 9", RVC_WEBUI, rvc_webui(9)),
@@ -216,6 +267,14 @@ REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
     (
         *("Applio, MRF HiFi-GAN", f"{VOCODERS}/hifigan_mrf.py", mrf(vocoder="MRF HiFi-GAN")),
         ("was made with Applio's vocoder MRF HiFi-GAN; only HiFi-GAN and RefineGAN are built",),
+    ),
+    (
+        *("Applio, MRF HiFi-GAN, not told", f"{VOCODERS}/hifigan_mrf.py", mrf(vocoder=None)),
+        ("was made with Applio's vocoder MRF HiFi-GAN",),
+    ),
+    (
+        *("Applio 3.2.9, RefineGAN", f"{VOCODERS}/refinegan.py", early_refine),
+        ("was made with RefineGAN as Applio 3.2.9 had it", "convert with 3.2.9"),
     ),
     (
         *("an index of v1 beside a voice of v2", TRAIN_INDEX, index_of_v1),
@@ -231,12 +290,14 @@ REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
         ("is a so-vits-svc voice",),
     ),
     ("GPT-SoVITS", f"{GPT_SO_VITS}/process_ckpt.py", gpt_sovits, ("is a GPT-SoVITS voice",)),
+    ("GPT-SoVITS, as before", f"{GPT_SO_VITS}/utils.py", old_gpt_sovits, ("is a GPT-SoVITS voice",)),
     ("model.onnx", f"{WEBUI}/README.md", not_a_file_of_torch("model.onnx"), ("is an ONNX export", ".pth")),
     (
         *("an index given as the voice", TRAIN_INDEX, not_a_file_of_torch(INDEX, b"IwFl")),
         ("is the index of a voice", "--index"),
     ),
     ("a voice's zip", DOWNLOAD, zipped, ("is a zip archive; unpack it", "alto/alto.pth")),
+    ("its folder", DOWNLOAD, unpacked, ("is a folder", "alto.pth")),
 ]
 REPLICAS: list[Replica] = [
     Replica(name, source, build, expect)

@@ -101,3 +101,31 @@ def test_a_client_whose_picture_failed_rests_while_others_are_served_until_it_ch
     row.offer(failing, 3)
     row.queue.change(failing, other())
     assert row.take().frame.index == 3
+
+
+def test_a_client_that_sends_nothing_gives_its_place_to_a_newcomer_only_when_all_are_taken() -> None:
+    row = Row(most_clients=2)
+    silent, sending = row.join(), row.join()
+    row.now_s += 31.0
+    row.offer(sending, 0)
+    row.queue.leave(sending)
+    sending = row.join()  # a place was free
+    assert row.queue.join(new_client(), row.now_s) is silent
+    assert row.queue.join(new_client(), row.now_s) is None
+
+
+def test_used_time_decays_so_that_old_expensive_requests_do_not_count() -> None:
+    row = Row()
+    former, other = row.join(), row.join()
+    served_for(row, {"former": (former, 30.0)}, seconds=30.0)
+    now = served_for(row, {"former": (former, 0.1), "other": (other, 0.1)}, seconds=30.0)
+    assert now.count("former") > 50  # at the price of the first it would have had none
+    assert abs(now[-50:].count("former") - 25) <= 1
+
+
+def test_a_client_that_was_idle_has_earned_no_credit() -> None:
+    row = Row()
+    idle, busy = row.join(), row.join()
+    served_for(row, {"busy": (busy, 1.0)}, seconds=60.0)
+    now = served_for(row, {"idle": (idle, 1.0), "busy": (busy, 1.0)}, seconds=10.0)
+    assert abs(now.count("idle") - now.count("busy")) <= 2

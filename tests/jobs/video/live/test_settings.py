@@ -1,6 +1,8 @@
 """Changes by clients are applied, or answered with one line."""
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,11 @@ SPEC = ModelSpec(
 )
 START = started(Painting(spec=SPEC, prompt="a house", ip_image="given.png"), 512)
 KNOBS = knobs_for(START, longest_side_px=768, lora_names=("clay", "ink"))
+
+
+def change(**values: Any) -> tuple[Painting, list[str]]:
+    settings, wrong = changed(START, KNOBS, values)
+    return settings.painting, wrong
 
 
 def test_every_setting_of_a_painting_can_be_changed() -> None:
@@ -146,3 +153,9 @@ def test_too_much_and_too_little_is_no_picture() -> None:
         unpack(b"MV" + bytes(29), most_bytes=100)
     with pytest.raises(ProtocolError, match="101 bytes: at most 100"):
         unpack(bytes(101), most_bytes=100)
+
+
+def test_one_wrong_setting_does_not_keep_the_others_back() -> None:
+    painting, wrong = change(steps=99, prompt="a ship", seed="x")
+    assert painting == replace(START.painting, prompt="a ship")
+    assert [line.split(":")[0] for line in wrong] == ["steps", "seed"]

@@ -180,3 +180,15 @@ def test_a_live_source_cannot_be_resumed_and_keeps_nothing(source: Path, tmp_pat
         output.finish(is_whole=False)
     assert len(pictures_of(tmp_path / "out.mp4")) == len(names(tmp_path / "out")) == 5
     assert names(tmp_path) == ["in.mp4", "out", "out.mp4"]
+
+
+def test_a_folder_whose_pictures_changed_is_another_source(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(6):
+        cv2.imwrite(str(folder / f"{number}.png"), disc_picture(number, 96, 64, 12))
+    out = folder / "out.mp4"  # in the same folder, but not one of the inputs
+    write(folder, out, stop=5)
+    assert done(folder, out, resume=True) == 4
+    (folder / "5.png").unlink()
+    assert "the source has changed" in told(folder, out, resume=True)

@@ -158,3 +158,16 @@ def test_a_frame_that_does_not_fit_is_not_passed_over(clip: Clip, tmp_path: Path
         write(source, tmp_path / "out", batch=1)
     assert write(source, tmp_path / "out", batch=1, resume=True).done == 3
     assert names(tmp_path / "out") == [f"frame_{number:06d}.png" for number in range(12)]
+
+
+@pytest.mark.parametrize(("name", "pictures"), [("out.mp4", pictures_of), ("out", names)])
+def test_a_run_stopped_at_once_keeps_the_work_of_the_previous_one(
+    clip: Clip, tmp_path: Path, name: str, pictures: Callable[[Path], list[object]]
+) -> None:
+    source, out = clip(12), tmp_path / name
+    write(source, out, stop=3, batch=4)
+    for end in ("stop", "abandon"):
+        write(source, out, stop=0, end=end, resume=True, batch=4)
+        assert len(pictures(out)) == 3
+    write(source, out, resume=True, batch=4)
+    assert len(pictures(out)) == 12
