@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from engine.models.seeded import seeded
 
 from engine.models.graphs import DirectCalls, nothing
+from engine.models.random_models import seeded
 from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse

@@ -194,11 +194,8 @@ def test_lcm_timesteps_are_diffusers_for_every_number_of_steps(trained: int) -> 
         assert lcm_timesteps(1000, steps, trained) == scheduler.timesteps.tolist()
 
 
-def test_rows_are_step_major_in_float32() -> None:
-    rows = lcm().rows(2, torch.device("cpu"))
-    assert rows.timesteps.tolist() == [999, 999, 759, 759, 499, 499, 259, 259]
-    assert rows.timesteps.dtype == torch.int64
+def test_rows_are_the_steps_in_float32() -> None:
+    rows = lcm().rows(torch.device("cpu"))
+    assert rows.timesteps.tolist() == [999, 759, 499, 259] and rows.timesteps.dtype == torch.int64
     for values, steps in ((rows.signal, lcm().signal), (rows.c_out, lcm().c_out)):
-        assert values.shape == (8, 1, 1, 1)
-        assert values.dtype == torch.float32
-        assert torch.equal(values[2:4].flatten(), steps[1].float().expand(2))
+        assert values.shape == (4, 1, 1, 1) and torch.equal(values.flatten(), steps.float())

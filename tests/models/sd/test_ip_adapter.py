@@ -11,7 +11,6 @@ from PIL import Image
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
-from engine.models.sd.conditioner import Cond, Conditioner
 from engine.models.sd.ip_adapter import BLOCKS
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
@@ -116,14 +115,3 @@ def test_an_adapter_of_a_repository_says_how_to_get_its_encoder(tiny_sd: Path, a
     spec = ModelSpec(model=str(tiny_sd), ip_adapter="artist/adapters/models/ip.safetensors")
     with pytest.raises(ModelError, match=r'hf download artist/adapters --include "models/image_encoder/\*.json"'):
         load(spec, "cpu", "fp32")
-
-
-def test_a_picture_prompt_is_copied_into_buffers_and_removed_again(model: DiffusionModel) -> None:
-    conditioner = Conditioner(model)
-    buffers: Cond = conditioner.encode("a cat", None)
-    address = buffers.ip[0].data_ptr()
-    conditioner.encode("a cat", None, ip_images=[(SHOWN, 1.0)]).into(buffers)
-    assert buffers.ip[0].abs().sum() > 0
-    conditioner.encode("a cat", None).into(buffers)
-    assert buffers.ip[0].abs().sum() == 0
-    assert buffers.ip[0].data_ptr() == address
