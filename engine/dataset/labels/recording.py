@@ -16,8 +16,7 @@ from engine.dataset.labels.visibility import AHEAD_M, find_outlines, judge
 from engine.dataset.scene.camera import camera_values
 from engine.dataset.scene.description import PlacedAsset, SiteScene
 from engine.dataset.scene.things import PILE_CATEGORY, Distractor, Pile, category_of
-from engine.dataset.sensor import Photograph
-from engine.dataset.sensor.photograph import to_picture
+from engine.dataset.sensor.photograph import Photograph, to_picture
 from engine.dataset.task import PictureTask
 
 Thing = Pile | Distractor | PlacedAsset
@@ -62,11 +61,8 @@ def make_record(
                 head_px=head,
                 is_head_visible=head is not None and _is_seen(scene, thing, number, head, numbers, depth_m),
                 box=(x0, y0, x1, y1),
-                whole_box=seen.whole_box,
                 area_px=area,
-                visible_share=seen.visible_share,
-                is_cut=seen.is_cut,
-                is_hidden=seen.is_hidden,
+                **asdict(seen),
                 mask=numbers[y0:y1, x0:x1] == number,
             )
         )

@@ -42,16 +42,16 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
     made = sorted(name for name in folders_of(job.task(job.indices[0])) if (folder.path / name).is_dir())
     finished.outputs = [*made, MANIFEST, *whole.names]
     finished.notes += whole.notes
-    there = {subset for _, subset, _ in folder.finished_files(frozenset())}
+    there = {picture.subset for picture in folder.finished_files(frozenset())}
     for subset in job.subsets:
         if subset and subset not in there:
             finished.notes.append(f"{subset}: no picture belongs to it yet; a larger --count adds some")
     if job.recipe == 2 and not job.labels.main_format:
         return finished  # the figures are made from YOLO's files
-    labels = job.task(0).label_options
+    labels = job.labels
     try:
         boxes = (
-            (index, read_some(labels, ("pile",), label, *job.picture_px))
+            (index, read_some(labels, ("pile",), label, *job.task(0).picture_px))
             for index, _, label in folder.finished_pictures()
         )
         finished.statistics = figures_of(job, boxes)
@@ -124,7 +124,7 @@ def given_options(job: DatasetJob) -> dict[str, str]:
 
 
 def _pictures(folder: DatasetFolder, job: DatasetJob) -> Iterator[CardPicture]:
-    width, height = job.picture_px
+    width, height = job.task(0).picture_px
     labels = {index: label for index, _, label in folder.finished_pictures()}
     for entry, label in zip(folder.manifest.entries(labels), labels.values(), strict=True):
         drawn = json.loads(bytes(entry.drawn))

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import Surface
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.labels.recording import find_instances
 from engine.dataset.labels.visibility import find_outlines
-from engine.dataset.raster import render
+from engine.dataset.raster.drawing import render
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.things import CapKind, FootKind, PaintPlace, Pile, PileKind
 from tests.dataset.geometry.sites import site, sloping, world

@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.dataset.geometry import set_stage
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import LabelledThing, LabelSource, PictureRecord
 from engine.dataset.labels.recording import make_record, record_of_piles
-from engine.dataset.raster import render
+from engine.dataset.raster.drawing import render
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
-from engine.dataset.sensor import Photograph
+from engine.dataset.sensor.photograph import Photograph
 from engine.dataset.task import PictureTask, RenderSettings
 from tests.dataset.geometry.sites import site
 from tests.dataset.labels import small_records

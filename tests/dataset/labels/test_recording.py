@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import SceneStage
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.recording import make_record
-from engine.dataset.raster import render
+from engine.dataset.raster.drawing import render
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.things import Distractor, DistractorKind, PileKind
-from engine.dataset.sensor import Photograph, photograph
 from engine.dataset.sensor.effects import SensorOptions
+from engine.dataset.sensor.photograph import Photograph, photograph
 from tests.dataset.cycles.conftest import blender as blender
 from tests.dataset.geometry.sites import hilly, pile, site, sloping
 from tests.dataset.labels.records import recorded, seen_from

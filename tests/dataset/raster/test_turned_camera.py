@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.dataset.geometry.batches import SceneStage
-from engine.dataset.raster import render
+from engine.dataset.raster.drawing import render
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import LimeLine, Sun
 from tests.dataset.raster.stages import CAMERA, block, post, stage

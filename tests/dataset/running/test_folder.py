@@ -11,6 +11,7 @@ import pytest
 
 from engine.dataset.running.folder import WORK, DatasetFolder
 from engine.dataset.running.manifest import MANIFEST
+from engine.dataset.running.policy import Attempted
 from engine.dataset.task import MadePicture
 from engine.errors import FolderBusyError, SinkError, UsageError
 from tests.dataset.running.test_manifest import task
@@ -49,7 +50,7 @@ def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Pat
 
 def commit(folder: DatasetFolder, index: int, **options: str) -> None:
     path, made = staged(folder, index, **options)
-    folder.commit(task(index), path, made, seconds=1.0, attempts=1)
+    folder.commit(task(index), Attempted(folder=path, seconds=1.0, made=made))
 
 
 def names(folder: DatasetFolder) -> list[str]:

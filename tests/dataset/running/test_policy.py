@@ -31,8 +31,9 @@ from engine.errors import NoGLError, RenderError, UsageError
 def test_free_memory_size_engine_and_cores_decide_how_many_pictures_are_made_at_once(
     engine: Any, size: tuple[int, int], free_gb: float, cores: int, jobs: int
 ) -> None:
-    each = picture_bytes(RenderSettings(engine=engine), SceneOptions(width=size[0], height=size[1]))
-    assert default_jobs(int(free_gb * GB), cores, each) == jobs
+    options = SceneOptions(width=size[0], height=size[1])
+    task = PictureTask(options=options, drawing=RenderSettings(engine=engine), base_seed=0, index=0)
+    assert default_jobs(int(free_gb * GB), cores, picture_bytes(task)) == jobs
 
 
 def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:

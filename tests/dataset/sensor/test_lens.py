@@ -7,8 +7,7 @@ import pytest
 from engine.dataset.geometry.batches import Rendered
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
-from engine.dataset.sensor import to_picture
-from engine.dataset.sensor.photograph import lens_from
+from engine.dataset.sensor.photograph import lens_from, to_picture
 from tests.dataset.sensor.cards import CAMERA, card, scene_with, squares, taken
 
 TILTED = SiteCamera(width_px=200, height_px=150, height_m=60, yaw_deg=30, pitch_deg=12, roll_deg=-5, x_m=4, y_m=-3)
