@@ -7,13 +7,20 @@ from engine.dataset.assets.reading import read_asset
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.layout.cameras import check_cameras
 from engine.dataset.layout.options import Recipe2Options
-from engine.dataset.options import SceneOptions, option_name
+from engine.dataset.options import SceneOptions, check_ranges, option_name
 from engine.dataset.split import Split, parse_split
-from engine.dataset.task import PictureTask, RenderSettings, check_seed
+from engine.dataset.task import PictureTask, RenderSettings
 from engine.errors import UsageError
 from engine.jobs.kit import CLUSTER, CLUSTERS, OVERWRITE, RESUME, check_no_stream, check_number, option
 
 MAX_PICTURES = 10_000_000
+RANGES = {
+    "count": (1, MAX_PICTURES),
+    "retries": (0, 100),
+    "seed": (0, None),  # NumPy's SeedSequence supports more than 64 bits
+    "jobs": (1, 1024),
+    "image_index": (0, MAX_PICTURES),
+}
 
 
 def parse_devices(text: str) -> tuple[int, ...]:
@@ -79,17 +86,11 @@ class DatasetJob:
     def check(self) -> None:
         """Raise UsageError for invalid settings. `check_job` finds scenes that do not fit."""
         check_no_stream(self.output)
-        check_number("--count", self.count, 1, MAX_PICTURES)
-        check_number("--retries", self.retries, 0, 100)
-        check_seed(self.seed)
-        if self.jobs is not None:
-            check_number("--jobs", self.jobs, 1, 1024)
+        check_ranges(self, RANGES)
         if self.timeout_s is not None:
             check_number("--timeout", self.timeout_s, 1)
-        if self.image_index is not None:
-            check_number("--image-index", self.image_index, 0, MAX_PICTURES)
-            if self.cluster is not None:
-                raise UsageError("--image-index: makes one picture in this process; leave --cluster out")
+        if self.image_index is not None and self.cluster is not None:
+            raise UsageError("--image-index: makes one picture in this process; leave --cluster out")
         self._check_devices()
         self.options.check()
         if self.recipe == 1:

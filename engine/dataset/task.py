@@ -9,10 +9,8 @@ import msgspec
 
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.layout.options import Recipe2Options
-from engine.dataset.options import SceneOptions
+from engine.dataset.options import SceneOptions, check_ranges
 from engine.dataset.scene.streams import Seed
-from engine.errors import UsageError
-from engine.jobs.kit import check_number
 from engine.system.file_names import with_replacements
 
 EngineName = Literal["cycles", "raster"]
@@ -29,10 +27,7 @@ class RenderSettings:
 
     def check(self) -> None:
         """Raise UsageError for a number out of its range."""
-        if self.max_samples is not None:
-            check_number("--max-samples", self.max_samples, 1, 1 << 16)
-        if self.noise_threshold is not None:
-            check_number("--noise-threshold", self.noise_threshold, 0.0001, 1)
+        check_ranges(self, {"max_samples": (1, 1 << 16), "noise_threshold": (0.0001, 1)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +135,3 @@ def _without_folders(value: Any) -> Any:
 def task_of(text: str) -> PictureTask:
     """The task from `as_json`."""
     return msgspec.convert(json.loads(text), PictureTask)
-
-
-def check_seed(seed: int) -> None:
-    """Raise UsageError for a negative seed. NumPy's SeedSequence supports more than 64 bits."""
-    if seed < 0:
-        raise UsageError(f"--seed: {seed} is not 0 or more")

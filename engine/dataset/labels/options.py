@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from engine.dataset.options import MAX_SIDE_PX, option_name
+from engine.dataset.options import MAX_SIDE_PX, check_ranges, option_name
 from engine.dataset.scene.things import CATEGORIES
 from engine.errors import UsageError
-from engine.jobs.kit import check_number, option
+from engine.jobs.kit import option
 
 Names = tuple[str, ...]
 YOLO_FORMATS: Names = ("yolo", "yolo-obb", "yolo-seg", "yolo-pose")
@@ -17,7 +17,13 @@ GONE_FORMATS = frozenset({"voc", "kitti", "hdf5", "normals"})
 """Earlier versions wrote these, into folders of these names."""
 TILE_OPTIONS = ("overlap", "tile_min_area", "tile_quality")
 MIN_TILE_PX = 64
-MAX_OVERLAP = 0.9  # above it a picture gives a hundred times its own pixels
+RANGES = {
+    "min_visible": (0, 1),
+    "overlap": (0, 0.9),  # above it a picture gives a hundred times its own pixels
+    "tile_min_area": (0, 1),
+    "tiles": (MIN_TILE_PX, MAX_SIDE_PX),
+    "tile_quality": (1, 100),
+}
 
 
 def gone(option: str) -> str:
@@ -67,13 +73,7 @@ class LabelOptions:
             if name in GONE_FORMATS:
                 raise UsageError(gone(f"--write {name}"))
         _check_names("--write", self.formats, FORMATS)
-        check_number("--min-visible", self.min_visible, 0, 1)
-        check_number("--overlap", self.overlap, 0, MAX_OVERLAP)
-        check_number("--tile-min-area", self.tile_min_area, 0, 1)
-        if self.tiles is not None:
-            check_number("--tiles", self.tiles, MIN_TILE_PX, MAX_SIDE_PX)
-        if self.tile_quality is not None:
-            check_number("--tile-quality", self.tile_quality, 1, 100)
+        check_ranges(self, RANGES)
         for name in TILE_OPTIONS:
             if self.tiles is None and getattr(self, name) != getattr(LabelOptions(), name):
                 raise UsageError(f"{option_name(name)}: has no effect without --tiles, such as --tiles 640")
