@@ -18,7 +18,7 @@ from typing import Any
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelSource, PictureRecord
 from engine.dataset.labels.writers.protocol import LabelWriter
-from engine.dataset.replacing import replace_with
+from engine.dataset.replacing import new_path
 from engine.dataset.task import PictureTask
 from engine.errors import SourceError, UsageError
 from engine.system.atomic_file import remove_file, write_atomic
@@ -52,7 +52,7 @@ class ShardWriter(LabelWriter):
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
         (path,) = self.paths(source.task)
-        return {path: json.dumps(sample_values(source.record)).encode("ascii")}
+        return {path: json.dumps(sample_values(source.record, source.task.index)).encode("ascii")}
 
     def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
         return (INDEX,)
@@ -84,11 +84,11 @@ def remove_shards(folder: Path) -> None:
     remove_file(folder / INDEX, missing_ok=True)
 
 
-def sample_values(record: PictureRecord) -> dict[str, Any]:
+def sample_values(record: PictureRecord, index: int) -> dict[str, Any]:
     """The JSON of a sample: boxes as x y w h in px, with class, head and everything per thing in the same order."""
     things = record.labelled
     return {
-        "index": record.index,
+        "index": index,
         "file_name": record.file_name,
         "width": record.width_px,
         "height": record.height_px,
@@ -108,15 +108,16 @@ def write_shard(samples: Iterable[ShardSample], path: Path) -> None:
     """Write a tar file and move it into place. Raises OSError; the old file stays then."""
     from webdataset import TarWriter  # 2 to 7 s where torch is installed, which it loads
 
-    def write(new: Path) -> None:
-        with new.open("wb") as stream, TarWriter(stream, user="", group="", mode=0o644, mtime=0, encoder=False) as tar:
-            for sample in samples:
-                for field, file in sample.files:  # one at a time: it sorts the fields that it gets at once
-                    with open_regular(file) as content:
-                        tar.write({"__key__": sample.key, field: content.read()})
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_with(path, write)
+    with (
+        new_path(path) as new,
+        new.open("wb") as stream,
+        TarWriter(stream, user="", group="", mode=0o644, mtime=0, encoder=False) as tar,
+    ):
+        for sample in samples:
+            for field, file in sample.files:  # one at a time: it sorts the fields that it gets at once
+                with open_regular(file) as content:
+                    tar.write({"__key__": sample.key, field: content.read()})
 
 
 def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[ShardSample]]]:
