@@ -57,9 +57,9 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
         picture = task.path("images", photo.suffix)
         files = {}
         if task.recipe_2 is None:
-            record = record_of_piles(photo.rendered.instances, index=task.index, file_name=picture)
+            record = record_of_piles(photo.rendered.instances, file_name=picture)
         else:
-            record = make_record(stage, photo, task.labels, index=task.index, file_name=picture)
+            record = make_record(stage, photo, task.labels, file_name=picture)
             files[task.path("scenes", ".json")] = freeze(scene)
             drawn = facts_of(task, scene, photo, record)
         source = LabelSource(

@@ -57,7 +57,6 @@ class LabelledThing:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PictureRecord:
-    index: int
     file_name: str  # path of the picture in the folder, with `/`
     width_px: int
     height_px: int

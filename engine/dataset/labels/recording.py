@@ -24,9 +24,7 @@ NUMBERS = 2**16  # values of a uint16
 PIXELS_AT_ONCE = 2**20  # rows per block; the comparison takes one byte per pixel, so it stays in the processor's cache
 
 
-def make_record(
-    stage: SceneStage, photograph: Photograph, options: LabelOptions, *, index: int, file_name: str
-) -> PictureRecord:
+def make_record(stage: SceneStage, photograph: Photograph, options: LabelOptions, *, file_name: str) -> PictureRecord:
     """Record every thing with a number that can be seen in the photograph of the stage's scene."""
     scene, effects = stage.scene, photograph.effects
     numbers, depth_m = photograph.rendered.instances, photograph.rendered.depth_m
@@ -67,7 +65,6 @@ def make_record(
             )
         )
     return PictureRecord(
-        index=index,
         file_name=file_name,
         width_px=width,
         height_px=height,
@@ -105,7 +102,7 @@ def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record
     }
 
 
-def record_of_piles(numbers: np.ndarray, *, index: int, file_name: str) -> PictureRecord:
+def record_of_piles(numbers: np.ndarray, *, file_name: str) -> PictureRecord:
     """The record of recipe 1: the visible piles of (height, width) uint16 instances, each of which is labelled."""
     found = find_instances(numbers)
     things = [
@@ -124,7 +121,6 @@ def record_of_piles(numbers: np.ndarray, *, index: int, file_name: str) -> Pictu
     ]
     height, width = numbers.shape
     return PictureRecord(
-        index=index,
         file_name=file_name,
         width_px=width,
         height_px=height,

@@ -44,7 +44,6 @@ def disc(side_px: int) -> np.ndarray:
 
 def record(*things: LabelledThing, file_name: str = "images/000007.png", camera: SiteCamera = CAMERA) -> PictureRecord:
     return PictureRecord(
-        index=7,
         file_name=file_name,
         width_px=camera.width_px,
         height_px=camera.height_px,

@@ -81,7 +81,7 @@ def test_boxes_and_heads_follow_the_lens_of_an_oblique_camera() -> None:
         return stage, photograph(of, options, 3, lambda seen: render(replace(stage, scene=seen), wants_colors=False))
 
     stage, taken = photo(scene)
-    record = make_record(stage, taken, LabelOptions(), index=0, file_name="")
+    record = make_record(stage, taken, LabelOptions(), file_name="")
     straight = {thing.number: thing for thing in recorded(scene).things}
     assert record.camera["lens"] == taken.effects["lens"]
     moved_px = compared = 0.0
@@ -160,5 +160,5 @@ def test_a_crest_before_a_pile_hides_it_too() -> None:
     numbers[:], depths[:] = rendered.instances, rendered.depth_m
     numbers[:61], depths[:61] = 0, 3.0
     photo = Photograph(rendered=replace(rendered, instances=numbers, depth_m=depths))
-    (thing,) = make_record(stage, photo, LabelOptions(), index=0, file_name="").things
+    (thing,) = make_record(stage, photo, LabelOptions(), file_name="").things
     assert thing.is_hidden and abs(thing.visible_share - 0.4) < 0.1 and not thing.is_head_visible

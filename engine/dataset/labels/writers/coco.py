@@ -74,7 +74,7 @@ def coco_part(source: LabelSource) -> dict[str, Any]:
     things = record.classed
     boxes = [thing.box for thing in things]
     codes = encode_masks((thing.mask for thing in things), boxes, record.height_px, record.width_px)
-    image: dict[str, Any] = {"id": record.index, "width": record.width_px, "height": record.height_px}
+    image: dict[str, Any] = {"id": task.index, "width": record.width_px, "height": record.height_px}
     if task.recipe_2 is None:
         image["file_name"] = f"{task.name}.png"
     else:
@@ -88,7 +88,7 @@ def coco_part(source: LabelSource) -> dict[str, Any]:
     annotations = []
     for thing, code in zip(things, codes, strict=True):
         annotation = {
-            "image_id": record.index,
+            "image_id": task.index,
             "category_id": thing.class_id + 1,
             "segmentation": code,
             "area": thing.area_px,

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import PurePosixPath
-from typing import Any
 
 import numpy as np
 
@@ -152,13 +151,13 @@ def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> Labe
     if lens:
         lens = lens | {"center_px": list(camera.center_px)}
     tile_of = {"file_name": source.record.file_name, "left_px": window.left_px, "top_px": window.top_px}
-    record = cut_record(
+    record = replace(
         source.record,
-        window,
-        index=tile.index,
         file_name=_picture_path(tile),
+        width_px=window.width_px,
+        height_px=window.height_px,
         camera=source.record.camera | camera_values(camera) | {"lens": lens, "tile_of": tile_of},
-        min_share=tile.labels.tile_min_area,
+        things=cut_things(source.record, window, tile.labels.tile_min_area),
     )
     return LabelSource(
         task=tile,
@@ -178,21 +177,11 @@ def _encoded(colors: np.ndarray, tile: TileTask) -> bytes:
     return content
 
 
-def cut_record(
-    record: PictureRecord, window: TileWindow, *, index: int, file_name: str, camera: dict[str, Any], min_share: float
-) -> PictureRecord:
-    """The record of one tile: everything that it shows, masks cut and boxes measured anew. A thing of which it shows
-    less than `min_share` of the visible pixels is a sliver (`is_crowd`). `index`, `file_name`, `camera`: the tile's."""
+def cut_things(record: PictureRecord, window: TileWindow, min_share: float) -> tuple[LabelledThing, ...]:
+    """Everything that a tile shows, masks cut and boxes measured anew. A thing of which it shows less than `min_share`
+    of the visible pixels is a sliver (`is_crowd`)."""
     cut = (_cut_thing(thing, window, min_share) for thing in record.things)
-    return replace(
-        record,
-        index=index,
-        file_name=file_name,
-        width_px=window.width_px,
-        height_px=window.height_px,
-        camera=camera,
-        things=tuple(thing for thing in cut if thing is not None),
-    )
+    return tuple(thing for thing in cut if thing is not None)
 
 
 def _cut_thing(thing: LabelledThing, window: TileWindow, min_share: float) -> LabelledThing | None:
