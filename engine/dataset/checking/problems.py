@@ -253,13 +253,9 @@ def _difference(first: ReadLabels, other: ReadLabels, *, is_counted_only: bool) 
         return ""
     if sorted(map(str.lower, first.names)) != sorted(map(str.lower, other.names)):
         return "other classes"
-    apart = np.abs(_in_order(first.boxes) - _in_order(other.boxes)).max()
+    # The four edges, each sorted: independent of the order of the boxes and of rounding.
+    apart = np.abs(np.sort(first.boxes, axis=0) - np.sort(other.boxes, axis=0)).max()
     return f"a box differs by {apart:.1f} px" if apart > MAX_APART_PX else ""
-
-
-def _in_order(boxes: np.ndarray) -> np.ndarray:
-    """The four edges, each sorted: independent of the order of the boxes and of rounding."""
-    return np.sort(boxes, axis=0)
 
 
 def _digest(path: Path) -> str | None:
@@ -304,7 +300,8 @@ def whole_file_problems(folder: FoundFolder, coco_ids: dict[str, set[int] | None
 
 def _yaml_problems(root: Path, pictures: list[FinishedPicture], options: dict[str, Any]) -> Iterator[CheckProblem]:
     wanted = dict(enumerate(options.get("classes", ["pile"])))
-    for labels in sorted({name for name in _folders(pictures) if name == "labels" or name.startswith("labels-")}):
+    folders = {path.partition("/")[0] for picture in pictures for path in picture.paths}
+    for labels in sorted(name for name in folders if name == "labels" or name.startswith("labels-")):
         path = f"{labels.replace('labels', 'dataset')}.yaml"
         text = _content(root / path)
         if text is None:
@@ -353,12 +350,10 @@ def _piles_problems(root: Path, pictures: list[FinishedPicture], digests: Digest
         if content is None or hashlib.sha256(content).hexdigest() != digests[path]:
             return  # which is told already
         joined.update(content)
-    try:
-        whole = sha256_of(root / "piles.jsonl")
-    except OSError:
+    whole = _digest(root / "piles.jsonl")
+    if whole is None:
         yield _missing("piles.jsonl")
-        return
-    if whole != joined.hexdigest():
+    elif whole != joined.hexdigest():
         yield CheckProblem("damaged", "piles.jsonl", "is not the lines of the files in piles/")
 
 
@@ -421,10 +416,6 @@ def _shards_of(index: bytes) -> list[str] | None:
         return None
     is_index = isinstance(named, dict) and all(re.fullmatch(r"[^/\\]*\.tar", name) for name in named)
     return list(named) if is_index else None
-
-
-def _folders(pictures: list[FinishedPicture]) -> set[str]:
-    return {path.partition("/")[0] for picture in pictures for path in picture.paths}
 
 
 def _content(path: Path) -> bytes | None:

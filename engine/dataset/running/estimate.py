@@ -93,7 +93,7 @@ def picture_bytes(task: PictureTask) -> int:
 
 
 def _cost(task: PictureTask) -> str:
-    """What decides about time and memory: the engine, and for the raster engine the recipe."""
+    """The engine, and for the raster engine the recipe: they decide about time and memory."""
     if task.drawing.engine == "cycles":
         return "cycles"
     return "raster" if task.recipe_2 is None else "recipe 2"

@@ -190,12 +190,11 @@ class DatasetFolder:
         self.manifest.append(entry_line(task, status=FAILED, reason=reason, attempts=attempts))
         self._sound.discard(task.index)
 
-    def finished_pictures(self) -> Iterator[tuple[int, Path, Path]]:
-        """Index, picture and label file of all intact pictures with a label of YOLO's, in order."""
+    def finished_labels(self) -> Iterator[tuple[int, Path]]:
+        """Index and label file of all intact pictures with a label of YOLO's, in order."""
         for index in sorted(self._sound):
-            image, label = self._files_of(index)
-            if label:
-                yield index, self.path / image, self.path / label
+            if label := self._files_of(index)[1]:
+                yield index, self.path / label
 
     def finished_files(self, unsure: frozenset[str]) -> Iterator[FinishedPicture]:
         """All intact pictures in order, without the paths in the folders `unsure` that are gone."""

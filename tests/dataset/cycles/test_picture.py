@@ -51,7 +51,7 @@ def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(b
     scene = yard()
     turned = replace(scene.camera, x_m=1.0, y_m=-3.0, yaw_deg=50, pitch_deg=15, roll_deg=-8)
     stage = set_stage(replace(scene, camera=turned.window(70, 50, 160, 150)))
-    one, other = render_by_raster(stage, wants_colors=False), render(stage, quarters(), SETTINGS, blender)
+    one, other = render_by_raster(stage), render(stage, quarters(), SETTINGS, blender)
     boxes = boxes_of(one.instances)
     assert len(boxes) > 15 and boxes.keys() == boxes_of(other.instances).keys()
     for number, box in boxes_of(other.instances).items():

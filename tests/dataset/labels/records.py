@@ -74,7 +74,7 @@ def boxes_as_numbers(boxes: list[tuple[int, int, int, int]], width: int, height:
 def recorded(scene: SiteScene, options: LabelOptions | None = None) -> PictureRecord:
     """The record of the scene as the raster engine draws it."""
     stage = set_stage(scene)
-    photo = Photograph(rendered=render(stage, wants_colors=False))
+    photo = Photograph(rendered=render(stage))
     return make_record(stage, photo, options or LabelOptions(), file_name="images/000000.png")
 
 

@@ -63,7 +63,7 @@ def test_a_picture_and_its_label_are_committed_together(folder: DatasetFolder) -
     assert names(folder) == [], "never a picture without its label"
     commit(folder, 1)
     assert names(folder) == ["000001.png", "000001.txt"]
-    assert [index for index, _, _ in folder.finished_pictures()] == [1]
+    assert [index for index, _ in folder.finished_labels()] == [1]
     plan = folder.plan(range(1, 2), lambda index: replace(task(index), with_coco=True), is_resuming=True)
     assert (plan.finished, plan.missing) == ({1}, (1,))
     folder.prepare(plan)
@@ -95,7 +95,7 @@ def test_a_damaged_file_of_the_right_size_is_named_and_drawn_again(folder: Datas
     assert "000001.png" in names(again), "a plan changes nothing"
     again.prepare(plan)
     assert names(again) == ["000000.png", "000000.txt"]
-    assert [index for index, _, _ in again.finished_pictures()] == [0]
+    assert [index for index, _ in again.finished_labels()] == [0]
     again.close()
 
 
