@@ -36,7 +36,6 @@ from engine.system.work_folder import LOCK, WorkFolder
 
 WORK = ".work"
 YAML_FILE = "dataset.yaml"
-PREVIEW = "preview.png"  # of earlier versions
 IMAGES, LABELS, PARTS = "images", "labels", "annotations"
 SCENES, TILES = "scenes", "tiles"
 FOLDERS = (IMAGES, LABELS, PARTS, SCENES)

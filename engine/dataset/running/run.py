@@ -4,9 +4,11 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import islice
 from typing import Protocol
 
+from engine.dataset.card.card import remove_card
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.layout.cameras import CameraOptions, ground_sample_words
@@ -15,7 +17,7 @@ from engine.dataset.options import SceneOptions
 from engine.dataset.picture import scene_of
 from engine.dataset.running.devices import check_devices, devices_of
 from engine.dataset.running.estimate import available_bytes, cores, default_jobs, estimate, picture_bytes
-from engine.dataset.running.finishing import FolderOutputs, remove_outputs, write_outputs
+from engine.dataset.running.finishing import FolderOutputs, write_outputs
 from engine.dataset.running.folder import DatasetFolder, RunPlan, unwritable
 from engine.dataset.running.policy import Attempted, PictureOutcome, default_timeout_s
 from engine.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
@@ -133,14 +135,13 @@ class _Run:
         self._end_reason = ""  # reason why no more pictures are started
 
     def make(self) -> DatasetReport:
-        job, folder = self._job, self._folder
-
-        def tell_checked(checked: int, there: int) -> None:
-            at = DatasetProgress(done=checked, expected=there, rate=0.0, made=0, failed=0, at_work=0, is_checking=True)
-            self._tell(at)
-
+        job, folder, tell = self._job, self._folder, self._tell
         plan = folder.plan(
-            job.indices, job.task, is_resuming=job.resume, tell_checked=tell_checked, is_stopped=self._asked
+            job.indices,
+            job.task,
+            is_resuming=job.resume,
+            tell_checked=lambda checked, of: tell(DatasetProgress(done=checked, expected=of, rate=0, is_checking=True)),
+            is_stopped=self._asked,
         )
         self._kept = plan.kept
         if plan.missing and job.cluster is None:
@@ -194,7 +195,8 @@ class _Run:
                 self._whole.begin(is_changed=bool(plan.forgotten or plan.broken))
             if plan.forgotten:
                 self._whole.remove_outdated()
-                remove_outputs(folder)
+                with suppress(PermissionError):  # on Windows: a program has the card open
+                    remove_card(folder.path)
             folder.prepare(plan, job.subsets)
         except OSError as error:
             raise unwritable(folder.path, error) from error
