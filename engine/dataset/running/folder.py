@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from engine.dataset.labels.options import FORMATS, GONE_FORMATS
 from engine.dataset.labels.record import FinishedPicture
@@ -72,7 +71,6 @@ class DatasetFolder:
         self._work = _lock(path, patience_s)
         self._sound: set[int] = set()  # indices of pictures that were read and verified, or made by this run
         self._had: dict[int, frozenset[str]] = {}
-        self._agreed: dict[str, Any] = {}  # the options of existing pictures that equal those of the run
         try:
             for name in (IMAGES, LABELS):
                 (path / name).mkdir(exist_ok=True)
@@ -241,14 +239,13 @@ class DatasetFolder:
 
     def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
         wanted = task.key
-        for index, place in self.manifest.places.items():
-            known = place.made_by.options
-            if not place.is_done or index in forgotten or known is self._agreed:
-                continue
+        kept = (
+            place.made_by for index, place in self.manifest.places.items() if index not in forgotten and place.is_done
+        )
+        for known in {id(made_by): made_by.options for made_by in kept}.values():  # few: equal ones are shared
             if known.get("write") == "":  # without YOLO's labels, which a run may add
                 known = known | {"write": wanted.get("write")}
             if known == wanted:
-                self._agreed = place.made_by.options
                 continue
             names = [*wanted, *known]
             known, wanted = ({"recipe": 1} | each for each in (known, wanted))

@@ -84,7 +84,7 @@ class PictureTry:
 
 
 class ClusterRunner:
-    """A Runner on a cluster. Single-threaded."""
+    """LocalRunner's counterpart on a cluster. Single-threaded."""
 
     def __init__(self, folder: DatasetFolder, job: DatasetJob, *, timeout_s: float) -> None:
         """UsageError, ModelError or ChildError, in one line, if there is no such cluster or nothing is free on it."""
@@ -107,7 +107,7 @@ class ClusterRunner:
         return self._pool.waiting
 
     def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[PictureOutcome | None]:
-        """See Runner. Failed pictures are tried again after the others, on other machines if there are any."""
+        """Like LocalRunner's. Failed pictures are tried again after the others, on other machines if there are any."""
         waiting: Iterable[PictureTry] = (PictureTry(task=task) for task in tasks)
         while waiting:
             again: list[PictureTry] = []

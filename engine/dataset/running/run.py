@@ -3,10 +3,10 @@
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from engine.dataset.card.card import remove_card
 from engine.dataset.job import DatasetJob
@@ -19,14 +19,17 @@ from engine.dataset.running.devices import check_devices, devices_of
 from engine.dataset.running.estimate import available_bytes, cores, default_jobs, estimate, picture_bytes
 from engine.dataset.running.finishing import FolderOutputs, write_outputs
 from engine.dataset.running.folder import DatasetFolder, RunPlan, unwritable
+from engine.dataset.running.local import LocalRunner
 from engine.dataset.running.policy import Attempted, PictureOutcome, default_timeout_s
 from engine.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.dataset.running.single import make_one
 from engine.dataset.running.whole_files import WholeFiles
 from engine.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
-from engine.dataset.task import PictureTask
 from engine.errors import SinkError, UsageError
 from engine.jobs.kit import OnProgress
+
+if TYPE_CHECKING:
+    from engine.dataset.running.on_cluster import ClusterRunner
 
 MAX_ZOOM = 1.5
 MAX_SETTLED = 2000  # scenes; takes 0.2 s
@@ -36,19 +39,6 @@ PLAIN_CAMERA = CameraOptions(
 )
 """The camera of recipe 1."""
 Say = Callable[[str], None]
-
-
-class Runner(Protocol):
-    jobs: int
-    words: str  # description of the machines and cards; "" for this one's default card
-    devices: tuple[int, ...]  # that of each job; empty for the default
-
-    @property
-    def at_work(self) -> int:
-        """Number of pictures in progress."""
-
-    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterable[PictureOutcome | None]: ...
-    def close(self) -> None: ...
 
 
 def make_dataset(
@@ -201,7 +191,7 @@ class _Run:
         except OSError as error:
             raise unwritable(folder.path, error) from error
 
-    def _work_off(self, runner: Runner, missing: tuple[int, ...]) -> None:
+    def _work_off(self, runner: "LocalRunner | ClusterRunner", missing: tuple[int, ...]) -> None:
         if runner.words:
             self._say(f"{runner.words}, {runner.jobs} at a time")
         expected = len(missing) + self._kept
@@ -263,15 +253,13 @@ def sample_words(job: DatasetJob) -> str:
     return "" if is_usual else ground_sample_words(job.options, PLAIN_CAMERA)
 
 
-def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> Runner:
+def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> "LocalRunner | ClusterRunner":
     """Open a runner for so many pictures on this machine or on a cluster."""
     timeout_s = job.timeout_s or default_timeout_s(job.drawing, job.options)
     if job.cluster is not None:
         from engine.dataset.running.on_cluster import ClusterRunner
 
         return ClusterRunner(folder, job, timeout_s=timeout_s)
-    from engine.dataset.running.local import LocalRunner
-
     jobs = min(local_jobs(job), pictures)
     return LocalRunner(
         folder,

@@ -12,8 +12,7 @@ from pathlib import Path
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import FORMATS, GONE_FORMATS, MIN_TILE_PX, YOLO_FORMATS, LabelOptions
 from engine.dataset.labels.record import DatasetContents
-from engine.dataset.labels.writers import writers_of
-from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.labels.writers import LabelWriter, writers_of
 from engine.dataset.labels.writers.webdataset import INDEX, remove_shards
 from engine.dataset.running.folder import TILES, YAML_FILE, DatasetFolder, folders_of, unwritable
 from engine.dataset.split import SUBSETS

@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import Box, DatasetContents, FinishedPicture, LabelledThing, LabelSource
-from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.labels.writers import LabelWriter
 from engine.dataset.replacing import replaced
 from engine.dataset.task import PictureTask
 from engine.errors import SourceError, UsageError
@@ -72,8 +72,9 @@ def coco_part(source: LabelSource) -> dict[str, Any]:
     """The `image` and `annotations` of one picture, as JSON values."""
     record, task = source.record, source.task
     things = record.classed
-    boxes = [thing.box for thing in things]
-    codes = encode_masks((thing.mask for thing in things), boxes, record.height_px, record.width_px)
+    size = [record.height_px, record.width_px]
+    runs = [{"size": size, "counts": _counts(thing, *size)} for thing in things]
+    codes = require_pycocotools().frPyObjects(runs, *size) if runs else []
     image: dict[str, Any] = {"id": task.index, "width": record.width_px, "height": record.height_px}
     if task.recipe_2 is None:
         image["file_name"] = f"{task.name}.png"
@@ -90,7 +91,7 @@ def coco_part(source: LabelSource) -> dict[str, Any]:
         annotation = {
             "image_id": task.index,
             "category_id": thing.class_id + 1,
-            "segmentation": code,
+            "segmentation": {"size": size, "counts": code["counts"].decode("ascii")},
             "area": thing.area_px,
             "bbox": _width_and_height(thing.box),
             "iscrowd": int(thing.is_crowd),
@@ -106,19 +107,6 @@ def categories_of(classes: tuple[str, ...]) -> list[dict[str, Any]]:
         {"id": number, "name": name, "supercategory": "site"} | (head if name == "pile" else {})
         for number, name in enumerate(classes, 1)
     ]
-
-
-def encode_masks(
-    masks: Iterable[np.ndarray], boxes: Iterable[Sequence[float]], height: int, width: int
-) -> list[dict[str, Any]]:
-    """Run-length encode masks, (h, w) bool within their boxes (x0 y0 x1 y1), as JSON values for `segmentation`."""
-    size = [height, width]
-    runs = [
-        {"size": size, "counts": _counts(mask, int(box[0]), int(box[1]), height, width)}
-        for mask, box in zip(masks, boxes, strict=True)
-    ]
-    codes = require_pycocotools().frPyObjects(runs, height, width) if runs else []
-    return [{"size": size, "counts": code["counts"].decode("ascii")} for code in codes]
 
 
 def write_coco(parts: Iterable[CocoPart], file: TextIO, categories: Sequence[dict[str, Any]]) -> None:
@@ -176,12 +164,13 @@ def _width_and_height(box: Box) -> list[float]:
     return [x0, y0, x1 - x0, y1 - y0]
 
 
-def _counts(mask: np.ndarray, x0: int, y0: int, height: int, width: int) -> np.ndarray:
-    """Lengths of the runs off, on, off… down the columns of the whole picture; scans only the mask at (x0, y0)."""
-    tall, wide = mask.shape
+def _counts(thing: LabelledThing, height: int, width: int) -> np.ndarray:
+    """Lengths of the runs off, on, off… of its mask down the columns of the whole picture."""
+    x0, y0 = int(thing.box[0]), int(thing.box[1])
+    tall, wide = thing.mask.shape
     # Each column is padded with an off pixel above and below, so that its runs end inside it.
     columns = np.zeros((wide, tall + 2), bool)
-    columns[:, 1:-1] = mask.T
+    columns[:, 1:-1] = thing.mask.T
     column, row = np.divmod(np.flatnonzero(columns[:, 1:] != columns[:, :-1]), tall + 1)
     turns = (x0 + column) * height + y0 + row  # on, off, on…
     # A run that reaches the picture's lower edge continues at the top of the next column.

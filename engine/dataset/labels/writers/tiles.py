@@ -16,9 +16,8 @@ import numpy as np
 
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelledThing, LabelSource, PictureRecord
-from engine.dataset.labels.writers import writers_of
+from engine.dataset.labels.writers import LabelWriter, writers_of
 from engine.dataset.labels.writers.pixels import encode_png
-from engine.dataset.labels.writers.protocol import LabelWriter
 from engine.dataset.scene.camera import camera_values
 from engine.dataset.task import PictureTask
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelSource, PictureRecord
-from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.labels.writers import LabelWriter
 from engine.dataset.replacing import new_path
 from engine.dataset.task import PictureTask
 from engine.errors import SourceError, UsageError
