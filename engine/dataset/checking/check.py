@@ -27,7 +27,6 @@ from engine.dataset.checking.pictures import (
     large_pictures,
     near_pairs,
     read_picture,
-    same_files,
     scene_key,
     shared_scenes,
 )
@@ -223,8 +222,9 @@ def _shared(reads: list[_Read]) -> Iterator[CheckProblem]:
 
 
 def _double_pictures(facts: list[PictureFacts]) -> Iterator[tuple[int, int, str]]:
-    same = same_files([each.sha256 for each in facts])
-    yield from ((first, second, "the same file as") for first, second in sorted(same))
+    first_of: dict[str, int] = {}
+    same = [(first_of.setdefault(each.sha256, place), place) for place, each in enumerate(facts)]
+    yield from ((first, second, "the same file as") for first, second in sorted(same) if first != second)
     if facts:
         for first, second in near_pairs(np.stack([each.print_bits for each in facts])):
             if facts[first].sha256 != facts[second].sha256:

@@ -143,18 +143,6 @@ def proposals(own: FolderFigures, real: FolderFigures, options: dict[str, Any]) 
     return lines
 
 
-def wasserstein(first: np.ndarray, second: np.ndarray) -> float:
-    """Mean distance of equal quantiles (1-D Wasserstein distance, 199 quantiles)."""
-    return float(np.abs(np.quantile(first, QUANTILES) - np.quantile(second, QUANTILES)).mean())
-
-
-def kolmogorov_smirnov(first: np.ndarray, second: np.ndarray) -> float:
-    """Largest difference of the two distribution functions, 0..1."""
-    points = np.concatenate([first, second])
-    below = [np.searchsorted(np.sort(each), points, side="right") / len(each) for each in (first, second)]
-    return float(np.abs(below[0] - below[1]).max())
-
-
 def _distance(name: str, own: np.ndarray, real: np.ndarray) -> FigureDistance:
     distance = overlap = None
     if len(own) and len(real):
@@ -163,7 +151,11 @@ def _distance(name: str, own: np.ndarray, real: np.ndarray) -> FigureDistance:
             own, real = ((each - middle + 180) % 360 + middle - 180 for each in (own, real))
         low, high = np.quantile(real, [0.05, 0.95])
         scale = max(float(high - low), 0.1 * abs(float(np.median(real))), 1e-9)
-        distance, overlap = wasserstein(own, real) / scale, 1 - kolmogorov_smirnov(own, real)
+        # The 1-D Wasserstein distance, and 1 - the Kolmogorov-Smirnov statistic.
+        distance = float(np.abs(np.quantile(own, QUANTILES) - np.quantile(real, QUANTILES)).mean()) / scale
+        points = np.concatenate([own, real])
+        below = [np.searchsorted(np.sort(each), points, side="right") / len(each) for each in (own, real)]
+        overlap = 1 - float(np.abs(below[0] - below[1]).max())
     return FigureDistance(figure=name, own=spread(own), real=spread(real), distance=distance, overlap=overlap)
 
 

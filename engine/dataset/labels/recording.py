@@ -29,7 +29,8 @@ def make_record(stage: SceneStage, photograph: Photograph, options: LabelOptions
     numbers, depth_m = photograph.rendered.instances, photograph.rendered.depth_m
     height, width = numbers.shape
     found = find_instances(numbers)
-    known = numbered_things(scene)
+    known: dict[int, Thing] = {pile.number or place: pile for place, pile in enumerate(scene.piles, 1)}
+    known |= {thing.number: thing for thing in (*scene.distractors, *scene.placed_assets) if thing.number}
     own_categories = {asset.name: asset.category for asset in scene.assets}
     outlines = find_outlines(stage, found.numbers, photograph.to_picture)
     heads = _heads(scene, photograph, [known[number] for number in found.numbers.tolist()])
@@ -50,7 +51,6 @@ def make_record(stage: SceneStage, photograph: Photograph, options: LabelOptions
             LabelledThing(
                 number=number,
                 category=category,
-                kind=thing.asset if isinstance(thing, PlacedAsset) else thing.kind.value,
                 class_id=class_id,
                 is_crowd=class_id >= 0 and seen.visible_share < options.min_visible,
                 place_m=(thing.x_m, thing.y_m, thing.ground_m),
@@ -127,13 +127,6 @@ def record_of_piles(numbers: np.ndarray, *, file_name: str) -> PictureRecord:
         classes=(PILE_CATEGORY,),
         things=tuple(things),
     )
-
-
-def numbered_things(scene: SiteScene) -> dict[int, Thing]:
-    """Everything on the site that has an instance number, by that."""
-    things: dict[int, Thing] = {pile.number or place: pile for place, pile in enumerate(scene.piles, 1)}
-    things |= {thing.number: thing for thing in scene.distractors if thing.number}
-    return things | {thing.number: thing for thing in scene.placed_assets if thing.number}
 
 
 def _heads(scene: SiteScene, photograph: Photograph, things: Sequence[Thing]) -> list[tuple[float, float] | None]:

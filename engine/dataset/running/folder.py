@@ -25,7 +25,7 @@ from engine.dataset.labels.writers import writers_of
 from engine.dataset.options import option_name
 from engine.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_line, read_manifest
 from engine.dataset.running.policy import Attempted
-from engine.dataset.running.verifying import Verified, verify
+from engine.dataset.running.verifying import verify
 from engine.dataset.task import PictureTask
 from engine.errors import FolderBusyError, SinkError, UsageError
 from engine.jobs.kit import differences
@@ -104,28 +104,39 @@ class DatasetFolder:
         first = task(indices[0])
         self._require_same(first, forgotten)
         there = [index for index in known if places[index].is_done and index not in forgotten]
+        whole, enough, gone = set[int](), set[int](), set[int]()  # enough: with all files that the run asks for
+        damaged: dict[int, str] = {}
         try:
             # Files of formats that the run does not need may be removed from a finished dataset.
             needed, optional = folders_of(first), (folders_of(first, FORMATS) | GONE_FORMATS) - {LABELS}
-            verified = verify(self.path, self.manifest, there, needed, optional, tell_checked, is_stopped)
+            checked = verify(self.path, self.manifest, there, needed, optional, tell_checked, is_stopped)
+            for index, fault, lost in checked:
+                if fault:
+                    damaged[index] = fault
+                elif any(path.partition("/")[0] not in optional for path in lost):
+                    gone.add(index)  # a file that every picture needs was removed
+                else:
+                    whole.add(index)
+                    if not lost:
+                        enough.add(index)
             notes += self._foreign_pictures(indices)
         except OSError as error:
             raise unwritable(self.path, error) from error
-        notes += self._notes_about(verified)
-        lacking = [index for index in indices if index not in verified.enough]
-        beyond = [index for index in verified.damaged if index not in indices]
-        missing = tuple(sorted([*lacking, *beyond]))
-        self._sound = set(verified.whole)
-        self._had = {
-            index: self._folders_there(index) for index in missing if index not in forgotten and self._is_done(index)
-        }
+        notes += self._notes_about(whole, damaged)
+        lacking = [index for index in indices if index not in enough]
+        missing = tuple(sorted([*lacking, *(index for index in damaged if index not in indices)]))
+        self._sound = set(whole)
+        for index in missing:
+            if index not in forgotten and self._is_done(index):
+                paths = (path for path in places[index].paths(index) if (self.path / path).exists())
+                self._had[index] = frozenset(path.partition("/")[0] for path in paths)
         return RunPlan(
-            finished=frozenset(verified.whole),
+            finished=frozenset(whole),
             kept=len(indices) - len(lacking),
             missing=missing,
             forgotten=forgotten,
-            broken=frozenset(verified.damaged) | frozenset(verified.gone),
-            is_checked=verified.is_complete,
+            broken=frozenset(damaged) | gone,
+            is_checked=len(whole) + len(damaged) + len(gone) == len(there),
             notes=tuple(notes),
         )
 
@@ -190,8 +201,9 @@ class DatasetFolder:
     def finished_labels(self) -> Iterator[tuple[int, Path]]:
         """Index and label file of all intact pictures with a label of YOLO's, in order."""
         for index in sorted(self._sound):
-            if label := self._files_of(index)[1]:
-                yield index, self.path / label
+            for path in self.manifest.places[index].paths(index):
+                if path.startswith(f"{LABELS}/"):
+                    yield index, self.path / path
 
     def finished_files(self, unsure: frozenset[str]) -> Iterator[FinishedPicture]:
         """All intact pictures in order, without the paths in the folders `unsure` that are gone."""
@@ -224,18 +236,14 @@ class DatasetFolder:
     def trust_existing(self, but: frozenset[int] = frozenset()) -> None:
         """Count pictures as intact whose files are there, `but` these, without reading them. Raises OSError."""
         for index, place in self.manifest.places.items():
-            is_trusted = place.is_done and index not in but
-            if is_trusted and all((self.path / path).exists() for path in self._files_of(index)):
-                self._sound.add(index)
+            if place.is_done and index not in but:
+                paths = (path for path in place.paths(index) if path.partition("/")[0] in (IMAGES, LABELS))
+                if all((self.path / path).exists() for path in paths):
+                    self._sound.add(index)
 
     def close(self) -> None:
         """Unlock the folder. Unfinished pictures are removed."""
         self._work.remove()
-
-    def _files_of(self, index: int) -> tuple[str, str]:
-        """Paths of the picture and its label; "" for one that it does not have."""
-        paths = {path.partition("/")[0]: path for path in self.manifest.places[index].paths(index)}
-        return paths.get(IMAGES, ""), paths.get(LABELS, "")
 
     def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
         wanted = task.key
@@ -260,15 +268,15 @@ class DatasetFolder:
                 "folder, or --overwrite to make all again"
             )
 
-    def _notes_about(self, verified: Verified) -> list[str]:
+    def _notes_about(self, whole: set[int], damaged: dict[int, str]) -> list[str]:
         notes = []
-        if damaged := verified.damaged:
+        if damaged:
             more = f" and {len(damaged) - MAX_NAMED} more" if len(damaged) > MAX_NAMED else ""
             named = ", ".join(list(damaged.values())[:MAX_NAMED])
             notes.append(f"{self.path}: damaged, and drawn again: {named}{more}")
         places = self.manifest.places
         version = package_version()
-        older = sum(places[index].made_by.version != version for index in verified.whole)
+        older = sum(places[index].made_by.version != version for index in whole)
         if older:
             notes.append(
                 f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "
@@ -297,11 +305,6 @@ class DatasetFolder:
             for path, index in numbered_files(self.path, folder):
                 if index not in kept and (index in missing or index in plan.broken):
                     remove_file(self.path / path, missing_ok=True)
-
-    def _folders_there(self, index: int) -> frozenset[str]:
-        """Folders of the files that the picture has."""
-        paths = self.manifest.places[index].paths(index)
-        return frozenset(path.partition("/")[0] for path in paths if (self.path / path).exists())
 
     def _is_done(self, index: int) -> bool:
         place = self.manifest.places.get(index)

@@ -49,26 +49,19 @@ class PictureMaker:
             with tempfile.TemporaryDirectory(prefix="multiverse-picture-", ignore_cleanup_errors=True) as name:
                 log, made = Path(name, "log"), Path(name, "files", "made")
                 made.mkdir(parents=True)
-                result = self._attempt(task_of(payload), made, log)
+                if self._worker is None:
+                    self._worker = PictureWorker(self._environment, warm_log=log if HAS_FORK else None)
+                result = self._worker.attempt(task_of(payload), made, log, timeout_s=self._timeout_s)
                 if not isinstance(result, Failure):
                     files = {path: (made / path).read_bytes() for path in result.sha256}
                 with contextlib.suppress(OSError):
                     text = log.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            result = failure_of(error, "the folder for temporary files")
-        return SentPicture(result=result, files=files, log=text, seconds=time.perf_counter() - began_s)
-
-    def _attempt(self, task: PictureTask, made: Path, log: Path) -> MadePicture | Failure:
-        try:
-            if self._worker is None:
-                self._worker = PictureWorker(self._environment, warm_log=log if HAS_FORK else None)
-            result = self._worker.attempt(task, made, log, timeout_s=self._timeout_s)
         except (OSError, ChildError) as error:
-            result = failure_of(error, made)
+            result = failure_of(error, "the folder for temporary files")
         if isinstance(result, Failure) and self._worker is not None:
             self._worker.close()  # the next one begins with a log of its own
             self._worker = None
-        return result
+        return SentPicture(result=result, files=files, log=text, seconds=time.perf_counter() - began_s)
 
     def memory_mb(self) -> None:
         return None

@@ -16,7 +16,16 @@ from engine.dataset.layout.settling import settle
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import scene_of
 from engine.dataset.running.devices import check_devices, devices_of
-from engine.dataset.running.estimate import available_bytes, cores, default_jobs, estimate, picture_bytes
+from engine.dataset.running.estimate import (
+    CLEARLY,
+    available_bytes,
+    cores,
+    default_jobs,
+    duration_text,
+    estimate,
+    picture_bytes,
+    size_text,
+)
 from engine.dataset.running.finishing import FolderOutputs, write_outputs
 from engine.dataset.running.folder import DatasetFolder, RunPlan, unwritable
 from engine.dataset.running.local import LocalRunner
@@ -86,7 +95,9 @@ def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter
     for index in islice(job.indices, MAX_SETTLED):
         settle(job.options, job.task(index).seed)
     scene_of(job.task(begin))
-    if job.recipe == 1 or not _asks_for_numbers(job):
+    options, recipe_2 = job.options, job.recipe_2  # numbers and sizes that fit into some scenes and not into others
+    given = (options.num_bags, options.num_machinery, recipe_2.layout.piles, recipe_2.piles.pile_diameter)
+    if job.recipe == 1 or not (recipe_2.assets.asset or any(each is not None for each in given)):
         return
     end_s = now_s() + MAX_BUILD_S
     for index in islice(job.indices, job.recipe_2.camera.views, None, job.recipe_2.camera.views):
@@ -96,13 +107,6 @@ def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter
             scene_of(job.task(index))
         except UsageError as error:
             raise UsageError(f"{error} (picture {index})") from error
-
-
-def _asks_for_numbers(job: DatasetJob) -> bool:
-    """True if an option names a number or size that fits into some scenes and not into others."""
-    options, recipe_2 = job.options, job.recipe_2
-    given = (options.num_bags, options.num_machinery, recipe_2.layout.piles, recipe_2.piles.pile_diameter)
-    return any(each is not None for each in given) or bool(recipe_2.assets.asset)
 
 
 class _Run:
@@ -279,9 +283,11 @@ def local_jobs(job: DatasetJob) -> int:
 
 def check_room(job: DatasetJob, plan: RunPlan, freed_bytes: int, jobs: int) -> str:
     """One line about the time and disk that the run takes. SinkError if the disk is clearly too small."""
-    expected = estimate(job.task(plan.missing[0]), len(plan.missing), jobs=jobs, cores=cores())
+    pictures = len(plan.missing)
+    seconds, disk_bytes = estimate(job.task(plan.missing[0]), pictures, jobs=jobs, cores=cores())
     free_bytes = shutil.disk_usage(job.output).free + freed_bytes
-    line = expected.line(free_bytes)
-    if expected.is_clearly_too_large(free_bytes):
+    taken = f"about {duration_text(seconds)} and {size_text(disk_bytes)} for {pictures} pictures"
+    line = f"{taken}; {size_text(free_bytes)} free"
+    if disk_bytes * CLEARLY > free_bytes:
         raise SinkError(f"{job.output}: too little space: {line}; give a smaller --count or another disk")
     return line

@@ -41,7 +41,10 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
             folder.trust_existing(but=plan.broken | plan.forgotten)
             WholeFiles(folder, job).begin(is_changed=bool(plan.broken | plan.forgotten))
         folder.prepare(plan, job.subsets)
-        _sweep(job.output)
+        for path in job.output.glob(f"{STAGING}*"):
+            pid = path.name.removeprefix(STAGING).partition("-")[0]
+            if pid.isdigit() and not psutil.pid_exists(int(pid)):  # that process was killed
+                shutil.rmtree(path, ignore_errors=True)
     except OSError as error:
         raise unwritable(job.output, error) from error
     finally:
@@ -92,11 +95,3 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
 
 def _since(began_s: float) -> float:
     return round(time.perf_counter() - began_s, 3)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove staging folders of killed processes."""
-    for path in folder.glob(f"{STAGING}*"):
-        pid = path.name.removeprefix(STAGING).partition("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(path, ignore_errors=True)

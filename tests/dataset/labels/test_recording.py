@@ -108,9 +108,9 @@ def test_every_thing_is_known_by_its_number_class_and_kind() -> None:
     assert {thing.number for thing in record.things} <= set(known)
     for thing in record.things:
         own = known[thing.number]
-        assert (thing.kind, thing.place_m) == (own.kind.value, (own.x_m, own.y_m, own.ground_m))
+        assert (thing.told["kind"], thing.place_m) == (own.kind.value, (own.x_m, own.y_m, own.ground_m))
         assert (thing.category, thing.class_id) == (("pile", 1) if thing.number <= 14 else ("machine", 0))
-    assert {thing.kind for thing in record.things if thing.number > 14} == {"excavator", "loader"}
+    assert {thing.told["kind"] for thing in record.things if thing.number > 14} == {"excavator", "loader"}
     assert not recorded(scene, LabelOptions(classes=("bag",))).classed
 
 

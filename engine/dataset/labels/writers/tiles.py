@@ -80,13 +80,22 @@ class TileWriter(LabelWriter):
         )
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
+        import simplejpeg
+
         made: dict[str, bytes] = {}
-        whole = _developed(source)
+        whole = source
+        if source.content is not None:  # a JPEG does not hold the colours that were encoded
+            whole = replace(source, colors=simplejpeg.decode_jpeg(source.content), content=None)
         for tile, window in _tiles(source.task):
             cut = _cut_source(whole, tile, window)
             for writer in _writers(tile):
                 made |= {f"{FOLDER}/{path}": content for path, content in writer.files(cut).items()}
-            made[f"{FOLDER}/{_picture_path(tile)}"] = _encoded(cut.colors, tile)
+            quality = tile.labels.tile_quality
+            made[f"{FOLDER}/{_picture_path(tile)}"] = (
+                encode_png(cut.colors)
+                if quality is None
+                else simplejpeg.encode_jpeg(cut.colors, quality, colorsubsampling="420")
+            )
         return made
 
     def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
@@ -135,15 +144,6 @@ def _picture_path(tile: TileTask) -> str:
     return tile.path("images", ".png" if tile.labels.tile_quality is None else ".jpg")
 
 
-def _developed(source: LabelSource) -> LabelSource:
-    """The source with the colours that the picture's file holds: those of a JPEG are not those that were encoded."""
-    if source.content is None:
-        return source
-    import simplejpeg
-
-    return replace(source, colors=simplejpeg.decode_jpeg(source.content), content=None)
-
-
 def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> LabelSource:
     camera = source.camera.window(window.left_px, window.top_px, window.width_px, window.height_px)
     lens = source.record.camera.get("lens")
@@ -165,15 +165,6 @@ def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> Labe
         colors=np.ascontiguousarray(window.cut(source.colors)),
         depth_m=np.ascontiguousarray(window.cut(source.depth_m)),
     )
-
-
-def _encoded(colors: np.ndarray, tile: TileTask) -> bytes:
-    if tile.labels.tile_quality is None:
-        return encode_png(colors)
-    import simplejpeg
-
-    content: bytes = simplejpeg.encode_jpeg(colors, tile.labels.tile_quality, colorsubsampling="420")
-    return content
 
 
 def cut_things(record: PictureRecord, window: TileWindow, min_share: float) -> tuple[LabelledThing, ...]:
