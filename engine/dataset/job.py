@@ -103,14 +103,16 @@ class DatasetJob:
             self._check_files()
 
     def task(self, index: int) -> PictureTask:
+        labels = self.labels
+        if self.save_coco and "coco" not in labels.formats:  # the older spelling of --write yolo,coco
+            labels = replace(labels, write=(*labels.formats, "coco"))
         task = PictureTask(
             options=self.options,
             drawing=self.drawing,
             base_seed=self.seed,
             recipe_2=None if self.recipe == 1 else self.recipe_2,
-            labels=self.labels,
+            labels=labels,
             index=index,
-            with_coco=self.save_coco,
             blender=self.blender,
         )
         if self.split is None:

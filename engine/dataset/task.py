@@ -40,7 +40,6 @@ class PictureTask:
     split: str = ""  # shares of the subsets, such as `80/10/10`; "" without --split
     subset: str = ""  # the subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split
     labels: LabelOptions = field(default_factory=LabelOptions)  # in recipe 1 the defaults
-    with_coco: bool = False
     blender: str = ""  # path of Blender on the machine that draws; "" to search for it there
 
     @property
@@ -82,10 +81,8 @@ class PictureTask:
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """Label formats; --save-coco is an older spelling of one of them."""
-        older = ("coco",) * self.with_coco
-        tiles = ("tiles",) * (self.labels.tiles is not None)
-        return tuple(dict.fromkeys((*self.labels.formats, *older, *tiles)))
+        """Label formats, with `tiles`."""
+        return (*self.labels.formats, *(("tiles",) if self.labels.tiles is not None else ()))
 
     @property
     def key(self) -> dict[str, Any]:

@@ -211,13 +211,8 @@ def _shared(reads: list[_Read]) -> Iterator[CheckProblem]:
         one, other = everything[first], everything[second]
         if one[0] != other[0]:
             yield CheckProblem("duplicate", f"{other[0]}/{other[1]}", f"is {how} {one[0]}/{one[1]}")
-    places = [
-        (key, str(read.folder.path))
-        for read in reads
-        for entry in read.folder.manifest.values()
-        if (key := scene_key(entry))
-    ]
-    for scene, folders in shared_scenes(places).items():
+    entries = [(entry, str(read.folder.path)) for read in reads for entry in read.folder.manifest.values()]
+    for scene, folders in shared_scenes((key, path) for entry, path in entries if (key := scene_key(entry))).items():
         yield CheckProblem("shared", folders[-1], f"scene {scene} is in {folders[0]}, too")
 
 

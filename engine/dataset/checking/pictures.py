@@ -5,7 +5,7 @@ import json
 import threading
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +114,7 @@ def scene_key(entry: dict[str, Any]) -> str | None:
     return None if seed in (None, []) else json.dumps([seed, (entry.get("options") or {}).get("recipe", 1)])
 
 
-def shared_scenes(places: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+def shared_scenes(places: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Scene to the places in which it stands, of those in more than one. `places`: (scene, place) per picture."""
     found: dict[str, set[str]] = defaultdict(set)
     for scene, place in places:

@@ -30,7 +30,8 @@ def make_record(stage: SceneStage, photograph: Photograph, options: LabelOptions
     height, width = numbers.shape
     found = find_instances(numbers)
     known: dict[int, Thing] = {pile.number or place: pile for place, pile in enumerate(scene.piles, 1)}
-    known |= {thing.number: thing for thing in (*scene.distractors, *scene.placed_assets) if thing.number}
+    others: tuple[Thing, ...] = (*scene.distractors, *scene.placed_assets)
+    known |= {thing.number: thing for thing in others if thing.number}
     own_categories = {asset.name: asset.category for asset in scene.assets}
     outlines = find_outlines(stage, found.numbers, photograph.to_picture)
     heads = _heads(scene, photograph, [known[number] for number in found.numbers.tolist()])

@@ -161,12 +161,9 @@ def judge(
     rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
     whole = box
     if len(rows):
-        whole = (
-            float(min(box[0], first[0] + columns[0])),
-            float(min(box[1], first[1] + rows[0])),
-            float(max(box[2], first[0] + columns[-1] + 1)),
-            float(max(box[3], first[1] + rows[-1] + 1)),
-        )
+        x0, y0 = np.minimum(box[:2], [first[0] + columns[0], first[1] + rows[0]]).astype(float).tolist()
+        x1, y1 = np.maximum(box[2:], [first[0] + columns[-1] + 1, first[1] + rows[-1] + 1]).astype(float).tolist()
+        whole = (x0, y0, x1, y1)
     return Visibility(
         whole_box=whole,
         visible_share=visible_px / (visible_px + hidden_px + outside_px),

@@ -49,7 +49,7 @@ def _disk_bytes(task: PictureTask, pixels: int) -> float:
     labels, recipe_2 = task.labels, task.recipe_2
     if recipe_2 is None:
         each_bytes = PNG_PIXEL_BYTES * pixels + LABEL_BYTES + MANIFEST_BYTES
-        return each_bytes + COCO_BYTES * task.with_coco
+        return each_bytes + COCO_BYTES * ("coco" in task.formats)
     effects = parse_effects(recipe_2.sensor.camera_effects)
     pixel_bytes = _pixel_bytes(JPEG_PIXEL_BYTES if "jpeg" in effects else PNG_PIXEL_BYTES, task.formats)
     if labels.tiles is not None:

@@ -86,7 +86,7 @@ class DatasetFolder:
         *,
         is_resuming: bool,
         is_whole: bool = True,
-        tell_checked: Callable[[int, int], None] = lambda checked, of: None,
+        tell_checked: Callable[[int, int], object] = lambda checked, of: None,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> RunPlan:
         """Plan the run; changes nothing. UsageError if existing pictures were made with other options. With
@@ -158,10 +158,8 @@ class DatasetFolder:
     def task_again(self, task: PictureTask) -> PictureTask:
         """The task with the kinds of files that the picture had before `prepare`, so that none of them gets lost."""
         had = self._had.get(task.index, frozenset())
-        if task.recipe_2 is not None:
-            lost = [name for name in FORMATS if name not in task.formats and had & folders_of(task, (name,))]
-            return replace(task, labels=replace(task.labels, write=(*task.labels.formats, *lost))) if lost else task
-        return replace(task, with_coco=task.with_coco or PARTS in had)
+        lost = [name for name in FORMATS if name not in task.formats and had & folders_of(task, (name,))]
+        return replace(task, labels=replace(task.labels, write=(*task.labels.formats, *lost))) if lost else task
 
     def staging(self, task: PictureTask) -> Path:
         """Make a new folder for one attempt: an earlier attempt's process may still be running. Raises OSError."""

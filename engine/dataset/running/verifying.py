@@ -22,7 +22,7 @@ def verify(
     indices: list[int],
     needed: frozenset[str],
     optional: frozenset[str],
-    tell: Callable[[int, int], None],
+    tell: Callable[[int, int], object],
     is_stopped: Callable[[], bool],
 ) -> Iterator[tuple[int, str, list[str]]]:
     """Read all files of these finished pictures until `is_stopped`: the index of each, the first file that is not as it

@@ -129,24 +129,19 @@ def write_coco(parts: Iterable[CocoPart], file: TextIO, categories: Sequence[dic
     file.write(f'\n],\n"categories": {json.dumps(list(categories))}}}\n')
 
 
-def read_part(path: Path, index: int) -> CocoPart:
-    """Read the part of a picture. SourceError, with the file, if it cannot be read, is damaged or another picture's."""
-    try:
-        part = msgspec.json.decode(read_small(path, max_bytes=MAX_PART_BYTES), type=CocoPart)
-        if part.image.get("id") == index:
-            return part
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError):  # msgspec raises ValueError
-        pass
-    raise SourceError(f"{path}: is not the COCO part of picture {index}")
-
-
 def _parts(folder: Path, pictures: Iterable[FinishedPicture]) -> Iterator[CocoPart]:
-    """The parts of these pictures; a picture made without COCO has none."""
-    for picture in pictures:
-        for name in picture.paths_in(PARTS):
-            yield read_part(folder / name, picture.index)
+    """The parts of these pictures; a picture made without COCO has none. SourceError, with the file, for one that
+    cannot be read, is damaged or another picture's."""
+    for picture, path in ((each, folder / name) for each in pictures for name in each.paths_in(PARTS)):
+        try:
+            part = msgspec.json.decode(read_small(path, max_bytes=MAX_PART_BYTES), type=CocoPart)
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+        except (ValueError, RecursionError):  # msgspec raises ValueError
+            part = None
+        if part is None or part.image.get("id") != picture.index:
+            raise SourceError(f"{path}: is not the COCO part of picture {picture.index}")
+        yield part
 
 
 def _further_values(thing: LabelledThing) -> dict[str, Any]:

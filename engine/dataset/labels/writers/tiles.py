@@ -54,13 +54,12 @@ class TileTask(PictureTask):
     """A tile in place of the picture: `index` is the tile's, counted through all pictures of the dataset."""
 
     picture: int  # index of the picture that it is cut from
-    row: int
-    column: int
+    window: TileWindow
 
     @property
     def name(self) -> str:
         """`000005_03_10`: the picture, row and column of the tile."""
-        return f"{self.picture:06d}_{self.row:02d}_{self.column:02d}"
+        return f"{self.picture:06d}_{self.window.row:02d}_{self.window.column:02d}"
 
     @property
     def scene_number(self) -> int:
@@ -75,7 +74,7 @@ class TileWriter(LabelWriter):
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return tuple(
             f"{FOLDER}/{path}"
-            for tile, _ in _tiles(task)
+            for tile in _tiles(task)
             for path in (*(path for writer in _writers(tile) for path in writer.paths(tile)), _picture_path(tile))
         )
 
@@ -86,8 +85,8 @@ class TileWriter(LabelWriter):
         whole = source
         if source.content is not None:  # a JPEG does not hold the colours that were encoded
             whole = replace(source, colors=simplejpeg.decode_jpeg(source.content), content=None)
-        for tile, window in _tiles(source.task):
-            cut = _cut_source(whole, tile, window)
+        for tile in _tiles(source.task):
+            cut = _cut_source(whole, tile)
             for writer in _writers(tile):
                 made |= {f"{FOLDER}/{path}": content for path, content in writer.files(cut).items()}
             quality = tile.labels.tile_quality
@@ -105,10 +104,8 @@ class TileWriter(LabelWriter):
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
         pictures = [tile for picture in contents.pictures for tile in finished_tiles(picture)]
         tiles = replace(contents, folder=contents.folder / FOLDER, pictures=pictures)
-        formats = contents.options.formats
-        if any(path.startswith("annotations/") for tile in pictures[:1] for path in tile.paths):
-            formats = tuple(dict.fromkeys((*formats, "coco")))  # --save-coco
-        return tuple(f"{FOLDER}/{name}" for writer in writers_of(formats) for name in writer.finish(tiles))
+        writers = writers_of(contents.options.formats)
+        return tuple(f"{FOLDER}/{name}" for writer in writers for name in writer.finish(tiles))
 
 
 def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
@@ -127,13 +124,12 @@ def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
     ]
 
 
-def _tiles(task: PictureTask) -> Iterator[tuple[TileTask, TileWindow]]:
+def _tiles(task: PictureTask) -> Iterator[TileTask]:
     assert task.labels.tiles is not None  # or the format would not be written
     windows = tile_windows(*task.picture_px, task.labels.tiles, task.labels.overlap)
     known = {each.name: getattr(task, each.name) for each in fields(PictureTask)}
     for place, window in enumerate(windows):
-        own = {"index": task.index * len(windows) + place, "picture": task.index}
-        yield TileTask(**known | own, row=window.row, column=window.column), window
+        yield TileTask(**known | {"index": task.index * len(windows) + place}, picture=task.index, window=window)
 
 
 def _writers(tile: TileTask) -> tuple[LabelWriter, ...]:
@@ -144,7 +140,8 @@ def _picture_path(tile: TileTask) -> str:
     return tile.path("images", ".png" if tile.labels.tile_quality is None else ".jpg")
 
 
-def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> LabelSource:
+def _cut_source(source: LabelSource, tile: TileTask) -> LabelSource:
+    window = tile.window
     camera = source.camera.window(window.left_px, window.top_px, window.width_px, window.height_px)
     lens = source.record.camera.get("lens")
     if lens:
