@@ -71,7 +71,7 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
         depth_m=photo.rendered.depth_m,
         content=photo.content,
     )
-    writers = writers_of(task.formats)
+    writers = writers_of(task.labels.written)
     for writer in reversed(writers) if task.recipe_2 is None else writers:  # the order in recipe 1's manifests
         files |= writer.files(source)
     files[picture] = encode_png(photo.rendered.colors) if photo.content is None else photo.content

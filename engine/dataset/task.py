@@ -80,11 +80,6 @@ class PictureTask:
         return view or (self.options.width, self.options.height)
 
     @property
-    def formats(self) -> tuple[str, ...]:
-        """Label formats, with `tiles`."""
-        return (*self.labels.formats, *(("tiles",) if self.labels.tiles is not None else ()))
-
-    @property
     def key(self) -> dict[str, Any]:
         """Fingerprint of everything that affects the picture's bytes, as JSON values; the same for a whole dataset."""
         key = {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)

@@ -100,7 +100,7 @@ def remove_card(folder: Path) -> None:
 
 def card_text(tally: _Tally, job: DatasetJob, engine: str, given: Mapping[str, str]) -> str:
     counts = np.array(tally.counts or [0])
-    formats = job.task(0).formats
+    formats = job.task(0).labels.written
     width, height = job.task(0).picture_px
     rows = {
         "pictures": f"{len(tally.counts)} ({width}x{height} px)",

@@ -96,6 +96,11 @@ class LabelOptions:
         return ("yolo",) if self.write is None else self.write
 
     @property
+    def written(self) -> Names:
+        """The formats, and `tiles`."""
+        return (*self.formats, *(("tiles",) if self.tiles is not None else ()))
+
+    @property
     def main_format(self) -> str:
         """The format of the files in labels/; "" if none of YOLO's is written."""
         return next((name for name in self.formats if name in YOLO_FORMATS), "")

@@ -49,14 +49,14 @@ def _disk_bytes(task: PictureTask, pixels: int) -> float:
     labels, recipe_2 = task.labels, task.recipe_2
     if recipe_2 is None:
         each_bytes = PNG_PIXEL_BYTES * pixels + LABEL_BYTES + MANIFEST_BYTES
-        return each_bytes + COCO_BYTES * ("coco" in task.formats)
+        return each_bytes + COCO_BYTES * ("coco" in task.labels.written)
     effects = parse_effects(recipe_2.sensor.camera_effects)
-    pixel_bytes = _pixel_bytes(JPEG_PIXEL_BYTES if "jpeg" in effects else PNG_PIXEL_BYTES, task.formats)
+    pixel_bytes = _pixel_bytes(JPEG_PIXEL_BYTES if "jpeg" in effects else PNG_PIXEL_BYTES, task.labels.written)
     if labels.tiles is not None:
         tile_bytes = PNG_PIXEL_BYTES if labels.tile_quality is None else JPEG_PIXEL_BYTES
-        pixel_bytes += _pixel_bytes(tile_bytes, task.formats) / (1 - labels.overlap) ** 2
+        pixel_bytes += _pixel_bytes(tile_bytes, task.labels.written) / (1 - labels.overlap) ** 2
     scene_bytes = WHOLE_SCENE_BYTES if recipe_2.camera.view is None else SCENE_BYTES
-    return pixel_bytes * pixels + LABEL_BYTES * len(task.formats) + MANIFEST_BYTES + scene_bytes
+    return pixel_bytes * pixels + LABEL_BYTES * len(task.labels.written) + MANIFEST_BYTES + scene_bytes
 
 
 def _pixel_bytes(picture: float, formats: tuple[str, ...]) -> float:

@@ -158,7 +158,7 @@ class DatasetFolder:
     def task_again(self, task: PictureTask) -> PictureTask:
         """The task with the kinds of files that the picture had before `prepare`, so that none of them gets lost."""
         had = self._had.get(task.index, frozenset())
-        lost = [name for name in FORMATS if name not in task.formats and had & folders_of(task, (name,))]
+        lost = [name for name in FORMATS if name not in task.labels.formats and had & folders_of(task, (name,))]
         return replace(task, labels=replace(task.labels, write=(*task.labels.formats, *lost))) if lost else task
 
     def staging(self, task: PictureTask) -> Path:
@@ -334,7 +334,7 @@ def numbered_files(root: Path, folder: str) -> Iterator[tuple[str, int]]:
 
 def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> frozenset[str]:
     """Folders of which every finished picture has a file; those of `formats`, if given, alone."""
-    written = writers_of(task.formats if formats is None else formats)
+    written = writers_of(task.labels.written if formats is None else formats)
     own = frozenset(path.partition("/")[0] for writer in written for path in writer.paths(task))
     if formats is not None:
         return own

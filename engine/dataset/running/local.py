@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 
 from engine.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.dataset.running.devices import device_environment, words_of
@@ -56,13 +57,9 @@ class LocalRunner:
         started; those in progress are finished."""
         waiting = iter(tasks)
         running: set[Future[PictureOutcome]] = set()
-        is_dry = False
         while True:
-            while not is_dry and len(running) < self.jobs and not is_stopped():
-                task = next(waiting, None)
-                is_dry = task is None
-                if task is not None:
-                    running.add(self._pool.submit(self._make, task))
+            for task in islice(waiting, 0 if is_stopped() else self.jobs - len(running)):
+                running.add(self._pool.submit(self._make, task))
             self.at_work = len(running)
             if not running:
                 return

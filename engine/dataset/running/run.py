@@ -77,7 +77,7 @@ def check_job(job: DatasetJob) -> None:
     job.check()
     job = job.with_given_size()
     check_scenes(job)
-    for writer in writers_of(job.task(0).formats):
+    for writer in writers_of(job.task(0).labels.written):
         writer.check()
     if job.cluster is not None:
         from engine.jobs.kit import require_ray

@@ -72,11 +72,11 @@ class TileTask(PictureTask):
 
 class TileWriter(LabelWriter):
     def paths(self, task: PictureTask) -> tuple[str, ...]:
-        return tuple(
-            f"{FOLDER}/{path}"
-            for tile in _tiles(task)
-            for path in (*(path for writer in _writers(tile) for path in writer.paths(tile)), _picture_path(tile))
-        )
+        paths: list[str] = []
+        for tile in _tiles(task):
+            paths += [path for writer in writers_of(tile.labels.formats) for path in writer.paths(tile)]
+            paths.append(_picture_path(tile))
+        return tuple(f"{FOLDER}/{path}" for path in paths)
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
         import simplejpeg
@@ -87,7 +87,7 @@ class TileWriter(LabelWriter):
             whole = replace(source, colors=simplejpeg.decode_jpeg(source.content), content=None)
         for tile in _tiles(source.task):
             cut = _cut_source(whole, tile)
-            for writer in _writers(tile):
+            for writer in writers_of(tile.labels.formats):
                 made |= {f"{FOLDER}/{path}": content for path, content in writer.files(cut).items()}
             quality = tile.labels.tile_quality
             made[f"{FOLDER}/{_picture_path(tile)}"] = (
@@ -130,10 +130,6 @@ def _tiles(task: PictureTask) -> Iterator[TileTask]:
     known = {each.name: getattr(task, each.name) for each in fields(PictureTask)}
     for place, window in enumerate(windows):
         yield TileTask(**known | {"index": task.index * len(windows) + place}, picture=task.index, window=window)
-
-
-def _writers(tile: TileTask) -> tuple[LabelWriter, ...]:
-    return writers_of(name for name in tile.formats if name != FOLDER)
 
 
 def _picture_path(tile: TileTask) -> str:
