@@ -180,7 +180,13 @@ class DatasetJob:
         told = ((asset, read_asset(asset).notes) for asset in assets.assets)
         unlabelled = assets.notes_without(self.labels.class_names) if self.labels.classes is None else ()
         models = (f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
-        return (*models, *unlabelled, *self.labels.notes_about(self.with_given_size().task(0).picture_px))
+        notes = [*models, *unlabelled]
+        width, height = self.with_given_size().task(0).picture_px
+        side = self.labels.tiles
+        if side is not None and side > min(width, height):
+            smaller = f"{min(side, width)}x{min(side, height)}"
+            notes.append(f"--tiles {side}: pictures are {width}x{height}, so tiles are {smaller}")
+        return tuple(notes)
 
     @property
     def subsets(self) -> tuple[str, ...]:

@@ -101,10 +101,11 @@ def remove_card(folder: Path) -> None:
 def card_text(tally: _Tally, job: DatasetJob, engine: str, given: Mapping[str, str]) -> str:
     counts = np.array(tally.counts or [0])
     formats = job.task(0).labels.written
+    subsets = [name for name in tally.subsets if name] or ["none"]
     width, height = job.task(0).picture_px
     rows = {
         "pictures": f"{len(tally.counts)} ({width}x{height} px)",
-        "split": _counted({name: count for name, count in tally.subsets.items() if name}) or "none",
+        "split": subsets[0] if len(subsets) == 1 else ", ".join(f"{tally.subsets[name]} {name}" for name in subsets),
         "classes": ", ".join(job.labels.class_names),
         "boxes": f"{int(counts.sum())}: {counts.mean():.1f} a picture, {counts.min()} to {counts.max()}",
         "longer side": f"{tally.longer_quantile(0.5)} px in the middle, 90 % from {tally.longer_quantile(0.05)} to "
@@ -176,9 +177,3 @@ def _training(tally: _Tally, formats: Iterable[str], longest: int) -> str:
             "larger `imgsz`.\n"
         )
     return "".join(lines)
-
-
-def _counted(counts: Mapping[str, int]) -> str:
-    if len(counts) == 1:
-        return f"{next(iter(counts))}"
-    return ", ".join(f"{count} {name}" for name, count in counts.items())

@@ -78,14 +78,6 @@ class LabelOptions:
             if self.tiles is None and getattr(self, name) != getattr(LabelOptions(), name):
                 raise UsageError(f"{option_name(name)}: has no effect without --tiles, such as --tiles 640")
 
-    def notes_about(self, picture_px: tuple[int, int]) -> tuple[str, ...]:
-        """A remark about tiles that are not as large as was asked for, because the pictures are smaller."""
-        if self.tiles is None or self.tiles <= min(picture_px):
-            return ()
-        width, height = picture_px
-        sides = min(self.tiles, width), min(self.tiles, height)
-        return (f"--tiles {self.tiles}: pictures are {width}x{height}, so tiles are {sides[0]}x{sides[1]}",)
-
     @property
     def class_names(self) -> Names:
         return ("pile",) if self.classes is None else self.classes

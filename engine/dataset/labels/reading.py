@@ -42,12 +42,10 @@ MIN_POLYGON = 6  # numbers: three points
 
 def pointer_line(content: bytes | bytearray) -> str:
     """One line if the file is only the pointer to one that is stored elsewhere; else ""."""
-    found = (
-        f"is a pointer of {kind} and not yet the file: {how}"
-        for at, kind, how in NOT_YET_FETCHED
-        if content.startswith(at)
-    )
-    return next(found, "")
+    for at, kind, how in NOT_YET_FETCHED:
+        if content.startswith(at):
+            return f"is a pointer of {kind} and not yet the file: {how}"
+    return ""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,7 +11,6 @@ import numpy as np
 
 from engine.dataset.card.card import CardPicture, write_card
 from engine.dataset.job import DatasetJob
-from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.reading import read_labels
 from engine.dataset.labels.statistics import Statistics, measure
 from engine.dataset.options import option_name
@@ -46,8 +45,8 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
     if job.recipe == 2 and not job.labels.main_format:
         return finished  # the figures are made from YOLO's files
     try:
-        size_px = job.task(0).picture_px
-        boxes = ((index, _read_piles(job.labels, label, *size_px)) for index, label in folder.finished_labels())
+        is_pile = np.array([name == "pile" for name in job.labels.class_names])
+        boxes = ((index, boxes[is_pile[classes]]) for index, boxes, classes in _labels(folder, job))
         finished.statistics = figures_of(job, boxes)
         if job.recipe == 2:
             engine = ", ".join(folder.engines(job.indices))
@@ -65,10 +64,10 @@ def figures_of(job: DatasetJob, boxes: Iterator[tuple[int, np.ndarray]]) -> Stat
     return measure((each * (most / widths[index % len(widths)]) for index, each in boxes), most)
 
 
-def _read_piles(labels: LabelOptions, path: Path, width: int, height: int) -> np.ndarray:
-    """(k, 4) boxes in px of the piles in a label file."""
-    boxes, classes = read_labels(path, width, height, len(labels.class_names))
-    return boxes[[labels.class_names[number] == "pile" for number in classes]]
+def _labels(folder: DatasetFolder, job: DatasetJob) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Index, boxes and classes of each picture with a label of YOLO's. SourceError for an edited one."""
+    for index, path in folder.finished_labels():
+        yield index, *read_labels(path, *job.task(0).picture_px, len(job.labels.class_names))
 
 
 # -- the dataset card ------------------------------------------------------------------------------
@@ -96,11 +95,9 @@ def given_options(job: DatasetJob) -> dict[str, str]:
 
 
 def _pictures(folder: DatasetFolder, job: DatasetJob) -> Iterator[CardPicture]:
-    width, height = job.task(0).picture_px
-    labels = dict(folder.finished_labels())
-    for entry, label in zip(folder.manifest.entries(labels), labels.values(), strict=True):
+    entries = folder.manifest.entries(index for index, _ in folder.finished_labels())
+    for entry, (_, boxes, _) in zip(entries, _labels(folder, job), strict=True):
         drawn = json.loads(bytes(entry.drawn))
-        boxes, _ = read_labels(label, width, height, len(job.labels.class_names))
         yield CardPicture(
             subset=drawn.get("subset", ""), boxes=boxes, brightness=drawn.get("look", {}).get("brightness")
         )

@@ -44,8 +44,6 @@ POLL_INTERVAL_S = 0.02
 NUMBERED = re.compile(r"(\d{6,})(?:_\d+)*\.[a-z0-9]+")
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
-Tasks = Callable[[int], PictureTask]  # the task of a picture, by index
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
@@ -68,7 +66,15 @@ class DatasetFolder:
         """Lock the folder, waiting up to `patience_s` for another run. UsageError if it holds other files."""
         self.path = path
         _require_own_folder(path)
-        self._work = _lock(path, patience_s)
+        end_s = time.perf_counter() + patience_s
+        while True:
+            try:
+                self._work = WorkFolder(path, at=path / WORK)
+                break
+            except FolderBusyError:
+                if time.perf_counter() > end_s:
+                    raise
+                time.sleep(POLL_INTERVAL_S)
         self._sound: set[int] = set()  # indices of pictures that were read and verified, or made by this run
         self._had: dict[int, frozenset[str]] = {}
         try:
@@ -82,7 +88,7 @@ class DatasetFolder:
     def plan(
         self,
         indices: range,
-        task: Tasks,
+        task: Callable[[int], PictureTask],
         *,
         is_resuming: bool,
         is_whole: bool = True,
@@ -343,17 +349,6 @@ def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> fro
 
 def unwritable(path: Path, error: OSError) -> SinkError:
     return SinkError(f"{path}: cannot be written ({error.strerror or error})")
-
-
-def _lock(path: Path, patience_s: float) -> WorkFolder:
-    end_s = time.perf_counter() + patience_s
-    while True:
-        try:
-            return WorkFolder(path, at=path / WORK)
-        except FolderBusyError:
-            if time.perf_counter() > end_s:
-                raise
-            time.sleep(POLL_INTERVAL_S)
 
 
 def _require_own_folder(path: Path) -> None:

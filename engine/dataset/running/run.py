@@ -248,13 +248,15 @@ class _Run:
 
 def sample_words(job: DatasetJob) -> str:
     """One line about the size of a pixel on the ground; "" for recipe 1 at about the width of the real pictures."""
+    camera = job.recipe_2.camera
     if job.recipe_2.given.files:
         samples_cm = [file.gsd_cm for file in job.recipe_2.given.files]
-        return ground_sample_words(job.options, CameraOptions(gsd=(min(samples_cm), max(samples_cm))))
-    if job.recipe == 2:
-        return ground_sample_words(job.options, job.recipe_2.camera)
-    is_usual = 1 / MAX_ZOOM < job.options.width / SceneOptions().width < MAX_ZOOM
-    return "" if is_usual else ground_sample_words(job.options, PLAIN_CAMERA)
+        camera = CameraOptions(gsd=(min(samples_cm), max(samples_cm)))
+    elif job.recipe == 1:
+        if 1 / MAX_ZOOM < job.options.width / SceneOptions().width < MAX_ZOOM:
+            return ""
+        camera = PLAIN_CAMERA
+    return ground_sample_words(job.options, camera)
 
 
 def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> "LocalRunner | ClusterRunner":

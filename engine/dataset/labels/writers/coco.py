@@ -9,7 +9,6 @@ the top left corner of the picture. pycocotools needs `COCOeval.params.kpt_oks_s
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TextIO
 
 import msgspec
@@ -58,14 +57,13 @@ class CocoWriter(LabelWriter):
         return names
 
 
-def require_pycocotools() -> ModuleType:
+def require_pycocotools() -> Any:
     """Import `pycocotools.mask`; UsageError says how to install it."""
     try:
         from pycocotools import mask
     except ImportError as error:
         raise UsageError(f"--save-coco needs pycocotools; get it with: {install_line('[dataset]')}") from error
-    module: ModuleType = mask
-    return module
+    return mask
 
 
 def coco_part(source: LabelSource) -> dict[str, Any]:
