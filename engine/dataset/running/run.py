@@ -4,7 +4,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -65,11 +65,8 @@ def make_dataset(
     job = job.with_given_size()
     if job.image_index is not None:
         return make_one(job, say)
-    folder = DatasetFolder(job.output)
-    try:
+    with closing(DatasetFolder(job.output)) as folder:
         return _Run(job, folder, tell, say, is_stopped).make()
-    finally:
-        folder.close()
 
 
 def check_job(job: DatasetJob) -> None:
@@ -144,15 +141,11 @@ class _Run:
                 self._say(line)
         if len(plan.missing) > 1 and (words := sample_words(job)):
             self._say(words)
-        runner = open_runner(job, folder, len(plan.missing)) if plan.missing else None
         finished = FolderOutputs()
-        try:
+        with closing(open_runner(job, folder, len(plan.missing))) if plan.missing else nullcontext() as runner:
             self._begin(plan)
             if runner is not None:
                 self._work_off(runner, plan.missing)
-        finally:
-            if runner is not None:
-                runner.close()
         try:
             folder.manifest.tidy()
             if plan.is_checked:
