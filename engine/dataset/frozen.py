@@ -29,7 +29,7 @@ from engine.dataset.assets.reading import read_asset
 from engine.dataset.ground_picture import read_ground_picture
 from engine.dataset.scene.description import SiteScene, Terrain
 from engine.dataset.scene.limits import check_scene, check_terrain
-from engine.errors import SourceError, UsageError
+from engine.errors import UsageError
 from engine.system.file_names import escaped, names_device
 from engine.system.foreign_data import inflated
 from engine.system.small_file import read_small
@@ -50,14 +50,14 @@ def freeze(scene: SiteScene) -> bytes:
 
 
 def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
-    """The scene from `freeze`, equal to the last bit but for the sign of a height of 0. SourceError, with `name`, for
+    """The scene from `freeze`, equal to the last bit but for the sign of a height of 0. UsageError, with `name`, for
     anything else."""
     try:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"{name}: is no JSON: {error}") from error
+        raise UsageError(f"{name}: is no JSON: {error}") from error
     if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
-        raise SourceError(f'{name}: is no scene with "format": {FORMAT}')
+        raise UsageError(f'{name}: is no scene with "format": {FORMAT}')
     try:
         _stand(values)
         _number(values)
@@ -67,7 +67,7 @@ def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
         return scene
     except (ValueError, RecursionError, MemoryError) as error:
         reason, at, path = str(error).rpartition(" - at `")
-        raise SourceError(f"{name}: {path.rstrip('`')}: {reason}" if at else f"{name}: {error}") from error
+        raise UsageError(f"{name}: {path.rstrip('`')}: {reason}" if at else f"{name}: {error}") from error
 
 
 def plain(value: Any) -> Any:
@@ -167,9 +167,7 @@ def _unpacked(kind: type, value: Any) -> Any:
         np.cumsum(tenths, axis=1, out=tenths)  # in place and by rows: the largest terrain has 67 MB
         np.cumsum(tenths, axis=0, out=tenths)
         heights = np.empty(shape, np.float32)
-        for row, of_row in zip(heights, tenths, strict=True):
-            row[:] = of_row / TENTHS_OF_MM
-        return heights
+        return np.divide(tenths, TENTHS_OF_MM, out=heights, dtype=np.float64, casting="unsafe")
     content = inflated(packed, max_bytes=count * size)
     if value["coding"] != "plain" or value["dtype"] not in ("float32", "float64", "uint8", "uint16", "uint32", "int64"):
         raise ValueError(f"an array of coding {value['coding']!r} and type {value['dtype']!r} is unknown")
@@ -215,12 +213,12 @@ def read_frozen(file: FrozenFile) -> SiteScene:
     content = _content(Path(file.path))
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise UsageError(f"{OPTION} {escaped(file.path)}: has changed since the run began; start the run again")
-    return _thawed(content, file.path)
+    return thaw(content, f"{OPTION} {escaped(file.path)}")
 
 
 def _checked(path: Path) -> FrozenFile:
     content = _content(path)
-    scene = _thawed(content, str(path))
+    scene = thaw(content, f"{OPTION} {escaped(str(path))}")
     named = [asset.path for asset in scene.assets] + ([scene.ground.picture.path] if scene.ground.picture else [])
     for foreign in named:
         if names_device(PureWindowsPath(foreign).name):
@@ -239,13 +237,6 @@ def _checked(path: Path) -> FrozenFile:
         classes=tuple(dict.fromkeys(asset.category for asset in scene.assets)),
         site=scene.effects_seed[:-1],
     )
-
-
-def _thawed(content: bytes, path: str) -> SiteScene:
-    try:
-        return thaw(content, f"{OPTION} {escaped(path)}")
-    except SourceError as error:
-        raise UsageError(str(error)) from error
 
 
 def _content(path: Path) -> bytes:

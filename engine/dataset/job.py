@@ -7,13 +7,20 @@ from engine.dataset.assets.reading import read_asset
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.layout.cameras import check_cameras
 from engine.dataset.layout.options import Recipe2Options
-from engine.dataset.options import SceneOptions, option_name
+from engine.dataset.options import SceneOptions, check_ranges, option_name
 from engine.dataset.split import Split, parse_split
-from engine.dataset.task import PictureTask, RenderSettings, check_seed
+from engine.dataset.task import PictureTask, RenderSettings
 from engine.errors import UsageError
 from engine.jobs.kit import CLUSTER, CLUSTERS, OVERWRITE, RESUME, check_no_stream, check_number, option
 
 MAX_PICTURES = 10_000_000
+RANGES = {
+    "count": (1, MAX_PICTURES),
+    "retries": (0, 100),
+    "seed": (0, None),  # NumPy's SeedSequence supports more than 64 bits
+    "jobs": (1, 1024),
+    "image_index": (0, MAX_PICTURES),
+}
 
 
 def parse_devices(text: str) -> tuple[int, ...]:
@@ -79,17 +86,11 @@ class DatasetJob:
     def check(self) -> None:
         """Raise UsageError for invalid settings. `check_job` finds scenes that do not fit."""
         check_no_stream(self.output)
-        check_number("--count", self.count, 1, MAX_PICTURES)
-        check_number("--retries", self.retries, 0, 100)
-        check_seed(self.seed)
-        if self.jobs is not None:
-            check_number("--jobs", self.jobs, 1, 1024)
+        check_ranges(self, RANGES)
         if self.timeout_s is not None:
             check_number("--timeout", self.timeout_s, 1)
-        if self.image_index is not None:
-            check_number("--image-index", self.image_index, 0, MAX_PICTURES)
-            if self.cluster is not None:
-                raise UsageError("--image-index: makes one picture in this process; leave --cluster out")
+        if self.image_index is not None and self.cluster is not None:
+            raise UsageError("--image-index: makes one picture in this process; leave --cluster out")
         self._check_devices()
         self.options.check()
         if self.recipe == 1:
@@ -102,14 +103,16 @@ class DatasetJob:
             self._check_files()
 
     def task(self, index: int) -> PictureTask:
+        labels = self.labels
+        if self.save_coco and "coco" not in labels.formats:  # the older spelling of --write yolo,coco
+            labels = replace(labels, write=(*labels.formats, "coco"))
         task = PictureTask(
             options=self.options,
             drawing=self.drawing,
             base_seed=self.seed,
             recipe_2=None if self.recipe == 1 else self.recipe_2,
-            labels=self.labels,
+            labels=labels,
             index=index,
-            with_coco=self.save_coco,
             blender=self.blender,
         )
         if self.split is None:
@@ -177,7 +180,13 @@ class DatasetJob:
         told = ((asset, read_asset(asset).notes) for asset in assets.assets)
         unlabelled = assets.notes_without(self.labels.class_names) if self.labels.classes is None else ()
         models = (f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
-        return (*models, *unlabelled, *self.labels.notes_about(self.with_given_size().task(0).picture_px))
+        notes = [*models, *unlabelled]
+        width, height = self.with_given_size().task(0).picture_px
+        side = self.labels.tiles
+        if side is not None and side > min(width, height):
+            smaller = f"{min(side, width)}x{min(side, height)}"
+            notes.append(f"--tiles {side}: pictures are {width}x{height}, so tiles are {smaller}")
+        return tuple(notes)
 
     @property
     def subsets(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The user's options for scenes. None: not given, so each picture gets a random value. Lengths are in metres."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,25 @@ from engine.jobs.kit import check_number, option
 Preset = Literal["loess", "hills"]
 MAX_CLUSTERS = 5
 MAX_SIDE_PX = 16384
+RANGES = {
+    "num_clusters": (1, MAX_CLUSTERS),
+    "terrain_size": (20, 1000),
+    "num_rows": (1, 1000),
+    "piles_per_row": (1, 1000),
+    "row_spacing": (2, 50),
+    "num_terraces": (1, 100),
+    "terrace_height": (0, 10),
+    "sun_elevation": (5, 90),
+    "sun_azimuth": (0, 360),
+    "sun_energy": (0, 20),
+    "num_bags": (0, 10_000),
+    "num_machinery": (0, 1000),
+    "min_piles_per_cluster": (0, 10_000),
+    "max_piles_per_cluster": (0, 10_000),
+    "cluster_size": (5, 500),
+    "width": (64, MAX_SIDE_PX),
+    "height": (64, MAX_SIDE_PX),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,32 +91,17 @@ class SceneOptions:
 
     def check(self) -> None:
         """Raise UsageError for a number out of its range. `settle` checks that all fit together."""
-        ranges: tuple[tuple[str, float, float], ...] = (
-            ("num_clusters", 1, MAX_CLUSTERS),
-            ("terrain_size", 20, 1000),
-            ("num_rows", 1, 1000),
-            ("piles_per_row", 1, 1000),
-            ("row_spacing", 2, 50),
-            ("num_terraces", 1, 100),
-            ("terrace_height", 0, 10),
-            ("sun_elevation", 5, 90),
-            ("sun_azimuth", 0, 360),
-            ("sun_energy", 0, 20),
-            ("num_bags", 0, 10_000),
-            ("num_machinery", 0, 1000),
-            ("min_piles_per_cluster", 0, 10_000),
-            ("max_piles_per_cluster", 0, 10_000),
-            ("cluster_size", 5, 500),
-            ("width", 64, MAX_SIDE_PX),
-            ("height", 64, MAX_SIDE_PX),
-        )
-        for name, low, high in ranges:
-            value = getattr(self, name)
-            if value is not None:
-                check_number(option_name(name), value, low, high)
+        check_ranges(self, RANGES)
         fewest, most = self.min_piles_per_cluster, self.max_piles_per_cluster
         if fewest is not None and most is not None and fewest > most:
             raise UsageError(f"--min-piles-per-cluster {fewest}: more than --max-piles-per-cluster {most}")
+
+
+def check_ranges(options: object, ranges: Mapping[str, tuple[float, float | None]]) -> None:
+    """Raise UsageError for a given number that is not between these two, by field."""
+    for name, (low, high) in ranges.items():
+        if (value := getattr(options, name)) is not None:
+            check_number(option_name(name), value, low, high)
 
 
 def option_name(field: str) -> str:

@@ -4,11 +4,12 @@ picture may depend on the one before it."""
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from engine.dataset.frozen import freeze, read_frozen
 from engine.dataset.geometry.batches import Rendered, SceneStage
@@ -35,13 +36,14 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
     in the dataset. UsageError for a scene that does not fit, RenderError, OSError."""
     log.info("picture %s, seed %s, engine %s", task.name, task.seed, task.drawing.engine)
     steps = StepTimes()
-    with steps.timed("scene"):
-        scene = scene_of(task)
-        stage = set_stage(scene)
+    scene = scene_of(task)
+    stage = set_stage(scene)
+    steps.end("scene")
 
     def draw_seen(seen: SiteScene) -> Rendered:
-        with steps.timed("draw"):
-            return (draw or draw_stage)(replace(stage, scene=seen), task, folder)
+        rendered = (draw or draw_stage)(replace(stage, scene=seen), task, folder)
+        steps.end("draw")
+        return rendered
 
     drawn: dict[str, Any]
     if task.recipe_2 is None:
@@ -50,30 +52,30 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
         log.info("%s", ", ".join(f"{name} {value}" for name, value in drawn.items()))
         photo = Photograph(rendered=draw_seen(scene))
     else:
-        with steps.timed("sensor"):
-            seed = scene.effects_seed or (task.base_seed, task.scene_number, task.view)
-            photo = photograph(scene, task.recipe_2.sensor, seed, draw_seen)
-    with steps.timed("labels"):
-        picture = task.path("images", photo.suffix)
-        files = {}
-        if task.recipe_2 is None:
-            record = record_of_piles(photo.rendered.instances, index=task.index, file_name=picture)
-        else:
-            record = make_record(stage, photo, task.labels, index=task.index, file_name=picture)
-            files[task.path("scenes", ".json")] = freeze(scene)
-            drawn = facts_of(task, scene, photo, record)
-        source = LabelSource(
-            task=task,
-            camera=scene.camera,
-            record=record,
-            colors=photo.rendered.colors,
-            depth_m=photo.rendered.depth_m,
-            content=photo.content,
-        )
-        writers = writers_of(task.formats)
-        for writer in reversed(writers) if task.recipe_2 is None else writers:  # the order in recipe 1's manifests
-            files |= writer.files(source)
-        files[picture] = encode_png(photo.rendered.colors) if photo.content is None else photo.content
+        seed = scene.effects_seed or (task.base_seed, task.scene_number, task.view)
+        photo = photograph(scene, task.recipe_2.sensor, seed, draw_seen)
+        steps.end("sensor")
+    picture = task.path("images", photo.suffix)
+    files = {}
+    if task.recipe_2 is None:
+        record = record_of_piles(photo.rendered.instances, file_name=picture)
+    else:
+        record = make_record(stage, photo, task.labels, file_name=picture)
+        files[task.path("scenes", ".json")] = freeze(scene)
+        drawn = facts_of(task, scene, photo, record)
+    source = LabelSource(
+        task=task,
+        camera=scene.camera,
+        record=record,
+        colors=photo.rendered.colors,
+        depth_m=photo.rendered.depth_m,
+        content=photo.content,
+    )
+    writers = writers_of(task.labels.written)
+    for writer in reversed(writers) if task.recipe_2 is None else writers:  # the order in recipe 1's manifests
+        files |= writer.files(source)
+    files[picture] = encode_png(photo.rendered.colors) if photo.content is None else photo.content
+    steps.end("labels")
     made = MadePicture(
         piles=len(scene.piles),
         labelled=len(record.labelled),
@@ -82,12 +84,12 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
         seconds=steps.seconds,
         cpu_seconds=steps.cpu_seconds,
     )
-    with steps.timed("save"):
-        for path, content in files.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-            made.sha256[path] = hashlib.sha256(content).hexdigest()
-            made.bytes[path] = len(content)
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+        made.sha256[path] = hashlib.sha256(content).hexdigest()
+        made.bytes[path] = len(content)
+    steps.end("save")
     times = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in made.seconds.items())
     log.info("%d piles on the site, %d things labelled; %s", made.piles, made.labelled, times)
     return made
@@ -118,24 +120,15 @@ def draw_stage(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
 
 
 class StepTimes:
-    """Time and processor time of all threads, by step; a step within another does not count for that one."""
+    """Time and processor time of all threads, by step."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.cpu_seconds: dict[str, float] = {}
-        self._inner = [(0.0, 0.0)]  # times of the steps that ended within the open ones, from the outermost
+        self._began_s = time.perf_counter(), time.process_time()
 
-    @contextmanager
-    def timed(self, step: str) -> Iterator[None]:
-        began = _now()
-        self._inner.append((0.0, 0.0))
-        yield
-        ended, inner = _now(), self._inner.pop()
-        taken = ended[0] - began[0], ended[1] - began[1]
-        self._inner[-1] = self._inner[-1][0] + taken[0], self._inner[-1][1] + taken[1]
-        self.seconds[step] = round(taken[0] - inner[0], 3)
-        self.cpu_seconds[step] = round(taken[1] - inner[1], 3)
-
-
-def _now() -> tuple[float, float]:
-    return time.perf_counter(), time.process_time()
+    def end(self, step: str) -> None:
+        """End the step that began with the end of the one before it."""
+        now_s = time.perf_counter(), time.process_time()
+        self.seconds[step], self.cpu_seconds[step] = np.subtract(now_s, self._began_s).round(3).tolist()
+        self._began_s = now_s

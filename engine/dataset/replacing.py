@@ -1,6 +1,6 @@
 """Replaces a file by one that is written in steps: a kill at any moment leaves the old or the new one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -8,21 +8,16 @@ from typing import TextIO
 from engine.system.atomic_file import move_into_place, remove_file
 
 
-def replace_with(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` with the path of a new file, then replace the old one. Raises OSError and what `write` raises."""
-    with _new_path(path) as new:
-        write(new)
-
-
 @contextmanager
 def replaced(path: Path) -> Iterator[TextIO]:
     """A new file, ASCII, that replaces the one at `path` when the block ends; an error leaves the old one."""
-    with _new_path(path) as new, new.open("w", encoding="ascii", newline="\n") as file:
+    with new_path(path) as new, new.open("w", encoding="ascii", newline="\n") as file:
         yield file
 
 
 @contextmanager
-def _new_path(path: Path) -> Iterator[Path]:
+def new_path(path: Path) -> Iterator[Path]:
+    """The path of a new file, which replaces the one at `path` likewise."""
     new = path.with_name(f".{path.name}.new")
     try:
         yield new

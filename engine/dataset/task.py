@@ -9,10 +9,8 @@ import msgspec
 
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.layout.options import Recipe2Options
-from engine.dataset.options import SceneOptions
+from engine.dataset.options import SceneOptions, check_ranges
 from engine.dataset.scene.streams import Seed
-from engine.errors import UsageError
-from engine.jobs.kit import check_number
 from engine.system.file_names import with_replacements
 
 EngineName = Literal["cycles", "raster"]
@@ -29,10 +27,7 @@ class RenderSettings:
 
     def check(self) -> None:
         """Raise UsageError for a number out of its range."""
-        if self.max_samples is not None:
-            check_number("--max-samples", self.max_samples, 1, 1 << 16)
-        if self.noise_threshold is not None:
-            check_number("--noise-threshold", self.noise_threshold, 0.0001, 1)
+        check_ranges(self, {"max_samples": (1, 1 << 16), "noise_threshold": (0.0001, 1)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +40,6 @@ class PictureTask:
     split: str = ""  # shares of the subsets, such as `80/10/10`; "" without --split
     subset: str = ""  # the subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split
     labels: LabelOptions = field(default_factory=LabelOptions)  # in recipe 1 the defaults
-    with_coco: bool = False
     blender: str = ""  # path of Blender on the machine that draws; "" to search for it there
 
     @property
@@ -84,13 +78,6 @@ class PictureTask:
         """Width and height of the picture: of the window, if only that is drawn."""
         view = None if self.recipe_2 is None else self.recipe_2.camera.view
         return view or (self.options.width, self.options.height)
-
-    @property
-    def formats(self) -> tuple[str, ...]:
-        """Label formats; --save-coco is an older spelling of one of them."""
-        older = ("coco",) * self.with_coco
-        tiles = ("tiles",) * (self.labels.tiles is not None)
-        return tuple(dict.fromkeys((*self.labels.formats, *older, *tiles)))
 
     @property
     def key(self) -> dict[str, Any]:
@@ -140,9 +127,3 @@ def _without_folders(value: Any) -> Any:
 def task_of(text: str) -> PictureTask:
     """The task from `as_json`."""
     return msgspec.convert(json.loads(text), PictureTask)
-
-
-def check_seed(seed: int) -> None:
-    """Raise UsageError for a negative seed. NumPy's SeedSequence supports more than 64 bits."""
-    if seed < 0:
-        raise UsageError(f"--seed: {seed} is not 0 or more")

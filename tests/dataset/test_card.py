@@ -1,14 +1,14 @@
 """The dataset card: its figures are those of the pictures, and it warns of what outsiders trip over."""
 
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
-from engine.dataset.card.card import CardFacts, CardPicture, write_card
+from engine.dataset.card.card import CardPicture, write_card
 from engine.dataset.frozen import FrozenFile
 from engine.dataset.job import DatasetJob
+from engine.dataset.labels.options import LabelOptions
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.clutter import ClutterOptions
 from engine.dataset.layout.options import GivenOptions, Recipe2Options
@@ -19,16 +19,16 @@ from engine.dataset.running.finishing import given_options
 from engine.dataset.sensor.effects import SensorOptions
 from engine.dataset.task import RenderSettings
 
-FACTS = CardFacts(
-    recipe=2,
-    seed=7,
-    version="1.0",
-    engine="raster",
-    classes=("pile", "bag"),
-    formats=("yolo", "coco"),
-    size_px=(640, 480),
-    options={"--altitude": "40..60", "--strip": ""},
-)
+
+def card(folder: Path, made: list[CardPicture], size_px: tuple[int, int] = (640, 480)) -> tuple[str, ...]:
+    job = DatasetJob(
+        output=folder,
+        drawing=RenderSettings(engine="raster"),
+        seed=7,
+        options=SceneOptions(width=size_px[0], height=size_px[1]),
+        labels=LabelOptions(classes=("pile", "bag"), write=("yolo", "coco")),
+    )
+    return write_card(made, job, "raster", {"--altitude": "40..60", "--strip": ""})
 
 
 def pictures(counts: list[int], subset: str = "") -> list[CardPicture]:
@@ -85,7 +85,7 @@ def test_a_command_names_few_scenes_and_quotes_what_a_shell_would_split(tmp_path
 
 def test_the_card_has_figures_command_and_plots(tmp_path: Path) -> None:
     made = [*pictures([0, 4], subset="train"), *pictures([8], subset="val")]
-    assert write_card(tmp_path, made, FACTS) == (
+    assert card(tmp_path, made) == (
         "README.md",
         *(f"card/{name}.svg" for name in ("counts", "sizes", "places", "brightness")),
     )
@@ -107,12 +107,12 @@ def test_the_card_has_figures_command_and_plots(tmp_path: Path) -> None:
 
 
 def test_it_warns_of_many_boxes_large_pictures_and_no_split(tmp_path: Path) -> None:
-    write_card(tmp_path, pictures([700, 3]), replace(FACTS, size_px=(5280, 480)))
+    card(tmp_path, pictures([700, 3]), (5280, 480))
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "give `max_det=700`" in text and "maxDets=[1, 10, 1000]" in text and "--split 80/10/10" in text
     assert "At `imgsz=640` a box of the middle size has 1 px" in text
 
 
 def test_a_dataset_without_boxes_has_a_card(tmp_path: Path) -> None:
-    write_card(tmp_path, pictures([0, 0]), FACTS)
+    card(tmp_path, pictures([0, 0]))
     assert "| boxes | 0: 0.0 a picture, 0 to 0 |" in (tmp_path / "README.md").read_text(encoding="utf-8")

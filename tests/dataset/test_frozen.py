@@ -12,7 +12,7 @@ from engine.dataset.layout.field import FieldOptions
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import SiteScene
-from engine.errors import SourceError
+from engine.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_pile_that_was_moved_or_copied_by_hand_is_so_in_the_scene(scene: SiteS
     ],
 )
 def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage, said: str) -> None:
-    with pytest.raises(SourceError, match=rf"^mine\.json: [^\n]*{said}[^\n]*$"):
+    with pytest.raises(UsageError, match=rf"^mine\.json: [^\n]*{said}[^\n]*$"):
         thaw(damage(freeze(scene).decode("ascii")).encode("ascii"), "mine.json")
 
 
@@ -106,14 +106,12 @@ def test_what_is_no_scene_is_told_in_one_line(scene: SiteScene, damage, said: st
 def test_a_bad_edit_is_told_by_its_place_in_the_file(scene: SiteScene, edit, said: str) -> None:
     values = json.loads(freeze(scene))
     edit(values)
-    with pytest.raises(SourceError, match=rf"^mine\.json: {said}[^\n]*$"):
+    with pytest.raises(UsageError, match=rf"^mine\.json: {said}[^\n]*$"):
         thaw(json.dumps(values).encode("ascii"), "mine.json")
 
 
 def test_a_camera_below_the_ground_is_refused(scene: SiteScene) -> None:
     high = np.round(scene.terrain.heights_m + 300, 4).astype(np.float32)
     buried = replace(scene, piles=(), distractors=(), terrain=replace(scene.terrain, heights_m=high))
-    with pytest.raises(
-        SourceError, match=r"\$\.camera\.height_m: .* is not above the ground there, which is at [0-9]+"
-    ):
+    with pytest.raises(UsageError, match=r"\$\.camera\.height_m: .* is not above the ground there, which is at [0-9]+"):
         thaw(freeze(buried))

@@ -1,5 +1,6 @@
 """The dataset card: what is in a dataset, how it was made, and how to train on it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from engine.dataset.card.plots import BARS, binned, histogram, place_map
+from engine.dataset.job import DatasetJob
 from engine.system.atomic_file import remove_file, write_atomic
 from engine.system.file_names import escaped
+from engine.system.package_version import package_version
 from engine.system.small_file import open_regular
 
 README, FOLDER = "README.md", "card"
@@ -34,25 +37,13 @@ class CardPicture:
     brightness: float | None  # 0..1; None if it was not measured
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardFacts:
-    recipe: int
-    seed: int
-    version: str
-    engine: str
-    classes: tuple[str, ...]
-    formats: tuple[str, ...]
-    size_px: tuple[int, int]  # of each picture
-    options: Mapping[str, str]  # options that were given, `--altitude` to `40..60`
-
-
 class _Tally:
     """Figures of all pictures; memory grows by three numbers per picture."""
 
     def __init__(self) -> None:
         self.counts: list[int] = []
         self.brightness: list[float] = []
-        self.subsets: dict[str, int] = {}
+        self.subsets: Counter[str] = Counter()
         self.longer = np.zeros(MAX_BOX_PX + 1, np.int64)
         self.places = np.zeros((PLACES, PLACES))
 
@@ -61,7 +52,7 @@ class _Tally:
         self.counts.append(len(boxes))
         if picture.brightness is not None:
             self.brightness.append(picture.brightness)
-        self.subsets[picture.subset] = self.subsets.get(picture.subset, 0) + 1
+        self.subsets[picture.subset] += 1
         longer = np.rint((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)).astype(int)
         self.longer += np.bincount(np.clip(longer, 0, MAX_BOX_PX), minlength=MAX_BOX_PX + 1)
         cells = np.clip(((boxes[:, :2] + boxes[:, 2:]) / 2 / size_px * PLACES).astype(int), 0, PLACES - 1)
@@ -72,24 +63,27 @@ class _Tally:
         return int(np.searchsorted(total, share * total[-1]))
 
 
-def write_card(folder: Path, pictures: Iterable[CardPicture], facts: CardFacts) -> tuple[str, ...]:
-    """Write README.md and the plots in card/; returns their names. One picture is in memory at a time. OSError."""
+def write_card(
+    pictures: Iterable[CardPicture], job: DatasetJob, engine: str, given: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Write README.md and the plots in card/ of the job's folder; returns their names. One picture is in memory at a
+    time. `given`: the options, `--altitude` to `40..60`. OSError."""
     tally = _Tally()
     for picture in pictures:
-        tally.add(picture, facts.size_px)
+        tally.add(picture, job.task(0).picture_px)
     counts, brightness = np.array(tally.counts), np.array(tally.brightness)
     top = tally.longer_quantile(0.995) + 1
     sizes, _ = np.histogram(np.arange(top), min(BARS, top), (0, top), weights=tally.longer[:top])
     total = tally.places.sum()
     plots = {
-        "counts.svg": histogram(PLOTS["counts.svg"], "boxes", *binned(counts, 0)),
-        "sizes.svg": histogram(PLOTS["sizes.svg"], "px", sizes.astype(int).tolist(), 0, top),
+        "counts.svg": histogram(PLOTS["counts.svg"], "boxes", *binned(counts)),
+        "sizes.svg": histogram(PLOTS["sizes.svg"], "px", sizes.astype(int).tolist(), top),
         "places.svg": place_map(PLOTS["places.svg"], tally.places / total if total else tally.places),
-        "brightness.svg": histogram(PLOTS["brightness.svg"], "0 black, 1 white", *binned(brightness, 0, 1)),
+        "brightness.svg": histogram(PLOTS["brightness.svg"], "0 black, 1 white", *binned(brightness, 1)),
     }
     for name, text in plots.items():
-        write_atomic(folder / FOLDER / name, text)
-    write_atomic(folder / README, escaped(card_text(tally, facts)))
+        write_atomic(job.output / FOLDER / name, text)
+    write_atomic(job.output / README, escaped(card_text(tally, job, engine, given)))
     return (README, *(f"{FOLDER}/{name}" for name in plots))
 
 
@@ -104,23 +98,25 @@ def remove_card(folder: Path) -> None:
         remove_file(folder / name, missing_ok=True)
 
 
-def card_text(tally: _Tally, facts: CardFacts) -> str:
+def card_text(tally: _Tally, job: DatasetJob, engine: str, given: Mapping[str, str]) -> str:
     counts = np.array(tally.counts or [0])
+    formats = job.task(0).labels.written
+    subsets = [name for name in tally.subsets if name] or ["none"]
+    width, height = job.task(0).picture_px
     rows = {
-        "pictures": f"{len(tally.counts)} ({facts.size_px[0]}x{facts.size_px[1]} px)",
-        "split": _counted({name: count for name, count in tally.subsets.items() if name}) or "none",
-        "classes": ", ".join(facts.classes),
+        "pictures": f"{len(tally.counts)} ({width}x{height} px)",
+        "split": subsets[0] if len(subsets) == 1 else ", ".join(f"{tally.subsets[name]} {name}" for name in subsets),
+        "classes": ", ".join(job.labels.class_names),
         "boxes": f"{int(counts.sum())}: {counts.mean():.1f} a picture, {counts.min()} to {counts.max()}",
         "longer side": f"{tally.longer_quantile(0.5)} px in the middle, 90 % from {tally.longer_quantile(0.05)} to "
         f"{tally.longer_quantile(0.95)} px",
         "pictures without a box": f"{np.mean(counts == 0):.1%}",
-        "formats": ", ".join(facts.formats),
-        "made by": f"multiverse-engine {facts.version}, recipe {facts.recipe}, seed {facts.seed}, {facts.engine}",
+        "formats": ", ".join(formats),
+        "made by": f"multiverse-engine {package_version()}, recipe {job.recipe}, seed {job.seed}, {engine}",
     }
     table = "\n".join(f"| {name} | {told} |" for name, told in rows.items())
-    known = {"--recipe": str(facts.recipe), "--count": str(len(tally.counts)), "--seed": str(facts.seed)}
-    given = " ".join(f"{name} {value}".strip() for name, value in (known | dict(facts.options)).items())
-    command = f"multiverse dataset OUT {given}"
+    known = {"--recipe": str(job.recipe), "--count": str(len(tally.counts)), "--seed": str(job.seed)}
+    options = " ".join(f"{name} {value}".strip() for name, value in (known | dict(given)).items())
     plots = "\n".join(f"![{title}]({FOLDER}/{name})" for name, title in PLOTS.items())
     return f"""\
 {TITLE}
@@ -136,7 +132,7 @@ Rendered pictures of a solar park under construction, as a drone takes them. The
 ## How it was made
 
 ```sh
-{command}
+multiverse dataset OUT {options}
 ```
 
 The same options, seed and version give the same bytes. `manifest.jsonl` has one line per picture: seed, options,
@@ -144,7 +140,7 @@ camera, ground, light, counts and the SHA-256 of each file. `multiverse dataset 
 
 ## Training
 
-{_training(tally, facts)}
+{_training(tally, formats, max(width, height))}
 ## Licence
 
 The pictures and labels are generated; multiverse claims no rights in them. Objects and textures that you added yourself
@@ -152,11 +148,10 @@ keep the licence under which you have them.
 """
 
 
-def _training(tally: _Tally, facts: CardFacts) -> str:
+def _training(tally: _Tally, formats: Iterable[str], longest: int) -> str:
     most = max(tally.counts, default=0)
-    longest = max(facts.size_px)
     lines = []
-    task = next((TASKS[name] for name in facts.formats if name in TASKS), None)
+    task = next((TASKS[name] for name in formats if name in TASKS), None)
     if task is not None:
         size = -(-min(longest, 1280) // 32) * 32
         told = f"yolo {task} train data=dataset.yaml imgsz={size} max_det={max(MAX_DETECTIONS, most)}"
@@ -182,9 +177,3 @@ def _training(tally: _Tally, facts: CardFacts) -> str:
             "larger `imgsz`.\n"
         )
     return "".join(lines)
-
-
-def _counted(counts: Mapping[str, int]) -> str:
-    if len(counts) == 1:
-        return f"{next(iter(counts))}"
-    return ", ".join(f"{count} {name}" for name, count in counts.items())

@@ -11,8 +11,8 @@ BARS = 32
 INK, BAR, GRID = "#333333", "#3b6ea5", "#dddddd"
 
 
-def histogram(title: str, unit: str, counts: Sequence[int], low: float, high: float) -> str:
-    """Bars for counts of equal bins between `low` and `high`."""
+def histogram(title: str, unit: str, counts: Sequence[int], high: float) -> str:
+    """Bars for counts of equal bins between 0 and `high`."""
     most = max(max(counts, default=0), 1)
     wide = (WIDTH - LEFT - RIGHT) / max(len(counts), 1)
     tall = HEIGHT - TOP - BOTTOM
@@ -24,7 +24,7 @@ def histogram(title: str, unit: str, counts: Sequence[int], low: float, high: fl
     floor = HEIGHT - BOTTOM
     marks = "".join(
         f'<text x="{LEFT + share * (WIDTH - LEFT - RIGHT):.0f}" y="{floor + 16}" text-anchor="middle">'
-        f"{low + share * (high - low):.3g}</text>"
+        f"{share * high:.3g}</text>"
         for share in (0, 0.25, 0.5, 0.75, 1)
     )
     frame = (
@@ -36,14 +36,12 @@ def histogram(title: str, unit: str, counts: Sequence[int], low: float, high: fl
     return _svg(title, frame + bars + marks)
 
 
-def binned(values: np.ndarray, low: float | None = None, high: float | None = None) -> tuple[list[int], float, float]:
-    """Counts of BARS bins, and the ends; whole numbers get whole bins."""
+def binned(values: np.ndarray, high: float | None = None) -> tuple[list[int], float]:
+    """Counts of BARS bins from 0 to `high`, or to the largest value, and that end."""
     if not len(values):
-        return [], 0.0, 1.0
-    first = float(values.min()) if low is None else low
-    last = max(float(values.max()) if high is None else high, first + 1e-6)
-    counts, _ = np.histogram(values, BARS, (first, last))
-    return counts.tolist(), first, last
+        return [], 1.0
+    last = max(float(values.max()) if high is None else high, 1e-6)
+    return np.histogram(values, BARS, (0, last))[0].tolist(), last
 
 
 def place_map(title: str, places: np.ndarray) -> str:

@@ -27,7 +27,6 @@ from engine.dataset.checking.pictures import (
     large_pictures,
     near_pairs,
     read_picture,
-    same_files,
     scene_key,
     shared_scenes,
 )
@@ -212,19 +211,15 @@ def _shared(reads: list[_Read]) -> Iterator[CheckProblem]:
         one, other = everything[first], everything[second]
         if one[0] != other[0]:
             yield CheckProblem("duplicate", f"{other[0]}/{other[1]}", f"is {how} {one[0]}/{one[1]}")
-    places = [
-        (key, str(read.folder.path))
-        for read in reads
-        for entry in read.folder.manifest.values()
-        if (key := scene_key(entry))
-    ]
-    for scene, folders in shared_scenes(places).items():
+    entries = [(entry, str(read.folder.path)) for read in reads for entry in read.folder.manifest.values()]
+    for scene, folders in shared_scenes((key, path) for entry, path in entries if (key := scene_key(entry))).items():
         yield CheckProblem("shared", folders[-1], f"scene {scene} is in {folders[0]}, too")
 
 
 def _double_pictures(facts: list[PictureFacts]) -> Iterator[tuple[int, int, str]]:
-    same = same_files([each.sha256 for each in facts])
-    yield from ((first, second, "the same file as") for first, second in sorted(same))
+    first_of: dict[str, int] = {}
+    same = [(first_of.setdefault(each.sha256, place), place) for place, each in enumerate(facts)]
+    yield from ((first, second, "the same file as") for first, second in sorted(same) if first != second)
     if facts:
         for first, second in near_pairs(np.stack([each.print_bits for each in facts])):
             if facts[first].sha256 != facts[second].sha256:

@@ -1,6 +1,7 @@
 """Figures of a dataset, one value per picture or per box; how far those of two datasets are apart, and which options
 would bring them closer."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,18 +46,14 @@ class FolderFigures:
 
 def figures_of(facts: Sequence[PictureFacts], labels: Sequence[ReadLabels | None]) -> FolderFigures:
     """The figures of a folder. `labels`: per picture; None for one without."""
-    sizes: dict[str, int] = {}
-    classes: dict[str, int] = {}
+    sizes = Counter(f"{each.width_px}x{each.height_px}" for each in facts)
+    classes = Counter(name for labelled in labels if labelled is not None for name in labelled.names)
     shares = []
     places = np.zeros((PLACES, PLACES))
     boxes = []
     for each, labelled in zip(facts, labels, strict=True):
-        size = f"{each.width_px}x{each.height_px}"
-        sizes[size] = sizes.get(size, 0) + 1
         if labelled is None:
             continue
-        for name in labelled.names:
-            classes[name] = classes.get(name, 0) + 1
         own = labelled.boxes
         boxes.append(own)
         extents = own[:, 2:] - own[:, :2]
@@ -70,12 +67,9 @@ def figures_of(facts: Sequence[PictureFacts], labels: Sequence[ReadLabels | None
         "box width": every[:, 2] - every[:, 0],
         "box height": every[:, 3] - every[:, 1],
         "box share": np.concatenate([np.zeros(0), *shares]),
-        "brightness": np.array([each.look.brightness for each in facts]),
-        "contrast": np.array([each.look.contrast for each in facts]),
-        "hue": np.array([each.look.hue_deg for each in facts]),
-        "saturation": np.array([each.look.saturation for each in facts]),
-        "sharpness": np.array([each.look.sharpness for each in facts]),
     }
+    for name in ("brightness", "contrast", "hue_deg", "saturation", "sharpness"):
+        values[name.removesuffix("_deg")] = np.array([getattr(each.look, name) for each in facts])
     total = places.sum()
     return FolderFigures(
         sizes_px=sizes,
@@ -149,18 +143,6 @@ def proposals(own: FolderFigures, real: FolderFigures, options: dict[str, Any]) 
     return lines
 
 
-def wasserstein(first: np.ndarray, second: np.ndarray) -> float:
-    """Mean distance of equal quantiles (1-D Wasserstein distance, 199 quantiles)."""
-    return float(np.abs(np.quantile(first, QUANTILES) - np.quantile(second, QUANTILES)).mean())
-
-
-def kolmogorov_smirnov(first: np.ndarray, second: np.ndarray) -> float:
-    """Largest difference of the two distribution functions, 0..1."""
-    points = np.concatenate([first, second])
-    below = [np.searchsorted(np.sort(each), points, side="right") / len(each) for each in (first, second)]
-    return float(np.abs(below[0] - below[1]).max())
-
-
 def _distance(name: str, own: np.ndarray, real: np.ndarray) -> FigureDistance:
     distance = overlap = None
     if len(own) and len(real):
@@ -169,7 +151,11 @@ def _distance(name: str, own: np.ndarray, real: np.ndarray) -> FigureDistance:
             own, real = ((each - middle + 180) % 360 + middle - 180 for each in (own, real))
         low, high = np.quantile(real, [0.05, 0.95])
         scale = max(float(high - low), 0.1 * abs(float(np.median(real))), 1e-9)
-        distance, overlap = wasserstein(own, real) / scale, 1 - kolmogorov_smirnov(own, real)
+        # The 1-D Wasserstein distance, and 1 - the Kolmogorov-Smirnov statistic.
+        distance = float(np.abs(np.quantile(own, QUANTILES) - np.quantile(real, QUANTILES)).mean()) / scale
+        points = np.concatenate([own, real])
+        below = [np.searchsorted(np.sort(each), points, side="right") / len(each) for each in (own, real)]
+        overlap = 1 - float(np.abs(below[0] - below[1]).max())
     return FigureDistance(figure=name, own=spread(own), real=spread(real), distance=distance, overlap=overlap)
 
 

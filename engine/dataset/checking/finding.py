@@ -98,7 +98,11 @@ def find_folder(path: Path) -> FoundFolder:
     found.coco = [name for name in files if _suffix(name) == ".json" and _may_be_coco(path / name)]
     found.lists = [name for name in LIST_FILES if name in present]
     if not (labels or found.coco):
-        found.unknown = [name for name in files if _suffix(name) in LABEL_SUFFIXES and not _is_of_no_picture(name)]
+        for name in files:
+            own = PurePosixPath(name).name.lower()
+            is_of_no_picture = own in NO_LABELS or own.startswith(("classes.", "readme", "license", "notice"))
+            if _suffix(name) in LABEL_SUFFIXES and not is_of_no_picture:
+                found.unknown.append(name)
     _read_manifest(found)
     _name_classes(found)
     return found
@@ -141,11 +145,6 @@ def _is_label(name: str) -> bool:
     return path.name != "classes.txt" and any(  # labelImg's names of classes
         path.suffix == suffix and f"/{folder}/" in f"/{name}" for _, folder, suffix in LABEL_FOLDERS
     )
-
-
-def _is_of_no_picture(name: str) -> bool:
-    own = PurePosixPath(name).name.lower()
-    return own in NO_LABELS or own.startswith(("classes.", "readme", "license", "notice"))
 
 
 def _suffix(name: str) -> str:

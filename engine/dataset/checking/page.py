@@ -40,7 +40,13 @@ def label_page(path: Path, first: int, last: int) -> LabelPage:
     if not chosen:
         raise UsageError(f"--pictures {first}..{last}: {path} has {len(folder.pictures)}, counted from 0")
     unreadable: list[str] = []
-    annotated = _coco_of(folder, unreadable)
+    annotated: dict[str, ReadLabels] = {}
+    for name in folder.coco:
+        coco = read_coco(folder.path / name)
+        if isinstance(coco, str):
+            unreadable.append(f"{folder.path / name}: {coco}")
+        else:
+            annotated |= coco_labels(coco, match_coco(coco, folder.pictures))
     shown: list[str] = []
     classes: dict[str, str] = {}
     boxes = 0
@@ -65,17 +71,6 @@ def label_page(path: Path, first: int, last: int) -> LabelPage:
     for mark, value in (("title", escape(title)), ("filters", filters), ("pictures", "\n".join(shown))):
         text = text.replace(f"<!-- {mark} -->", value)
     return LabelPage(html=escaped(text), pictures=len(chosen) - damaged, boxes=boxes, unreadable=tuple(unreadable))
-
-
-def _coco_of(folder: FoundFolder, unreadable: list[str]) -> dict[str, ReadLabels]:
-    found: dict[str, ReadLabels] = {}
-    for name in folder.coco:
-        coco = read_coco(folder.path / name)
-        if isinstance(coco, str):
-            unreadable.append(f"{folder.path / name}: {coco}")
-        else:
-            found |= coco_labels(coco, match_coco(coco, folder.pictures))
-    return found
 
 
 def _figure(

@@ -1,12 +1,11 @@
 """Reads one picture, damaged or not, with its figures; finds pictures that are the same or nearly so, and scenes in two
 places, where a model would be tried on what it saw."""
 
-import hashlib
 import json
 import threading
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from engine.dataset.labels.look import PictureLook, look_of, shrunk
 from engine.dataset.options import MAX_SIDE_PX
 from engine.system.small_file import open_regular
+from engine.system.work_folder import sha256_of
 
 HASH_SIDE = 16  # 256 bits
 MAX_PIXELS = MAX_SIDE_PX**2
@@ -71,8 +71,7 @@ def read_picture(path: Path) -> PictureFacts | str:
                 return f"has {image.width}x{image.height} px; more than {MAX_SIDE_PX}x{MAX_SIDE_PX} are not read"
             with LARGE_ONE_BY_ONE if image.width * image.height > LARGE_PIXELS else nullcontext():
                 pixels = upright(image)
-        with open_regular(path) as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_of(path)
     except OSError as error:  # Pillow raises it for cut files, too
         if isinstance(error, UnidentifiedImageError):
             return "is no picture"
@@ -109,22 +108,13 @@ def near_pairs(prints: np.ndarray) -> Iterator[tuple[int, int]]:
                 yield int(chosen[top + one]), int(chosen[top + other])
 
 
-def same_files(digests: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Pairs (first, again) of equal SHA-256, each later one with the first."""
-    first: dict[str, int] = {}
-    for place, digest in enumerate(digests):
-        if digest in first:
-            yield first[digest], place
-        first.setdefault(digest, place)
-
-
 def scene_key(entry: dict[str, Any]) -> str | None:
     """The seed of a manifest line's scene as text; None in a line without one, as of a scene from elsewhere."""
     seed = entry.get("seed")
     return None if seed in (None, []) else json.dumps([seed, (entry.get("options") or {}).get("recipe", 1)])
 
 
-def shared_scenes(places: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+def shared_scenes(places: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Scene to the places in which it stands, of those in more than one. `places`: (scene, place) per picture."""
     found: dict[str, set[str]] = defaultdict(set)
     for scene, place in places:

@@ -124,8 +124,7 @@ def disagreements(path: str, labels: dict[str, ReadLabels]) -> Iterator[CheckPro
         return
     first, *others = sorted(forms, key=lambda form: (labels[form].is_turned, form not in PICTURE_FORMATS))
     for other in others:
-        is_counted_only = labels[first].is_turned or labels[other].is_turned
-        reason = _difference(labels[first], labels[other], is_counted_only=is_counted_only)
+        reason = _difference(labels[first], labels[other])
         if reason:
             yield CheckProblem("disagree", path, f"{first} and {other} disagree: {reason}")
 
@@ -246,10 +245,10 @@ def manifest_problems(folder: FoundFolder, digests: dict[str, str]) -> Iterator[
                 yield CheckProblem("extra", name, "is in no line of the manifest")
 
 
-def _difference(first: ReadLabels, other: ReadLabels, *, is_counted_only: bool) -> str:
+def _difference(first: ReadLabels, other: ReadLabels) -> str:
     if len(first.boxes) != len(other.boxes):
         return f"{len(first.boxes)} and {len(other.boxes)} boxes"
-    if is_counted_only or not len(first.boxes):
+    if first.is_turned or other.is_turned or not len(first.boxes):
         return ""
     if sorted(map(str.lower, first.names)) != sorted(map(str.lower, other.names)):
         return "other classes"

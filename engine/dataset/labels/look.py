@@ -20,17 +20,23 @@ class PictureLook:
 
 def look_of(pixels: np.ndarray) -> PictureLook:
     """The figures of (height, width, 3) uint8 RGB."""
+    import cv2
+
     values = shrunk(pixels).astype(np.float32) / 255
     brightest, darkest = values.max(axis=2), values.min(axis=2)
     mean = values.mean(axis=2)
     red, green, blue = values.reshape(-1, 3).mean(axis=0, dtype=np.float64).tolist()
+    height, width = pixels.shape[:2]
+    top, left = max(0, (height - SHARP_PX) // 2), max(0, (width - SHARP_PX) // 2)
+    middle = np.ascontiguousarray(pixels[top : top + SHARP_PX, left : left + SHARP_PX])
+    middle = cv2.cvtColor(middle, cv2.COLOR_RGB2GRAY)
     hue = np.degrees(np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)) % 360
     return PictureLook(
         brightness=float(mean.mean(dtype=np.float64)),
         contrast=float(mean.std(dtype=np.float64)),
         saturation=float(np.mean((brightest - darkest) / np.maximum(brightest, 1 / 255), dtype=np.float64)),
         hue_deg=float(hue),
-        sharpness=_sharpness(pixels),
+        sharpness=float(cv2.Laplacian(middle, cv2.CV_32F).std(dtype=np.float64) / max(float(middle.std()), 1.0)),
     )
 
 
@@ -40,14 +46,3 @@ def shrunk(pixels: np.ndarray) -> np.ndarray:
 
     height, width = pixels.shape[:2]
     return cv2.resize(pixels, (min(width, SMALL_PX), min(height, SMALL_PX)), interpolation=cv2.INTER_AREA)
-
-
-def _sharpness(pixels: np.ndarray) -> float:
-    import cv2
-
-    height, width = pixels.shape[:2]
-    top, left = max(0, (height - SHARP_PX) // 2), max(0, (width - SHARP_PX) // 2)
-    middle = cv2.cvtColor(
-        np.ascontiguousarray(pixels[top : top + SHARP_PX, left : left + SHARP_PX]), cv2.COLOR_RGB2GRAY
-    )
-    return float(cv2.Laplacian(middle, cv2.CV_32F).std(dtype=np.float64) / max(float(middle.std()), 1.0))

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from engine.dataset.options import MAX_SIDE_PX, option_name
+from engine.dataset.options import MAX_SIDE_PX, check_ranges, option_name
 from engine.dataset.scene.things import CATEGORIES
 from engine.errors import UsageError
-from engine.jobs.kit import check_number, option
+from engine.jobs.kit import option
 
 Names = tuple[str, ...]
 YOLO_FORMATS: Names = ("yolo", "yolo-obb", "yolo-seg", "yolo-pose")
@@ -17,7 +17,13 @@ GONE_FORMATS = frozenset({"voc", "kitti", "hdf5", "normals"})
 """Earlier versions wrote these, into folders of these names."""
 TILE_OPTIONS = ("overlap", "tile_min_area", "tile_quality")
 MIN_TILE_PX = 64
-MAX_OVERLAP = 0.9  # above it a picture gives a hundred times its own pixels
+RANGES = {
+    "min_visible": (0, 1),
+    "overlap": (0, 0.9),  # above it a picture gives a hundred times its own pixels
+    "tile_min_area": (0, 1),
+    "tiles": (MIN_TILE_PX, MAX_SIDE_PX),
+    "tile_quality": (1, 100),
+}
 
 
 def gone(option: str) -> str:
@@ -67,24 +73,10 @@ class LabelOptions:
             if name in GONE_FORMATS:
                 raise UsageError(gone(f"--write {name}"))
         _check_names("--write", self.formats, FORMATS)
-        check_number("--min-visible", self.min_visible, 0, 1)
-        check_number("--overlap", self.overlap, 0, MAX_OVERLAP)
-        check_number("--tile-min-area", self.tile_min_area, 0, 1)
-        if self.tiles is not None:
-            check_number("--tiles", self.tiles, MIN_TILE_PX, MAX_SIDE_PX)
-        if self.tile_quality is not None:
-            check_number("--tile-quality", self.tile_quality, 1, 100)
+        check_ranges(self, RANGES)
         for name in TILE_OPTIONS:
             if self.tiles is None and getattr(self, name) != getattr(LabelOptions(), name):
                 raise UsageError(f"{option_name(name)}: has no effect without --tiles, such as --tiles 640")
-
-    def notes_about(self, picture_px: tuple[int, int]) -> tuple[str, ...]:
-        """A remark about tiles that are not as large as was asked for, because the pictures are smaller."""
-        if self.tiles is None or self.tiles <= min(picture_px):
-            return ()
-        width, height = picture_px
-        sides = min(self.tiles, width), min(self.tiles, height)
-        return (f"--tiles {self.tiles}: pictures are {width}x{height}, so tiles are {sides[0]}x{sides[1]}",)
 
     @property
     def class_names(self) -> Names:
@@ -94,6 +86,11 @@ class LabelOptions:
     def formats(self) -> Names:
         """Formats of the pictures; those of the tiles are the same."""
         return ("yolo",) if self.write is None else self.write
+
+    @property
+    def written(self) -> Names:
+        """The formats, and `tiles`."""
+        return (*self.formats, *(("tiles",) if self.tiles is not None else ()))
 
     @property
     def main_format(self) -> str:

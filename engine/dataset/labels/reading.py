@@ -42,12 +42,10 @@ MIN_POLYGON = 6  # numbers: three points
 
 def pointer_line(content: bytes | bytearray) -> str:
     """One line if the file is only the pointer to one that is stored elsewhere; else ""."""
-    found = (
-        f"is a pointer of {kind} and not yet the file: {how}"
-        for at, kind, how in NOT_YET_FETCHED
-        if content.startswith(at)
-    )
-    return next(found, "")
+    for at, kind, how in NOT_YET_FETCHED:
+        if content.startswith(at):
+            return f"is a pointer of {kind} and not yet the file: {how}"
+    return ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -267,7 +265,10 @@ def read_extent(content: bytes) -> MaskExtent | str | None:
         return "is neither a run-length encoding nor polygons"
     if not found:
         return None
-    return _of_runs(found) if isinstance(found, RunLengths) else _of_polygons(found)
+    try:
+        return _of_runs(found) if isinstance(found, RunLengths) else _of_polygons(found)
+    except OverflowError:  # a number beyond 64 bits
+        return "cannot be decoded"
 
 
 def _of_polygons(polygons: list[list[float]]) -> MaskExtent | str:
@@ -280,7 +281,7 @@ def _of_polygons(polygons: list[list[float]]) -> MaskExtent | str:
 
 def _of_runs(runs: RunLengths) -> MaskExtent | str:
     height, width = runs.size
-    counts = _counts(runs.counts) if isinstance(runs.counts, str) else _whole(runs.counts)
+    counts = _counts(runs.counts) if isinstance(runs.counts, str) else np.array(runs.counts, np.int64)
     if counts is None or (counts < 0).any():
         return "cannot be decoded"
     ends = np.cumsum(counts)
@@ -295,13 +296,6 @@ def _of_runs(runs: RunLengths) -> MaskExtent | str:
     is_broken = left != right  # it goes on at the top of the next column
     y0, y1 = (0, height - 1) if is_broken.any() else (int(top.min()), int(bottom.max()))
     return MaskExtent(size_px=(width, height), box=(int(left.min()), y0, int(right.max()) + 1, y1 + 1))
-
-
-def _whole(counts: list[int]) -> np.ndarray | None:
-    try:
-        return np.array(counts, np.int64)
-    except OverflowError:
-        return None
 
 
 def _counts(text: str) -> np.ndarray | None:

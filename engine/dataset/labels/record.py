@@ -18,7 +18,6 @@ Box = tuple[float, float, float, float]  # x0 y0 x1 y1 in px of the picture; x1 
 class LabelledThing:
     number: int  # its value in the instance picture; the same in all views of a scene
     category: str  # the class: `pile`, `bag`, `machine`, ..
-    kind: str = ""  # `phc`, `excavator`, ..
     class_id: int = -1  # place of the category among the classes to label, from 0; -1: it is not labelled
     is_crowd: bool = False  # True if its class is labelled, but too little of it is visible (--min-visible)
     place_m: tuple[float, float, float] = (0.0, 0.0, 0.0)  # foot: east, north and height in metres
@@ -57,7 +56,6 @@ class LabelledThing:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PictureRecord:
-    index: int
     file_name: str  # path of the picture in the folder, with `/`
     width_px: int
     height_px: int

@@ -21,18 +21,17 @@ from engine.dataset.task import PictureTask
 
 Thing = Pile | Distractor | PlacedAsset
 NUMBERS = 2**16  # values of a uint16
-PIXELS_AT_ONCE = 2**20  # rows per block; the comparison takes one byte per pixel, so it stays in the processor's cache
 
 
-def make_record(
-    stage: SceneStage, photograph: Photograph, options: LabelOptions, *, index: int, file_name: str
-) -> PictureRecord:
+def make_record(stage: SceneStage, photograph: Photograph, options: LabelOptions, *, file_name: str) -> PictureRecord:
     """Record every thing with a number that can be seen in the photograph of the stage's scene."""
     scene = stage.scene
     numbers, depth_m = photograph.rendered.instances, photograph.rendered.depth_m
     height, width = numbers.shape
     found = find_instances(numbers)
-    known = numbered_things(scene)
+    known: dict[int, Thing] = {pile.number or place: pile for place, pile in enumerate(scene.piles, 1)}
+    others: tuple[Thing, ...] = (*scene.distractors, *scene.placed_assets)
+    known |= {thing.number: thing for thing in others if thing.number}
     own_categories = {asset.name: asset.category for asset in scene.assets}
     outlines = find_outlines(stage, found.numbers, photograph.to_picture)
     heads = _heads(scene, photograph, [known[number] for number in found.numbers.tolist()])
@@ -53,7 +52,6 @@ def make_record(
             LabelledThing(
                 number=number,
                 category=category,
-                kind=thing.asset if isinstance(thing, PlacedAsset) else thing.kind.value,
                 class_id=class_id,
                 is_crowd=class_id >= 0 and seen.visible_share < options.min_visible,
                 place_m=(thing.x_m, thing.y_m, thing.ground_m),
@@ -67,7 +65,6 @@ def make_record(
             )
         )
     return PictureRecord(
-        index=index,
         file_name=file_name,
         width_px=width,
         height_px=height,
@@ -105,7 +102,7 @@ def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record
     }
 
 
-def record_of_piles(numbers: np.ndarray, *, index: int, file_name: str) -> PictureRecord:
+def record_of_piles(numbers: np.ndarray, *, file_name: str) -> PictureRecord:
     """The record of recipe 1: the visible piles of (height, width) uint16 instances, each of which is labelled."""
     found = find_instances(numbers)
     things = [
@@ -124,7 +121,6 @@ def record_of_piles(numbers: np.ndarray, *, index: int, file_name: str) -> Pictu
     ]
     height, width = numbers.shape
     return PictureRecord(
-        index=index,
         file_name=file_name,
         width_px=width,
         height_px=height,
@@ -132,13 +128,6 @@ def record_of_piles(numbers: np.ndarray, *, index: int, file_name: str) -> Pictu
         classes=(PILE_CATEGORY,),
         things=tuple(things),
     )
-
-
-def numbered_things(scene: SiteScene) -> dict[int, Thing]:
-    """Everything on the site that has an instance number, by that."""
-    things: dict[int, Thing] = {pile.number or place: pile for place, pile in enumerate(scene.piles, 1)}
-    things |= {thing.number: thing for thing in scene.distractors if thing.number}
-    return things | {thing.number: thing for thing in scene.placed_assets if thing.number}
 
 
 def _heads(scene: SiteScene, photograph: Photograph, things: Sequence[Thing]) -> list[tuple[float, float] | None]:
@@ -170,31 +159,21 @@ class Instances:
 def find_instances(picture: np.ndarray) -> Instances:
     """Find every number other than 0 in `picture`, (height, width) uint16; separate parts share one box. It works on
     runs along the rows, a thousand times fewer than pixels."""
-    width = picture.shape[1]
+    height, width = picture.shape
+    is_edge = np.ones((height, width + 1), bool)  # a row begins and ends with an edge
+    np.not_equal(picture[:, 1:], picture[:, :-1], out=is_edge[:, 1:width])
+    rows, columns = np.divmod(np.flatnonzero(is_edge), width + 1)
+    begins = np.flatnonzero(columns < width)  # the last edge of a row does not begin a run
+    begins = begins[picture[rows[begins], columns[begins]] > 0]
+    rows, starts, ends = rows[begins], columns[begins], columns[begins + 1]
+    numbers = picture[rows, starts]
     lows = np.full((2, NUMBERS), np.iinfo(np.int64).max)  # x0, y0
     highs = np.zeros((2, NUMBERS), np.int64)  # x1, y1
     areas = np.zeros(NUMBERS, np.int64)
-    rows_at_once = max(1, PIXELS_AT_ONCE // width)
-    for top in range(0, picture.shape[0], rows_at_once):
-        numbers, rows, starts, ends = _runs(picture[top : top + rows_at_once])
-        rows += top
-        np.minimum.at(lows[0], numbers, starts)
-        np.minimum.at(lows[1], numbers, rows)
-        np.maximum.at(highs[0], numbers, ends)
-        np.maximum.at(highs[1], numbers, rows + 1)
-        np.add.at(areas, numbers, ends - starts)
+    np.minimum.at(lows[0], numbers, starts)
+    np.minimum.at(lows[1], numbers, rows)
+    np.maximum.at(highs[0], numbers, ends)
+    np.maximum.at(highs[1], numbers, rows + 1)
+    np.add.at(areas, numbers, ends - starts)
     seen = np.flatnonzero(areas)
     return Instances(numbers=seen, boxes=np.concatenate([lows[:, seen], highs[:, seen]]).T.copy(), areas=areas[seen])
-
-
-def _runs(band: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Number, row, first column and end column (exclusive) of each run of one number other than 0, (runs,)."""
-    height, width = band.shape
-    is_edge = np.ones((height, width + 1), bool)  # a row begins and ends with an edge
-    np.not_equal(band[:, 1:], band[:, :-1], out=is_edge[:, 1:width])
-    rows, columns = np.divmod(np.flatnonzero(is_edge), width + 1)
-    begins = np.flatnonzero(columns < width)  # the last edge of a row does not begin a run
-    rows, starts, ends = rows[begins], columns[begins], columns[begins + 1]
-    numbers = band[rows, starts]
-    kept = np.flatnonzero(numbers)
-    return numbers[kept], rows[kept], starts[kept], ends[kept]

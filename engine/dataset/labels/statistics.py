@@ -1,5 +1,6 @@
 """Figures of a data set, next to those of the real pictures that it imitates."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -44,60 +45,42 @@ class Statistics:
         return {**asdict(self), "real": REAL}
 
 
-class _Sizes:
-    """Histogram of lengths in whole px: mean and median are exact, and memory is constant."""
-
-    def __init__(self) -> None:
-        self._counts = np.zeros(0, np.int64)
-
-    def add(self, lengths_px: np.ndarray) -> None:
-        """(k,) int64, 0 or more."""
-        more = np.bincount(lengths_px, minlength=len(self._counts))
-        more[: len(self._counts)] += self._counts
-        self._counts = more
-
-    def mean(self, scale: float) -> float | None:
-        total = int(self._counts.sum())
-        return int(self._counts @ np.arange(len(self._counts))) / total * scale if total else None
-
-    def median(self, scale: float) -> float | None:
-        total = int(self._counts.sum())
-        middles = np.searchsorted(np.cumsum(self._counts), [(total - 1) // 2, total // 2], side="right")
-        return float(middles.mean()) * scale if total else None
-
-
 def measure(pictures: Iterable[np.ndarray], width: int) -> Statistics:
     """Compute the figures from each picture's boxes, (k, 4) x0 y0 x1 y1 in px of pictures `width` px wide.
 
     Boxes are whole px except for the rounding of a label's six decimals. One picture is in memory at a time.
     """
-    seen = piles = empty = most = 0
-    fewest: int | None = None
-    widths, heights = _Sizes(), _Sizes()
+    counts: list[int] = []
+    widths, heights = Counter[int](), Counter[int]()  # of lengths in whole px
     for boxes in pictures:
-        count = len(boxes)
-        seen += 1
-        piles += count
-        empty += count == 0
-        most = max(most, count)
-        fewest = count if fewest is None else min(fewest, count)
+        counts.append(len(boxes))
         sizes = np.rint(boxes[:, 2:] - boxes[:, :2]).astype(np.int64)  # (k, 2)
-        widths.add(sizes[:, 0])
-        heights.add(sizes[:, 1])
-
-    scale = REAL_WIDTH_PX / width
+        widths.update(sizes[:, 0].tolist())
+        heights.update(sizes[:, 1].tolist())
+    seen, piles = len(counts), sum(counts)
+    middles = [_mean_and_median(of, REAL_WIDTH_PX / width) for of in (widths, heights)]
     return Statistics(
         pictures=seen,
         piles=piles,
         piles_mean=piles / seen if seen else None,
-        piles_min=fewest,
-        piles_max=most if seen else None,
-        box_width_mean_px=widths.mean(scale),
-        box_height_mean_px=heights.mean(scale),
-        box_width_median_px=widths.median(scale),
-        box_height_median_px=heights.median(scale),
-        empty_share=empty / seen if seen else None,
+        piles_min=min(counts, default=None),
+        piles_max=max(counts, default=None),
+        box_width_mean_px=middles[0][0],
+        box_height_mean_px=middles[1][0],
+        box_width_median_px=middles[0][1],
+        box_height_median_px=middles[1][1],
+        empty_share=counts.count(0) / seen if seen else None,
     )
+
+
+def _mean_and_median(counted: Counter[int], scale: float) -> tuple[float | None, float | None]:
+    """Both are exact."""
+    if not counted:
+        return None, None
+    lengths, counts = np.array(sorted(counted.items())).T
+    total = int(counts.sum())
+    middles = np.searchsorted(np.cumsum(counts), [(total - 1) // 2, total // 2], side="right")
+    return int(lengths @ counts) / total * scale, float(lengths[middles].mean()) * scale
 
 
 def _figure(value: float | None) -> str:

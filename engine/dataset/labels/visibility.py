@@ -12,6 +12,8 @@ NEAREST_M = 0.5  # corners closer to the camera's plane are left out: they have 
 MAX_SOLIDS = 24  # of one mesh; one of more, such as a crown of leaves, counts as one
 WELD_M = 1e-4
 MIN_CORNERS = 3
+Solid = tuple[np.ndarray, np.ndarray]
+"""A connected part of a mesh: (v, 3) corners in object space, each once, and (e, 2) edges of them."""
 ToPicture = Callable[[np.ndarray], np.ndarray]  # moves (n, 2) pixels of the pinhole to those of the photograph
 FINE_PX, COARSE_PX = 128, 512  # sides of a thing up to which 5 and 3 samples are taken along each side of a pixel
 BEYOND_PX = 0.5  # a shorter part beyond the edge covers no centre of a pixel
@@ -34,7 +36,7 @@ def find_outlines(stage: SceneStage, wanted: np.ndarray, to_picture: ToPicture) 
     hulls: list[np.ndarray] = []
     owners: list[int] = []
     found: dict[int, Outline] = {}
-    solids: dict[int, list[_Solid]] = {}
+    solids: dict[int, list[Solid]] = {}
     for batch in stage.batches:
         chosen = np.flatnonzero(is_wanted[batch.instances])
         if not len(chosen):
@@ -55,27 +57,19 @@ def find_outlines(stage: SceneStage, wanted: np.ndarray, to_picture: ToPicture) 
     return {number: outline for number, outline in found.items() if outline.solids}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Solid:
-    """A connected part of a mesh."""
-
-    corners: np.ndarray  # (v, 3) object space, each once
-    edges: np.ndarray  # (e, 2) of corners
-
-
 def _hulls(
-    stage: SceneStage, batch: InstanceBatch, chosen: np.ndarray, solids: list[_Solid]
+    stage: SceneStage, batch: InstanceBatch, chosen: np.ndarray, solids: list[Solid]
 ) -> Iterator[tuple[int, np.ndarray, float, float]]:
     """Number, hull in px of the pinhole, nearest and farthest depth of each solid of each chosen instance."""
     import cv2
 
     camera, terrain = stage.scene.camera, stage.scene.terrain
     transforms = batch.transforms[chosen].astype(np.float64)
-    for solid in solids:
-        placed = solid.corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]  # (k, v, 3)
+    for corners, edges in solids:
+        placed = corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]  # (k, v, 3)
         over_m = placed[..., 2] - terrain.height_at(placed[..., 0], placed[..., 1])  # (k, v)
         is_over = over_m > 0
-        first, last = solid.edges.T
+        first, last = edges.T
         instance, edge = np.nonzero(is_over[:, first] != is_over[:, last])  # (c,) edges that meet the ground
         low_m, high_m = over_m[instance, first[edge]], over_m[instance, last[edge]]
         start, end = placed[instance, first[edge]], placed[instance, last[edge]]
@@ -94,7 +88,7 @@ def _hulls(
                 yield number, hull, float(own.min()), float(own.max())
 
 
-def _solids_of(mesh: Mesh) -> list[_Solid]:
+def _solids_of(mesh: Mesh) -> list[Solid]:
     """Split a mesh into connected parts; corners repeated for their normals are joined first."""
     # Three whole numbers in one, since NumPy sorts rows ten times more slowly.
     step_m = max(WELD_M, float(np.abs(mesh.positions).max()) / 2**19)
@@ -115,12 +109,9 @@ def _solids_of(mesh: Mesh) -> list[_Solid]:
     edges = np.stack(np.divmod(np.unique(sides @ [len(corners), 1]), len(corners)), axis=1)
     names = np.unique(owner[edges[:, 0]])
     if len(names) > MAX_SOLIDS:
-        return [_Solid(corners=corners, edges=edges)]
-    solids = []
-    for name in names.tolist():
-        own = np.flatnonzero(owner == name)
-        solids.append(_Solid(corners=corners[own], edges=np.searchsorted(own, edges[owner[edges[:, 0]] == name])))
-    return solids
+        return [(corners, edges)]
+    parts = [np.flatnonzero(owner == name) for name in names.tolist()]
+    return [(corners[own], np.searchsorted(own, edges[owner[edges[:, 0]] == own[0]])) for own in parts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,12 +161,9 @@ def judge(
     rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
     whole = box
     if len(rows):
-        whole = (
-            float(min(box[0], first[0] + columns[0])),
-            float(min(box[1], first[1] + rows[0])),
-            float(max(box[2], first[0] + columns[-1] + 1)),
-            float(max(box[3], first[1] + rows[-1] + 1)),
-        )
+        x0, y0 = np.minimum(box[:2], [first[0] + columns[0], first[1] + rows[0]]).astype(float).tolist()
+        x1, y1 = np.maximum(box[2:], [first[0] + columns[-1] + 1, first[1] + rows[-1] + 1]).astype(float).tolist()
+        whole = (x0, y0, x1, y1)
     return Visibility(
         whole_box=whole,
         visible_share=visible_px / (visible_px + hidden_px + outside_px),

@@ -121,21 +121,18 @@ def main() -> None:
 
 
 def make_requested(request: dict[str, str], answers: BinaryIO) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
-    write_plain_lines(logging.getLogger())
-    answer(answers, attempt(task_of(request["task"]), Path(request["folder"])))
-
-
-def attempt(task: PictureTask, folder: Path) -> dict[str, Any]:
-    """Make the picture; return `made` or `failure` as plain values. Never raises an Exception."""
+    """Answer with `made` or `failure`."""
     from engine.dataset.picture import make_picture
 
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    write_plain_lines(logging.getLogger())
+    folder = Path(request["folder"])
     try:
-        return {"made": asdict(make_picture(task, folder))}
+        answer(answers, {"made": asdict(make_picture(task_of(request["task"]), folder))})
     except Exception as error:  # top of a process: the run receives a failure, the log the traceback
         failure = failure_of(error, folder, left_bytes=memory_left_bytes())
         logging.getLogger(__name__).error("failed: %s", failure.reason, exc_info=not failure.is_final)
-        return {"failure": asdict(failure)}
+        answer(answers, {"failure": asdict(failure)})
 
 
 def answer(answers: BinaryIO, values: dict[str, Any]) -> None:

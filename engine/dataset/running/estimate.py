@@ -3,7 +3,6 @@
 import math
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -36,33 +35,13 @@ MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/
 MEMORY_USES = (Path("/sys/fs/cgroup/memory.current"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    pictures: int
-    seconds: float
-    disk_bytes: int
-
-    def line(self, free_bytes: int) -> str:
-        """`about 12 minutes and 3.4 GB for 100 pictures; 120 GB free`."""
-        return (
-            f"about {_duration(self.seconds)} and {size_text(self.disk_bytes)} for {self.pictures} pictures; "
-            f"{size_text(free_bytes)} free"
-        )
-
-    def is_clearly_too_large(self, free_bytes: int) -> bool:
-        return self.disk_bytes * CLEARLY > free_bytes
-
-
-def estimate(task: PictureTask, pictures: int, *, jobs: int, cores: int) -> Estimate:
-    """The estimate for pictures such as this one."""
+def estimate(task: PictureTask, pictures: int, *, jobs: int, cores: int) -> tuple[float, int]:
+    """Seconds, and bytes on the disk, of so many pictures such as this one."""
     pixels = math.prod(task.picture_px)
     start_s, sample_s = CORE_S[_cost(task)]
     core_seconds = start_s + sample_s * pixels * (task.drawing.max_samples or 1)
-    return Estimate(
-        pictures=pictures,
-        seconds=START_S + core_seconds * pictures / max(min(jobs, cores, pictures), 1),
-        disk_bytes=round(_disk_bytes(task, pixels) * pictures),
-    )
+    seconds = START_S + core_seconds * pictures / max(min(jobs, cores, pictures), 1)
+    return seconds, round(_disk_bytes(task, pixels) * pictures)
 
 
 def _disk_bytes(task: PictureTask, pixels: int) -> float:
@@ -70,14 +49,14 @@ def _disk_bytes(task: PictureTask, pixels: int) -> float:
     labels, recipe_2 = task.labels, task.recipe_2
     if recipe_2 is None:
         each_bytes = PNG_PIXEL_BYTES * pixels + LABEL_BYTES + MANIFEST_BYTES
-        return each_bytes + COCO_BYTES * task.with_coco
+        return each_bytes + COCO_BYTES * ("coco" in task.labels.written)
     effects = parse_effects(recipe_2.sensor.camera_effects)
-    pixel_bytes = _pixel_bytes(JPEG_PIXEL_BYTES if "jpeg" in effects else PNG_PIXEL_BYTES, task.formats)
+    pixel_bytes = _pixel_bytes(JPEG_PIXEL_BYTES if "jpeg" in effects else PNG_PIXEL_BYTES, task.labels.written)
     if labels.tiles is not None:
         tile_bytes = PNG_PIXEL_BYTES if labels.tile_quality is None else JPEG_PIXEL_BYTES
-        pixel_bytes += _pixel_bytes(tile_bytes, task.formats) / (1 - labels.overlap) ** 2
+        pixel_bytes += _pixel_bytes(tile_bytes, task.labels.written) / (1 - labels.overlap) ** 2
     scene_bytes = WHOLE_SCENE_BYTES if recipe_2.camera.view is None else SCENE_BYTES
-    return pixel_bytes * pixels + LABEL_BYTES * len(task.formats) + MANIFEST_BYTES + scene_bytes
+    return pixel_bytes * pixels + LABEL_BYTES * len(task.labels.written) + MANIFEST_BYTES + scene_bytes
 
 
 def _pixel_bytes(picture: float, formats: tuple[str, ...]) -> float:
@@ -111,7 +90,8 @@ def size_text(size_bytes: int) -> str:
     return f"{size_bytes / GB:.1f} GB" if size_bytes >= 0.95 * GB else f"{max(size_bytes / MB, 1):.0f} MB"
 
 
-def _duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """`12 minutes`."""
     for unit_s, name in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 1.5 * unit_s:
             return f"{seconds / unit_s:.2g} {name}" if seconds < 10 * unit_s else f"{seconds / unit_s:.0f} {name}"

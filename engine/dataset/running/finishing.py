@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from shlex import quote
@@ -10,18 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.dataset.card.card import CardFacts, CardPicture, remove_card, write_card
+from engine.dataset.card.card import CardPicture, write_card
 from engine.dataset.job import DatasetJob
-from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.reading import read_labels
 from engine.dataset.labels.statistics import Statistics, measure
 from engine.dataset.options import option_name
-from engine.dataset.running.folder import PREVIEW, DatasetFolder, folders_of
+from engine.dataset.running.folder import DatasetFolder, folders_of
 from engine.dataset.running.manifest import MANIFEST
 from engine.dataset.running.whole_files import WholeFiles
 from engine.errors import SourceError
-from engine.system.atomic_file import remove_file
-from engine.system.package_version import package_version
 
 MAX_NAMED = 8  # scenes that the card's command names; more are SCENES
 
@@ -49,11 +45,12 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
     if job.recipe == 2 and not job.labels.main_format:
         return finished  # the figures are made from YOLO's files
     try:
-        size_px = job.task(0).picture_px
-        boxes = ((index, _read_piles(job.labels, label, *size_px)) for index, label in folder.finished_labels())
+        is_pile = np.array([name == "pile" for name in job.labels.class_names])
+        boxes = ((index, boxes[is_pile[classes]]) for index, boxes, classes in _labels(folder, job))
         finished.statistics = figures_of(job, boxes)
         if job.recipe == 2:
-            finished.outputs += write_folder_card(folder, job)
+            engine = ", ".join(folder.engines(job.indices))
+            finished.outputs += write_card(_pictures(folder, job), job, engine, given_options(job))
     except SourceError as error:  # a file in the folder was edited
         finished.notes.append(f"{error}; no figures")
     return finished
@@ -67,36 +64,13 @@ def figures_of(job: DatasetJob, boxes: Iterator[tuple[int, np.ndarray]]) -> Stat
     return measure((each * (most / widths[index % len(widths)]) for index, each in boxes), most)
 
 
-def remove_outputs(folder: DatasetFolder) -> None:
-    """Remove the card, and the preview of earlier versions: their pictures are about to be removed. Raises OSError."""
-    with suppress(PermissionError):  # on Windows: a program has it open
-        remove_card(folder.path)
-        remove_file(folder.path / PREVIEW, missing_ok=True)
-
-
-def _read_piles(labels: LabelOptions, path: Path, width: int, height: int) -> np.ndarray:
-    """(k, 4) boxes in px of the piles in a label file."""
-    boxes, classes = read_labels(path, width, height, len(labels.class_names))
-    return boxes[[labels.class_names[number] == "pile" for number in classes]]
+def _labels(folder: DatasetFolder, job: DatasetJob) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Index, boxes and classes of each picture with a label of YOLO's. SourceError for an edited one."""
+    for index, path in folder.finished_labels():
+        yield index, *read_labels(path, *job.task(0).picture_px, len(job.labels.class_names))
 
 
 # -- the dataset card ------------------------------------------------------------------------------
-
-
-def write_folder_card(folder: DatasetFolder, job: DatasetJob) -> tuple[str, ...]:
-    """Write the card for the finished pictures of recipe 2; returns its paths. OSError; SourceError for an edited
-    label."""
-    facts = CardFacts(
-        recipe=job.recipe,
-        seed=job.seed,
-        version=package_version(),
-        engine=", ".join(folder.engines(job.indices)),
-        classes=job.labels.class_names,
-        formats=job.task(0).formats,
-        size_px=job.task(0).picture_px,
-        options=given_options(job),
-    )
-    return write_card(folder.path, _pictures(folder, job), facts)
 
 
 def given_options(job: DatasetJob) -> dict[str, str]:
@@ -121,11 +95,9 @@ def given_options(job: DatasetJob) -> dict[str, str]:
 
 
 def _pictures(folder: DatasetFolder, job: DatasetJob) -> Iterator[CardPicture]:
-    width, height = job.task(0).picture_px
-    labels = dict(folder.finished_labels())
-    for entry, label in zip(folder.manifest.entries(labels), labels.values(), strict=True):
+    entries = folder.manifest.entries(index for index, _ in folder.finished_labels())
+    for entry, (_, boxes, _) in zip(entries, _labels(folder, job), strict=True):
         drawn = json.loads(bytes(entry.drawn))
-        boxes, _ = read_labels(label, width, height, len(job.labels.class_names))
         yield CardPicture(
             subset=drawn.get("subset", ""), boxes=boxes, brightness=drawn.get("look", {}).get("brightness")
         )

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from engine.dataset.labels.options import FORMATS, GONE_FORMATS
 from engine.dataset.labels.record import FinishedPicture
@@ -26,7 +25,7 @@ from engine.dataset.labels.writers import writers_of
 from engine.dataset.options import option_name
 from engine.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_line, read_manifest
 from engine.dataset.running.policy import Attempted
-from engine.dataset.running.verifying import Verified, verify
+from engine.dataset.running.verifying import verify
 from engine.dataset.task import PictureTask
 from engine.errors import FolderBusyError, SinkError, UsageError
 from engine.jobs.kit import differences
@@ -36,7 +35,6 @@ from engine.system.work_folder import LOCK, WorkFolder
 
 WORK = ".work"
 YAML_FILE = "dataset.yaml"
-PREVIEW = "preview.png"  # of earlier versions
 IMAGES, LABELS, PARTS = "images", "labels", "annotations"
 SCENES, TILES = "scenes", "tiles"
 FOLDERS = (IMAGES, LABELS, PARTS, SCENES)
@@ -45,8 +43,6 @@ POLL_INTERVAL_S = 0.02
 # 000005.png, and 000005_1_2.png for a part of picture 5. Anything else is the user's and is never removed.
 NUMBERED = re.compile(r"(\d{6,})(?:_\d+)*\.[a-z0-9]+")
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
-
-Tasks = Callable[[int], PictureTask]  # the task of a picture, by index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +66,17 @@ class DatasetFolder:
         """Lock the folder, waiting up to `patience_s` for another run. UsageError if it holds other files."""
         self.path = path
         _require_own_folder(path)
-        self._work = _lock(path, patience_s)
+        end_s = time.perf_counter() + patience_s
+        while True:
+            try:
+                self._work = WorkFolder(path, at=path / WORK)
+                break
+            except FolderBusyError:
+                if time.perf_counter() > end_s:
+                    raise
+                time.sleep(POLL_INTERVAL_S)
         self._sound: set[int] = set()  # indices of pictures that were read and verified, or made by this run
         self._had: dict[int, frozenset[str]] = {}
-        self._agreed: dict[str, Any] = {}  # the options of existing pictures that equal those of the run
         try:
             for name in (IMAGES, LABELS):
                 (path / name).mkdir(exist_ok=True)
@@ -85,11 +88,11 @@ class DatasetFolder:
     def plan(
         self,
         indices: range,
-        task: Tasks,
+        task: Callable[[int], PictureTask],
         *,
         is_resuming: bool,
         is_whole: bool = True,
-        tell_checked: Callable[[int, int], None] = lambda checked, of: None,
+        tell_checked: Callable[[int, int], object] = lambda checked, of: None,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> RunPlan:
         """Plan the run; changes nothing. UsageError if existing pictures were made with other options. With
@@ -107,28 +110,39 @@ class DatasetFolder:
         first = task(indices[0])
         self._require_same(first, forgotten)
         there = [index for index in known if places[index].is_done and index not in forgotten]
+        whole, enough, gone = set[int](), set[int](), set[int]()  # enough: with all files that the run asks for
+        damaged: dict[int, str] = {}
         try:
             # Files of formats that the run does not need may be removed from a finished dataset.
             needed, optional = folders_of(first), (folders_of(first, FORMATS) | GONE_FORMATS) - {LABELS}
-            verified = verify(self.path, self.manifest, there, needed, optional, tell_checked, is_stopped)
+            checked = verify(self.path, self.manifest, there, needed, optional, tell_checked, is_stopped)
+            for index, fault, lost in checked:
+                if fault:
+                    damaged[index] = fault
+                elif any(path.partition("/")[0] not in optional for path in lost):
+                    gone.add(index)  # a file that every picture needs was removed
+                else:
+                    whole.add(index)
+                    if not lost:
+                        enough.add(index)
             notes += self._foreign_pictures(indices)
         except OSError as error:
             raise unwritable(self.path, error) from error
-        notes += self._notes_about(verified)
-        lacking = [index for index in indices if index not in verified.enough]
-        beyond = [index for index in verified.damaged if index not in indices]
-        missing = tuple(sorted([*lacking, *beyond]))
-        self._sound = set(verified.whole)
-        self._had = {
-            index: self._folders_there(index) for index in missing if index not in forgotten and self._is_done(index)
-        }
+        notes += self._notes_about(whole, damaged)
+        lacking = [index for index in indices if index not in enough]
+        missing = tuple(sorted([*lacking, *(index for index in damaged if index not in indices)]))
+        self._sound = set(whole)
+        for index in missing:
+            if index not in forgotten and self._is_done(index):
+                paths = (path for path in places[index].paths(index) if (self.path / path).exists())
+                self._had[index] = frozenset(path.partition("/")[0] for path in paths)
         return RunPlan(
-            finished=frozenset(verified.whole),
+            finished=frozenset(whole),
             kept=len(indices) - len(lacking),
             missing=missing,
             forgotten=forgotten,
-            broken=frozenset(verified.damaged) | frozenset(verified.gone),
-            is_checked=verified.is_complete,
+            broken=frozenset(damaged) | gone,
+            is_checked=len(whole) + len(damaged) + len(gone) == len(there),
             notes=tuple(notes),
         )
 
@@ -150,10 +164,8 @@ class DatasetFolder:
     def task_again(self, task: PictureTask) -> PictureTask:
         """The task with the kinds of files that the picture had before `prepare`, so that none of them gets lost."""
         had = self._had.get(task.index, frozenset())
-        if task.recipe_2 is not None:
-            lost = [name for name in FORMATS if name not in task.formats and had & folders_of(task, (name,))]
-            return replace(task, labels=replace(task.labels, write=(*task.labels.formats, *lost))) if lost else task
-        return replace(task, with_coco=task.with_coco or PARTS in had)
+        lost = [name for name in FORMATS if name not in task.labels.formats and had & folders_of(task, (name,))]
+        return replace(task, labels=replace(task.labels, write=(*task.labels.formats, *lost))) if lost else task
 
     def staging(self, task: PictureTask) -> Path:
         """Make a new folder for one attempt: an earlier attempt's process may still be running. Raises OSError."""
@@ -193,8 +205,9 @@ class DatasetFolder:
     def finished_labels(self) -> Iterator[tuple[int, Path]]:
         """Index and label file of all intact pictures with a label of YOLO's, in order."""
         for index in sorted(self._sound):
-            if label := self._files_of(index)[1]:
-                yield index, self.path / label
+            for path in self.manifest.places[index].paths(index):
+                if path.startswith(f"{LABELS}/"):
+                    yield index, self.path / path
 
     def finished_files(self, unsure: frozenset[str]) -> Iterator[FinishedPicture]:
         """All intact pictures in order, without the paths in the folders `unsure` that are gone."""
@@ -227,29 +240,24 @@ class DatasetFolder:
     def trust_existing(self, but: frozenset[int] = frozenset()) -> None:
         """Count pictures as intact whose files are there, `but` these, without reading them. Raises OSError."""
         for index, place in self.manifest.places.items():
-            is_trusted = place.is_done and index not in but
-            if is_trusted and all((self.path / path).exists() for path in self._files_of(index)):
-                self._sound.add(index)
+            if place.is_done and index not in but:
+                paths = (path for path in place.paths(index) if path.partition("/")[0] in (IMAGES, LABELS))
+                if all((self.path / path).exists() for path in paths):
+                    self._sound.add(index)
 
     def close(self) -> None:
         """Unlock the folder. Unfinished pictures are removed."""
         self._work.remove()
 
-    def _files_of(self, index: int) -> tuple[str, str]:
-        """Paths of the picture and its label; "" for one that it does not have."""
-        paths = {path.partition("/")[0]: path for path in self.manifest.places[index].paths(index)}
-        return paths.get(IMAGES, ""), paths.get(LABELS, "")
-
     def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
         wanted = task.key
-        for index, place in self.manifest.places.items():
-            known = place.made_by.options
-            if not place.is_done or index in forgotten or known is self._agreed:
-                continue
+        kept = (
+            place.made_by for index, place in self.manifest.places.items() if index not in forgotten and place.is_done
+        )
+        for known in {id(made_by): made_by.options for made_by in kept}.values():  # few: equal ones are shared
             if known.get("write") == "":  # without YOLO's labels, which a run may add
                 known = known | {"write": wanted.get("write")}
             if known == wanted:
-                self._agreed = place.made_by.options
                 continue
             names = [*wanted, *known]
             known, wanted = ({"recipe": 1} | each for each in (known, wanted))
@@ -264,15 +272,15 @@ class DatasetFolder:
                 "folder, or --overwrite to make all again"
             )
 
-    def _notes_about(self, verified: Verified) -> list[str]:
+    def _notes_about(self, whole: set[int], damaged: dict[int, str]) -> list[str]:
         notes = []
-        if damaged := verified.damaged:
+        if damaged:
             more = f" and {len(damaged) - MAX_NAMED} more" if len(damaged) > MAX_NAMED else ""
             named = ", ".join(list(damaged.values())[:MAX_NAMED])
             notes.append(f"{self.path}: damaged, and drawn again: {named}{more}")
         places = self.manifest.places
         version = package_version()
-        older = sum(places[index].made_by.version != version for index in verified.whole)
+        older = sum(places[index].made_by.version != version for index in whole)
         if older:
             notes.append(
                 f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "
@@ -301,11 +309,6 @@ class DatasetFolder:
             for path, index in numbered_files(self.path, folder):
                 if index not in kept and (index in missing or index in plan.broken):
                     remove_file(self.path / path, missing_ok=True)
-
-    def _folders_there(self, index: int) -> frozenset[str]:
-        """Folders of the files that the picture has."""
-        paths = self.manifest.places[index].paths(index)
-        return frozenset(path.partition("/")[0] for path in paths if (self.path / path).exists())
 
     def _is_done(self, index: int) -> bool:
         place = self.manifest.places.get(index)
@@ -337,7 +340,7 @@ def numbered_files(root: Path, folder: str) -> Iterator[tuple[str, int]]:
 
 def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> frozenset[str]:
     """Folders of which every finished picture has a file; those of `formats`, if given, alone."""
-    written = writers_of(task.formats if formats is None else formats)
+    written = writers_of(task.labels.written if formats is None else formats)
     own = frozenset(path.partition("/")[0] for writer in written for path in writer.paths(task))
     if formats is not None:
         return own
@@ -346,17 +349,6 @@ def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> fro
 
 def unwritable(path: Path, error: OSError) -> SinkError:
     return SinkError(f"{path}: cannot be written ({error.strerror or error})")
-
-
-def _lock(path: Path, patience_s: float) -> WorkFolder:
-    end_s = time.perf_counter() + patience_s
-    while True:
-        try:
-            return WorkFolder(path, at=path / WORK)
-        except FolderBusyError:
-            if time.perf_counter() > end_s:
-                raise
-            time.sleep(POLL_INTERVAL_S)
 
 
 def _require_own_folder(path: Path) -> None:

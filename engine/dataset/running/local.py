@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
 
 from engine.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.dataset.running.devices import device_environment, words_of
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class LocalRunner:
-    """A Runner on this machine. Its threads only wait for processes; results are handled on the iterating thread."""
+    """Its threads only wait for processes; results are handled on the iterating thread."""
 
     def __init__(
         self,
@@ -36,7 +37,7 @@ class LocalRunner:
         devices: tuple[int, ...] = (),
     ) -> None:
         """`is_long`: most slots make more than one picture. `devices`: numbers of graphics cards, taken in turn."""
-        self.jobs, self.words = jobs, words_of(devices, jobs)
+        self.jobs, self.words = jobs, words_of(devices, jobs)  # words: "" for the default card
         self.devices = tuple(devices[slot % len(devices)] for slot in range(jobs)) if devices else ()
         """The device of each job."""
         self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
@@ -49,20 +50,16 @@ class LocalRunner:
             own = environment | device_environment(device)
             self._idle.put(PictureWorker(own, warm_log=folder.worker_log if HAS_FORK and is_long else None))
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
-        self.at_work = 0
+        self.at_work = 0  # number of pictures in progress
 
     def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[PictureOutcome | None]:
         """Yield outcomes as they come, and None after every 0.1 s without one. Once `is_stopped`, no picture is
         started; those in progress are finished."""
         waiting = iter(tasks)
         running: set[Future[PictureOutcome]] = set()
-        is_dry = False
         while True:
-            while not is_dry and len(running) < self.jobs and not is_stopped():
-                task = next(waiting, None)
-                is_dry = task is None
-                if task is not None:
-                    running.add(self._pool.submit(self._make, task))
+            for task in islice(waiting, 0 if is_stopped() else self.jobs - len(running)):
+                running.add(self._pool.submit(self._make, task))
             self.at_work = len(running)
             if not running:
                 return

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from engine.dataset.replacing import replace_with
+from engine.dataset.replacing import new_path
 from engine.dataset.task import PictureTask
 from engine.system.atomic_file import MAX_HELD_JOB_S, when_free
 from engine.system.file_names import with_replacements
@@ -131,15 +131,11 @@ class Manifest:
         if self.is_tidy:
             return
         offsets = {}
-
-        def write(new: Path) -> None:
-            self.path.touch()
-            with self.path.open("rb") as old, new.open("wb") as file:
-                for index in sorted(self.places):
-                    offsets[index] = file.tell()
-                    file.write(self._line(old, index))
-
-        replace_with(self.path, write)
+        self.path.touch()
+        with new_path(self.path) as new, self.path.open("rb") as old, new.open("wb") as file:
+            for index in sorted(self.places):
+                offsets[index] = file.tell()
+                file.write(self._line(old, index))
         for index, offset in offsets.items():
             self.places[index] = replace(self.places[index], offset=offset)
         self._last = max(offsets, default=-1)

@@ -49,26 +49,19 @@ class PictureMaker:
             with tempfile.TemporaryDirectory(prefix="multiverse-picture-", ignore_cleanup_errors=True) as name:
                 log, made = Path(name, "log"), Path(name, "files", "made")
                 made.mkdir(parents=True)
-                result = self._attempt(task_of(payload), made, log)
+                if self._worker is None:
+                    self._worker = PictureWorker(self._environment, warm_log=log if HAS_FORK else None)
+                result = self._worker.attempt(task_of(payload), made, log, timeout_s=self._timeout_s)
                 if not isinstance(result, Failure):
                     files = {path: (made / path).read_bytes() for path in result.sha256}
                 with contextlib.suppress(OSError):
                     text = log.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            result = failure_of(error, "the folder for temporary files")
-        return SentPicture(result=result, files=files, log=text, seconds=time.perf_counter() - began_s)
-
-    def _attempt(self, task: PictureTask, made: Path, log: Path) -> MadePicture | Failure:
-        try:
-            if self._worker is None:
-                self._worker = PictureWorker(self._environment, warm_log=log if HAS_FORK else None)
-            result = self._worker.attempt(task, made, log, timeout_s=self._timeout_s)
         except (OSError, ChildError) as error:
-            result = failure_of(error, made)
+            result = failure_of(error, "the folder for temporary files")
         if isinstance(result, Failure) and self._worker is not None:
             self._worker.close()  # the next one begins with a log of its own
             self._worker = None
-        return result
+        return SentPicture(result=result, files=files, log=text, seconds=time.perf_counter() - began_s)
 
     def memory_mb(self) -> None:
         return None
@@ -84,7 +77,7 @@ class PictureTry:
 
 
 class ClusterRunner:
-    """A Runner on a cluster. Single-threaded."""
+    """LocalRunner's counterpart on a cluster. Single-threaded."""
 
     def __init__(self, folder: DatasetFolder, job: DatasetJob, *, timeout_s: float) -> None:
         """UsageError, ModelError or ChildError, in one line, if there is no such cluster or nothing is free on it."""
@@ -107,7 +100,7 @@ class ClusterRunner:
         return self._pool.waiting
 
     def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[PictureOutcome | None]:
-        """See Runner. Failed pictures are tried again after the others, on other machines if there are any."""
+        """Like LocalRunner's. Failed pictures are tried again after the others, on other machines if there are any."""
         waiting: Iterable[PictureTry] = (PictureTry(task=task) for task in tasks)
         while waiting:
             again: list[PictureTry] = []

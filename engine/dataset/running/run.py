@@ -3,10 +3,12 @@
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import closing, nullcontext, suppress
 from itertools import islice
-from typing import Protocol
+from typing import TYPE_CHECKING
 
+from engine.dataset.card.card import remove_card
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.layout.cameras import CameraOptions, ground_sample_words
@@ -14,17 +16,29 @@ from engine.dataset.layout.settling import settle
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import scene_of
 from engine.dataset.running.devices import check_devices, devices_of
-from engine.dataset.running.estimate import available_bytes, cores, default_jobs, estimate, picture_bytes
-from engine.dataset.running.finishing import FolderOutputs, remove_outputs, write_outputs
+from engine.dataset.running.estimate import (
+    CLEARLY,
+    available_bytes,
+    cores,
+    default_jobs,
+    duration_text,
+    estimate,
+    picture_bytes,
+    size_text,
+)
+from engine.dataset.running.finishing import FolderOutputs, write_outputs
 from engine.dataset.running.folder import DatasetFolder, RunPlan, unwritable
+from engine.dataset.running.local import LocalRunner
 from engine.dataset.running.policy import Attempted, PictureOutcome, default_timeout_s
 from engine.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.dataset.running.single import make_one
 from engine.dataset.running.whole_files import WholeFiles
 from engine.dataset.scene.camera import CAMERA_HEIGHT_M, FIELD_OF_VIEW_DEG
-from engine.dataset.task import PictureTask
 from engine.errors import SinkError, UsageError
 from engine.jobs.kit import OnProgress
+
+if TYPE_CHECKING:
+    from engine.dataset.running.on_cluster import ClusterRunner
 
 MAX_ZOOM = 1.5
 MAX_SETTLED = 2000  # scenes; takes 0.2 s
@@ -34,19 +48,6 @@ PLAIN_CAMERA = CameraOptions(
 )
 """The camera of recipe 1."""
 Say = Callable[[str], None]
-
-
-class Runner(Protocol):
-    jobs: int
-    words: str  # description of the machines and cards; "" for this one's default card
-    devices: tuple[int, ...]  # that of each job; empty for the default
-
-    @property
-    def at_work(self) -> int:
-        """Number of pictures in progress."""
-
-    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterable[PictureOutcome | None]: ...
-    def close(self) -> None: ...
 
 
 def make_dataset(
@@ -64,11 +65,8 @@ def make_dataset(
     job = job.with_given_size()
     if job.image_index is not None:
         return make_one(job, say)
-    folder = DatasetFolder(job.output)
-    try:
+    with closing(DatasetFolder(job.output)) as folder:
         return _Run(job, folder, tell, say, is_stopped).make()
-    finally:
-        folder.close()
 
 
 def check_job(job: DatasetJob) -> None:
@@ -76,7 +74,7 @@ def check_job(job: DatasetJob) -> None:
     job.check()
     job = job.with_given_size()
     check_scenes(job)
-    for writer in writers_of(job.task(0).formats):
+    for writer in writers_of(job.task(0).labels.written):
         writer.check()
     if job.cluster is not None:
         from engine.jobs.kit import require_ray
@@ -94,7 +92,9 @@ def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter
     for index in islice(job.indices, MAX_SETTLED):
         settle(job.options, job.task(index).seed)
     scene_of(job.task(begin))
-    if job.recipe == 1 or not _asks_for_numbers(job):
+    options, recipe_2 = job.options, job.recipe_2  # numbers and sizes that fit into some scenes and not into others
+    given = (options.num_bags, options.num_machinery, recipe_2.layout.piles, recipe_2.piles.pile_diameter)
+    if job.recipe == 1 or not (recipe_2.assets.asset or any(each is not None for each in given)):
         return
     end_s = now_s() + MAX_BUILD_S
     for index in islice(job.indices, job.recipe_2.camera.views, None, job.recipe_2.camera.views):
@@ -104,13 +104,6 @@ def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter
             scene_of(job.task(index))
         except UsageError as error:
             raise UsageError(f"{error} (picture {index})") from error
-
-
-def _asks_for_numbers(job: DatasetJob) -> bool:
-    """True if an option names a number or size that fits into some scenes and not into others."""
-    options, recipe_2 = job.options, job.recipe_2
-    given = (options.num_bags, options.num_machinery, recipe_2.layout.piles, recipe_2.piles.pile_diameter)
-    return any(each is not None for each in given) or bool(recipe_2.assets.asset)
 
 
 class _Run:
@@ -133,14 +126,13 @@ class _Run:
         self._end_reason = ""  # reason why no more pictures are started
 
     def make(self) -> DatasetReport:
-        job, folder = self._job, self._folder
-
-        def tell_checked(checked: int, there: int) -> None:
-            at = DatasetProgress(done=checked, expected=there, rate=0.0, made=0, failed=0, at_work=0, is_checking=True)
-            self._tell(at)
-
+        job, folder, tell = self._job, self._folder, self._tell
         plan = folder.plan(
-            job.indices, job.task, is_resuming=job.resume, tell_checked=tell_checked, is_stopped=self._asked
+            job.indices,
+            job.task,
+            is_resuming=job.resume,
+            tell_checked=lambda checked, of: tell(DatasetProgress(done=checked, expected=of, rate=0, is_checking=True)),
+            is_stopped=self._asked,
         )
         self._kept = plan.kept
         if plan.missing and job.cluster is None:
@@ -149,15 +141,11 @@ class _Run:
                 self._say(line)
         if len(plan.missing) > 1 and (words := sample_words(job)):
             self._say(words)
-        runner = open_runner(job, folder, len(plan.missing)) if plan.missing else None
         finished = FolderOutputs()
-        try:
+        with closing(open_runner(job, folder, len(plan.missing))) if plan.missing else nullcontext() as runner:
             self._begin(plan)
             if runner is not None:
                 self._work_off(runner, plan.missing)
-        finally:
-            if runner is not None:
-                runner.close()
         try:
             folder.manifest.tidy()
             if plan.is_checked:
@@ -194,12 +182,13 @@ class _Run:
                 self._whole.begin(is_changed=bool(plan.forgotten or plan.broken))
             if plan.forgotten:
                 self._whole.remove_outdated()
-                remove_outputs(folder)
+                with suppress(PermissionError):  # on Windows: a program has the card open
+                    remove_card(folder.path)
             folder.prepare(plan, job.subsets)
         except OSError as error:
             raise unwritable(folder.path, error) from error
 
-    def _work_off(self, runner: Runner, missing: tuple[int, ...]) -> None:
+    def _work_off(self, runner: "LocalRunner | ClusterRunner", missing: tuple[int, ...]) -> None:
         if runner.words:
             self._say(f"{runner.words}, {runner.jobs} at a time")
         expected = len(missing) + self._kept
@@ -252,24 +241,24 @@ class _Run:
 
 def sample_words(job: DatasetJob) -> str:
     """One line about the size of a pixel on the ground; "" for recipe 1 at about the width of the real pictures."""
+    camera = job.recipe_2.camera
     if job.recipe_2.given.files:
         samples_cm = [file.gsd_cm for file in job.recipe_2.given.files]
-        return ground_sample_words(job.options, CameraOptions(gsd=(min(samples_cm), max(samples_cm))))
-    if job.recipe == 2:
-        return ground_sample_words(job.options, job.recipe_2.camera)
-    is_usual = 1 / MAX_ZOOM < job.options.width / SceneOptions().width < MAX_ZOOM
-    return "" if is_usual else ground_sample_words(job.options, PLAIN_CAMERA)
+        camera = CameraOptions(gsd=(min(samples_cm), max(samples_cm)))
+    elif job.recipe == 1:
+        if 1 / MAX_ZOOM < job.options.width / SceneOptions().width < MAX_ZOOM:
+            return ""
+        camera = PLAIN_CAMERA
+    return ground_sample_words(job.options, camera)
 
 
-def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> Runner:
+def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> "LocalRunner | ClusterRunner":
     """Open a runner for so many pictures on this machine or on a cluster."""
     timeout_s = job.timeout_s or default_timeout_s(job.drawing, job.options)
     if job.cluster is not None:
         from engine.dataset.running.on_cluster import ClusterRunner
 
         return ClusterRunner(folder, job, timeout_s=timeout_s)
-    from engine.dataset.running.local import LocalRunner
-
     jobs = min(local_jobs(job), pictures)
     return LocalRunner(
         folder,
@@ -289,9 +278,11 @@ def local_jobs(job: DatasetJob) -> int:
 
 def check_room(job: DatasetJob, plan: RunPlan, freed_bytes: int, jobs: int) -> str:
     """One line about the time and disk that the run takes. SinkError if the disk is clearly too small."""
-    expected = estimate(job.task(plan.missing[0]), len(plan.missing), jobs=jobs, cores=cores())
+    pictures = len(plan.missing)
+    seconds, disk_bytes = estimate(job.task(plan.missing[0]), pictures, jobs=jobs, cores=cores())
     free_bytes = shutil.disk_usage(job.output).free + freed_bytes
-    line = expected.line(free_bytes)
-    if expected.is_clearly_too_large(free_bytes):
+    taken = f"about {duration_text(seconds)} and {size_text(disk_bytes)} for {pictures} pictures"
+    line = f"{taken}; {size_text(free_bytes)} free"
+    if disk_bytes * CLEARLY > free_bytes:
         raise SinkError(f"{job.output}: too little space: {line}; give a smaller --count or another disk")
     return line

@@ -9,6 +9,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,51 +34,43 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
     assert job.image_index is not None
     began_s = time.perf_counter()
     task = job.task(job.image_index)
-    folder = DatasetFolder(job.output, patience_s=PATIENCE_S)
     try:
-        plan = folder.plan(job.indices, job.task, is_resuming=job.resume, is_whole=False)
-        task = folder.task_again(task)
-        if plan.missing:
-            folder.trust_existing(but=plan.broken | plan.forgotten)
-            WholeFiles(folder, job).begin(is_changed=bool(plan.broken | plan.forgotten))
-        folder.prepare(plan, job.subsets)
-        _sweep(job.output)
+        with closing(DatasetFolder(job.output, patience_s=PATIENCE_S)) as folder:
+            plan = folder.plan(job.indices, job.task, is_resuming=job.resume, is_whole=False)
+            task = folder.task_again(task)
+            if plan.missing:
+                folder.trust_existing(but=plan.broken | plan.forgotten)
+                WholeFiles(folder, job).begin(is_changed=bool(plan.broken | plan.forgotten))
+            folder.prepare(plan, job.subsets)
+            for path in job.output.glob(f"{STAGING}*"):
+                pid = path.name.removeprefix(STAGING).partition("-")[0]
+                if pid.isdigit() and not psutil.pid_exists(int(pid)):  # that process was killed
+                    shutil.rmtree(path, ignore_errors=True)
+        report = DatasetReport(
+            folder=str(job.output), expected=1, engine=job.drawing.engine, jobs=1, seconds=0.0, notes=plan.notes
+        )
+        if not plan.missing:
+            return replace(report, kept=1, seconds=_since(began_s))
+        prefix = f"{STAGING}{os.getpid()}-"
+        with (
+            tempfile.TemporaryDirectory(prefix=prefix, dir=job.output, ignore_cleanup_errors=True) as name,
+            closing(PictureWorker({})) as worker,
+        ):
+            staged, log = Path(name), folder.log_path(task)
+            remove_file(log, missing_ok=True)
+            result = worker.attempt(task, staged, log, timeout_s=math.inf)
+            with closing(DatasetFolder(job.output, patience_s=COMMIT_PATIENCE_S)) as folder:
+                if isinstance(result, Failure):
+                    say(f"picture {task.name} failed: {result.reason}")
+                    folder.note_failure(task, result.reason, attempts=1)
+                    failed = FailedPicture(index=task.index, reason=result.reason, attempts=1)
+                    return replace(report, failed=(failed,), seconds=_since(began_s))
+                folder.commit(task, Attempted(folder=staged, seconds=_since(began_s), made=result))
+                folder.trust_existing()
+                whole = WholeFiles(folder, job)
+                whole.write_last()
     except OSError as error:
         raise unwritable(job.output, error) from error
-    finally:
-        folder.close()
-    report = DatasetReport(
-        folder=str(job.output), expected=1, engine=job.drawing.engine, jobs=1, seconds=0.0, notes=plan.notes
-    )
-    if not plan.missing:
-        return replace(report, kept=1, seconds=_since(began_s))
-    try:
-        staged = Path(tempfile.mkdtemp(prefix=f"{STAGING}{os.getpid()}-", dir=job.output))
-    except OSError as error:
-        raise unwritable(job.output, error) from error
-    worker = PictureWorker({})
-    try:
-        remove_file(folder.log_path(task), missing_ok=True)
-        result = worker.attempt(task, staged, folder.log_path(task), timeout_s=math.inf)
-        folder = DatasetFolder(job.output, patience_s=COMMIT_PATIENCE_S)
-        try:
-            if isinstance(result, Failure):
-                reason = result.reason
-                say(f"picture {task.name} failed: {reason}")
-                folder.note_failure(task, reason, attempts=1)
-                failed = FailedPicture(index=task.index, reason=reason, attempts=1)
-                return replace(report, failed=(failed,), seconds=_since(began_s))
-            folder.commit(task, Attempted(folder=staged, seconds=_since(began_s), made=result))
-            folder.trust_existing()
-            whole = WholeFiles(folder, job)
-            whole.write_last()
-        finally:
-            folder.close()
-    except OSError as error:
-        raise unwritable(job.output, error) from error
-    finally:
-        worker.close()
-        shutil.rmtree(staged, ignore_errors=True)
     seconds = _since(began_s)
     return replace(
         report,
@@ -92,11 +85,3 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
 
 def _since(began_s: float) -> float:
     return round(time.perf_counter() - began_s, 3)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove staging folders of killed processes."""
-    for path in folder.glob(f"{STAGING}*"):
-        pid = path.name.removeprefix(STAGING).partition("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(path, ignore_errors=True)

@@ -2,9 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -17,54 +16,31 @@ SMALL_BYTES = 1 << 20
 BATCH = 32  # pictures per call of a thread: those of 640 px take as long to hash as to hand over
 
 
-@dataclass(slots=True, kw_only=True)
-class Verified:
-    """Indices of pictures, by the state of their files."""
-
-    whole: set[int] = field(default_factory=set)
-    """All files that are there are intact, and picture and labels are there."""
-    enough: set[int] = field(default_factory=set)  # those of them that have all files that the run asks for
-    damaged: dict[int, str] = field(default_factory=dict)  # the first file that is not as it was written
-    gone: set[int] = field(default_factory=set)  # a file that every picture needs was removed
-    is_complete: bool = True  # False if the check was interrupted
-
-
 def verify(
     root: Path,
     manifest: Manifest,
     indices: list[int],
     needed: frozenset[str],
     optional: frozenset[str],
-    tell: Callable[[int, int], None],
+    tell: Callable[[int, int], object],
     is_stopped: Callable[[], bool],
-) -> Verified:
-    """Read all files of these finished pictures until `is_stopped`. Raises OSError. `needed`: folders of which the run
-    wants a file of each picture. `optional`: those whose files may have been removed. `tell(pictures, of_all)`."""
+) -> Iterator[tuple[int, str, list[str]]]:
+    """Read all files of these finished pictures until `is_stopped`: the index of each, the first file that is not as it
+    was written, or "", and the files that lack. Raises OSError. `needed`: folders of which the run wants a file of each
+    picture. `optional`: those whose files may have been removed. `tell(pictures, of_all)`."""
     folder = os.fspath(root)
 
-    def check(batch: list[ManifestEntry]) -> list[tuple[str, list[str]]]:
-        return [_faults(folder, entry, needed, optional) for entry in batch]
+    def check(batch: list[ManifestEntry]) -> list[tuple[int, str, list[str]]]:
+        return [(entry.index, *_faults(folder, entry, needed, optional)) for entry in batch]
 
-    verified = Verified()
     entries = manifest.entries(indices)
+    done = 0
     with ThreadPoolExecutor(READERS, thread_name_prefix="check") as readers:
-        done = 0
         while done < len(indices) and not is_stopped():
-            batches = [list(islice(entries, BATCH)) for _ in range(READERS)]
-            for batch, found in zip(batches, readers.map(check, batches), strict=True):
-                for entry, (damaged, gone) in zip(batch, found, strict=True):
-                    if damaged:
-                        verified.damaged[entry.index] = damaged
-                    elif any(path.partition("/")[0] not in optional for path in gone):
-                        verified.gone.add(entry.index)
-                    else:
-                        verified.whole.add(entry.index)
-                        if not gone:
-                            verified.enough.add(entry.index)
-                done += len(batch)
+            for found in readers.map(check, [list(islice(entries, BATCH)) for _ in range(READERS)]):
+                yield from found
+                done += len(found)
             tell(done, len(indices))
-    verified.is_complete = done == len(indices)
-    return verified
 
 
 def _faults(root: str, entry: ManifestEntry, needed: frozenset[str], optional: frozenset[str]) -> tuple[str, list[str]]:

@@ -12,8 +12,7 @@ from pathlib import Path
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import FORMATS, GONE_FORMATS, MIN_TILE_PX, YOLO_FORMATS, LabelOptions
 from engine.dataset.labels.record import DatasetContents
-from engine.dataset.labels.writers import writers_of
-from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.labels.writers import LabelWriter, writers_of
 from engine.dataset.labels.writers.webdataset import INDEX, remove_shards
 from engine.dataset.running.folder import TILES, YAML_FILE, DatasetFolder, folders_of, unwritable
 from engine.dataset.split import SUBSETS
@@ -37,8 +36,8 @@ class WholeFiles:
 
     def begin(self, *, is_changed: bool) -> None:
         """Write the files before the run removes pictures (`is_changed`), or if one lacks. Raises OSError."""
-        options = self._options(self._task.formats)
-        names = [name for writer in _writers(options) for name in writer.whole_names(options, self._subsets)]
+        options = self._task.labels
+        names = [name for writer in writers_of(options.written) for name in writer.whole_names(options, self._subsets)]
         if is_changed or not all((self._folder.path / name).exists() for name in names):
             self.write()
 
@@ -76,20 +75,21 @@ class WholeFiles:
             self._due_s = ended_s + (ended_s - began_s) / MAX_SHARE
 
     def _write(self) -> None:
-        asked = self._task.formats
+        asked = self._task.labels.formats
         # Files of formats that the run does not ask for may have been removed; a single picture checks none.
         others = (name for name in FORMATS if self._is_single or name not in asked)
         unsure = GONE_FORMATS.union(*(folders_of(self._task, (name,)) for name in others))
         pictures = list(self._folder.finished_files(unsure))
         folders = Counter(folder for each in pictures for folder in {path.partition("/")[0] for path in each.paths})
         counts = {name: max((folders[each] for each in folders_of(self._task, (name,))), default=0) for name in FORMATS}
-        options = self._options((*asked, *(name for name, count in counts.items() if count)))
+        had = (name for name, count in counts.items() if count)
+        options = replace(self._task.labels, write=tuple(dict.fromkeys((*asked, *had))))
         contents = DatasetContents(
             folder=self._folder.path, recipe=self._recipe, options=options, subsets=self._subsets, pictures=pictures
         )
         self.names, self.notes = [], []
         held: PermissionError | None = None
-        for writer in _writers(options):
+        for writer in writers_of(options.written):
             try:
                 made = writer.finish(contents)
             except SourceError as error:  # a file in the folder was edited
@@ -116,13 +116,7 @@ class WholeFiles:
         """The option that writes this format beside those of the run."""
         if self._recipe == 1:
             return "--save-coco"
-        formats = (*self._options(self._task.formats).formats, writer.name)
-        return f"--write {','.join(dict.fromkeys(formats))}"
-
-    def _options(self, formats: tuple[str, ...]) -> LabelOptions:
-        """The options of the labels with these formats, of which the first of YOLO's is the same."""
-        names = tuple(dict.fromkeys(name for name in formats if name != TILES))
-        return replace(self._task.labels, write=names)
+        return f"--write {','.join(dict.fromkeys((*self._task.labels.formats, writer.name)))}"
 
     def _known_names(self) -> set[str]:
         """Names of all files that earlier runs may have written for the pictures of the manifest, with any options."""
@@ -132,11 +126,7 @@ class WholeFiles:
             every = LabelOptions(write=tuple(dict.fromkeys((main, *FORMATS))), tiles=MIN_TILE_PX)
             task = replace(self._task, labels=every)
             there = {name for name in FORMATS if folders_of(task, (name,)) & had} | had & {TILES}
-            for writer in _writers(every):
+            for writer in writers_of(every.written):
                 if writer.name in there:
                     known |= {name for subsets in ((), SUBSETS) for name in writer.whole_names(every, subsets)}
         return known
-
-
-def _writers(options: LabelOptions) -> tuple[LabelWriter, ...]:
-    return writers_of((*options.formats, *((TILES,) if options.tiles is not None else ())))

@@ -42,7 +42,6 @@ def source_of(
         subset=subset,
     )
     record = PictureRecord(
-        index=index,
         file_name=task.path("images", ".png"),
         width_px=size,
         height_px=size,
@@ -59,7 +58,7 @@ def source_of_piles(numbers: np.ndarray, index: int = 0, **values: Any) -> Label
     drawing = RenderSettings(engine="raster")
     task = DatasetJob(output=None, drawing=drawing, recipe=1, save_coco=True).task(index)  # type: ignore[arg-type]
     colors, depth_m = np.zeros((*numbers.shape, 3), np.uint8), np.zeros(numbers.shape, np.float32)
-    record = record_of_piles(numbers, index=index, file_name=task.path("images", ".png"))
+    record = record_of_piles(numbers, file_name=task.path("images", ".png"))
     known = {"camera": site().camera, "colors": colors, "depth_m": depth_m}
     return LabelSource(task=task, record=record, **known | values)
 
@@ -76,7 +75,7 @@ def recorded(scene: SiteScene, options: LabelOptions | None = None) -> PictureRe
     """The record of the scene as the raster engine draws it."""
     stage = set_stage(scene)
     photo = Photograph(rendered=render(stage))
-    return make_record(stage, photo, options or LabelOptions(), index=0, file_name="images/000000.png")
+    return make_record(stage, photo, options or LabelOptions(), file_name="images/000000.png")
 
 
 def seen_from(height_m: float, width_px: int = 160, height_px: int = 120, **changes: Any) -> SiteCamera:

@@ -21,7 +21,6 @@ def thing(number: int, x0: int, y0: int, mask: np.ndarray, **values: Any) -> Lab
     known: dict[str, Any] = {
         "number": number,
         "category": "pile",
-        "kind": "phc",
         "place_m": (0.0, 0.0, 0.0),
         "class_id": 0,
         "head_px": (x0 + width / 2, y0 + height / 2),
@@ -44,7 +43,6 @@ def disc(side_px: int) -> np.ndarray:
 
 def record(*things: LabelledThing, file_name: str = "images/000007.png", camera: SiteCamera = CAMERA) -> PictureRecord:
     return PictureRecord(
-        index=7,
         file_name=file_name,
         width_px=camera.width_px,
         height_px=camera.height_px,
@@ -65,7 +63,7 @@ def site() -> PictureRecord:
         thing(
             3, 0, 60, np.ones((10, 5), bool), whole_box=(-5, 60, 5, 70), visible_share=0.5, is_cut=True, head_px=None
         ),
-        thing(5, 10, 5, disc(8), category="car", kind="car", class_id=-1, head_px=None),
+        thing(5, 10, 5, disc(8), category="car", class_id=-1, head_px=None),
         thing(6, 30, 70, disc(3), is_crowd=True, visible_share=0.1, is_hidden=True),
-        thing(9, 84, 18, np.ones((14, 20), bool), category="bag", kind="bag", class_id=1, head_px=None),
+        thing(9, 84, 18, np.ones((14, 20), bool), category="bag", class_id=1, head_px=None),
     )

@@ -44,8 +44,8 @@ def test_more_formats_can_be_added_to_a_finished_run_but_no_other_classes() -> N
 
 
 def test_the_older_option_adds_coco_to_the_formats() -> None:
-    assert job(save_coco=True).task(0).formats == ("yolo", "coco")
-    assert job(save_coco=True, write=("coco", "piles")).task(0).formats == ("coco", "piles")
+    assert job(save_coco=True).task(0).labels.written == ("yolo", "coco")
+    assert job(save_coco=True, write=("coco", "piles")).task(0).labels.written == ("coco", "piles")
 
 
 def test_every_format_has_a_writer_of_its_name_and_files_of_its_own() -> None:

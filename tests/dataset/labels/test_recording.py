@@ -81,7 +81,7 @@ def test_boxes_and_heads_follow_the_lens_of_an_oblique_camera() -> None:
         return stage, photograph(of, options, 3, lambda seen: render(replace(stage, scene=seen)))
 
     stage, taken = photo(scene)
-    record = make_record(stage, taken, LabelOptions(), index=0, file_name="")
+    record = make_record(stage, taken, LabelOptions(), file_name="")
     straight = {thing.number: thing for thing in recorded(scene).things}
     assert record.camera["lens"] == taken.effects["lens"]
     moved_px = compared = 0.0
@@ -108,9 +108,9 @@ def test_every_thing_is_known_by_its_number_class_and_kind() -> None:
     assert {thing.number for thing in record.things} <= set(known)
     for thing in record.things:
         own = known[thing.number]
-        assert (thing.kind, thing.place_m) == (own.kind.value, (own.x_m, own.y_m, own.ground_m))
+        assert (thing.told["kind"], thing.place_m) == (own.kind.value, (own.x_m, own.y_m, own.ground_m))
         assert (thing.category, thing.class_id) == (("pile", 1) if thing.number <= 14 else ("machine", 0))
-    assert {thing.kind for thing in record.things if thing.number > 14} == {"excavator", "loader"}
+    assert {thing.told["kind"] for thing in record.things if thing.number > 14} == {"excavator", "loader"}
     assert not recorded(scene, LabelOptions(classes=("bag",))).classed
 
 
@@ -160,5 +160,5 @@ def test_a_crest_before_a_pile_hides_it_too() -> None:
     numbers[:], depths[:] = rendered.instances, rendered.depth_m
     numbers[:61], depths[:61] = 0, 3.0
     photo = Photograph(rendered=replace(rendered, instances=numbers, depth_m=depths))
-    (thing,) = make_record(stage, photo, LabelOptions(), index=0, file_name="").things
+    (thing,) = make_record(stage, photo, LabelOptions(), file_name="").things
     assert thing.is_hidden and abs(thing.visible_share - 0.4) < 0.1 and not thing.is_head_visible

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.dataset.labels.options import LabelOptions
 from engine.dataset.running.folder import WORK, DatasetFolder
 from engine.dataset.running.manifest import MANIFEST
 from engine.dataset.running.policy import Attempted
@@ -64,7 +65,9 @@ def test_a_picture_and_its_label_are_committed_together(folder: DatasetFolder) -
     commit(folder, 1)
     assert names(folder) == ["000001.png", "000001.txt"]
     assert [index for index, _ in folder.finished_labels()] == [1]
-    plan = folder.plan(range(1, 2), lambda index: replace(task(index), with_coco=True), is_resuming=True)
+    plan = folder.plan(
+        range(1, 2), lambda index: replace(task(index), labels=LabelOptions(write=("yolo", "coco"))), is_resuming=True
+    )
     assert (plan.finished, plan.missing) == ({1}, (1,))
     folder.prepare(plan)
     assert names(folder) == ["000001.png", "000001.txt"], "a complete pair stays until it is replaced"

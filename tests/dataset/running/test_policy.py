@@ -11,7 +11,18 @@ import pytest
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
-from engine.dataset.running.estimate import GB, MB, available_bytes, cores, default_jobs, estimate, picture_bytes
+from engine.dataset.running.estimate import (
+    CLEARLY,
+    GB,
+    MB,
+    available_bytes,
+    cores,
+    default_jobs,
+    duration_text,
+    estimate,
+    picture_bytes,
+    size_text,
+)
 from engine.dataset.running.policy import Failure, failure_of, is_tried_again
 from engine.dataset.task import PictureTask, RenderSettings
 from engine.errors import NoGLError, RenderError, UsageError
@@ -38,14 +49,14 @@ def test_free_memory_size_engine_and_cores_decide_how_many_pictures_are_made_at_
 
 def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
     full = PictureTask(options=SceneOptions(), drawing=RenderSettings(engine="raster"), base_seed=0, index=0)
-    hundred = estimate(full, 100, jobs=2, cores=2)
-    assert hundred.line(120 * GB) == "about 6.6 minutes and 3.6 GB for 100 pictures; 120 GB free"
-    assert not hundred.is_clearly_too_large(2 * GB) and hundred.is_clearly_too_large(1 * GB)
+    seconds, disk_bytes = estimate(full, 100, jobs=2, cores=2)
+    assert (duration_text(seconds), size_text(disk_bytes), size_text(120 * GB)) == ("6.6 minutes", "3.6 GB", "120 GB")
+    assert 1 * GB < CLEARLY * disk_bytes < 2 * GB
     windows = replace(full, recipe_2=Recipe2Options(camera=CameraOptions(view=(640, 640))))
-    assert estimate(windows, 100, jobs=2, cores=2).disk_bytes < hundred.disk_bytes / 20
+    assert estimate(windows, 100, jobs=2, cores=2)[1] < disk_bytes / 20
     cycles = replace(full, drawing=RenderSettings(engine="cycles", max_samples=50))
-    told = estimate(cycles, 20, jobs=1, cores=2).line(35 * MB)
-    assert told == "about 5.8 hours and 711 MB for 20 pictures; 35 MB free"
+    seconds, disk_bytes = estimate(cycles, 20, jobs=1, cores=2)
+    assert (duration_text(seconds), size_text(disk_bytes), size_text(35 * MB)) == ("5.8 hours", "711 MB", "35 MB")
 
 
 def test_a_picture_is_retried_as_often_as_given_and_only_if_that_may_help() -> None:

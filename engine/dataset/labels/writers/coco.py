@@ -9,7 +9,6 @@ the top left corner of the picture. pycocotools needs `COCOeval.params.kpt_oks_s
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TextIO
 
 import msgspec
@@ -17,7 +16,7 @@ import numpy as np
 
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import Box, DatasetContents, FinishedPicture, LabelledThing, LabelSource
-from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.labels.writers import LabelWriter
 from engine.dataset.replacing import replaced
 from engine.dataset.task import PictureTask
 from engine.errors import SourceError, UsageError
@@ -58,23 +57,23 @@ class CocoWriter(LabelWriter):
         return names
 
 
-def require_pycocotools() -> ModuleType:
+def require_pycocotools() -> Any:
     """Import `pycocotools.mask`; UsageError says how to install it."""
     try:
         from pycocotools import mask
     except ImportError as error:
         raise UsageError(f"--save-coco needs pycocotools; get it with: {install_line('[dataset]')}") from error
-    module: ModuleType = mask
-    return module
+    return mask
 
 
 def coco_part(source: LabelSource) -> dict[str, Any]:
     """The `image` and `annotations` of one picture, as JSON values."""
     record, task = source.record, source.task
     things = record.classed
-    boxes = [thing.box for thing in things]
-    codes = encode_masks((thing.mask for thing in things), boxes, record.height_px, record.width_px)
-    image: dict[str, Any] = {"id": record.index, "width": record.width_px, "height": record.height_px}
+    size = [record.height_px, record.width_px]
+    runs = [{"size": size, "counts": _counts(thing, *size)} for thing in things]
+    codes = require_pycocotools().frPyObjects(runs, *size) if runs else []
+    image: dict[str, Any] = {"id": task.index, "width": record.width_px, "height": record.height_px}
     if task.recipe_2 is None:
         image["file_name"] = f"{task.name}.png"
     else:
@@ -88,9 +87,9 @@ def coco_part(source: LabelSource) -> dict[str, Any]:
     annotations = []
     for thing, code in zip(things, codes, strict=True):
         annotation = {
-            "image_id": record.index,
+            "image_id": task.index,
             "category_id": thing.class_id + 1,
-            "segmentation": code,
+            "segmentation": {"size": size, "counts": code["counts"].decode("ascii")},
             "area": thing.area_px,
             "bbox": _width_and_height(thing.box),
             "iscrowd": int(thing.is_crowd),
@@ -106,19 +105,6 @@ def categories_of(classes: tuple[str, ...]) -> list[dict[str, Any]]:
         {"id": number, "name": name, "supercategory": "site"} | (head if name == "pile" else {})
         for number, name in enumerate(classes, 1)
     ]
-
-
-def encode_masks(
-    masks: Iterable[np.ndarray], boxes: Iterable[Sequence[float]], height: int, width: int
-) -> list[dict[str, Any]]:
-    """Run-length encode masks, (h, w) bool within their boxes (x0 y0 x1 y1), as JSON values for `segmentation`."""
-    size = [height, width]
-    runs = [
-        {"size": size, "counts": _counts(mask, int(box[0]), int(box[1]), height, width)}
-        for mask, box in zip(masks, boxes, strict=True)
-    ]
-    codes = require_pycocotools().frPyObjects(runs, height, width) if runs else []
-    return [{"size": size, "counts": code["counts"].decode("ascii")} for code in codes]
 
 
 def write_coco(parts: Iterable[CocoPart], file: TextIO, categories: Sequence[dict[str, Any]]) -> None:
@@ -141,24 +127,19 @@ def write_coco(parts: Iterable[CocoPart], file: TextIO, categories: Sequence[dic
     file.write(f'\n],\n"categories": {json.dumps(list(categories))}}}\n')
 
 
-def read_part(path: Path, index: int) -> CocoPart:
-    """Read the part of a picture. SourceError, with the file, if it cannot be read, is damaged or another picture's."""
-    try:
-        part = msgspec.json.decode(read_small(path, max_bytes=MAX_PART_BYTES), type=CocoPart)
-        if part.image.get("id") == index:
-            return part
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError):  # msgspec raises ValueError
-        pass
-    raise SourceError(f"{path}: is not the COCO part of picture {index}")
-
-
 def _parts(folder: Path, pictures: Iterable[FinishedPicture]) -> Iterator[CocoPart]:
-    """The parts of these pictures; a picture made without COCO has none."""
-    for picture in pictures:
-        for name in picture.paths_in(PARTS):
-            yield read_part(folder / name, picture.index)
+    """The parts of these pictures; a picture made without COCO has none. SourceError, with the file, for one that
+    cannot be read, is damaged or another picture's."""
+    for picture, path in ((each, folder / name) for each in pictures for name in each.paths_in(PARTS)):
+        try:
+            part = msgspec.json.decode(read_small(path, max_bytes=MAX_PART_BYTES), type=CocoPart)
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+        except (ValueError, RecursionError):  # msgspec raises ValueError
+            part = None
+        if part is None or part.image.get("id") != picture.index:
+            raise SourceError(f"{path}: is not the COCO part of picture {picture.index}")
+        yield part
 
 
 def _further_values(thing: LabelledThing) -> dict[str, Any]:
@@ -176,12 +157,13 @@ def _width_and_height(box: Box) -> list[float]:
     return [x0, y0, x1 - x0, y1 - y0]
 
 
-def _counts(mask: np.ndarray, x0: int, y0: int, height: int, width: int) -> np.ndarray:
-    """Lengths of the runs off, on, off… down the columns of the whole picture; scans only the mask at (x0, y0)."""
-    tall, wide = mask.shape
+def _counts(thing: LabelledThing, height: int, width: int) -> np.ndarray:
+    """Lengths of the runs off, on, off… of its mask down the columns of the whole picture."""
+    x0, y0 = int(thing.box[0]), int(thing.box[1])
+    tall, wide = thing.mask.shape
     # Each column is padded with an off pixel above and below, so that its runs end inside it.
     columns = np.zeros((wide, tall + 2), bool)
-    columns[:, 1:-1] = mask.T
+    columns[:, 1:-1] = thing.mask.T
     column, row = np.divmod(np.flatnonzero(columns[:, 1:] != columns[:, :-1]), tall + 1)
     turns = (x0 + column) * height + y0 + row  # on, off, on…
     # A run that reaches the picture's lower edge continues at the top of the next column.

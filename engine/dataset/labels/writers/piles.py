@@ -5,7 +5,7 @@ import json
 
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import DatasetContents, LabelledThing, LabelSource
-from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.labels.writers import LabelWriter
 from engine.dataset.replacing import replaced
 from engine.dataset.task import PictureTask
 from engine.errors import SourceError

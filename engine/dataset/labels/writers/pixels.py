@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import DatasetContents, LabelSource, PictureRecord
-from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.labels.writers import LabelWriter
 from engine.dataset.task import PictureTask
 from engine.errors import SinkError
 from engine.system.atomic_file import write_atomic

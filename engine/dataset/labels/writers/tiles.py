@@ -11,15 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import PurePosixPath
-from typing import Any
 
 import numpy as np
 
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelledThing, LabelSource, PictureRecord
-from engine.dataset.labels.writers import writers_of
+from engine.dataset.labels.writers import LabelWriter, writers_of
 from engine.dataset.labels.writers.pixels import encode_png
-from engine.dataset.labels.writers.protocol import LabelWriter
 from engine.dataset.scene.camera import camera_values
 from engine.dataset.task import PictureTask
 
@@ -56,13 +54,12 @@ class TileTask(PictureTask):
     """A tile in place of the picture: `index` is the tile's, counted through all pictures of the dataset."""
 
     picture: int  # index of the picture that it is cut from
-    row: int
-    column: int
+    window: TileWindow
 
     @property
     def name(self) -> str:
         """`000005_03_10`: the picture, row and column of the tile."""
-        return f"{self.picture:06d}_{self.row:02d}_{self.column:02d}"
+        return f"{self.picture:06d}_{self.window.row:02d}_{self.window.column:02d}"
 
     @property
     def scene_number(self) -> int:
@@ -75,20 +72,29 @@ class TileTask(PictureTask):
 
 class TileWriter(LabelWriter):
     def paths(self, task: PictureTask) -> tuple[str, ...]:
-        return tuple(
-            f"{FOLDER}/{path}"
-            for tile, _ in _tiles(task)
-            for path in (*(path for writer in _writers(tile) for path in writer.paths(tile)), _picture_path(tile))
-        )
+        paths: list[str] = []
+        for tile in _tiles(task):
+            paths += [path for writer in writers_of(tile.labels.formats) for path in writer.paths(tile)]
+            paths.append(_picture_path(tile))
+        return tuple(f"{FOLDER}/{path}" for path in paths)
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
+        import simplejpeg
+
         made: dict[str, bytes] = {}
-        whole = _developed(source)
-        for tile, window in _tiles(source.task):
-            cut = _cut_source(whole, tile, window)
-            for writer in _writers(tile):
+        whole = source
+        if source.content is not None:  # a JPEG does not hold the colours that were encoded
+            whole = replace(source, colors=simplejpeg.decode_jpeg(source.content), content=None)
+        for tile in _tiles(source.task):
+            cut = _cut_source(whole, tile)
+            for writer in writers_of(tile.labels.formats):
                 made |= {f"{FOLDER}/{path}": content for path, content in writer.files(cut).items()}
-            made[f"{FOLDER}/{_picture_path(tile)}"] = _encoded(cut.colors, tile)
+            quality = tile.labels.tile_quality
+            made[f"{FOLDER}/{_picture_path(tile)}"] = (
+                encode_png(cut.colors)
+                if quality is None
+                else simplejpeg.encode_jpeg(cut.colors, quality, colorsubsampling="420")
+            )
         return made
 
     def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
@@ -98,10 +104,8 @@ class TileWriter(LabelWriter):
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
         pictures = [tile for picture in contents.pictures for tile in finished_tiles(picture)]
         tiles = replace(contents, folder=contents.folder / FOLDER, pictures=pictures)
-        formats = contents.options.formats
-        if any(path.startswith("annotations/") for tile in pictures[:1] for path in tile.paths):
-            formats = tuple(dict.fromkeys((*formats, "coco")))  # --save-coco
-        return tuple(f"{FOLDER}/{name}" for writer in writers_of(formats) for name in writer.finish(tiles))
+        writers = writers_of(contents.options.formats)
+        return tuple(f"{FOLDER}/{name}" for writer in writers for name in writer.finish(tiles))
 
 
 def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
@@ -120,45 +124,32 @@ def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
     ]
 
 
-def _tiles(task: PictureTask) -> Iterator[tuple[TileTask, TileWindow]]:
+def _tiles(task: PictureTask) -> Iterator[TileTask]:
     assert task.labels.tiles is not None  # or the format would not be written
     windows = tile_windows(*task.picture_px, task.labels.tiles, task.labels.overlap)
     known = {each.name: getattr(task, each.name) for each in fields(PictureTask)}
     for place, window in enumerate(windows):
-        own = {"index": task.index * len(windows) + place, "picture": task.index}
-        yield TileTask(**known | own, row=window.row, column=window.column), window
-
-
-def _writers(tile: TileTask) -> tuple[LabelWriter, ...]:
-    return writers_of(name for name in tile.formats if name != FOLDER)
+        yield TileTask(**known | {"index": task.index * len(windows) + place}, picture=task.index, window=window)
 
 
 def _picture_path(tile: TileTask) -> str:
     return tile.path("images", ".png" if tile.labels.tile_quality is None else ".jpg")
 
 
-def _developed(source: LabelSource) -> LabelSource:
-    """The source with the colours that the picture's file holds: those of a JPEG are not those that were encoded."""
-    if source.content is None:
-        return source
-    import simplejpeg
-
-    return replace(source, colors=simplejpeg.decode_jpeg(source.content), content=None)
-
-
-def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> LabelSource:
+def _cut_source(source: LabelSource, tile: TileTask) -> LabelSource:
+    window = tile.window
     camera = source.camera.window(window.left_px, window.top_px, window.width_px, window.height_px)
     lens = source.record.camera.get("lens")
     if lens:
         lens = lens | {"center_px": list(camera.center_px)}
     tile_of = {"file_name": source.record.file_name, "left_px": window.left_px, "top_px": window.top_px}
-    record = cut_record(
+    record = replace(
         source.record,
-        window,
-        index=tile.index,
         file_name=_picture_path(tile),
+        width_px=window.width_px,
+        height_px=window.height_px,
         camera=source.record.camera | camera_values(camera) | {"lens": lens, "tile_of": tile_of},
-        min_share=tile.labels.tile_min_area,
+        things=cut_things(source.record, window, tile.labels.tile_min_area),
     )
     return LabelSource(
         task=tile,
@@ -169,30 +160,11 @@ def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> Labe
     )
 
 
-def _encoded(colors: np.ndarray, tile: TileTask) -> bytes:
-    if tile.labels.tile_quality is None:
-        return encode_png(colors)
-    import simplejpeg
-
-    content: bytes = simplejpeg.encode_jpeg(colors, tile.labels.tile_quality, colorsubsampling="420")
-    return content
-
-
-def cut_record(
-    record: PictureRecord, window: TileWindow, *, index: int, file_name: str, camera: dict[str, Any], min_share: float
-) -> PictureRecord:
-    """The record of one tile: everything that it shows, masks cut and boxes measured anew. A thing of which it shows
-    less than `min_share` of the visible pixels is a sliver (`is_crowd`). `index`, `file_name`, `camera`: the tile's."""
+def cut_things(record: PictureRecord, window: TileWindow, min_share: float) -> tuple[LabelledThing, ...]:
+    """Everything that a tile shows, masks cut and boxes measured anew. A thing of which it shows less than `min_share`
+    of the visible pixels is a sliver (`is_crowd`)."""
     cut = (_cut_thing(thing, window, min_share) for thing in record.things)
-    return replace(
-        record,
-        index=index,
-        file_name=file_name,
-        width_px=window.width_px,
-        height_px=window.height_px,
-        camera=camera,
-        things=tuple(thing for thing in cut if thing is not None),
-    )
+    return tuple(thing for thing in cut if thing is not None)
 
 
 def _cut_thing(thing: LabelledThing, window: TileWindow, min_share: float) -> LabelledThing | None:

@@ -17,15 +17,15 @@ from typing import Any
 
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelSource, PictureRecord
-from engine.dataset.labels.writers.protocol import LabelWriter
-from engine.dataset.replacing import replace_with
+from engine.dataset.labels.writers import LabelWriter
+from engine.dataset.replacing import new_path
 from engine.dataset.task import PictureTask
 from engine.errors import SourceError, UsageError
 from engine.system.atomic_file import remove_file, write_atomic
 from engine.system.installing import install_line
 from engine.system.small_file import MAX_JSON_BYTES, open_regular, read_small
 
-FOLDER, INDEX = "webdataset", "webdataset/index.json"
+FOLDER, SAMPLES, INDEX = "webdataset", "webdataset/samples", "webdataset/index.json"
 SHARD_PX = 1 << 29  # about 1 GB of PNGs at two bytes per pixel; pictures per shard are a power of two below it
 MAX_SHARD_PICTURES = 8192
 FIELDS = {"masks/instances": "instances.png", "masks/classes": "classes.png", "depth": "depth.png", "labels": "txt"}
@@ -37,10 +37,6 @@ class ShardSample:
     key: str  # file name without suffix; without a dot, at which WebDataset splits it from the field
     files: tuple[tuple[str, Path], ...]  # field and file
 
-    @property
-    def sizes(self) -> list[tuple[str, int]]:
-        return [(field, path.stat().st_size) for field, path in self.files]
-
 
 class ShardWriter(LabelWriter):
     def check(self) -> None:
@@ -48,11 +44,11 @@ class ShardWriter(LabelWriter):
             raise UsageError(f"--write webdataset needs webdataset; get it with: {install_line('[dataset]')}")
 
     def paths(self, task: PictureTask) -> tuple[str, ...]:
-        return (task.path(f"{FOLDER}/samples", ".json"),)
+        return (task.path(SAMPLES, ".json"),)
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
         (path,) = self.paths(source.task)
-        return {path: json.dumps(sample_values(source.record)).encode("ascii")}
+        return {path: json.dumps(sample_values(source.record, source.task.index)).encode("ascii")}
 
     def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
         return (INDEX,)
@@ -64,7 +60,9 @@ class ShardWriter(LabelWriter):
         try:
             for name, samples in _shards(contents):
                 path = contents.folder / FOLDER / name
-                sizes = json.dumps([(sample.key, sample.sizes) for sample in samples])
+                sizes = json.dumps(
+                    [(each.key, [(field, file.stat().st_size) for field, file in each.files]) for each in samples]
+                )
                 told = {"pictures": len(samples), "sizes": hashlib.sha256(sizes.encode()).hexdigest()}
                 if known.get(name) != told or not _is_newer(path, samples):
                     write_shard(samples, path)
@@ -84,11 +82,11 @@ def remove_shards(folder: Path) -> None:
     remove_file(folder / INDEX, missing_ok=True)
 
 
-def sample_values(record: PictureRecord) -> dict[str, Any]:
+def sample_values(record: PictureRecord, index: int) -> dict[str, Any]:
     """The JSON of a sample: boxes as x y w h in px, with class, head and everything per thing in the same order."""
     things = record.labelled
     return {
-        "index": record.index,
+        "index": index,
         "file_name": record.file_name,
         "width": record.width_px,
         "height": record.height_px,
@@ -108,33 +106,29 @@ def write_shard(samples: Iterable[ShardSample], path: Path) -> None:
     """Write a tar file and move it into place. Raises OSError; the old file stays then."""
     from webdataset import TarWriter  # 2 to 7 s where torch is installed, which it loads
 
-    def write(new: Path) -> None:
-        with new.open("wb") as stream, TarWriter(stream, user="", group="", mode=0o644, mtime=0, encoder=False) as tar:
-            for sample in samples:
-                for field, file in sample.files:  # one at a time: it sorts the fields that it gets at once
-                    with open_regular(file) as content:
-                        tar.write({"__key__": sample.key, field: content.read()})
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_with(path, write)
+    with (
+        new_path(path) as new,
+        new.open("wb") as stream,
+        TarWriter(stream, user="", group="", mode=0o644, mtime=0, encoder=False) as tar,
+    ):
+        for sample in samples:
+            for field, file in sample.files:  # one at a time: it sorts the fields that it gets at once
+                with open_regular(file) as content:
+                    tar.write({"__key__": sample.key, field: content.read()})
 
 
 def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[ShardSample]]]:
     """File name and samples of each shard, one shard at a time; without pictures made before shards were asked for."""
-    pictures = [picture for picture in contents.pictures if _sample_path(picture)]
+    pictures = [picture for picture in contents.pictures if picture.paths_in(SAMPLES)]
     if not pictures:
         return
-    size = _pictures_per_shard(contents.folder / _sample_path(pictures[0]))
+    size = _pictures_per_shard(contents.folder / pictures[0].paths_in(SAMPLES)[0])
     for subset in contents.subsets or ("",):
         own = [picture for picture in pictures if picture.subset == subset]
         for number, first in enumerate(range(0, len(own), size)):
             name = f"{subset or 'pictures'}-{number:06d}.tar"
             yield name, [sample_of(contents.folder, picture) for picture in own[first : first + size]]
-
-
-def _sample_path(picture: FinishedPicture) -> str:
-    """Path of its JSON; "" if it has none."""
-    return next(iter(picture.paths_in(f"{FOLDER}/samples")), "")
 
 
 def _pictures_per_shard(sample: Path) -> int:
@@ -153,7 +147,7 @@ def sample_of(folder: Path, picture: FinishedPicture) -> ShardSample:
     files = {name.suffix[1:]: folder / name}
     for path in picture.paths[:-1]:
         parent = path.removesuffix(f"/{PurePosixPath(path).name}").removesuffix(f"/{picture.subset}")
-        field = "json" if parent == f"{FOLDER}/samples" else FIELDS.get(parent)
+        field = "json" if parent == SAMPLES else FIELDS.get(parent)
         if field is not None:
             files[field] = folder / path
     return ShardSample(key=name.stem, files=tuple(files.items()))

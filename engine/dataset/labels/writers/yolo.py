@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import DatasetContents, LabelledThing, LabelSource, PictureRecord
-from engine.dataset.labels.writers.protocol import LabelWriter
+from engine.dataset.labels.writers import LabelWriter
 from engine.dataset.task import PictureTask
 from engine.system.atomic_file import write_atomic
 
@@ -159,13 +159,8 @@ def rotated_box(thing: LabelledThing, width_px: int, height_px: int) -> np.ndarr
 
     rows, columns = np.nonzero(thing.mask)
     x0, y0, x1, y1 = thing.box
-    # Corners of the first and last pixel of each row: the others are between them.
-    starts = np.unique(rows, return_index=True)[1]
-    ends = np.append(starts[1:], len(rows)) - 1
-    edges = [
-        (columns[place] + across, rows[place] + along) for place, across in ((starts, 0), (ends, 1)) for along in (0, 1)
-    ]
-    points = np.concatenate([np.stack(each, axis=1) for each in edges]) + np.array([x0, y0])
+    pixels = np.stack([columns, rows], axis=1) + np.array([x0, y0])
+    points = np.concatenate([pixels + corner for corner in ((0, 0), (1, 0), (0, 1), (1, 1))])
     corners = cv2.boxPoints(cv2.minAreaRect(points.astype(np.float32))).astype(np.float64)
     is_outside = (corners < -0.01).any() or (corners > np.array([width_px, height_px]) + 0.01).any()
     if is_outside:

@@ -36,11 +36,11 @@ def things() -> tuple[LabelledThing, ...]:
               is_hidden=k < 2, visible_share=0.6 if k < 2 else 1.0)
         for k in range(121)
     ]  # fmt: skip
-    machine = thing(np.ones((20, 9), bool), 180, 60, number=200, category="machine", kind="loader", class_id=1,
+    machine = thing(np.ones((20, 9), bool), 180, 60, number=200, category="machine", class_id=1,
                     head_px=None, is_head_visible=False)  # fmt: skip
     sliver = thing(np.ones((5, 1), bool), 199, 150, number=201, is_crowd=True, visible_share=0.1, is_cut=True,
                    whole_box=(199.0, 148.0, 206.0, 156.0), head_px=None, is_head_visible=False)  # fmt: skip
-    bag = thing(disc(4), 180, 10, number=202, category="bag", kind="bag", class_id=-1, head_px=None)
+    bag = thing(disc(4), 180, 10, number=202, category="bag", class_id=-1, head_px=None)
     return (*row, machine, sliver, bag)
 
 

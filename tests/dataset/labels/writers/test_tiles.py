@@ -18,7 +18,7 @@ from engine.dataset.labels.writers.pixels import instance_mask
 from engine.dataset.labels.writers.tiles import (
     TileWindow,
     TileWriter,
-    cut_record,
+    cut_things,
     finished_tiles,
     tile_windows,
 )
@@ -144,13 +144,13 @@ def test_tiles_cover_the_picture_and_nothing_beyond(width: int, height: int, sid
 
 def tile(what: PictureRecord, left: int, top: int, side: int = 40, min_share: float = 0.3) -> PictureRecord:
     window = TileWindow(row=0, column=0, left_px=left, top_px=top, width_px=side, height_px=side)
-    return cut_record(what, window, index=1, file_name="images/000007_0_0.png", camera={}, min_share=min_share)
+    return replace(what, width_px=side, height_px=side, things=cut_things(what, window, min_share))
 
 
 def test_the_labels_of_a_tile_are_the_pixels_that_it_shows() -> None:
     picture = instance_mask(site())
     for window in tile_windows(120, 90, 32, 0.3):
-        cut = cut_record(site(), window, index=0, file_name="t.png", camera={}, min_share=0)
+        cut = replace(site(), width_px=32, height_px=32, things=cut_things(site(), window, 0))
         assert np.array_equal(instance_mask(cut), window.cut(picture))
         found = find_instances(window.cut(picture))
         assert [one.number for one in cut.labelled] == found.numbers.tolist()

@@ -26,7 +26,7 @@ def picture(folder: Path, index: int, subset: str = "") -> FinishedPicture:
     sample = f"webdataset/samples/{subset}/{index:06d}.json".replace("//", "/")
     paths = (sample, f"{names[0]}.txt", f"{names[1]}.png", f"{names[2]}.png")
     grey = encode_png(np.full((90, 120, 3), index, np.uint8))
-    told = json.dumps(sample_values(replace(site(), index=index))).encode()
+    told = json.dumps(sample_values(site(), index)).encode()
     for path, content in zip(paths, (told, b"0 0.5 0.5 0.1 0.1\n", grey, grey), strict=True):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
