@@ -43,7 +43,8 @@ def choose_drawing(asked: DrawingOptions, *, is_far: bool = False) -> ChosenEngi
     """Choose the engine and its settings; starts Blender once. UsageError for a setting without effect, a missing GPU
     or Blender that was asked for; RenderError if it does not start. `is_far`: other machines render, each with its own
     Blender, which is not checked; auto then means raster."""
-    from engine.dataset.cycles import ask_blender, find_blender, install_command, locate_blender
+    from engine.dataset.cycles.drawing import ask_blender
+    from engine.dataset.cycles.finding import find_blender, install_command, locate_blender
 
     given = [option_name(each.name) for each in fields(asked)[1:] if getattr(asked, each.name) is not None]
     engine, blender = asked.engine, asked.blender or ""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.dataset.assets.colors import linear
 from engine.dataset.scene.description import GroundPicture
 from engine.errors import UsageError
 from engine.system.foreign_data import picture_size_px
@@ -40,9 +41,7 @@ def read_ground_picture(picture: GroundPicture) -> np.ndarray:
     content = _content(path)
     if hashlib.sha256(content).hexdigest() != picture.sha256:
         raise UsageError(f"{OPTION} {path}: has changed since the run began; start the run again")
-    srgb = np.arange(256) / 255
-    curve = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4).astype(np.float16)
-    texels: np.ndarray = curve[_decoded(path, content)[..., ::-1]]
+    texels: np.ndarray = linear(np.arange(256) / 255).astype(np.float16)[_decoded(path, content)[..., ::-1]]
     return texels
 
 

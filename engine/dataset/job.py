@@ -107,7 +107,7 @@ class DatasetJob:
             drawing=self.drawing,
             base_seed=self.seed,
             recipe_2=None if self.recipe == 1 else self.recipe_2,
-            labels=None if self.recipe == 1 else self.labels,
+            labels=self.labels,
             index=index,
             with_coco=self.save_coco,
             blender=self.blender,
@@ -177,13 +177,7 @@ class DatasetJob:
         told = ((asset, read_asset(asset).notes) for asset in assets.assets)
         unlabelled = assets.notes_without(self.labels.class_names) if self.labels.classes is None else ()
         models = (f"--asset {asset.name}: {note}" for asset, notes in told for note in notes)
-        return (*models, *unlabelled, *self.labels.notes_about(self.with_given_size().picture_px))
-
-    @property
-    def picture_px(self) -> tuple[int, int]:
-        """Width and height of a picture: of the window, if only that is drawn."""
-        view = self.recipe_2.camera.view if self.recipe == 2 else None
-        return view or (self.options.width, self.options.height)
+        return (*models, *unlabelled, *self.labels.notes_about(self.with_given_size().task(0).picture_px))
 
     @property
     def subsets(self) -> tuple[str, ...]:

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from engine.dataset.frozen import freeze, read_frozen
-from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import Rendered, SceneStage
 from engine.dataset.geometry.ground import plan_of
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.labels.record import LabelSource
 from engine.dataset.labels.recording import facts_of, make_record, record_of_piles
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.labels.writers.pixels import encode_png
-from engine.dataset.layout import describe_recipe_2
+from engine.dataset.layout.build import describe_recipe_2
 from engine.dataset.layout.recipe_1 import describe_recipe_1
 from engine.dataset.layout.settling import settle
 from engine.dataset.scene.description import SiteScene
-from engine.dataset.sensor import Photograph, photograph
+from engine.dataset.sensor.photograph import Photograph, photograph
 from engine.dataset.task import MadePicture, PictureTask
 
 Draw = Callable[[SceneStage, PictureTask, Path], Rendered]
@@ -44,7 +44,7 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
             return (draw or draw_stage)(replace(stage, scene=seen), task, folder)
 
     drawn: dict[str, Any]
-    if task.recipe_2 is None or task.labels is None:
+    if task.recipe_2 is None:
         # Recipe 1: only piles have numbers, and every one that can be seen is labelled.
         drawn = asdict(settle(task.options, task.base_seed + task.index))
         log.info("%s", ", ".join(f"{name} {value}" for name, value in drawn.items()))
@@ -56,7 +56,7 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
     with steps.timed("labels"):
         picture = task.path("images", photo.suffix)
         files = {}
-        if task.labels is None:
+        if task.recipe_2 is None:
             record = record_of_piles(photo.rendered.instances, index=task.index, file_name=picture)
         else:
             record = make_record(stage, photo, task.labels, index=task.index, file_name=picture)
@@ -71,7 +71,7 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> M
             content=photo.content,
         )
         writers = writers_of(task.formats)
-        for writer in reversed(writers) if task.labels is None else writers:  # the order in recipe 1's manifests
+        for writer in reversed(writers) if task.recipe_2 is None else writers:  # the order in recipe 1's manifests
             files |= writer.files(source)
         files[picture] = encode_png(photo.rendered.colors) if photo.content is None else photo.content
     made = MadePicture(
@@ -104,15 +104,17 @@ def scene_of(task: PictureTask) -> SiteScene:
 
 def draw_stage(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
     """Draw with the task's engine; Blender's temporary files are in `folder`."""
-    from engine.dataset.raster import bake_ground, render
+    from engine.dataset.raster.drawing import render
 
     if task.drawing.engine == "raster":
         return render(stage)
-    from engine.dataset import cycles
+    from engine.dataset.cycles import drawing as cycles
+    from engine.dataset.cycles.finding import find_blender
+    from engine.dataset.raster.plan import bake_ground
 
     plan = plan_of(stage.scene)
     ground_rgb = bake_ground(stage, plan.side_px, plan.side_m, plan.middle_m)
-    return cycles.render(stage, ground_rgb, task.drawing, cycles.find_blender(task.blender), folder=folder)
+    return cycles.render(stage, ground_rgb, task.drawing, find_blender(task.blender), folder=folder)
 
 
 class StepTimes:

@@ -44,7 +44,7 @@ class PictureTask:
     recipe_2: Recipe2Options | None = None  # None: recipe 1
     split: str = ""  # shares of the subsets, such as `80/10/10`; "" without --split
     subset: str = ""  # the subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split
-    labels: LabelOptions | None = None  # None: recipe 1
+    labels: LabelOptions = field(default_factory=LabelOptions)  # in recipe 1 the defaults
     with_coco: bool = False
     blender: str = ""  # path of Blender on the machine that draws; "" to search for it there
 
@@ -80,16 +80,17 @@ class PictureTask:
         return "/".join(filter(None, (folder, self.subset, f"{self.name}{suffix}")))
 
     @property
-    def label_options(self) -> LabelOptions:
-        """Those of recipe 1 are the defaults."""
-        return self.labels or LabelOptions()
+    def picture_px(self) -> tuple[int, int]:
+        """Width and height of the picture: of the window, if only that is drawn."""
+        view = None if self.recipe_2 is None else self.recipe_2.camera.view
+        return view or (self.options.width, self.options.height)
 
     @property
     def formats(self) -> tuple[str, ...]:
         """Label formats; --save-coco is an older spelling of one of them."""
         older = ("coco",) * self.with_coco
-        tiles = ("tiles",) * (self.label_options.tiles is not None)
-        return tuple(dict.fromkeys((*self.label_options.formats, *older, *tiles)))
+        tiles = ("tiles",) * (self.labels.tiles is not None)
+        return tuple(dict.fromkeys((*self.labels.formats, *older, *tiles)))
 
     @property
     def key(self) -> dict[str, Any]:
@@ -97,7 +98,7 @@ class PictureTask:
         key = {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
         if self.split:
             key["split"] = self.split
-        if self.recipe_2 is None or self.labels is None:
+        if self.recipe_2 is None:
             return key
         key |= self.labels.key
         # Lists for tuples, and names of files as the manifest holds them.

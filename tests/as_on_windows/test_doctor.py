@@ -15,7 +15,7 @@ from engine.audio.devices import loopback_advice
 from engine.cli.doctor_checks import Check
 from engine.cli.doctor_machine import MAX_FOLDER_CHARACTERS, refused_port
 from engine.cli.probe import Answer
-from engine.dataset.cycles import install_command
+from engine.dataset.cycles.finding import install_command
 from engine.models import device_work
 from engine.render.context import refusal
 from engine.system import win32

@@ -19,8 +19,8 @@ from engine.cli.benches.measuring import Progress
 from engine.cli.benches.options import one_of
 from engine.dataset import DatasetJob, RenderSettings, SceneOptions, make_dataset
 from engine.dataset.choosing import DrawingOptions, choose_drawing
-from engine.dataset.layout import Recipe2Options
 from engine.dataset.layout.cameras import CameraOptions
+from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.dataset.running.policy import Failure, default_timeout_s
 from engine.dataset.task import PictureTask

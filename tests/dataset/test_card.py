@@ -1,5 +1,6 @@
 """The dataset card: its figures are those of the pictures, and it warns of what outsiders trip over."""
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -25,17 +26,15 @@ FACTS = CardFacts(
     engine="raster",
     classes=("pile", "bag"),
     formats=("yolo", "coco"),
+    size_px=(640, 480),
     options={"--altitude": "40..60", "--strip": ""},
 )
 
 
-def pictures(counts: list[int], width_px: int = 640, subset: str = "") -> list[CardPicture]:
+def pictures(counts: list[int], subset: str = "") -> list[CardPicture]:
     """Pictures with boxes of 8 x 10 px in the upper left corner."""
     box = np.array([[4, 4, 12, 14]], np.float64)
-    return [
-        CardPicture(subset=subset, width_px=width_px, height_px=480, boxes=np.repeat(box, count, 0), brightness=0.4)
-        for count in counts
-    ]
+    return [CardPicture(subset=subset, boxes=np.repeat(box, count, 0), brightness=0.4) for count in counts]
 
 
 def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> None:
@@ -108,7 +107,7 @@ def test_the_card_has_figures_command_and_plots(tmp_path: Path) -> None:
 
 
 def test_it_warns_of_many_boxes_large_pictures_and_no_split(tmp_path: Path) -> None:
-    write_card(tmp_path, pictures([700, 3], width_px=5280), FACTS)
+    write_card(tmp_path, pictures([700, 3]), replace(FACTS, size_px=(5280, 480)))
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "give `max_det=700`" in text and "maxDets=[1, 10, 1000]" in text and "--split 80/10/10" in text
     assert "At `imgsz=640` a box of the middle size has 1 px" in text

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from engine.dataset.frozen import freeze, plain, thaw
-from engine.dataset.layout import Recipe2Options, describe_recipe_2
+from engine.dataset.layout.build import describe_recipe_2
 from engine.dataset.layout.field import FieldOptions
+from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import SiteScene
 from engine.errors import SourceError

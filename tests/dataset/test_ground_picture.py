@@ -10,7 +10,8 @@ import pytest
 from engine.dataset.ground_picture import parse_ground_picture, read_ground_picture
 from engine.dataset.layout.grounds import GroundOptions, draw_ground
 from engine.dataset.options import SceneOptions
-from engine.dataset.raster import bake_ground, render
+from engine.dataset.raster.drawing import render
+from engine.dataset.raster.plan import bake_ground
 from engine.dataset.scene.description import CoverKind, Sun
 from engine.errors import UsageError
 from tests.dataset.raster.stages import stage

@@ -18,7 +18,8 @@ from engine.dataset.checking.pictures import read_picture
 from engine.dataset.checking.problems import _members
 from engine.dataset.frozen import MAX_VALUES, _unpacked, freeze, parse_frozen
 from engine.dataset.labels.reading import read_coco, read_labels
-from engine.dataset.layout import Recipe2Options, describe_recipe_2
+from engine.dataset.layout.build import describe_recipe_2
+from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
 from engine.dataset.running.manifest import read_manifest
 from engine.dataset.scene.description import GroundPicture

@@ -14,9 +14,9 @@ from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import FORMATS, LabelOptions
 from engine.dataset.labels.reading import read_labels
 from engine.dataset.labels.writers import writers_of
-from engine.dataset.layout import Recipe2Options
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.field import FieldOptions
+from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import make_picture, scene_of
 from engine.dataset.sensor.effects import SensorOptions
@@ -70,7 +70,6 @@ def test_all_formats_agree_on_every_thing(made: tuple[Path, PictureTask, MadePic
     assert picture.labelled == len(clear) > 20
     assert {1} < {each["category_id"] for each in clear} <= {1, 2, 3}
     boxes = np.array([each["bbox"] for each in clear])
-    assert task.labels is not None
     for name in ("yolo", "yolo-seg", "yolo-pose"):
         path = folder / task.path(task.labels.folder_of(name), ".txt")
         read, classes = read_labels(path, 256, 192, len(CLASSES))

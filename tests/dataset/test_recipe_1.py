@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.dataset.geometry import set_stage
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.layout.recipe_1 import describe_recipe_1
 from engine.dataset.options import SceneOptions
-from engine.dataset.raster import render
+from engine.dataset.raster.drawing import render
 from engine.dataset.scene.description import SiteScene
 from tests.support.long_form import in_long_form
 

@@ -21,12 +21,11 @@ from engine.dataset.frozen import freeze, parse_frozen
 from engine.dataset.ground_picture import parse_ground_picture
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.layout import Recipe2Options
 from engine.dataset.layout.assets import AssetOptions
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.field import FieldOptions
 from engine.dataset.layout.grounds import GroundOptions
-from engine.dataset.layout.options import GivenOptions
+from engine.dataset.layout.options import GivenOptions, Recipe2Options
 from engine.dataset.layout.sky import SkyOptions
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import make_picture, scene_of

@@ -30,8 +30,6 @@ PLOTS = {
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CardPicture:
     subset: str
-    width_px: int
-    height_px: int
     boxes: np.ndarray  # (k, 4) px: x0 y0 x1 y1
     brightness: float | None  # 0..1; None if it was not measured
 
@@ -44,6 +42,7 @@ class CardFacts:
     engine: str
     classes: tuple[str, ...]
     formats: tuple[str, ...]
+    size_px: tuple[int, int]  # of each picture
     options: Mapping[str, str]  # options that were given, `--altitude` to `40..60`
 
 
@@ -53,22 +52,19 @@ class _Tally:
     def __init__(self) -> None:
         self.counts: list[int] = []
         self.brightness: list[float] = []
-        self.sizes: dict[str, int] = {}
         self.subsets: dict[str, int] = {}
         self.longer = np.zeros(MAX_BOX_PX + 1, np.int64)
         self.places = np.zeros((PLACES, PLACES))
 
-    def add(self, picture: CardPicture) -> None:
-        boxes, size = picture.boxes, (picture.width_px, picture.height_px)
+    def add(self, picture: CardPicture, size_px: tuple[int, int]) -> None:
+        boxes = picture.boxes
         self.counts.append(len(boxes))
         if picture.brightness is not None:
             self.brightness.append(picture.brightness)
-        name = f"{size[0]}x{size[1]}"
-        self.sizes[name] = self.sizes.get(name, 0) + 1
         self.subsets[picture.subset] = self.subsets.get(picture.subset, 0) + 1
         longer = np.rint((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)).astype(int)
         self.longer += np.bincount(np.clip(longer, 0, MAX_BOX_PX), minlength=MAX_BOX_PX + 1)
-        cells = np.clip(((boxes[:, :2] + boxes[:, 2:]) / 2 / size * PLACES).astype(int), 0, PLACES - 1)
+        cells = np.clip(((boxes[:, :2] + boxes[:, 2:]) / 2 / size_px * PLACES).astype(int), 0, PLACES - 1)
         np.add.at(self.places, (cells[:, 1], cells[:, 0]), 1)
 
     def longer_quantile(self, share: float) -> int:
@@ -80,7 +76,7 @@ def write_card(folder: Path, pictures: Iterable[CardPicture], facts: CardFacts) 
     """Write README.md and the plots in card/; returns their names. One picture is in memory at a time. OSError."""
     tally = _Tally()
     for picture in pictures:
-        tally.add(picture)
+        tally.add(picture, facts.size_px)
     counts, brightness = np.array(tally.counts), np.array(tally.brightness)
     top = tally.longer_quantile(0.995) + 1
     sizes, _ = np.histogram(np.arange(top), min(BARS, top), (0, top), weights=tally.longer[:top])
@@ -111,7 +107,7 @@ def remove_card(folder: Path) -> None:
 def card_text(tally: _Tally, facts: CardFacts) -> str:
     counts = np.array(tally.counts or [0])
     rows = {
-        "pictures": f"{len(tally.counts)} ({_counted(tally.sizes)} px)",
+        "pictures": f"{len(tally.counts)} ({facts.size_px[0]}x{facts.size_px[1]} px)",
         "split": _counted({name: count for name, count in tally.subsets.items() if name}) or "none",
         "classes": ", ".join(facts.classes),
         "boxes": f"{int(counts.sum())}: {counts.mean():.1f} a picture, {counts.min()} to {counts.max()}",
@@ -158,7 +154,7 @@ keep the licence under which you have them.
 
 def _training(tally: _Tally, facts: CardFacts) -> str:
     most = max(tally.counts, default=0)
-    longest = max((max(map(int, name.split("x"))) for name in tally.sizes), default=0)
+    longest = max(facts.size_px)
     lines = []
     task = next((TASKS[name] for name in facts.formats if name in TASKS), None)
     if task is not None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from engine.dataset.checking.figures import (
     proposals,
     spread,
 )
-from engine.dataset.checking.finding import TILES, FoundFolder, FoundPicture, find_folder
+from engine.dataset.checking.finding import TILES, FoundFolder, find_folder
 from engine.dataset.checking.pictures import (
     PictureFacts,
     large_pictures,
@@ -95,12 +96,7 @@ class CheckReport:
             }
             for each in self.folders
         ]
-        like = self.like and {
-            "path": self.like.path,
-            "distances": [asdict(each) for each in self.like.distances],
-            "proposals": list(self.like.proposals),
-            "faults": [asdict(problem) for problem in self.like.faults],
-        }
+        like = self.like and asdict(self.like)
         shared = [asdict(problem) for problem in self.shared]
         return {"is_sound": not self.problems, "folders": folders, "shared": shared, "like": like}
 
@@ -125,8 +121,15 @@ def check_folders(
     """Check these datasets, and compare the first with `like`. UsageError if one holds no picture; KeyboardInterrupt
     once `is_stopped`: half a check says nothing."""
     folders = [find_folder(path) for path in (*paths, *([like] if like else []))]
-    counter = _Counter(sum(len(folder.pictures) for folder in folders), tell, is_stopped)
-    read = [_read(folder, counter) for folder in folders]
+    done, expected, began_s = count(1), sum(len(folder.pictures) for folder in folders), time.perf_counter()
+
+    def tell_one(problems: int) -> None:
+        if is_stopped():
+            raise KeyboardInterrupt
+        rate = (number := next(done)) / max(time.perf_counter() - began_s, 1e-9)
+        tell(CheckProgress(done=number, expected=expected, rate=rate, problems=problems))
+
+    read = [_read(folder, tell_one) for folder in folders]
     own = read[: len(paths)]
     reports = [_report(each) for each in own]
     compared = None
@@ -141,21 +144,7 @@ def check_folders(
     return CheckReport(folders=tuple(reports), shared=tuple(_shared(own)), like=compared)
 
 
-class _Counter:
-    def __init__(self, expected: int, tell: OnProgress[CheckProgress], is_stopped: Callable[[], bool]) -> None:
-        self._expected, self._tell, self._is_stopped = expected, tell, is_stopped
-        self._done = 0
-        self._began_s = time.perf_counter()
-
-    def add(self, problems: int) -> None:
-        if self._is_stopped():
-            raise KeyboardInterrupt
-        self._done += 1
-        rate = self._done / max(time.perf_counter() - self._began_s, 1e-9)
-        self._tell(CheckProgress(done=self._done, expected=self._expected, rate=rate, problems=problems))
-
-
-def _read(folder: FoundFolder, counter: _Counter) -> _Read:
+def _read(folder: FoundFolder, tell: Callable[[int], None]) -> _Read:
     read = _Read(folder=folder, facts={}, labels={}, problems=[])
     with large_pictures(), ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="check") as pool:
         for first in range(0, len(folder.pictures), PICTURES_AT_ONCE):
@@ -165,11 +154,14 @@ def _read(folder: FoundFolder, counter: _Counter) -> _Read:
                 if isinstance(facts, str):
                     read.problems.append(CheckProblem("damaged", picture.name, facts))
                 else:
-                    _add_picture(read, picture, facts)
-                counter.add(len(read.problems))
+                    read.facts[picture.name] = facts
+                    labels = read.labels[picture.name] = read_labels(folder, picture, facts)
+                    for form, name in picture.labels.items():
+                        read.problems += label_problems(name, labels[form], facts)
+                tell(len(read.problems))
     _add_coco(read)
-    for name, labels in read.labels.items():
-        read.problems += disagreements(name, labels)
+    for name, own in read.labels.items():
+        read.problems += disagreements(name, own)
     digests = {name: facts.sha256 for name, facts in read.facts.items()}
     read.problems += manifest_problems(folder, digests)
     read.problems += whole_file_problems(folder, read.coco_ids)
@@ -178,13 +170,6 @@ def _read(folder: FoundFolder, counter: _Counter) -> _Read:
         read.problems.append(CheckProblem("extra", name, "is a label without a picture"))
     read.problems += _doubles_within(read)
     return read
-
-
-def _add_picture(read: _Read, picture: FoundPicture, facts: PictureFacts) -> None:
-    read.facts[picture.name] = facts
-    labels = read.labels[picture.name] = read_labels(read.folder, picture, facts)
-    for form, name in picture.labels.items():
-        read.problems += label_problems(name, labels[form], facts)
 
 
 def _add_coco(read: _Read) -> None:
@@ -238,7 +223,7 @@ def _shared(reads: list[_Read]) -> Iterator[CheckProblem]:
 
 
 def _double_pictures(facts: list[PictureFacts]) -> Iterator[tuple[int, int, str]]:
-    same = set(same_files([each.sha256 for each in facts]))
+    same = same_files([each.sha256 for each in facts])
     yield from ((first, second, "the same file as") for first, second in sorted(same))
     if facts:
         for first, second in near_pairs(np.stack([each.print_bits for each in facts])):

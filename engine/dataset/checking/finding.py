@@ -80,10 +80,6 @@ class FoundFolder:
         """Those that our pictures were made with; {} in a foreign folder."""
         return next((entry.get("options") or {} for entry in self.manifest.values()), {})
 
-    @property
-    def is_ours(self) -> bool:
-        return bool(self.manifest) or self.bad_lines > 0
-
 
 def find_folder(path: Path) -> FoundFolder:
     """List a dataset. UsageError if it is no folder or has no picture."""

@@ -102,9 +102,9 @@ def layout_problems(folder: FoundFolder) -> Iterator[CheckProblem]:
         read = ReadLabels()
         lines = [line.strip().replace("\\", "/") for _, line in text_lines(folder.path / name, read, MAX_LIST_BYTES)]
         if gone := [line for line in lines if pictures.isdisjoint(_meant_by(line))]:
-            yield _lacking(name, gone, len(gone), what="names pictures that are not in the folder:")
+            yield _lacking(name, gone, what="names pictures that are not in the folder:")
         if twice := [line for line, count in Counter(lines).items() if count > 1]:
-            yield _lacking(name, twice, len(twice), kind="duplicate", what="names twice:")
+            yield _lacking(name, twice, kind="duplicate", what="names twice:")
         yield from (CheckProblem("damaged", name, fault) for fault in read.faults)
 
 
@@ -253,13 +253,9 @@ def _difference(first: ReadLabels, other: ReadLabels, *, is_counted_only: bool) 
         return ""
     if sorted(map(str.lower, first.names)) != sorted(map(str.lower, other.names)):
         return "other classes"
-    apart = np.abs(_in_order(first.boxes) - _in_order(other.boxes)).max()
+    # The four edges, each sorted: independent of the order of the boxes and of rounding.
+    apart = np.abs(np.sort(first.boxes, axis=0) - np.sort(other.boxes, axis=0)).max()
     return f"a box differs by {apart:.1f} px" if apart > MAX_APART_PX else ""
-
-
-def _in_order(boxes: np.ndarray) -> np.ndarray:
-    """The four edges, each sorted: independent of the order of the boxes and of rounding."""
-    return np.sort(boxes, axis=0)
 
 
 def _digest(path: Path) -> str | None:
@@ -304,7 +300,8 @@ def whole_file_problems(folder: FoundFolder, coco_ids: dict[str, set[int] | None
 
 def _yaml_problems(root: Path, pictures: list[FinishedPicture], options: dict[str, Any]) -> Iterator[CheckProblem]:
     wanted = dict(enumerate(options.get("classes", ["pile"])))
-    for labels in sorted({name for name in _folders(pictures) if name == "labels" or name.startswith("labels-")}):
+    folders = {path.partition("/")[0] for picture in pictures for path in picture.paths}
+    for labels in sorted(name for name in folders if name == "labels" or name.startswith("labels-")):
         path = f"{labels.replace('labels', 'dataset')}.yaml"
         text = _content(root / path)
         if text is None:
@@ -324,7 +321,7 @@ def _whole_coco_problems(
 ) -> Iterator[CheckProblem]:
     wanted: dict[str, set[int]] = {}
     for picture in pictures:
-        if _path_in("annotations", picture):
+        if picture.paths_in("annotations"):
             name = f"coco_annotations_{picture.subset}.json" if picture.subset else "coco_annotations.json"
             wanted.setdefault(name, set()).add(picture.index)
     for name, indices in wanted.items():
@@ -340,11 +337,11 @@ def _whole_coco_problems(
                 continue
             ids = {image.id for image in coco.images}
         if ids is not None and (lacking := indices - ids):
-            yield _lacking(name, (f"image id {index}" for index in sorted(lacking)), len(lacking))
+            yield _lacking(name, [f"image id {index}" for index in sorted(lacking)])
 
 
 def _piles_problems(root: Path, pictures: list[FinishedPicture], digests: Digests) -> Iterator[CheckProblem]:
-    parts = [path for picture in pictures if (path := _path_in("piles", picture))]
+    parts = [path for picture in pictures for path in picture.paths_in("piles")]
     if not parts:
         return
     joined = hashlib.sha256()
@@ -353,17 +350,15 @@ def _piles_problems(root: Path, pictures: list[FinishedPicture], digests: Digest
         if content is None or hashlib.sha256(content).hexdigest() != digests[path]:
             return  # which is told already
         joined.update(content)
-    try:
-        whole = sha256_of(root / "piles.jsonl")
-    except OSError:
+    whole = _digest(root / "piles.jsonl")
+    if whole is None:
         yield _missing("piles.jsonl")
-        return
-    if whole != joined.hexdigest():
+    elif whole != joined.hexdigest():
         yield CheckProblem("damaged", "piles.jsonl", "is not the lines of the files in piles/")
 
 
 def _shard_problems(root: Path, pictures: list[FinishedPicture], digests: Digests) -> Iterator[CheckProblem]:
-    samples = [sample_of(root, picture) for picture in pictures if _path_in("webdataset", picture)]
+    samples = [sample_of(root, picture) for picture in pictures if picture.paths_in("webdataset")]
     if not samples:
         return
     wanted = {
@@ -399,7 +394,7 @@ def _shard_problems(root: Path, pictures: list[FinishedPicture], digests: Digest
         except (tarfile.TarError, OSError, EOFError, ValueError, MemoryError) as error:
             yield CheckProblem("damaged", path, f"cannot be read ({reason_of(error)})")
     if lacking := [name for name in wanted if name not in seen]:
-        yield _lacking("webdataset", lacking, len(lacking))
+        yield _lacking("webdataset", lacking)
 
 
 def _members(path: Path) -> Iterator[tuple[str, str]]:
@@ -423,14 +418,6 @@ def _shards_of(index: bytes) -> list[str] | None:
     return list(named) if is_index else None
 
 
-def _folders(pictures: list[FinishedPicture]) -> set[str]:
-    return {path.partition("/")[0] for picture in pictures for path in picture.paths}
-
-
-def _path_in(folder: str, picture: FinishedPicture) -> str:
-    return next((path for path in picture.paths if path.startswith(f"{folder}/")), "")
-
-
 def _content(path: Path) -> bytes | None:
     try:
         return read_small(path, max_bytes=MAX_PART_BYTES)
@@ -442,8 +429,6 @@ def _missing(path: str) -> CheckProblem:
     return CheckProblem("missing", path, "is not in the folder; the command that made the dataset writes it again")
 
 
-def _lacking(
-    path: str, names: Iterable[str], count: int, *, kind: str = "missing", what: str = "lacks"
-) -> CheckProblem:
-    more = f" and {count - 1} more" if count > 1 else ""
-    return CheckProblem(kind, path, f"{what} {next(iter(names))}{more}")
+def _lacking(path: str, names: list[str], *, kind: str = "missing", what: str = "lacks") -> CheckProblem:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return CheckProblem(kind, path, f"{what} {names[0]}{more}")

@@ -4,7 +4,8 @@ from typing import Any
 
 from engine.cli.doctor_checks import Check, CheckRow, note, ok, warning
 from engine.cli.probe import Answer
-from engine.dataset.cycles import ask_blender, install_command, locate_blender
+from engine.dataset.cycles.drawing import ask_blender
+from engine.dataset.cycles.finding import install_command, locate_blender
 
 
 def ask() -> dict[str, Any]:

@@ -8,7 +8,3 @@ piles.py        foundation piles: pile_group.py has their frames, pile_parts.py 
 kit.py          assembles a model from solids; primitives.py: closed solids of about one unit
 meshes.py       transforms and normals
 """
-
-from engine.dataset.geometry.staging import set_stage
-
-__all__ = ["set_stage"]

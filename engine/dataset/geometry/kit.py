@@ -56,7 +56,9 @@ class Kit:
         """A solid of about one unit, scaled, turned around z and moved."""
         self.add(surface, moved(mesh, put(size, at, turn)))
 
-    def stick(self, surface: Surface, start: Point, end: Point, thick: float | Span, sides: int = 4) -> None:
+    def stick(
+        self, surface: Surface, start: Point | np.ndarray, end: Point | np.ndarray, thick: float | Span, sides: int = 4
+    ) -> None:
         """A straight rod between two points; `thick`: its diameter, or those at its start and at its end."""
         first, last = (thick, thick) if isinstance(thick, float) else thick
         way = np.subtract(end, start)

@@ -239,8 +239,7 @@ def cover(kit: Kit, variant: int) -> None:
             lie = rng.uniform(0, np.pi)
             half = np.array([np.cos(lie), np.sin(lie), rng.uniform(-0.3, 0.3)]) * rng.uniform(0.05, 0.12)
             middle = np.array([away * np.cos(at), away * np.sin(at), max(low, -0.5) + 0.01])
-            start, end = (tuple(float(v) for v in middle + way) for way in (-half, half))
-            kit.stick(Surface.CLOTH, (start[0], start[1], start[2]), (end[0], end[1], end[2]), 0.016, 3)
+            kit.stick(Surface.CLOTH, middle - half, middle + half, 0.016, 3)
 
 
 @model_of(Kind.TABLE, shapes=6)

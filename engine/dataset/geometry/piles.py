@@ -208,8 +208,8 @@ def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground: GroundLook) -
         (where("has_hoop", True), _hoops),
         (is_cracked & is_phc, _ring_cracks),
         (is_cracked, _side_cracks),
-        (is_own & ~is_screwed, _pads),
-        (is_own & is_screwed, partial(_heaps, tint=spoil)),
+        (is_own & ~is_screwed, partial(_own_foot, shape=parts.pad, surface=Surface.CONCRETE, tint=PAD_TINT)),
+        (is_own & is_screwed, partial(_own_foot, shape=parts.heap, surface=Surface.SPOIL, tint=spoil)),
         # Finishes and feet of recipe 2.
         (where("has_end_plate", True), _end_plates),
         (where("paint", PaintPlace.HEAD), partial(_paint, place=PaintPlace.HEAD)),
@@ -301,16 +301,12 @@ def _side_cracks(group: PileGroup) -> Iterator[InstanceBatch]:
     yield group.batch("crack down side", parts.side_crack(), Surface.DARK, local)
 
 
-def _pads(group: PileGroup) -> Iterator[InstanceBatch]:
+def _own_foot(
+    group: PileGroup, shape: Callable[[int], Mesh], surface: Surface, tint: np.ndarray
+) -> Iterator[InstanceBatch]:
     for variant, some in group.by_shape(parts.VARIANTS):
-        mesh, tints = parts.pad(variant), some.material(PAD_TINT)
-        yield some.batch(f"pad {variant}", mesh, Surface.CONCRETE, some.base(), tints, on_ground=True)
-
-
-def _heaps(group: PileGroup, tint: np.ndarray) -> Iterator[InstanceBatch]:
-    for variant, some in group.by_shape(parts.VARIANTS):
-        mesh, tints = parts.heap(variant), some.material(tint)
-        yield some.batch(f"heap {variant}", mesh, Surface.SPOIL, some.base(), tints, on_ground=True)
+        name, tints = f"{shape.__name__} {variant}", some.material(tint)
+        yield some.batch(name, shape(variant), surface, some.base(), tints, on_ground=True)
 
 
 def _end_plates(group: PileGroup) -> Iterator[InstanceBatch]:

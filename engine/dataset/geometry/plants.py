@@ -76,7 +76,7 @@ def bare_tree(kit: Kit, variant: int) -> None:
 
     def grow(foot: np.ndarray, way: np.ndarray, long_m: float, thick: float, order: int) -> None:
         tip = foot + way * long_m
-        kit.stick(Surface.BARK, _point(foot), _point(tip), (thick, 0.6 * thick), 5 if order == 0 else 3)
+        kit.stick(Surface.BARK, foot, tip, (thick, 0.6 * thick), 5 if order == 0 else 3)
         if order == 3:
             return
         for _ in range((6, 4, 3)[order]):
@@ -91,11 +91,6 @@ def bare_tree(kit: Kit, variant: int) -> None:
             grow(start, turn, reach, 0.5 * thick, order + 1)
 
     grow(np.array([0.0, 0.0, -0.4]), np.array([0.03, 0.0, 1.0]), (2.6, 2.2, 2.9)[variant % 3], 0.2, 0)
-
-
-def _point(values: np.ndarray) -> Point:
-    x, y, z = values.tolist()
-    return x, y, z
 
 
 @model_of(Kind.STUMP, shapes=3)

@@ -95,6 +95,9 @@ class FinishedPicture:
     subset: str  # `train`, `val`, `test`, or "" without a split
     paths: tuple[str, ...]  # all its files, as in the manifest; the picture is the last
 
+    def paths_in(self, folder: str) -> list[str]:
+        return [path for path in self.paths if path.startswith(f"{folder}/")]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetContents:

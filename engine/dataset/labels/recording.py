@@ -16,8 +16,7 @@ from engine.dataset.labels.visibility import AHEAD_M, find_outlines, judge
 from engine.dataset.scene.camera import camera_values
 from engine.dataset.scene.description import PlacedAsset, SiteScene
 from engine.dataset.scene.things import PILE_CATEGORY, Distractor, Pile, category_of
-from engine.dataset.sensor import Photograph
-from engine.dataset.sensor.photograph import to_picture
+from engine.dataset.sensor.photograph import Photograph
 from engine.dataset.task import PictureTask
 
 Thing = Pile | Distractor | PlacedAsset
@@ -29,14 +28,14 @@ def make_record(
     stage: SceneStage, photograph: Photograph, options: LabelOptions, *, index: int, file_name: str
 ) -> PictureRecord:
     """Record every thing with a number that can be seen in the photograph of the stage's scene."""
-    scene, effects = stage.scene, photograph.effects
+    scene = stage.scene
     numbers, depth_m = photograph.rendered.instances, photograph.rendered.depth_m
     height, width = numbers.shape
     found = find_instances(numbers)
     known = numbered_things(scene)
     own_categories = {asset.name: asset.category for asset in scene.assets}
-    outlines = find_outlines(stage, found.numbers, lambda pixels: to_picture(scene, effects, pixels))
-    heads = _heads(scene, effects, [known[number] for number in found.numbers.tolist()])
+    outlines = find_outlines(stage, found.numbers, photograph.to_picture)
+    heads = _heads(scene, photograph, [known[number] for number in found.numbers.tolist()])
     things = []
     for number, (x0, y0, x1, y1), area, head in zip(
         found.numbers.tolist(), found.boxes.tolist(), found.areas.tolist(), heads, strict=True
@@ -62,11 +61,8 @@ def make_record(
                 head_px=head,
                 is_head_visible=head is not None and _is_seen(scene, thing, number, head, numbers, depth_m),
                 box=(x0, y0, x1, y1),
-                whole_box=seen.whole_box,
                 area_px=area,
-                visible_share=seen.visible_share,
-                is_cut=seen.is_cut,
-                is_hidden=seen.is_hidden,
+                **asdict(seen),
                 mask=numbers[y0:y1, x0:x1] == number,
             )
         )
@@ -75,7 +71,7 @@ def make_record(
         file_name=file_name,
         width_px=width,
         height_px=height,
-        camera=camera_values(scene.camera) | {"lens": effects.get("lens")},
+        camera=camera_values(scene.camera) | {"lens": photograph.effects.get("lens")},
         classes=options.class_names,
         things=tuple(things),
     )
@@ -145,9 +141,9 @@ def numbered_things(scene: SiteScene) -> dict[int, Thing]:
     return things | {thing.number: thing for thing in scene.placed_assets if thing.number}
 
 
-def _heads(scene: SiteScene, effects: dict[str, Any], things: Sequence[Thing]) -> list[tuple[float, float] | None]:
+def _heads(scene: SiteScene, photograph: Photograph, things: Sequence[Thing]) -> list[tuple[float, float] | None]:
     tops = [thing.head_m for thing in things if isinstance(thing, Pile)]
-    pixels = iter(to_picture(scene, effects, scene.camera.pixel_of(np.array(tops).reshape(-1, 3))).tolist())
+    pixels = iter(photograph.to_picture(scene.camera.pixel_of(np.array(tops).reshape(-1, 3))).tolist())
     return [tuple(next(pixels)) if isinstance(thing, Pile) else None for thing in things]
 
 

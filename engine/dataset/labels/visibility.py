@@ -128,9 +128,9 @@ class Visibility:
     """Fields of LabelledThing with the same names."""
 
     whole_box: Box
-    visible_share: float
-    is_cut: bool
-    is_hidden: bool
+    visible_share: float = 1.0
+    is_cut: bool = False
+    is_hidden: bool = False
 
 
 def judge(
@@ -140,7 +140,7 @@ def judge(
     solid, so bare ground within hides nothing unless it stands before the thing, and what is neither hidden nor cut has
     a share of 1."""
     if outline is None:
-        return Visibility(whole_box=box, visible_share=1.0, is_cut=False, is_hidden=False)
+        return Visibility(whole_box=box)
     height, width = numbers.shape
     everything = np.concatenate(outline.solids)
     # Not farther than the picture's own size beyond its edges: enough to tell what is cut, and bounded in memory.
@@ -149,7 +149,7 @@ def judge(
     is_cut = bool((low < -BEYOND_PX).any() or (high > np.array([width, height]) + BEYOND_PX).any())
     first, last = np.floor(low).astype(int), np.ceil(high).astype(int)
     if not (last > first).all():
-        return Visibility(whole_box=box, visible_share=1.0, is_cut=False, is_hidden=False)
+        return Visibility(whole_box=box)
     fine = _fill(outline.solids, first, last - first)
     samples = fine.shape[0] // int(last[1] - first[1])
     start, end = np.maximum(first, 0), np.minimum(last, (width, height))
@@ -165,7 +165,7 @@ def judge(
         in_picture = fine[y0 * samples : max(y0, y1) * samples, x0 * samples : max(x0, x1) * samples]
         outside_px = (int(fine.sum()) - int(in_picture.sum())) / samples**2
     if not is_cut and not hidden_px:
-        return Visibility(whole_box=box, visible_share=1.0, is_cut=False, is_hidden=False)
+        return Visibility(whole_box=box)
     visible_px = max(visible_px, area_px)
     rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
     whole = box

@@ -13,8 +13,3 @@ marks.py      tracks, footpaths, lime
 recipe_1.py   recipe 1, with its own piles and distractors; rows_and_clusters.py is its layout, also that of recipe 2 if
               rows or clusters are given
 """
-
-from engine.dataset.layout.build import describe_recipe_2
-from engine.dataset.layout.options import Recipe2Options
-
-__all__ = ["Recipe2Options", "describe_recipe_2"]

@@ -106,10 +106,6 @@ def place_assets(assets: AssetOptions, site: PiledSite) -> tuple[tuple[PlacedAss
     return tuple(one for asset in assets.assets for one in found[asset.name]), tuple(taken)
 
 
-def numbered(placed: tuple[PlacedAsset, ...], first: int) -> tuple[PlacedAsset, ...]:
-    return tuple(replace(one, number=first + place) for place, one in enumerate(placed))
-
-
 def footprint(asset: Asset, one: PlacedAsset) -> Disc:
     """Discs that cover its rectangle on the ground."""
     along_m, across_m, _ = (side * one.scale for side in asset.size_m)

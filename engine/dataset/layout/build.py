@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engine.dataset.layout.assets import numbered, place_assets
+from engine.dataset.layout.assets import place_assets
 from engine.dataset.layout.cameras import draw_cameras
 from engine.dataset.layout.clutter import in_winter, place_clutter
 from engine.dataset.layout.field import lay_field
@@ -44,9 +44,8 @@ def describe_recipe_2(options: SceneOptions, recipe_2: Recipe2Options, seed: See
     clutter = place_clutter(options, recipe_2.clutter, site, taken)
     if any(cover.kind is CoverKind.SNOW for cover in ground.covers):
         clutter = in_winter(clutter)
-    models = numbered(
-        models, 1 + max((*(pile.number for pile in piles), *(thing.number for thing in clutter)), default=0)
-    )
+    last = max((*(pile.number for pile in piles), *(thing.number for thing in clutter)), default=0)
+    models = tuple(replace(one, number=number) for number, one in enumerate(models, last + 1))
     camera = cameras[view]
     sun = draw_sun(options, recipe_2.sky, settled, seed, 0 if recipe_2.camera.strip else view)  # one flight, one light
     return SiteScene(

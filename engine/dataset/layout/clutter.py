@@ -7,11 +7,9 @@ import numpy as np
 
 from engine.dataset.layout.assets import Disc
 from engine.dataset.layout.habits import (
-    FENCE,
     HABITS,
     MACHINE_SHARES,
     MACHINES,
-    TRENCH,
     USUAL_AREA_M2,
     WINTER_LEAVES,
     Habit,
@@ -41,22 +39,9 @@ OWN_OPTIONS = {"pile": "--piles", "bag": "--num-bags", "machine": "--num-machine
 AT_DEPOT_SHARE = 0.7
 DEPOTS_WITHIN = 0.85  # share of the extent
 DEPOT_M = 9.0
+LINES = {DistractorKind.FENCE: ("clutter fences", 0.7), DistractorKind.TRENCH: ("clutter trenches", 1.7)}
+"""Random stream of what stands in lines, and its distance from anything but piles."""
 WORK_M = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinedKind:
-    kind: DistractorKind
-    habit: Habit
-    stream: str
-    from_pile_m: float  # distance of the line from any pile's axis
-    width_m: float  # distance from anything else
-
-
-LINES = (
-    LinedKind(kind=DistractorKind.FENCE, habit=FENCE, stream="clutter fences", from_pile_m=1.1, width_m=0.7),
-    LinedKind(kind=DistractorKind.TRENCH, habit=TRENCH, stream="clutter trenches", from_pile_m=2.0, width_m=1.7),
-)
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
@@ -115,8 +100,8 @@ def place_clutter(
     placed += yard.place_bags(options.num_bags)
     asked = len(placed)  # these stay, however many they are
     if clutter.clutter > 0:
-        for line in LINES:
-            placed += yard.lay(line)
+        for kind in LINES:
+            placed += yard.lay(kind)
         for kind in HABITS:
             if len(placed) < MAX_THINGS:
                 placed += yard.scatter(kind)
@@ -186,17 +171,17 @@ class _Yard:
             require_all("--num-bags", "bags", wanted, len(placed))
         return placed
 
-    def lay(self, line: LinedKind) -> list[Distractor]:
+    def lay(self, kind: DistractorKind) -> list[Distractor]:
         """Lines of this kind, in scenes that have it: each bends a little from piece to piece."""
-        draw = stream(self._seed, line.stream)
+        name, width_m = LINES[kind]
+        habit, draw = HABITS[kind], stream(self._seed, name)
         is_there, rounding = draw.random(2).tolist()
         placed: list[Distractor] = []
-        if is_there >= self._share(line.kind, LINED_SHARE):
+        if is_there >= self._share(kind, LINED_SHARE):
             return placed
-        tints = line.habit.tints
         for _ in range(min(int(USUAL_LINES * self._amount + rounding), MAX_LINES)):
             across, size, shape = draw.random(3).tolist()
-            tint = tints[int(draw.random() * len(tints))]
+            tint = habit.tints[int(draw.random() * len(habit.tints))]
             along = self._heading + (np.pi / 2 if across < 0.4 else 0.0) + 0.2 * float(draw.random() - 0.5)
             at = (draw.random(2) * 2 - 1) * self.placer.half_m
             shape_seed = int(shape * 2**31)
@@ -207,14 +192,14 @@ class _Yard:
                 middle = at + forth * PIECE_M / 2
                 reach = middle + forth * np.linspace(-0.5, 0.5, 5)[:, None] * PIECE_M
                 found = None
-                if self.placer.is_clear(reach, line.from_pile_m, line.width_m):
-                    found = self.placer.seat(float(middle[0]), float(middle[1]), PIECE_M / 2, line.habit)
+                if self.placer.is_clear(reach, habit.from_pile_m, width_m):
+                    found = self.placer.seat(float(middle[0]), float(middle[1]), PIECE_M / 2, habit)
                 if found is not None:
-                    piece = stand(line.kind, found, draw, scale=1.0, turn=float(along), tint=tint)
+                    piece = stand(kind, found, draw, scale=1.0, turn=float(along), tint=tint)
                     pieces.append((replace(piece, shape_seed=shape_seed), reach))
                 at = at + forth * PIECE_M
             for piece, reach in pieces:
-                self.placer.take(reach, line.width_m - 0.3)
+                self.placer.take(reach, width_m - 0.3)
                 placed.append(piece)
         return placed
 

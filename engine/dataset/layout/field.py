@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.dataset.layout.field_plan import MIN_PITCH_M, OTHER_BLOCK, Field, FieldOrder, FieldStyle, plan_field
+from engine.dataset.layout.field_plan import MIN_PITCH_M, Field, FieldOrder, plan_field
 from engine.dataset.layout.rows_and_clusters import SiteLayout, Strip, lay_clusters, lay_rows
 from engine.dataset.layout.settling import Settled
 from engine.dataset.layout.sight import ground_under, is_detail, is_in_picture, seen_m2, whole_sensor
@@ -44,10 +44,7 @@ def as_layout(planned: Field, chosen: np.ndarray, *, is_empty: bool) -> SiteLayo
         inside = ((road > reach[0]) & (road < reach[1])).all(axis=1)
         edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]]).astype(int)))
         roads += [road[begin:end] for begin, end in edges.reshape(-1, 2) if end - begin >= 2]
-    clustered = planned.style is FieldStyle.TABLES and not is_empty
-    used = np.unique(planned.blocks[chosen])
-    centres = planned.centres_m[used[used < OTHER_BLOCK]] if clustered else np.empty((0, 2))
-    return SiteLayout(strips=tuple(strips), roads_m=tuple(roads), centres_m=centres)
+    return SiteLayout(strips=tuple(strips), roads_m=tuple(roads))
 
 
 def _strips(planned: Field, chosen: np.ndarray) -> list[Strip]:
@@ -82,7 +79,6 @@ def turned(layout: SiteLayout, angle: float, *, is_empty: bool) -> SiteLayout:
             for strip in strips
         ),
         roads_m=tuple(map(turn, layout.roads_m)),
-        centres_m=turn(layout.centres_m),
     )
 
 

@@ -90,7 +90,6 @@ class Plots:
     columns: np.ndarray  # (n,) int, place in its row
     order: np.ndarray  # (n,) float: when it is built; the lower the earlier
     roads: tuple[np.ndarray, ...]  # (k, 2) each
-    centres: np.ndarray  # (blocks, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +133,6 @@ def plot(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> Plots:
         columns=columns_,
         order=orders,
         roads=tuple(roads),
-        centres=np.array([(b.west + b.width / 2, b.south + b.depth / 2) for b in blocks]),
     )
 
 
@@ -236,8 +234,6 @@ class Field:
     rows: np.ndarray  # (n,) int, unique over all blocks
     columns: np.ndarray  # (n,) int
     roads_m: tuple[np.ndarray, ...]
-    centres_m: np.ndarray
-    style: FieldStyle
     shown: float  # piles per full picture, mean over the cameras
     covers: np.ndarray  # (2, 2) lowest and highest x and y of what the cameras see
 
@@ -246,7 +242,6 @@ class Field:
             self,
             points_m=np.round(self.points_m + by_m, 4),
             roads_m=tuple(road + by_m for road in self.roads_m),
-            centres_m=self.centres_m + by_m,
         )
 
 
@@ -281,7 +276,7 @@ def plan_field(order: FieldOrder) -> Field:
     corners = np.concatenate(extent_of(order.cameras).corners_m)
     low, high = corners.min(axis=0), corners.max(axis=0)
     reach_m = min(float(np.hypot(*(high - low))) / 2 * 1.1 + 10, MAX_REACH_M)
-    pattern = _pattern(order)
+    pattern = pattern_of(order)
     course = _course(order, pattern.style, (low + high) / 2, reach_m)
     built: Field | None = None
     for _ in range(MAX_TRIES):
@@ -295,7 +290,7 @@ def plan_field(order: FieldOrder) -> Field:
     return built
 
 
-def _pattern(order: FieldOrder) -> Pattern:
+def pattern_of(order: FieldOrder) -> Pattern:
     """Style and distances, close enough for the wanted number on the ground that the cameras see."""
     keeps_across = order.row_spacing is not None
     seen = float(np.mean([seen_m2(camera) for camera in order.cameras]))
@@ -391,8 +386,6 @@ def _build(order: FieldOrder, plots: Plots, pattern: Pattern, course: _Course) -
         rows=of_kept(plots.rows, np.arange(tests) - tests),
         columns=of_kept(plots.columns, np.zeros(tests, int)),
         roads_m=tuple(course.world(road) for road in plots.roads),
-        centres_m=course.world(plots.centres),
-        style=pattern.style,
         shown=shown,
         covers=covers,
     )

@@ -130,7 +130,8 @@ HABITS: dict[Kind, Habit] = {
     Kind.FLAG: Habit(0.36, 16, 0.25, 8, (0.85, 1.0), SITE_PAINTS, apart_m=3.0, is_upright=True),
     Kind.BUCKET: Habit(0.26, 16, 0.4, 4, (0.75, 1.25), SITE_PAINTS, where=Where.WORK),
     Kind.STAKE: Habit(0.15, 45, 0.35, 14, (0.85, 1.0), SITE_PAINTS, apart_m=3.6, is_upright=True),
+    # Pieces of lines, not scattered.
+    Kind.FENCE: Habit(1.65, tints=CABIN_PAINTS, from_pile_m=1.1, max_slope=0.45),
+    Kind.TRENCH: Habit(2.2, from_pile_m=2.0, max_slope=0.2, is_flat=True),
 }
-"""From the largest to the smallest, which is the order of placing. Fences and trenches follow lines."""
-FENCE = Habit(1.65, tints=CABIN_PAINTS, max_slope=0.45)
-TRENCH = Habit(2.2, max_slope=0.2, is_flat=True)
+"""From the largest to the smallest, which is the order of placing."""

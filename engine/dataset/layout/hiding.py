@@ -2,7 +2,7 @@
 Everything else keeps clear of piles, so these alone decide how many are partly hidden."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -46,6 +46,11 @@ class _Piles:
             return None
         x, y = (self.at_m[row] - self.at_m[row].mean(axis=0)).T
         return 0.5 * float(np.arctan2(2 * (x * y).sum(), (x * x).sum() - (y * y).sum()))
+
+    def beside(self, pile: int, angle: float, off_m: float) -> tuple[float, float]:
+        """The place `off_m` from the pile's axis; `angle`: in full turns."""
+        one = self.piles[pile]
+        return one.x_m + off_m * float(np.cos(2 * np.pi * angle)), one.y_m + off_m * float(np.sin(2 * np.pi * angle))
 
     def ground(self, x: float, y: float) -> Seat:
         level = float(self.placer.terrain.height_at(np.array(x), np.array(y)))
@@ -115,36 +120,21 @@ def _table(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> li
     return placed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Beside:
-    """Where a thing stands beside a pile, and how far it hides the ground around its middle."""
-
-    kind: DistractorKind
-    angle: float  # direction from the pile, in full turns
-    off_m: float
-    scale: float
-    reach_m: float
-    shapes: tuple[int, ...] = ()  # those it may have; (): any
-
-
 def _bush(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
     one = known.piles[pile]
     angle, size, near = draw.random(3).tolist()
     scale = float(np.clip(one.exposed_m * 1.9 * (0.9 + 0.4 * size), 0.8, 2.6))
     off_m = max(0.3 * scale + one.diameter_m * (0.4 - 0.6 * near), 0.12)
-    own = _Beside(
-        kind=DistractorKind.BUSH, angle=angle, off_m=off_m, scale=scale, reach_m=0.3 * scale, shapes=FULL_BUSHES
-    )
-    return _stand_beside(known, pile, room, own, draw)
+    at = known.beside(pile, angle, off_m)
+    return _stand_at(known, pile, room, draw, DistractorKind.BUSH, at, 0.3 * scale, scale, FULL_BUSHES)
 
 
 def _tree(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
     angle, size, near, bare = draw.random(4).tolist()
     kind = DistractorKind.BARE_TREE if bare < 0.15 else DistractorKind.TREE
     scale = 0.6 + 0.35 * size
-    off_m = 1.3 * scale + 0.5 * known.piles[pile].diameter_m - 0.5 * near
-    own = _Beside(kind=kind, angle=angle, off_m=off_m, scale=scale, reach_m=1.5 * scale)
-    return _stand_beside(known, pile, room, own, draw)
+    at = known.beside(pile, angle, 1.3 * scale + 0.5 * known.piles[pile].diameter_m - 0.5 * near)
+    return _stand_at(known, pile, room, draw, kind, at, 1.5 * scale, scale)
 
 
 def _bag(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
@@ -153,41 +143,46 @@ def _bag(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list
     angle, near = draw.random(2).tolist()
     if one.exposed_m > 0.8:
         return []
-    off_m = 0.34 + one.diameter_m * (0.35 - 0.4 * near)
-    own = _Beside(kind=DistractorKind.BAG, angle=angle, off_m=off_m, scale=1.0, reach_m=0.4, shapes=FULL_BAGS)
-    return _stand_beside(known, pile, room, own, draw)
+    at = known.beside(pile, angle, 0.34 + one.diameter_m * (0.35 - 0.4 * near))
+    return _stand_at(known, pile, room, draw, DistractorKind.BAG, at, 0.4, 1.0, FULL_BAGS)
 
 
-def _stand_beside(known: _Piles, pile: int, room: int, own: _Beside, draw: np.random.Generator) -> list[Distractor]:
-    one, habit = known.piles[pile], HABITS[own.kind]
-    x = one.x_m + own.off_m * float(np.cos(2 * np.pi * own.angle))
-    y = one.y_m + own.off_m * float(np.sin(2 * np.pi * own.angle))
-    under = known.near(x, y, own.reach_m + 0.5 * one.diameter_m)
-    if len(under) > room + 1 or not known.placer.is_clear(np.array([[x, y]]), 0.0, 0.5):
+def _stand_at(
+    known: _Piles,
+    pile: int,
+    room: int,
+    draw: np.random.Generator,
+    kind: DistractorKind,
+    at: tuple[float, float],
+    reach_m: float,
+    scale: float,
+    shapes: tuple[int, ...] = (),
+) -> list[Distractor]:
+    """A thing at this place, which hides the ground within `reach_m` of it. `shapes`: those it may have; (): any."""
+    under = known.near(*at, reach_m + 0.5 * known.piles[pile].diameter_m)
+    if len(under) > room + 1 or not known.placer.is_clear(np.array([at]), 0.0, 0.5):
         return []
-    east, north = known.placer.terrain.slope_at(np.array(x), np.array(y), 1.5)
+    east, north = known.placer.terrain.slope_at(np.array(at[0]), np.array(at[1]), 1.5)
     if np.hypot(east, north) > 0.4:
         return []
-    seat = known.ground(x, y)
-    if not habit.is_upright:
+    seat = known.ground(*at)
+    if not HABITS[kind].is_upright:
         seat = replace(seat, slope_x=float(east), slope_y=float(north), lift_m=-0.05)
     known.is_hidden[[*under.tolist(), pile]] = True
-    known.placer.take(np.array([x, y]), habit.footprint_m * own.scale)
-    thing = stand(own.kind, seat, draw, scale=own.scale)
-    return [replace(thing, shape_seed=own.shapes[thing.shape_seed % len(own.shapes)]) if own.shapes else thing]
+    known.placer.take(np.array(at), HABITS[kind].footprint_m * scale)
+    thing = stand(kind, seat, draw, scale=scale)
+    return [replace(thing, shape_seed=shapes[thing.shape_seed % len(shapes)]) if shapes else thing]
 
 
 def _cover(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
     one = known.piles[pile]
     angle, off = draw.random(2).tolist()
-    off_m = one.diameter_m * (0.3 + 0.5 * off)
-    x = one.x_m + off_m * float(np.cos(2 * np.pi * angle))
-    y = one.y_m + off_m * float(np.sin(2 * np.pi * angle))
+    at = known.beside(pile, angle, one.diameter_m * (0.3 + 0.5 * off))
     scale = float(np.clip(1.1 * one.diameter_m + 0.35, 0.6, 1.1))
     known.is_hidden[pile] = True
-    known.placer.take(np.array([x, y]), 0.8 * scale)
+    known.placer.take(np.array(at), 0.8 * scale)
     lift_m = one.exposed_m + 0.06
-    return [stand(DistractorKind.COVER, known.ground(x, y), draw, scale=scale, lift_m=lift_m)]
+    return [stand(DistractorKind.COVER, known.ground(*at), draw, scale=scale, lift_m=lift_m)]
 
 
 def _boards(known: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:

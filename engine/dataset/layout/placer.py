@@ -175,7 +175,7 @@ def stand(
     """A thing at this place, the rest of it random. Always draws the same count of random numbers."""
     own_turn, shade, color = draw.random(3).tolist()
     shape_seed = int(draw.integers(2**32))
-    tints = HABITS[kind].tints if kind in HABITS else ((1.0, 1.0, 1.0),)
+    tints = HABITS[kind].tints
     return Distractor(
         kind=kind,
         x_m=seat.x_m,

@@ -47,7 +47,6 @@ class Strip:
 class SiteLayout:
     strips: tuple[Strip, ...]
     roads_m: tuple[np.ndarray, ...]  # (k, 2) each: centre lines of the roads, which are kept free
-    centres_m: np.ndarray  # (clusters, 2); (0, 2) if there are none
 
 
 def lay_rows(settled: Settled, seed: Seed) -> SiteLayout:
@@ -81,7 +80,7 @@ def lay_rows(settled: Settled, seed: Seed) -> SiteLayout:
     reach_m = length_m / 2 + ROAD_BEYOND_M
     west, east = np.clip([middle_x - reach_m, middle_x + reach_m], -site.width_m / 2, site.width_m / 2)
     roads = tuple(bent(np.linspace(west, east, POINTS_OF_ROAD), y) for y in between + beside)
-    return SiteLayout(strips=strips, roads_m=roads, centres_m=np.empty((0, 2)))
+    return SiteLayout(strips=strips, roads_m=roads)
 
 
 def _between(limits: tuple[float, float], share: float, most: float) -> float:
@@ -140,7 +139,7 @@ def lay_clusters(settled: Settled, terrain: Terrain, seed: Seed) -> SiteLayout:
         for strip in _lay_cluster(cluster, centre, shape, heading, terrain)
     ]
     lanes = tuple(strip.axis_m for strip in strips if len(strip.axis_m) > 1)
-    return SiteLayout(strips=tuple(strips), roads_m=lanes, centres_m=centres)
+    return SiteLayout(strips=tuple(strips), roads_m=lanes)
 
 
 def _shape(piles: int, cluster_size_m: float, ratio: float, pitch: float) -> tuple[list[int], float]:

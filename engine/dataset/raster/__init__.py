@@ -7,8 +7,3 @@ view.py       the uniform block that every shader reads, and the looks of the gr
 plan.py       bake_ground(): the ground from straight above, unlit
 device.py     the GL context and its resources
 """
-
-from engine.dataset.raster.drawing import render
-from engine.dataset.raster.plan import bake_ground
-
-__all__ = ["bake_ground", "render"]

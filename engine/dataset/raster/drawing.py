@@ -32,7 +32,7 @@ _SOLID = moderngl.DEPTH_TEST | moderngl.CULL_FACE
 
 
 class StageDrawing:
-    def __init__(self, device: Device, stage: SceneStage, targets: RasterTargets, *, wants_colors: bool) -> None:
+    def __init__(self, device: Device, stage: SceneStage, targets: RasterTargets) -> None:
         self._device, self._stage, self._targets = device, stage, targets
         scene = stage.scene
         context = device.context
@@ -42,17 +42,15 @@ class StageDrawing:
         self._numbers_start = device.pass_over_all("numbers_start", u_ground_depth=_GROUND_DEPTH)
         numbered = device.program("numbers", "things_vertex", u_ground_depth=_GROUND_DEPTH)
         self._cover = GroundCover(device, scene.ground, scene.sun, clouds_unit=_CLOUDS, picture_unit=_PICTURE)
-        shaded = shadowed = None
-        if wants_colors:
-            shaded = device.program(
-                "things_shade",
-                "things_vertex",
-                defines=self._cover.light_defines,
-                u_terrain=_TERRAIN,
-                **_SHADOWS,
-                **self._cover.light_units,
-            )
-            shadowed = device.program("shadow_map", "shadow_things_vertex")
+        shaded = device.program(
+            "things_shade",
+            "things_vertex",
+            defines=self._cover.light_defines,
+            u_terrain=_TERRAIN,
+            **_SHADOWS,
+            **self._cover.light_units,
+        )
+        shadowed = device.program("shadow_map", "shadow_things_vertex")
         self._things = Things(device, stage.batches, scene.camera, numbered, shaded, shadowed)
         heights = [box[:, :, 2] for box in self._things.corners]
         lowest_m = min([self._ground.lowest_m, *(float(each.min()) for each in heights)])
@@ -73,8 +71,7 @@ class StageDrawing:
             shadow=ShadowSpace(),
         )
         self._block = device.kept(context.buffer(self._view.packed()))
-        if wants_colors:
-            self._prepare_colors(highest_m)
+        self._prepare_colors(highest_m)
 
     def draw_numbers(self, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
         """Draw (height, width) uint16 numbers and float32 depth in metres, infinite for the sky."""
@@ -176,26 +173,22 @@ def _depth_range(camera: SiteCamera, half_m: float, lowest_m: float, highest_m: 
     return nearest_m, max(farthest_m + _SPARE_M, nearest_m + _SPARE_M)
 
 
-def render(
-    stage: SceneStage, *, wants_colors: bool = True, tile_px: int = MAX_TILE_PX, samples: int = SAMPLES
-) -> Rendered:
-    """Render the stage through its camera, on this thread; black without `wants_colors`. NoGLError or RenderError, in
-    one line. `samples`: of colour, per pixel. The same stage gives the same bytes on the same GL renderer."""
+def render(stage: SceneStage, *, tile_px: int = MAX_TILE_PX, samples: int = SAMPLES) -> Rendered:
+    """Render the stage through its camera, on this thread. NoGLError or RenderError, in one line. `samples`: of colour,
+    per pixel. The same stage gives the same bytes on the same GL renderer."""
     camera = stage.scene.camera
     shape = (camera.height_px, camera.width_px)
-    colors = np.zeros((*shape, 3), np.uint8)
+    colors = np.empty((*shape, 3), np.uint8)
     instances, depth_m = np.empty(shape, np.uint16), np.empty(shape, np.float32)
     with open_device(() if camera.is_plain else (MOVED,)) as device:
         tiles = cut(camera.width_px, camera.height_px, min(tile_px, device.largest_px))
         size_px = (tiles[0].width_px, tiles[0].height_px)
-        targets = RasterTargets(device, size_px, wants_colors=wants_colors, samples=samples)
-        drawing = StageDrawing(device, stage, targets, wants_colors=wants_colors)
+        drawing = StageDrawing(device, stage, RasterTargets(device, size_px, samples=samples))
         device.check()
         for tile in tiles:
             place = tile.place
             instances[place], depth_m[place] = drawing.draw_numbers(tile)
-            if wants_colors:
-                colors[place] = drawing.draw_colors(tile)
+            colors[place] = drawing.draw_colors(tile)
             device.check()
         renderer = f"raster {device.name}"
     return Rendered(colors=colors, instances=instances, depth_m=depth_m, renderer=renderer)

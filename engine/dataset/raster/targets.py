@@ -74,7 +74,7 @@ def corners_of(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 class RasterTargets:
     """Framebuffers of the largest tile's size; smaller tiles use their top left part."""
 
-    def __init__(self, device: Device, size_px: tuple[int, int], *, wants_colors: bool, samples: int = SAMPLES) -> None:
+    def __init__(self, device: Device, size_px: tuple[int, int], *, samples: int = SAMPLES) -> None:
         context = device.context
         self.size_px = size_px
         self._framebuffers: list[moderngl.Framebuffer] = []
@@ -92,8 +92,6 @@ class RasterTargets:
         self.numbers = framebuffer([self._numbers_texture, self._depth_texture], depth)
         self.depth_alone = framebuffer([], depth)
         """The depth buffer of `numbers` alone, because integer colours cannot be cleared together with depth."""
-        if not wants_colors:
-            return
         self.marks_texture = device.texture(size_px, 4)
         self.marks = framebuffer([self.marks_texture])
         self.shaded_ground = device.texture(size_px, 4)

@@ -21,14 +21,13 @@ class _Loaded:
     boxes_px: np.ndarray
     instances: moderngl.Buffer
     numbered: moderngl.VertexArray
-    shaded: moderngl.VertexArray | None
-    shadowed: moderngl.VertexArray | None
+    shaded: moderngl.VertexArray
+    shadowed: moderngl.VertexArray
     look: tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Things:
-    """Everything that stands on the ground. Programs: numbers.glsl, things_shade.glsl and shadow_map.glsl (None without
-    colours)."""
+    """Everything that stands on the ground. Programs: numbers.glsl, things_shade.glsl and shadow_map.glsl."""
 
     def __init__(
         self,
@@ -36,8 +35,8 @@ class Things:
         batches: Sequence[InstanceBatch],
         camera: SiteCamera,
         numbered: moderngl.Program,
-        shaded: moderngl.Program | None,
-        shadowed: moderngl.Program | None,
+        shaded: moderngl.Program,
+        shadowed: moderngl.Program,
     ) -> None:
         self._shaded = shaded
         self._device = device
@@ -60,17 +59,14 @@ class Things:
                 loaded.numbered.render(moderngl.TRIANGLES, instances=count)
 
     def draw_colors(self, tile: Tile) -> None:
-        assert self._shaded is not None
         for loaded in self._loaded:
             if count := self._choose(loaded, tile):
                 self._shaded["u_albedo"], self._shaded["u_finish"] = loaded.look
-                assert loaded.shaded is not None
                 loaded.shaded.render(moderngl.TRIANGLES, instances=count)
 
     def draw_shadows(self) -> None:
         for loaded in self._loaded:
             loaded.instances.write(loaded.rows)
-            assert loaded.shadowed is not None
             loaded.shadowed.render(moderngl.TRIANGLES, instances=len(loaded.rows))
 
     def _choose(self, loaded: _Loaded, tile: Tile) -> int:
@@ -98,8 +94,8 @@ class Things:
             boxes_px=boxes_px,
             instances=instances,
             numbered=drawn_by(numbered),
-            shaded=None if shaded is None else drawn_by(shaded),
-            shadowed=None if shadowed is None else drawn_by(shadowed),
+            shaded=drawn_by(shaded),
+            shadowed=drawn_by(shadowed),
             look=((*look.albedo, look.roughness), (look.metallic, look.mottle, look.mottle_m, look.cleanness)),
         )
 

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from engine.dataset.cycles import DEVICE_VARIABLE, ask_blender, find_blender
+from engine.dataset.cycles.drawing import ask_blender
+from engine.dataset.cycles.finding import DEVICE_VARIABLE, find_blender
 from engine.dataset.job import DatasetJob
 from engine.errors import NoGLError, UsageError
 from engine.render.context import open_context

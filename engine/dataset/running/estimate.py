@@ -1,5 +1,6 @@
 """Time, disk and memory that pictures will take, as measured; cores and memory that this process may use."""
 
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -7,26 +8,20 @@ from pathlib import Path
 
 import psutil
 
-from engine.dataset.layout.options import Recipe2Options
-from engine.dataset.options import SceneOptions
 from engine.dataset.sensor.effects import parse_effects
-from engine.dataset.task import PictureTask, RenderSettings
+from engine.dataset.task import PictureTask
 
 MB, GB = 10**6, 10**9
 
 # Memory of one picture's process, by pixels. Raster: 363 MB at 640x640, 357 at 1920x1080, 831 at 5280x3956, with all
 # files; recipe 2: 526 MB at 640x640, 1336 at 5280x3956. Cycles: 1.1 GB at 640x640 with ours, about 7 at 5280x3956.
 # With a margin of a quarter.
-RASTER_BYTES, RASTER_PIXEL_BYTES = 450 * MB, 30
-RECIPE_2_BYTES, RECIPE_2_PIXEL_BYTES = 600 * MB, 50
-CYCLES_BYTES, CYCLES_PIXEL_BYTES = 900 * MB, 300
+MEMORY_BYTES = {"raster": (450 * MB, 30), "recipe 2": (600 * MB, 50), "cycles": (900 * MB, 300)}  # and for each pixel
 USED_SHARE = 0.9  # of the available memory
 
 # Core-seconds of a picture. Recipe 2, raster: 0.42 to 0.66 for windows of 640x640, 1.5 to 2.5 at 1920x1080, 9 at
 # 5280x3956. Cycles: 544 s on two cores for 50 samples of 21 megapixels.
-RASTER_S, RASTER_PIXEL_S = 0.5, 0.35e-6
-RECIPE_2_S, RECIPE_2_PIXEL_S = 0.45, 0.43e-6
-CYCLES_S, CYCLES_SAMPLE_S = 6.0, 1.0e-6
+CORE_S = {"raster": (0.5, 0.35e-6), "recipe 2": (0.45, 0.43e-6), "cycles": (6.0, 1.0e-6)}  # and for each sample
 START_S = 4.0  # imports, the first process of each job, figures: 3 to 5 s
 
 # Bytes on the disk. PNG: 1.75 a pixel at 640x640, 1.63 at 5280x3956, noise included; JPEG of recipe 2: 0.45 to 0.6.
@@ -60,13 +55,9 @@ class Estimate:
 
 def estimate(task: PictureTask, pictures: int, *, jobs: int, cores: int) -> Estimate:
     """The estimate for pictures such as this one."""
-    pixels = pixels_of(task.options, task.recipe_2)
-    if task.drawing.engine == "cycles":
-        core_seconds = CYCLES_S + CYCLES_SAMPLE_S * pixels * (task.drawing.max_samples or 0)
-    elif task.recipe_2 is None:
-        core_seconds = RASTER_S + RASTER_PIXEL_S * pixels
-    else:
-        core_seconds = RECIPE_2_S + RECIPE_2_PIXEL_S * pixels
+    pixels = math.prod(task.picture_px)
+    start_s, sample_s = CORE_S[_cost(task)]
+    core_seconds = start_s + sample_s * pixels * (task.drawing.max_samples or 1)
     return Estimate(
         pictures=pictures,
         seconds=START_S + core_seconds * pictures / max(min(jobs, cores, pictures), 1),
@@ -77,7 +68,7 @@ def estimate(task: PictureTask, pictures: int, *, jobs: int, cores: int) -> Esti
 def _disk_bytes(task: PictureTask, pixels: int) -> float:
     """Bytes of one picture's files."""
     labels, recipe_2 = task.labels, task.recipe_2
-    if labels is None or recipe_2 is None:
+    if recipe_2 is None:
         each_bytes = PNG_PIXEL_BYTES * pixels + LABEL_BYTES + MANIFEST_BYTES
         return each_bytes + COCO_BYTES * task.with_coco
     effects = parse_effects(recipe_2.sensor.camera_effects)
@@ -95,21 +86,17 @@ def _pixel_bytes(picture: float, formats: tuple[str, ...]) -> float:
     return once * (1 + ("webdataset" in formats))
 
 
-def pixels_of(options: SceneOptions, recipe_2: Recipe2Options | None) -> int:
-    """Pixels of a picture: of the window, if only that is drawn."""
-    view = None if recipe_2 is None else recipe_2.camera.view
-    width, height = view or (options.width, options.height)
-    return width * height
-
-
-def picture_bytes(drawing: RenderSettings, options: SceneOptions, recipe_2: Recipe2Options | None = None) -> int:
+def picture_bytes(task: PictureTask) -> int:
     """Main memory of the processes of one picture, with a margin."""
-    pixels = pixels_of(options, recipe_2)
-    if drawing.engine == "cycles":
-        return CYCLES_BYTES + CYCLES_PIXEL_BYTES * pixels
-    if recipe_2 is not None:
-        return RECIPE_2_BYTES + RECIPE_2_PIXEL_BYTES * pixels
-    return RASTER_BYTES + RASTER_PIXEL_BYTES * pixels
+    base_bytes, pixel_bytes = MEMORY_BYTES[_cost(task)]
+    return base_bytes + pixel_bytes * math.prod(task.picture_px)
+
+
+def _cost(task: PictureTask) -> str:
+    """The engine, and for the raster engine the recipe: they decide about time and memory."""
+    if task.drawing.engine == "cycles":
+        return "cycles"
+    return "raster" if task.recipe_2 is None else "recipe 2"
 
 
 def default_jobs(available_bytes: int, cores: int, each_bytes: int) -> int:

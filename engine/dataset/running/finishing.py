@@ -42,18 +42,15 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
     made = sorted(name for name in folders_of(job.task(job.indices[0])) if (folder.path / name).is_dir())
     finished.outputs = [*made, MANIFEST, *whole.names]
     finished.notes += whole.notes
-    there = {subset for _, subset, _ in folder.finished_files(frozenset())}
+    there = {picture.subset for picture in folder.finished_files(frozenset())}
     for subset in job.subsets:
         if subset and subset not in there:
             finished.notes.append(f"{subset}: no picture belongs to it yet; a larger --count adds some")
     if job.recipe == 2 and not job.labels.main_format:
         return finished  # the figures are made from YOLO's files
-    labels = job.task(0).label_options
     try:
-        boxes = (
-            (index, read_some(labels, ("pile",), label, *job.picture_px))
-            for index, _, label in folder.finished_pictures()
-        )
+        size_px = job.task(0).picture_px
+        boxes = ((index, _read_piles(job.labels, label, *size_px)) for index, label in folder.finished_labels())
         finished.statistics = figures_of(job, boxes)
         if job.recipe == 2:
             finished.outputs += write_folder_card(folder, job)
@@ -77,11 +74,10 @@ def remove_outputs(folder: DatasetFolder) -> None:
         remove_file(folder.path / PREVIEW, missing_ok=True)
 
 
-def read_some(labels: LabelOptions, names: tuple[str, ...], path: Path, width: int, height: int) -> np.ndarray:
-    """(k, 4) boxes in px of the things of these classes in a label file."""
+def _read_piles(labels: LabelOptions, path: Path, width: int, height: int) -> np.ndarray:
+    """(k, 4) boxes in px of the piles in a label file."""
     boxes, classes = read_labels(path, width, height, len(labels.class_names))
-    wanted = [number for number, name in enumerate(labels.class_names) if name in names]
-    return boxes[np.isin(classes, wanted)]
+    return boxes[[labels.class_names[number] == "pile" for number in classes]]
 
 
 # -- the dataset card ------------------------------------------------------------------------------
@@ -97,6 +93,7 @@ def write_folder_card(folder: DatasetFolder, job: DatasetJob) -> tuple[str, ...]
         engine=", ".join(folder.engines(job.indices)),
         classes=job.labels.class_names,
         formats=job.task(0).formats,
+        size_px=job.task(0).picture_px,
         options=given_options(job),
     )
     return write_card(folder.path, _pictures(folder, job), facts)
@@ -124,17 +121,13 @@ def given_options(job: DatasetJob) -> dict[str, str]:
 
 
 def _pictures(folder: DatasetFolder, job: DatasetJob) -> Iterator[CardPicture]:
-    width, height = job.picture_px
-    labels = {index: label for index, _, label in folder.finished_pictures()}
+    width, height = job.task(0).picture_px
+    labels = dict(folder.finished_labels())
     for entry, label in zip(folder.manifest.entries(labels), labels.values(), strict=True):
         drawn = json.loads(bytes(entry.drawn))
         boxes, _ = read_labels(label, width, height, len(job.labels.class_names))
         yield CardPicture(
-            subset=drawn.get("subset", ""),
-            width_px=width,
-            height_px=height,
-            boxes=boxes,
-            brightness=drawn.get("look", {}).get("brightness"),
+            subset=drawn.get("subset", ""), boxes=boxes, brightness=drawn.get("look", {}).get("brightness")
         )
 
 

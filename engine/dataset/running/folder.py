@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.dataset.labels.options import FORMATS, GONE_FORMATS
+from engine.dataset.labels.record import FinishedPicture
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.options import option_name
 from engine.dataset.running.manifest import DONE, FAILED, MANIFEST, entry_line, read_manifest
+from engine.dataset.running.policy import Attempted
 from engine.dataset.running.verifying import Verified, verify
-from engine.dataset.task import MadePicture, PictureTask
+from engine.dataset.task import PictureTask
 from engine.errors import FolderBusyError, SinkError, UsageError
 from engine.jobs.kit import differences
 from engine.system.atomic_file import move_into_place, remove_file
@@ -148,7 +150,7 @@ class DatasetFolder:
     def task_again(self, task: PictureTask) -> PictureTask:
         """The task with the kinds of files that the picture had before `prepare`, so that none of them gets lost."""
         had = self._had.get(task.index, frozenset())
-        if task.labels is not None:
+        if task.recipe_2 is not None:
             lost = [name for name in FORMATS if name not in task.formats and had & folders_of(task, (name,))]
             return replace(task, labels=replace(task.labels, write=(*task.labels.formats, *lost))) if lost else task
         return replace(task, with_coco=task.with_coco or PARTS in had)
@@ -165,21 +167,21 @@ class DatasetFolder:
         """The log of processes that make more than one picture; gone at the end."""
         return self._work.path / "workers.log"
 
-    def commit(
-        self, task: PictureTask, staged: Path, made: MadePicture, *, seconds: float, attempts: int, reason: str = ""
-    ) -> None:
-        """Move the files of a finished attempt into place, then add it to the manifest. `reason`: why earlier ones
+    def commit(self, task: PictureTask, finished: Attempted, *, earlier: tuple[str, ...] = ()) -> None:
+        """Move the files of a finished attempt into place, then add it to the manifest. `earlier`: why earlier ones
         failed. OSError."""
+        made = finished.made
         for path in made.sha256:
             target = self.path / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            move_into_place(staged / path, target)
+            move_into_place(finished.folder / path, target)
         if self._is_done(task.index):
             for path in set(self.manifest.places[task.index].paths(task.index)) - set(made.sha256):
                 remove_file(self.path / path, missing_ok=True)  # of a format that is gone
-        shutil.rmtree(staged, ignore_errors=True)
+        shutil.rmtree(finished.folder, ignore_errors=True)
         told = {name: getattr(made, name) for name in ("sha256", "bytes", "piles", "labelled", "drawn")}
-        told |= {"engine": made.renderer, "seconds": round(seconds, 3), "attempts": attempts, "reason": reason}
+        told |= {"engine": made.renderer, "seconds": round(finished.seconds, 3)}
+        told |= {"attempts": len(earlier) + 1, "reason": "; ".join(earlier)}
         self.manifest.append(entry_line(task, status=DONE, **told))
         self._sound.add(task.index)
 
@@ -188,23 +190,21 @@ class DatasetFolder:
         self.manifest.append(entry_line(task, status=FAILED, reason=reason, attempts=attempts))
         self._sound.discard(task.index)
 
-    def finished_pictures(self) -> Iterator[tuple[int, Path, Path]]:
-        """Index, picture and label file of all intact pictures with a label of YOLO's, in order."""
+    def finished_labels(self) -> Iterator[tuple[int, Path]]:
+        """Index and label file of all intact pictures with a label of YOLO's, in order."""
         for index in sorted(self._sound):
-            image, label = self._files_of(index)
-            if label:
-                yield index, self.path / image, self.path / label
+            if label := self._files_of(index)[1]:
+                yield index, self.path / label
 
-    def finished_files(self, unsure: frozenset[str]) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-        """Index, subset and paths of all intact pictures in order, the picture last; without those in the folders
-        `unsure` that are gone."""
+    def finished_files(self, unsure: frozenset[str]) -> Iterator[FinishedPicture]:
+        """All intact pictures in order, without the paths in the folders `unsure` that are gone."""
         for index in sorted(self._sound):
             paths = tuple(
                 path
                 for path in self.manifest.places[index].paths(index)
                 if path.partition("/")[0] not in unsure or (self.path / path).exists()
             )
-            yield index, "/".join(paths[-1].split("/")[1:-1]), paths
+            yield FinishedPicture(index=index, subset="/".join(paths[-1].split("/")[1:-1]), paths=paths)
 
     def engines(self, indices: range) -> list[str]:
         """The renderers of these pictures."""
@@ -341,7 +341,7 @@ def folders_of(task: PictureTask, formats: tuple[str, ...] | None = None) -> fro
     own = frozenset(path.partition("/")[0] for writer in written for path in writer.paths(task))
     if formats is not None:
         return own
-    return own | {IMAGES} if task.labels is None else own | {IMAGES, SCENES}
+    return own | {IMAGES} if task.recipe_2 is None else own | {IMAGES, SCENES}
 
 
 def unwritable(path: Path, error: OSError) -> SinkError:

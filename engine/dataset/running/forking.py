@@ -21,7 +21,6 @@ import select
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -30,9 +29,9 @@ from typing import BinaryIO, NoReturn
 import cv2
 import numpy as np
 
-import engine.dataset.cycles
-import engine.dataset.raster  # noqa: F401
-from engine.dataset import sensor
+import engine.dataset.cycles.drawing
+import engine.dataset.raster.drawing
+import engine.dataset.raster.plan  # noqa: F401
 from engine.dataset.assets.reading import read_asset
 from engine.dataset.geometry.batches import Rendered, SceneStage
 from engine.dataset.geometry.staging import build_all_models
@@ -42,6 +41,7 @@ from engine.dataset.options import SceneOptions
 from engine.dataset.picture import make_picture
 from engine.dataset.running.attempt import answer, make_requested
 from engine.dataset.sensor.effects import SensorOptions
+from engine.dataset.sensor.photograph import warm_up
 from engine.dataset.task import PictureTask, task_of
 from engine.errors import UsageError
 from engine.system.python_process import wake_with_parent
@@ -55,7 +55,6 @@ DEPTH_M = 100.0
 def main() -> None:
     """Make pictures until the input closes."""
     answers = claim_output()
-    spare: Iterator[None] = iter(())
     for number in count(1):
         line = sys.stdin.buffer.readline()
         if not line:
@@ -73,8 +72,10 @@ def main() -> None:
             _make(request, answers)
         os.close(closing)
         if number == LONG_RUN and task.recipe_2 is not None:
-            spare = build_all_models()
-        if not _has_ended(alive, spare):  # the run has: there are no requests meanwhile
+            build_all_models()
+            gc.freeze()
+        ready, _, _ = select.select([0, alive], [], [])
+        if alive not in ready:  # the run has ended: there are no requests meanwhile
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         os.close(alive)
@@ -88,7 +89,7 @@ def rehearse(task: PictureTask) -> None:
     cv2.setNumThreads(0)
     try:
         if task.recipe_2 is not None:
-            sensor.warm_up()
+            warm_up()
             for chosen in task.recipe_2.assets.asset:
                 with contextlib.suppress(UsageError):  # the picture itself reports it
                     read_asset(chosen.asset)
@@ -122,18 +123,6 @@ def _grey(stage: SceneStage, task: PictureTask, folder: Path) -> Rendered:
         depth_m=np.full(shape, DEPTH_M, np.float32),
         renderer="",
     )
-
-
-def _has_ended(alive: int, spare: Iterator[None]) -> bool:
-    """Wait for the end of a child, or of the run (False); meanwhile do spare work for later children."""
-    timeout_s: float | None = 0.0
-    while True:
-        if timeout_s is not None and next(spare, True):
-            gc.freeze()
-            timeout_s = None
-        ready, _, _ = select.select([0, alive], [], [], timeout_s)
-        if ready:
-            return alive in ready
 
 
 def _make(request: dict[str, str], answers: BinaryIO) -> NoReturn:

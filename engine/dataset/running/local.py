@@ -83,12 +83,13 @@ class LocalRunner:
     def _make(self, task: PictureTask) -> PictureOutcome:
         earlier: list[str] = []
         while True:
-            attempts = len(earlier) + 1
             result = self._attempt(task, is_first=not earlier)
-            if isinstance(result, Attempted):
-                return PictureOutcome(task=task, attempts=attempts, made=result, earlier=tuple(earlier))
-            if self._is_closing.is_set() or not is_tried_again(result, attempts, self._retries):
-                return PictureOutcome(task=task, attempts=attempts, failure=result, earlier=tuple(earlier))
+            if (
+                isinstance(result, Attempted)
+                or self._is_closing.is_set()
+                or not is_tried_again(result, len(earlier) + 1, self._retries)
+            ):
+                return PictureOutcome(task=task, result=result, earlier=tuple(earlier))
             earlier.append(result.reason)
 
     def _attempt(self, task: PictureTask, *, is_first: bool) -> Attempted | Failure:

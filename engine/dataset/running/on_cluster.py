@@ -89,7 +89,7 @@ class ClusterRunner:
     def __init__(self, folder: DatasetFolder, job: DatasetJob, *, timeout_s: float) -> None:
         """UsageError, ModelError or ChildError, in one line, if there is no such cluster or nothing is free on it."""
         self._folder, self._retries = folder, job.retries
-        width, height = job.picture_px
+        width, height = job.task(0).picture_px
         self._pool = ActorPool(
             "auto" if job.cluster is None else job.cluster,
             partial(_share_for, job.jobs),
@@ -131,25 +131,23 @@ class ClusterRunner:
 
     def _receive(self, actor: Actor, piece: WorkPiece[PictureTry], sent: SentPicture) -> PictureOutcome | PictureTry:
         task, earlier, result = piece.item.task, piece.item.earlier, sent.result
-        attempts = len(earlier) + 1
         with contextlib.suppress(OSError):  # a full disk is reported by the next write
             self._folder.log_path(task).write_text(sent.log, encoding="utf-8")
         if isinstance(result, Failure):
             if not result.is_final:  # another machine may have a card or room on its disk
                 result = Failure(reason=f"{actor.machine}: {result.reason}")
-            if is_tried_again(result, attempts, self._retries):
+            if is_tried_again(result, len(earlier) + 1, self._retries):
                 return PictureTry(task=task, earlier=(*earlier, result.reason), machine=actor.machine)
-            return PictureOutcome(task=task, attempts=attempts, failure=result, earlier=earlier)
+            return PictureOutcome(task=task, result=result, earlier=earlier)
         try:
             staged = self._folder.staging(task)
             for path, content in sent.files.items():
                 (staged / path).parent.mkdir(parents=True, exist_ok=True)
                 (staged / path).write_bytes(content)
         except OSError as error:
-            failure = failure_of(error, self._folder.path)
-            return PictureOutcome(task=task, attempts=attempts, failure=failure, earlier=earlier)
+            return PictureOutcome(task=task, result=failure_of(error, self._folder.path), earlier=earlier)
         made = Attempted(folder=staged, seconds=sent.seconds, made=result)
-        return PictureOutcome(task=task, attempts=attempts, made=made, earlier=earlier)
+        return PictureOutcome(task=task, result=made, earlier=earlier)
 
 
 def _share_for(jobs: int | None, machines: Sequence[Mapping[str, float]], cluster: str) -> ActorShare:

@@ -64,10 +64,10 @@ class Attempted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureOutcome:
-    """The outcome of a picture: either `made` or `failure` is set."""
-
     task: PictureTask
-    attempts: int
-    made: Attempted | None = None
-    failure: Failure | None = None
-    earlier: tuple[str, ...] = ()  # reason for the failure of earlier attempts, if known
+    result: Attempted | Failure
+    earlier: tuple[str, ...] = ()  # reasons for the failure of earlier attempts
+
+    @property
+    def attempts(self) -> int:
+        return len(self.earlier) + 1

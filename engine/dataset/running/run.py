@@ -17,7 +17,7 @@ from engine.dataset.running.devices import check_devices, devices_of
 from engine.dataset.running.estimate import available_bytes, cores, default_jobs, estimate, picture_bytes
 from engine.dataset.running.finishing import FolderOutputs, remove_outputs, write_outputs
 from engine.dataset.running.folder import DatasetFolder, RunPlan, unwritable
-from engine.dataset.running.policy import PictureOutcome, default_timeout_s
+from engine.dataset.running.policy import Attempted, PictureOutcome, default_timeout_s
 from engine.dataset.running.report import DatasetProgress, DatasetReport, FailedPicture
 from engine.dataset.running.single import make_one
 from engine.dataset.running.whole_files import WholeFiles
@@ -223,26 +223,18 @@ class _Run:
         return bool(self._end_reason) or self._asked()
 
     def _take(self, outcome: PictureOutcome) -> None:
-        task, made, failure = outcome.task, outcome.made, outcome.failure
+        task, result = outcome.task, outcome.result
         self._retried += outcome.attempts - 1
         for reason in outcome.earlier:
             self._say(f"picture {task.name} was retried: {reason}")
         try:
-            if made is not None:
-                self._folder.commit(
-                    task,
-                    made.folder,
-                    made.made,
-                    seconds=made.seconds,
-                    attempts=outcome.attempts,
-                    reason="; ".join(outcome.earlier),
-                )
-                self._seconds.append(made.seconds)
+            if isinstance(result, Attempted):
+                self._folder.commit(task, result, earlier=outcome.earlier)
+                self._seconds.append(result.seconds)
                 self._refresh()
                 return
-            assert failure is not None
-            reason = failure.reason
-            if failure.ends_run:
+            reason = result.reason
+            if result.ends_run:
                 self._end_reason = reason
             self._folder.note_failure(task, reason, attempts=outcome.attempts)
         except OSError as error:
@@ -291,7 +283,7 @@ def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> Runner
 
 def local_jobs(job: DatasetJob) -> int:
     """Pictures in parallel on this machine."""
-    by_memory = default_jobs(available_bytes(), cores(), picture_bytes(job.drawing, job.options, job.task(0).recipe_2))
+    by_memory = default_jobs(available_bytes(), cores(), picture_bytes(job.task(0)))
     return job.jobs or max(by_memory, len(job.devices or ()))
 
 

@@ -17,7 +17,7 @@ import psutil
 from engine.dataset.job import DatasetJob
 from engine.dataset.running.attempt import PictureWorker
 from engine.dataset.running.folder import PARTS, DatasetFolder, unwritable
-from engine.dataset.running.policy import Failure
+from engine.dataset.running.policy import Attempted, Failure
 from engine.dataset.running.report import DatasetReport, FailedPicture
 from engine.dataset.running.whole_files import WholeFiles
 from engine.system.atomic_file import remove_file
@@ -67,7 +67,7 @@ def make_one(job: DatasetJob, say: Callable[[str], None]) -> DatasetReport:
                 folder.note_failure(task, reason, attempts=1)
                 failed = FailedPicture(index=task.index, reason=reason, attempts=1)
                 return replace(report, failed=(failed,), seconds=_since(began_s))
-            folder.commit(task, staged, result, seconds=_since(began_s), attempts=1)
+            folder.commit(task, Attempted(folder=staged, seconds=_since(began_s), made=result))
             folder.trust_existing()
             whole = WholeFiles(folder, job)
             whole.write_last()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import FORMATS, GONE_FORMATS, MIN_TILE_PX, YOLO_FORMATS, LabelOptions
-from engine.dataset.labels.record import DatasetContents, FinishedPicture
+from engine.dataset.labels.record import DatasetContents
 from engine.dataset.labels.writers import writers_of
 from engine.dataset.labels.writers.protocol import LabelWriter
 from engine.dataset.labels.writers.webdataset import INDEX, remove_shards
@@ -80,10 +80,7 @@ class WholeFiles:
         # Files of formats that the run does not ask for may have been removed; a single picture checks none.
         others = (name for name in FORMATS if self._is_single or name not in asked)
         unsure = GONE_FORMATS.union(*(folders_of(self._task, (name,)) for name in others))
-        pictures = [
-            FinishedPicture(index=index, subset=subset, paths=paths)
-            for index, subset, paths in self._folder.finished_files(unsure)
-        ]
+        pictures = list(self._folder.finished_files(unsure))
         folders = Counter(folder for each in pictures for folder in {path.partition("/")[0] for path in each.paths})
         counts = {name: max((folders[each] for each in folders_of(self._task, (name,))), default=0) for name in FORMATS}
         options = self._options((*asked, *(name for name, count in counts.items() if count)))
@@ -125,7 +122,7 @@ class WholeFiles:
     def _options(self, formats: tuple[str, ...]) -> LabelOptions:
         """The options of the labels with these formats, of which the first of YOLO's is the same."""
         names = tuple(dict.fromkeys(name for name in formats if name != TILES))
-        return replace(self._task.label_options, write=names)
+        return replace(self._task.labels, write=names)
 
     def _known_names(self) -> set[str]:
         """Names of all files that earlier runs may have written for the pictures of the manifest, with any options."""

@@ -6,7 +6,3 @@ lens.py        distortion and aberration; a picture, its numbers and its depth t
 developing.py  haze, exposure, blur, vignette, noise, white balance, tone, sharpening; kernels.py: their arithmetic
 jpeg.py        the file with its EXIF and XMP
 """
-
-from engine.dataset.sensor.photograph import Photograph, photograph, to_picture, warm_up
-
-__all__ = ["Photograph", "photograph", "to_picture", "warm_up"]

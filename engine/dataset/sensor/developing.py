@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.streams import Seed, stream
+from engine.dataset.sensor.effects import EFFECTS
 
 A, B, C, D, E = 2.51, 0.03, 2.43, 0.59, 0.14  # film = x (A x + B) / (x (C x + D) + E)
 MIDDLE_GREY = 0.18
@@ -118,14 +119,7 @@ def develop(
         return colors
     from engine.dataset.sensor import kernels
 
-    value = {name: 0.0 for name in ("exposure", "haze", "blur", "demosaic", "motion", "vignette", "noise")} | {
-        "warmth": 0.0,
-        "tint": 0.0,
-        "contrast": 0.0,
-        "saturation": 0.0,
-        "sharpening": 0.0,
-        **effects,
-    }
+    value = dict.fromkeys(EFFECTS, 0.0) | dict(effects)
     exposure = 2.0 ** value["exposure"]
     levels = light_shown_as(np.arange(256) / 255) * exposure
     taps, shares = line(value["motion"], flight_direction_deg(seed))

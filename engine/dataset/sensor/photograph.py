@@ -25,8 +25,13 @@ class Photograph:
     rendered: Rendered  # colours with all effects but JPEG; numbers and depth moved by the lens, too
     effects: dict[str, Any] = field(default_factory=dict)
     """The drawn value of each effect, for the manifest; the lens under "lens"."""
+    lens: Lens | None = None  # None without effects
     suffix: str = ".png"  # suffix of the picture's file
     content: bytes | None = None  # the file, if an effect made it (JPEG); None: the caller encodes a PNG
+
+    def to_picture(self, pixels: np.ndarray) -> np.ndarray:
+        """Move (n, 2) pixels of the pinhole camera to where the lens puts them."""
+        return pixels if self.lens is None else self.lens.forward(pixels)
 
 
 def photograph(
@@ -48,16 +53,9 @@ def photograph(
     rendered = _through(lens, scene, render)
     rendered = replace(rendered, colors=develop(rendered.colors, rendered.depth_m, camera, drawn, seed))
     if "jpeg" not in drawn:
-        return Photograph(rendered=rendered, effects=effects)
+        return Photograph(rendered=rendered, effects=effects, lens=lens)
     content = encode_jpeg(rendered.colors, int(drawn["jpeg"]), scene, effects)
-    return Photograph(rendered=rendered, effects=effects, suffix=".jpg", content=content)
-
-
-def to_picture(scene: SiteScene, effects: dict[str, Any], pixels: np.ndarray) -> np.ndarray:
-    """Move (n, 2) pixels of the pinhole camera to the pixels of the photograph where the lens puts them."""
-    if "lens" not in effects:
-        return pixels
-    return lens_from(scene.camera, effects["lens"]).forward(pixels)
+    return Photograph(rendered=rendered, effects=effects, lens=lens, suffix=".jpg", content=content)
 
 
 def _through(lens: Lens, scene: SiteScene, render: Callable[[SiteScene], Rendered]) -> Rendered:
@@ -67,18 +65,6 @@ def _through(lens: Lens, scene: SiteScene, render: Callable[[SiteScene], Rendere
     left, top, right, bottom = lens.margins()
     wide = camera.window(-left, -top, camera.width_px + left + right, camera.height_px + top + bottom)
     return move(render(replace(scene, camera=wide)), lens, left, top)
-
-
-def lens_from(camera: SiteCamera, told: dict[str, Any]) -> Lens:
-    """The lens that the manifest tells, for the window of this camera."""
-    return Lens(
-        width_px=camera.width_px,
-        height_px=camera.height_px,
-        focal_px=camera.focal_px,
-        center_px=camera.center_px,
-        k1=told["k1"],
-        k2=told["k2"],
-    )
 
 
 def warm_up() -> None:

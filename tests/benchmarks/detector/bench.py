@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from engine.cli.benches.measuring import Progress, in_own_process
-from engine.dataset.cycles import install_command, locate_blender
+from engine.dataset.cycles.finding import install_command, locate_blender
 from tests.benchmarks.detector.network import FoundBoxes, build_network, count_weights, find
 from tests.benchmarks.detector.pictures import cut_views, draw_pictures, folder_name, read_pictures
 from tests.benchmarks.detector.scoring import Ranked, nearness, overlap, rank

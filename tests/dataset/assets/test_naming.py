@@ -10,8 +10,8 @@ import pytest
 from engine.dataset import DatasetJob, RenderSettings
 from engine.dataset.assets.naming import parse_asset
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.layout import Recipe2Options
 from engine.dataset.layout.assets import AssetOptions
+from engine.dataset.layout.options import Recipe2Options
 from engine.errors import UsageError
 from tests.dataset.assets.models import BOX, BOX_FACES, gltf, packed, write_glb
 

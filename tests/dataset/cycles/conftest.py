@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.dataset.cycles import Blender, find_blender
+from engine.dataset.cycles.finding import Blender, find_blender
 from engine.errors import UsageError
 from tests.dataset.cycles.yard import Drawn
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.dataset.cycles import Blender, render
+from engine.dataset.cycles.drawing import render
+from engine.dataset.cycles.finding import Blender
 from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters
 from tests.support.long_form import only_soak
 
@@ -59,7 +60,7 @@ def on_a_small_disk(tmp_path: Path) -> Callable[[Blender], str]:
         pytest.skip("needs a Linux with user namespaces, to mount a small file system")
     code = (
         "from pathlib import Path\n"
-        "from engine.dataset.cycles import Blender\n"
+        "from engine.dataset.cycles.finding import Blender\n"
         "from engine.dataset.running.policy import failure_of\n"
         "from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters, render\n"
         "try:\n"

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.dataset.cycles import Blender, find_blender, install_command, locate_blender
-from engine.dataset.cycles.finding import blender_environment
+from engine.dataset.cycles.finding import Blender, blender_environment, find_blender, install_command, locate_blender
 from engine.errors import UsageError
 
 

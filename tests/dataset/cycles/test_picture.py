@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.dataset.cycles import Blender, ask_blender, render
-from engine.dataset.geometry import set_stage
+from engine.dataset.cycles.drawing import ask_blender, render
+from engine.dataset.cycles.finding import Blender
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.labels.reading import read_labels
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import make_picture
@@ -45,12 +46,12 @@ def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Blender, drawn:
 
 @only_soak
 def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(blender: Blender) -> None:
-    from engine.dataset.raster import render as render_by_raster
+    from engine.dataset.raster.drawing import render as render_by_raster
 
     scene = yard()
     turned = replace(scene.camera, x_m=1.0, y_m=-3.0, yaw_deg=50, pitch_deg=15, roll_deg=-8)
     stage = set_stage(replace(scene, camera=turned.window(70, 50, 160, 150)))
-    one, other = render_by_raster(stage, wants_colors=False), render(stage, quarters(), SETTINGS, blender)
+    one, other = render_by_raster(stage), render(stage, quarters(), SETTINGS, blender)
     boxes = boxes_of(one.instances)
     assert len(boxes) > 15 and boxes.keys() == boxes_of(other.instances).keys()
     for number, box in boxes_of(other.instances).items():

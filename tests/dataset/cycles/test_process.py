@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from engine.dataset.cycles import Blender, ask_blender, render
+from engine.dataset.cycles.drawing import ask_blender, render
+from engine.dataset.cycles.finding import Blender
 from engine.errors import RenderError, UsageError
 from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters
 
@@ -80,7 +81,7 @@ def test_blender_ends_with_its_parent_and_leaves_no_file(
     code = (
         "from pathlib import Path\n"
         "from tests.dataset.cycles.yard import Drawn, RenderSettings, quarters, render\n"
-        "from engine.dataset.cycles import Blender\n"
+        "from engine.dataset.cycles.finding import Blender\n"
         "settings = RenderSettings(engine='cycles', max_samples=65536, noise_threshold=0.0001, use_gpu=False)\n"
         f"render(Drawn().stage(), quarters(), settings, Blender(path=Path({str(blender.path)!r})),"
         f" folder=Path({str(work)!r}))\n"

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.dataset.cycles import Blender, render
-from engine.dataset.geometry import set_stage
+from engine.dataset.cycles.drawing import render
+from engine.dataset.cycles.finding import Blender
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.layout.grounds import GroundOptions, draw_ground
 from engine.dataset.options import SceneOptions
-from engine.dataset.raster import bake_ground
-from engine.dataset.raster import render as render_by_raster
+from engine.dataset.raster.drawing import render as render_by_raster
+from engine.dataset.raster.plan import bake_ground
 from engine.dataset.scene.description import CloudShadows, CoverKind, Sun
 from tests.dataset.cycles.yard import SETTINGS, yard
 from tests.support.long_form import in_long_form

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.dataset.cycles import Blender, render
-from engine.dataset.geometry import set_stage
+from engine.dataset.cycles.drawing import render
+from engine.dataset.cycles.finding import Blender
 from engine.dataset.geometry.batches import Rendered, SceneStage
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene, Sun
 from engine.dataset.scene.things import PileKind

@@ -1,18 +1,13 @@
 import numpy as np
 import pytest
 
-from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import LOOKS, Surface
-from engine.dataset.geometry.staging import VARIANTS, build_model
-from engine.dataset.layout.habits import FENCE, HABITS, TRENCH
+from engine.dataset.geometry.staging import VARIANTS, build_model, set_stage
+from engine.dataset.layout.habits import HABITS
 from engine.dataset.scene.things import CATEGORIES, PILE_CATEGORY, Distractor, DistractorKind, category_of
 from tests.dataset.geometry.sites import is_closed, normals_agree, site, sloping, volume, world
 
 MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)
-FOOTPRINT_M = {kind: habit.footprint_m for kind, habit in HABITS.items()} | {
-    DistractorKind.FENCE: FENCE.footprint_m,
-    DistractorKind.TRENCH: TRENCH.footprint_m,
-}
 
 
 def standing_at(kind: DistractorKind, **changes: object) -> Distractor:
@@ -22,9 +17,9 @@ def standing_at(kind: DistractorKind, **changes: object) -> Distractor:
 
 @pytest.mark.parametrize("kind", list(DistractorKind))
 def test_shapes_are_closed_fill_their_footprint_reach_into_the_ground_and_out_of_it(kind: DistractorKind) -> None:
-    habit = HABITS.get(kind)
+    habit = HABITS[kind]
     is_lifted = kind in (DistractorKind.TABLE, DistractorKind.COVER)  # over piles that stand up to a metre out
-    is_low = kind is DistractorKind.BOARDS or (habit is not None and habit.is_flat)
+    is_low = kind is DistractorKind.BOARDS or habit.is_flat
     reaches_m = []
     for variant in range(VARIANTS[kind]):
         meshes = [mesh for _, mesh in build_model(kind, variant)]
@@ -32,10 +27,10 @@ def test_shapes_are_closed_fill_their_footprint_reach_into_the_ground_and_out_of
             assert volume(mesh) > 0 and is_closed(mesh) and normals_agree(mesh), variant
         positions = np.concatenate([mesh.positions for mesh in meshes])
         reaches_m.append(np.linalg.norm(positions[:, :2], axis=1).max())
-        heights = positions[:, 2] + (habit.lift_m if habit else 0.0)
+        heights = positions[:, 2] + habit.lift_m
         assert (-1.1 if is_lifted else -0.45) < heights.min() < -0.01, variant
         assert heights.max() > (0.005 if is_low else 0.1), variant
-    assert 0.8 * FOOTPRINT_M[kind] < max(reaches_m) <= FOOTPRINT_M[kind]
+    assert 0.8 * habit.footprint_m < max(reaches_m) <= habit.footprint_m
 
 
 @pytest.mark.parametrize("kind", list(DistractorKind))

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from engine.dataset.geometry import pile_parts, primitives, set_stage
+from engine.dataset.geometry import pile_parts, primitives
 from engine.dataset.geometry.batches import Mesh
 from engine.dataset.geometry.ground import build_ground
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.things import Distractor, DistractorKind, PileKind
 from tests.dataset.geometry.sites import hilly, is_closed, normals_agree, pile, site, volume

@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import SceneStage
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.layout.recipe_1 import KINDS
 from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.things import Pile, PileKind

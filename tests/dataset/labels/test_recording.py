@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.dataset.geometry import set_stage
 from engine.dataset.geometry.batches import SceneStage
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.recording import make_record
-from engine.dataset.raster import render
+from engine.dataset.raster.drawing import render
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.things import Distractor, DistractorKind, PileKind
-from engine.dataset.sensor import Photograph, photograph
 from engine.dataset.sensor.effects import SensorOptions
+from engine.dataset.sensor.photograph import Photograph, photograph
 from tests.dataset.cycles.conftest import blender as blender
 from tests.dataset.geometry.sites import hilly, pile, site, sloping
 from tests.dataset.labels.records import recorded, seen_from
@@ -45,7 +45,7 @@ def alone(scene: SiteScene, number: int) -> np.ndarray:
     camera = scene.camera
     wide = camera.window(-camera.width_px, -camera.height_px, 3 * camera.width_px, 3 * camera.height_px)
     own = tuple(each for each in scene.piles if each.number == number)
-    numbers = render(set_stage(replace(scene, piles=own, distractors=(), camera=wide)), wants_colors=False).instances
+    numbers = render(set_stage(replace(scene, piles=own, distractors=(), camera=wide))).instances
     return numbers == number
 
 
@@ -78,7 +78,7 @@ def test_boxes_and_heads_follow_the_lens_of_an_oblique_camera() -> None:
 
     def photo(of: SiteScene) -> tuple[SceneStage, Photograph]:
         stage = set_stage(of)
-        return stage, photograph(of, options, 3, lambda seen: render(replace(stage, scene=seen), wants_colors=False))
+        return stage, photograph(of, options, 3, lambda seen: render(replace(stage, scene=seen)))
 
     stage, taken = photo(scene)
     record = make_record(stage, taken, LabelOptions(), index=0, file_name="")
@@ -156,7 +156,7 @@ def test_a_crest_before_a_pile_hides_it_too() -> None:
     numbers, depths = np.zeros((120, 160), np.uint16), np.full((120, 160), 8.0, np.float32)
     scene = replace(site((pile(PileKind.PHC, number=1),)), camera=seen_from(8.0))
     stage = set_stage(scene)
-    rendered = render(stage, wants_colors=False)
+    rendered = render(stage)
     numbers[:], depths[:] = rendered.instances, rendered.depth_m
     numbers[:61], depths[:61] = 0, 3.0
     photo = Photograph(rendered=replace(rendered, instances=numbers, depth_m=depths))

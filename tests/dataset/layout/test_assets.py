@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from engine.dataset.assets.naming import ChosenAsset
-from engine.dataset.layout import Recipe2Options, describe_recipe_2
 from engine.dataset.layout.assets import AssetOptions, footprint
+from engine.dataset.layout.build import describe_recipe_2
 from engine.dataset.layout.cameras import CameraOptions
 from engine.dataset.layout.field import FieldOptions
+from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import Asset, SiteScene
 from engine.errors import UsageError

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.dataset.layout import Recipe2Options, describe_recipe_2
-from engine.dataset.layout.build import levelled
+from engine.dataset.layout.build import describe_recipe_2, levelled
 from engine.dataset.layout.cameras import CameraOptions, check_cameras, draw_cameras, parse_heading
+from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.layout.settling import settle
 from engine.dataset.layout.sight import MAX_REACH_M, extent_of
 from engine.dataset.options import SceneOptions

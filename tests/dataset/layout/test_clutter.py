@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
-from engine.dataset.geometry import set_stage
-from engine.dataset.geometry.staging import VARIANTS, build_distractors, build_model
+from engine.dataset.geometry.staging import VARIANTS, build_distractors, build_model, set_stage
 from engine.dataset.layout.clutter import parse_kinds
 from engine.dataset.layout.habits import HABITS, MACHINES
-from engine.dataset.raster import render
+from engine.dataset.raster.drawing import render
 from engine.dataset.scene.things import Distractor, DistractorKind, category_of
 from engine.errors import UsageError
 from tests.dataset.geometry.sites import world
@@ -60,7 +59,7 @@ def test_nothing_floats_over_the_ground_or_drowns_in_it() -> None:
         )
         feet = foot < foot.min() + 0.02
         assert over[feet].max() < 0.03, thing
-        high_m = (foot.max() + HABITS[thing.kind].lift_m if thing.kind in HABITS else foot.max()) * thing.scale
+        high_m = (foot.max() + HABITS[thing.kind].lift_m) * thing.scale
         assert over.max() > 0.6 * high_m - 0.02, thing
 
 

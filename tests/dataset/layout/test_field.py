@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from engine.dataset.layout.field import FieldOptions
+from engine.dataset.layout.field_plan import FieldOrder, FieldStyle, pattern_of
 from engine.dataset.layout.rows_and_clusters import SiteLayout
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.camera import SiteCamera
 from engine.errors import UsageError
-from tests.dataset.layout.fields import DRONE, laid, places, seen
+from tests.dataset.layout.fields import DRONE, LEVEL, laid, places, seen
 from tests.dataset.layout.scenes import nearest_m
 from tests.support.long_form import IS_SOAK
 
@@ -82,16 +83,16 @@ def test_options_of_the_first_recipe_are_honoured_in_any_direction() -> None:
     headings = {round(float(layout.strips[0].heading), 3) for layout in layouts}
     assert len(headings) == 12
     clusters = laid(2, FieldOptions(), options=SceneOptions(num_clusters=3, min_piles_per_cluster=60))
-    assert len(clusters.centres_m) == 3
+    assert len({strip.cluster for strip in clusters.strips}) == 3
     assert len(places(clusters)) >= 180
 
 
 def test_the_distance_of_rows_and_the_wish_for_clusters_are_honoured() -> None:
     for seed in range(8):
-        layout = laid(seed, options=SceneOptions(row_spacing=4.0, use_clusters=False))
-        assert len(layout.centres_m) == 0
-        tables = laid(seed, options=SceneOptions(use_clusters=True))
-        assert len(tables.centres_m) > 0
+        order = FieldOrder(wanted=300, cameras=(DRONE,), terrain=LEVEL, seed=(7, seed), use_clusters=True)
+        assert pattern_of(order).style is FieldStyle.TABLES
+        in_rows = pattern_of(replace(order, row_spacing=4.0, use_clusters=False))
+        assert in_rows.style is not FieldStyle.TABLES and in_rows.across_m == 4.0
 
 
 def test_a_number_that_does_not_fit_is_refused_with_the_one_that_does() -> None:

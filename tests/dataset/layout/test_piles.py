@@ -4,7 +4,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from engine.dataset.geometry import set_stage
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.labels.visibility import find_outlines
 from engine.dataset.layout.pile_blocks import ALIASES
 from engine.dataset.layout.piles import PileOptions, plant_piles
@@ -36,7 +36,7 @@ def rows(blocks: int, each: int = 4, apart_m: float = 4.0) -> SiteLayout:
     for block in range(blocks):
         points = np.stack([np.arange(each) * apart_m, np.full(each, block * apart_m)], axis=1)
         strips.append(Strip(points_m=points, columns=np.arange(each), heading=0.0, axis_m=points, cluster=block))
-    return SiteLayout(strips=tuple(strips), roads_m=(), centres_m=np.empty((0, 2)))
+    return SiteLayout(strips=tuple(strips), roads_m=())
 
 
 @cache

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.dataset.geometry import set_stage
+from engine.dataset.geometry.staging import set_stage
 from engine.dataset.layout.recipe_1 import describe_recipe_1
 from engine.dataset.layout.sight import shown_piles, shown_things
 from engine.dataset.options import SceneOptions
-from engine.dataset.raster import render
+from engine.dataset.raster.drawing import render
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import Sun
 from engine.dataset.scene.things import Distractor, DistractorKind, PileKind

@@ -65,7 +65,7 @@ def scattered(
     for table in sorted({pile.table for pile in piles}):
         row = np.array([(pile.x_m, pile.y_m) for pile in piles if pile.table == table])
         strips.append(Strip(points_m=row, columns=np.arange(len(row)), heading=0.0, axis_m=row))
-    layout = SiteLayout(strips=tuple(strips), roads_m=(ROAD,), centres_m=np.empty((0, 2)))
+    layout = SiteLayout(strips=tuple(strips), roads_m=(ROAD,))
     share = (hidden, hidden) if isinstance(hidden, float) else hidden
     options = SceneOptions(**given)  # type: ignore[arg-type]
     own = ClutterOptions(clutter=clutter, hidden_share=share, confusers=confusers)

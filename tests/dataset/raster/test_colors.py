@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.dataset.geometry.batches import Rendered
-from engine.dataset.raster import render
+from engine.dataset.raster.drawing import render
 from engine.dataset.scene.description import LimeLine, Sun, Track
 from tests.dataset.raster.stages import CAMERA, block, post, stage
 

@@ -11,7 +11,8 @@ from engine.dataset.geometry.batches import SceneStage
 from engine.dataset.layout.grounds import COVERS, GroundOptions, draw_ground
 from engine.dataset.light import cloud_map, period_m
 from engine.dataset.options import SceneOptions
-from engine.dataset.raster import bake_ground, render
+from engine.dataset.raster.drawing import render
+from engine.dataset.raster.plan import bake_ground
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import CloudShadows, CoverKind, GroundLook, Sun
 from tests.dataset.raster.stages import CAMERA, block, stage

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from engine.dataset.raster import bake_ground, render
 from engine.dataset.raster.device import open_device
+from engine.dataset.raster.drawing import render
+from engine.dataset.raster.plan import bake_ground
 from engine.dataset.scene.description import LimeLine, Sun
 from engine.errors import RenderError
 from tests.dataset.raster.stages import CAMERA, stage

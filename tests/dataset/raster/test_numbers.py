@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.dataset.geometry.batches import Rendered
-from engine.dataset.raster import render
+from engine.dataset.raster.drawing import render
 from tests.dataset.raster.stages import CAMERA, block, post, stage
 
 TOP_M = 2.0
@@ -22,7 +22,6 @@ def posts() -> Rendered:
             post(4, 0.0, -5.0, size_m=(1.0, 1.0, 0.8)),
             block(0, 0.0, -5.0, size_m=(3.0, 3.0, 0.2), foot_m=2.0),
         ),
-        wants_colors=False,
     )
 
 
@@ -33,23 +32,21 @@ def test_a_posts_top_lands_where_the_camera_says(posts: Rendered) -> None:
     assert np.abs([columns.mean() + 0.5, rows.mean() + 0.5] - expected).max() < 0.5
     across_px = 1.5 * CAMERA.focal_px / (CAMERA.height_m - TOP_M)
     assert is_top.sum() == pytest.approx(np.pi / 4 * across_px**2, rel=0.1)
-    assert posts.colors.shape == (CAMERA.height_px, CAMERA.width_px, 3) and not posts.colors.any(), (
-        "none were asked for"
-    )
+    assert posts.colors.shape == (CAMERA.height_px, CAMERA.width_px, 3)
     assert posts.instances.dtype == np.uint16 and posts.renderer.startswith("raster ")
 
 
 def test_an_occluder_hides_a_pile(posts: Rendered) -> None:
     assert set(np.unique(posts.instances)) == {0, 1, 2}
     columns = np.nonzero(posts.instances == 2)[1]
-    alone = render(stage(post(2, 8.0, 0.0, size_m=(1.0, 1.0, 1.0))), wants_colors=False)
+    alone = render(stage(post(2, 8.0, 0.0, size_m=(1.0, 1.0, 1.0))))
     assert 0 < len(columns) < (alone.instances == 2).sum()
     assert columns.min() > np.nonzero(alone.instances == 2)[1].min()
 
 
 def test_depth_is_that_of_a_sloping_plane() -> None:
     slope = 0.2
-    depth = render(stage(slope_x=slope), wants_colors=False).depth_m
+    depth = render(stage(slope_x=slope)).depth_m
     ray = (np.arange(CAMERA.width_px) + 0.5 - CAMERA.width_px / 2) / CAMERA.focal_px
     expected = CAMERA.height_m / (1 + slope * ray)  # where x = ray * depth and z = slope * x meet
     assert depth.dtype == np.float32
@@ -63,8 +60,8 @@ def test_tiles_and_samples_change_no_number_and_no_depth() -> None:
     ]
     crowd += [block(k + 41, *rng.uniform(-15, 15, 2), size_m=(2, 2, 1), foot_m=-0.3) for k in range(10)]
     site = stage(*crowd, hills_m=0.4)
-    whole = render(site, wants_colors=False)
+    whole = render(site)
     assert len(np.unique(whole.instances)) > 30
-    for other in (render(site, wants_colors=False, tile_px=67), render(site, samples=0)):
+    for other in (render(site, tile_px=67), render(site, samples=0)):
         assert np.array_equal(other.instances, whole.instances)
         assert np.array_equal(other.depth_m, whole.depth_m)

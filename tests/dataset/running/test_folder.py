@@ -11,6 +11,7 @@ import pytest
 
 from engine.dataset.running.folder import WORK, DatasetFolder
 from engine.dataset.running.manifest import MANIFEST
+from engine.dataset.running.policy import Attempted
 from engine.dataset.task import MadePicture
 from engine.errors import FolderBusyError, SinkError, UsageError
 from tests.dataset.running.test_manifest import task
@@ -49,7 +50,7 @@ def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Pat
 
 def commit(folder: DatasetFolder, index: int, **options: str) -> None:
     path, made = staged(folder, index, **options)
-    folder.commit(task(index), path, made, seconds=1.0, attempts=1)
+    folder.commit(task(index), Attempted(folder=path, seconds=1.0, made=made))
 
 
 def names(folder: DatasetFolder) -> list[str]:
@@ -62,7 +63,7 @@ def test_a_picture_and_its_label_are_committed_together(folder: DatasetFolder) -
     assert names(folder) == [], "never a picture without its label"
     commit(folder, 1)
     assert names(folder) == ["000001.png", "000001.txt"]
-    assert [index for index, _, _ in folder.finished_pictures()] == [1]
+    assert [index for index, _ in folder.finished_labels()] == [1]
     plan = folder.plan(range(1, 2), lambda index: replace(task(index), with_coco=True), is_resuming=True)
     assert (plan.finished, plan.missing) == ({1}, (1,))
     folder.prepare(plan)
@@ -94,7 +95,7 @@ def test_a_damaged_file_of_the_right_size_is_named_and_drawn_again(folder: Datas
     assert "000001.png" in names(again), "a plan changes nothing"
     again.prepare(plan)
     assert names(again) == ["000000.png", "000000.txt"]
-    assert [index for index, _, _ in again.finished_pictures()] == [0]
+    assert [index for index, _ in again.finished_labels()] == [0]
     again.close()
 
 

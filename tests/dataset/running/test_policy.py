@@ -31,8 +31,9 @@ from engine.errors import NoGLError, RenderError, UsageError
 def test_free_memory_size_engine_and_cores_decide_how_many_pictures_are_made_at_once(
     engine: Any, size: tuple[int, int], free_gb: float, cores: int, jobs: int
 ) -> None:
-    each = picture_bytes(RenderSettings(engine=engine), SceneOptions(width=size[0], height=size[1]))
-    assert default_jobs(int(free_gb * GB), cores, each) == jobs
+    options = SceneOptions(width=size[0], height=size[1])
+    task = PictureTask(options=options, drawing=RenderSettings(engine=engine), base_seed=0, index=0)
+    assert default_jobs(int(free_gb * GB), cores, picture_bytes(task)) == jobs
 
 
 def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
@@ -43,9 +44,8 @@ def test_a_run_tells_its_time_and_disk_before_it_starts() -> None:
     windows = replace(full, recipe_2=Recipe2Options(camera=CameraOptions(view=(640, 640))))
     assert estimate(windows, 100, jobs=2, cores=2).disk_bytes < hundred.disk_bytes / 20
     cycles = replace(full, drawing=RenderSettings(engine="cycles", max_samples=50))
-    assert (
-        estimate(cycles, 20, jobs=1, cores=2).line(35 * MB) == "about 5.8 hours and 711 MB for 20 pictures; 35 MB free"
-    )
+    told = estimate(cycles, 20, jobs=1, cores=2).line(35 * MB)
+    assert told == "about 5.8 hours and 711 MB for 20 pictures; 35 MB free"
 
 
 def test_a_picture_is_retried_as_often_as_given_and_only_if_that_may_help() -> None:

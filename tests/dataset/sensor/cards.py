@@ -9,8 +9,8 @@ from engine.dataset.geometry.batches import Rendered
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.streams import Seed
-from engine.dataset.sensor import Photograph, photograph
 from engine.dataset.sensor.effects import SensorOptions
+from engine.dataset.sensor.photograph import Photograph, photograph
 from tests.dataset.raster.stages import stage
 
 Render = Callable[[SiteScene], Rendered]

@@ -7,9 +7,7 @@ import pytest
 from engine.dataset.geometry.batches import Rendered
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
-from engine.dataset.sensor import to_picture
-from engine.dataset.sensor.photograph import lens_from
-from tests.dataset.sensor.cards import CAMERA, card, scene_with, squares, taken
+from tests.dataset.sensor.cards import CAMERA, card, squares, taken
 
 TILTED = SiteCamera(width_px=200, height_px=150, height_m=60, yaw_deg=30, pitch_deg=12, roll_deg=-5, x_m=4, y_m=-3)
 WINDOW = SiteCamera(width_px=800, height_px=600).window(520, 380, 160, 120)
@@ -24,19 +22,20 @@ def pixels_of(camera: SiteCamera, count: int = 200) -> np.ndarray:
 @pytest.mark.parametrize("camera", CAMERAS)
 def test_the_lens_is_that_of_opencv(camera: SiteCamera, distortion: float) -> None:
     """`k1`, `k2` and the principal point mean what they mean to cv2.projectPoints and cv2.undistortPoints."""
-    effects = taken(card(100), f"distortion={distortion}", camera=camera).effects
-    told = effects["lens"]
+    photo = taken(card(100), f"distortion={distortion}", camera=camera)
+    told = photo.effects["lens"]
     matrix = np.diag([told["focal_px"], told["focal_px"], 1.0])
     matrix[:2, 2] = told["center_px"]
     factors = np.array([told["k1"], told["k2"], 0, 0])
     pinhole = pixels_of(camera)
     rays = np.concatenate([(pinhole - told["center_px"]) / told["focal_px"], np.ones((len(pinhole), 1))], axis=1)
     theirs = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), matrix, factors)[0][:, 0]
-    ours = to_picture(scene_with(camera), effects, pinhole)
+    ours = photo.to_picture(pinhole)
     assert np.abs(ours - theirs).max() < 1e-6
     assert np.abs(ours - pinhole).max() > 0.5
     back = cv2.undistortPoints(ours[:, None], matrix, factors, P=matrix)[:, 0]
-    assert np.abs(lens_from(camera, told).backward(ours) - pinhole).max() < 2e-3
+    assert photo.lens is not None
+    assert np.abs(photo.lens.backward(ours) - pinhole).max() < 2e-3
     assert np.abs(back - pinhole).max() < (2e-3 if abs(distortion) <= 1 else 0.5)  # it iterates five times only
 
 
@@ -46,9 +45,8 @@ def test_a_thing_and_its_label_are_where_to_picture_says(camera: SiteCamera, dis
     wanted_px = np.array([[0.1, 0.12], [0.5, 0.5], [0.88, 0.2], [0.2, 0.85], [0.9, 0.88]])
     wanted_px = wanted_px * [camera.width_px, camera.height_px]
     points_m = np.column_stack([camera.on_level(wanted_px), np.zeros(len(wanted_px))])
-    effects_text = f"distortion={distortion},aberration=0"
-    photo = taken(squares(points_m), effects_text, camera=camera)
-    expected = to_picture(scene_with(camera), photo.effects, camera.pixel_of(points_m))
+    photo = taken(squares(points_m), f"distortion={distortion},aberration=0", camera=camera)
+    expected = photo.to_picture(camera.pixel_of(points_m))
     assert np.abs(expected - wanted_px).max() > 1
     rows, columns = np.mgrid[: camera.height_px, : camera.width_px] + 0.5
     for number, (column, row) in enumerate(expected, start=1):
@@ -82,7 +80,8 @@ def test_every_pixel_comes_from_a_place_that_was_drawn(camera: SiteCamera, effec
 
     photo = taken(columns_and_rows, effects, camera=camera)
     x, y = np.meshgrid(np.arange(camera.width_px) + 0.5, np.arange(camera.height_px) + 0.5)
-    source = lens_from(camera, photo.effects["lens"]).backward(np.stack([x.ravel(), y.ravel()], axis=1))
+    assert photo.lens is not None
+    source = photo.lens.backward(np.stack([x.ravel(), y.ravel()], axis=1))
     shift = np.array([camera.left_px - drawn[0].left_px, camera.top_px - drawn[0].top_px])
     found = np.stack([photo.rendered.instances.ravel(), photo.rendered.depth_m.ravel()], axis=1) + 0.5
     assert np.abs(source + shift - found).max() < 0.5 + 1 / 32

@@ -14,8 +14,8 @@ from scipy.spatial.transform import Rotation
 from engine.dataset.geometry.batches import Rendered
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene, Sun
-from engine.dataset.sensor import Photograph, photograph
 from engine.dataset.sensor.effects import SensorOptions
+from engine.dataset.sensor.photograph import Photograph, photograph
 from tests.dataset.sensor.cards import CAMERA, card, scene_with, taken
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"

@@ -75,7 +75,7 @@ def coco_part(source: LabelSource) -> dict[str, Any]:
     boxes = [thing.box for thing in things]
     codes = encode_masks((thing.mask for thing in things), boxes, record.height_px, record.width_px)
     image: dict[str, Any] = {"id": record.index, "width": record.width_px, "height": record.height_px}
-    if task.labels is None:
+    if task.recipe_2 is None:
         image["file_name"] = f"{task.name}.png"
     else:
         image |= {
@@ -95,7 +95,7 @@ def coco_part(source: LabelSource) -> dict[str, Any]:
             "bbox": _width_and_height(thing.box),
             "iscrowd": int(thing.is_crowd),
         }
-        annotations.append(annotation if task.labels is None else annotation | _further_values(thing))
+        annotations.append(annotation if task.recipe_2 is None else annotation | _further_values(thing))
     return {"image": image, "annotations": annotations}
 
 
@@ -157,9 +157,8 @@ def read_part(path: Path, index: int) -> CocoPart:
 def _parts(folder: Path, pictures: Iterable[FinishedPicture]) -> Iterator[CocoPart]:
     """The parts of these pictures; a picture made without COCO has none."""
     for picture in pictures:
-        for name in picture.paths:
-            if name.startswith(f"{PARTS}/"):
-                yield read_part(folder / name, picture.index)
+        for name in picture.paths_in(PARTS):
+            yield read_part(folder / name, picture.index)
 
 
 def _further_values(thing: LabelledThing) -> dict[str, Any]:

@@ -29,9 +29,7 @@ class PilesWriter(LabelWriter):
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
         with replaced(contents.folder / WHOLE) as whole:
             for picture in contents.pictures:
-                for path in picture.paths:
-                    if not path.startswith(f"{PARTS}/"):
-                        continue
+                for path in picture.paths_in(PARTS):
                     try:
                         with open_regular(contents.folder / path) as part:
                             whole.writelines(line.decode("ascii") for line in part)

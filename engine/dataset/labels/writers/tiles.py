@@ -107,9 +107,8 @@ class TileWriter(LabelWriter):
 def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
     """The tiles among a picture's files, with paths in the tiles' own folder, row by row."""
     paths: dict[str, list[str]] = defaultdict(list)
-    for path in picture.paths:
-        if path.startswith(f"{FOLDER}/"):
-            paths[PurePosixPath(path).stem].append(path.removeprefix(f"{FOLDER}/"))
+    for path in picture.paths_in(FOLDER):
+        paths[PurePosixPath(path).stem].append(path.removeprefix(f"{FOLDER}/"))
     names = sorted(paths, key=lambda name: [int(number) for number in name.split("_")])
     return [
         FinishedPicture(
@@ -122,10 +121,8 @@ def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
 
 
 def _tiles(task: PictureTask) -> Iterator[tuple[TileTask, TileWindow]]:
-    assert task.labels is not None and task.labels.tiles is not None  # or the format would not be written
-    view = task.recipe_2.camera.view if task.recipe_2 is not None else None
-    width, height = view or (task.options.width, task.options.height)
-    windows = tile_windows(width, height, task.labels.tiles, task.labels.overlap)
+    assert task.labels.tiles is not None  # or the format would not be written
+    windows = tile_windows(*task.picture_px, task.labels.tiles, task.labels.overlap)
     known = {each.name: getattr(task, each.name) for each in fields(PictureTask)}
     for place, window in enumerate(windows):
         own = {"index": task.index * len(windows) + place, "picture": task.index}
@@ -137,7 +134,6 @@ def _writers(tile: TileTask) -> tuple[LabelWriter, ...]:
 
 
 def _picture_path(tile: TileTask) -> str:
-    assert tile.labels is not None
     return tile.path("images", ".png" if tile.labels.tile_quality is None else ".jpg")
 
 
@@ -151,7 +147,6 @@ def _developed(source: LabelSource) -> LabelSource:
 
 
 def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> LabelSource:
-    assert tile.labels is not None
     camera = source.camera.window(window.left_px, window.top_px, window.width_px, window.height_px)
     lens = source.record.camera.get("lens")
     if lens:
@@ -175,7 +170,6 @@ def _cut_source(source: LabelSource, tile: TileTask, window: TileWindow) -> Labe
 
 
 def _encoded(colors: np.ndarray, tile: TileTask) -> bytes:
-    assert tile.labels is not None
     if tile.labels.tile_quality is None:
         return encode_png(colors)
     import simplejpeg

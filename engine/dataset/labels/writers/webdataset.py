@@ -134,7 +134,7 @@ def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[ShardSample]]
 
 def _sample_path(picture: FinishedPicture) -> str:
     """Path of its JSON; "" if it has none."""
-    return next((path for path in picture.paths if path.startswith(f"{FOLDER}/samples/")), "")
+    return next(iter(picture.paths_in(f"{FOLDER}/samples")), "")
 
 
 def _pictures_per_shard(sample: Path) -> int:

@@ -35,7 +35,7 @@ val: images
 
 class YoloWriter(LabelWriter):
     def paths(self, task: PictureTask) -> tuple[str, ...]:
-        return (task.path(task.label_options.folder_of(self.name), ".txt"),)
+        return (task.path(task.labels.folder_of(self.name), ".txt"),)
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
         (path,) = self.paths(source.task)
