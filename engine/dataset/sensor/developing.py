@@ -75,13 +75,10 @@ def line(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray
         rows, columns = -along * np.cos(angle) + reach, along * np.sin(angle) + reach
         row, column = np.floor(rows).astype(int), np.floor(columns).astype(int)
         down, right = rows - row, columns - column
-        for i, j, share in (
-            (0, 0, (1 - down) * (1 - right)),
-            (1, 0, down * (1 - right)),
-            (0, 1, (1 - down) * right),
-            (1, 1, down * right),
-        ):
-            np.add.at(grid, (np.minimum(row + i, 2 * reach), np.minimum(column + j, 2 * reach)), share / count)
+        for j, beside in enumerate((1 - right, right)):
+            for i, below in enumerate((1 - down, down)):
+                place = np.minimum(row + i, 2 * reach), np.minimum(column + j, 2 * reach)
+                np.add.at(grid, place, below * beside / count)
         return grid
 
     if length_px <= 0:

@@ -73,15 +73,6 @@ def warm_up() -> None:
     import cv2
     import PIL.Image  # noqa: F401  for the metadata
 
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(0)
-    try:
-        _take()
-    finally:
-        cv2.setNumThreads(threads)
-
-
-def _take() -> None:
     camera = SiteCamera(width_px=WARM_UP_PX, height_px=WARM_UP_PX)
     shape = (WARM_UP_PX, WARM_UP_PX)
     blank = Rendered(
@@ -90,5 +81,10 @@ def _take() -> None:
         depth_m=np.ones(shape, np.float32),
         renderer="",
     )
-    moved = move(blank, lens_of(camera, 1.0, 1.0, 0.0), 0, 0)
-    code(develop(moved.colors, moved.depth_m, camera, draw_effects("mild", 0), 0), 90)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        moved = move(blank, lens_of(camera, 1.0, 1.0, 0.0), 0, 0)
+        code(develop(moved.colors, moved.depth_m, camera, draw_effects("mild", 0), 0), 90)
+    finally:
+        cv2.setNumThreads(threads)
