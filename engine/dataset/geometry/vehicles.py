@@ -106,11 +106,7 @@ def loader(kit: Kit, variant: int) -> None:
     for y in both_sides(0.6, 0.2):
         kit.beam(Surface.YELLOW_PAINT, [(0.9, 1.7), (2.1, 1.5), (2.85, 0.6)], y, (0.3, 0.45, 0.3))
     kit.beam(Surface.STEEL, [(1.0, 1.6), (2.75, 1.0)], (-0.08, 0.08), 0.16)
-    _add_loader_bucket(kit)
-
-
-def _add_loader_bucket(kit: Kit) -> None:
-    width = (-1.32, 1.32)
+    width = (-1.32, 1.32)  # of the bucket
     kit.box(Surface.DARK_PAINT, (2.75, 3.6), width, (-0.02, 0.08))
     kit.box(Surface.STEEL, (3.6, 3.72), width, (-0.02, 0.06))  # cutting edge
     kit.beam(Surface.YELLOW_PAINT, [(2.85, 0.02), (2.7, 0.5), (2.85, 1.15)], width, 0.1)

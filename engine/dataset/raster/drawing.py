@@ -17,7 +17,16 @@ from engine.dataset.raster import shadow
 from engine.dataset.raster.device import MOVED, VIEW_BLOCK, Device, open_device
 from engine.dataset.raster.ground import Ground, terrain_texture
 from engine.dataset.raster.marks import Marks, driven_and_strewn, shade_under
-from engine.dataset.raster.targets import MAX_TILE_PX, NEAREST_M, SAMPLES, RasterTargets, Tile, corners_of, cut
+from engine.dataset.raster.targets import (
+    MAX_TILE_PX,
+    NEAREST_M,
+    SAMPLES,
+    RasterTargets,
+    Tile,
+    corners_of,
+    cut,
+    read_pixels,
+)
 from engine.dataset.raster.things import Things
 from engine.dataset.raster.view import GroundCover, View
 from engine.dataset.scene.camera import SiteCamera
@@ -80,7 +89,8 @@ class StageDrawing:
         self._numbers_start.render(vertices=3)
         context.enable_only(_SOLID)
         self._things.draw_numbers(tile)
-        numbers, depth_m = targets.read_numbers(tile)
+        numbers = read_pixels(targets.numbers, tile, 1, 0, "u2")[..., 0]
+        depth_m = read_pixels(targets.numbers, tile, 1, 1, "f4")[..., 0]
         if self._shows_sky:
             depth_m[depth_m >= np.float32(self._view.farthest_m)] = np.inf
         return numbers, depth_m
@@ -109,7 +119,7 @@ class StageDrawing:
         self._ground.draw(self._ground_cover, tile)
         self._things.draw_colors(tile)
         context.copy_framebuffer(targets.resolved, targets.colors)
-        return targets.read_colors(tile)
+        return read_pixels(targets.resolved, tile, 4, 0, "f1")[..., :3]
 
     def _prepare_colors(self, highest_m: float) -> None:
         device, scene = self._device, self._stage.scene

@@ -40,7 +40,7 @@ class Things:
     ) -> None:
         self._shaded = shaded
         self._device = device
-        self._meshes: dict[int, moderngl.Buffer] = {}
+        self._meshes: dict[int, moderngl.Buffer] = {}  # vertices, shared between batches, by the mesh's id
         self._programs = (numbered, shaded, shadowed)
         batches = [batch for batch in batches if len(batch.transforms)]
         self.corners = [box_corners(batch) for batch in batches]
@@ -81,7 +81,9 @@ class Things:
         rows[:, 12:15] = batch.tints
         rows[:, 15] = batch.instances
         instances = self._device.buffer(rows)
-        vertices = self._vertices_of(batch.mesh)
+        if id(batch.mesh) not in self._meshes:
+            self._meshes[id(batch.mesh)] = self._device.buffer(unrolled(batch.mesh))
+        vertices = self._meshes[id(batch.mesh)]
         numbered, shaded, shadowed = (
             self._device.array(program, (vertices, VERTEX), (instances, INSTANCE)) for program in self._programs
         )
@@ -95,12 +97,6 @@ class Things:
             shadowed=shadowed,
             look=((*look.albedo, look.roughness), (look.metallic, look.mottle, look.mottle_m, look.cleanness)),
         )
-
-    def _vertices_of(self, mesh: Mesh) -> moderngl.Buffer:
-        """The vertex buffer of a mesh, shared between batches."""
-        if id(mesh) not in self._meshes:
-            self._meshes[id(mesh)] = self._device.buffer(unrolled(mesh))
-        return self._meshes[id(mesh)]
 
 
 def unrolled(mesh: Mesh) -> np.ndarray:

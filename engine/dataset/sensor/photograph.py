@@ -50,21 +50,17 @@ def photograph(
     share = round(float(stream(seed_of_camera(seed), "camera effect distortion, k2").random()) * MIN_K2_SHARE, 6)
     lens = lens_of(camera, drawn.get("distortion", 0.0), drawn.get("aberration", 0.0), share)
     effects["lens"] = lens.as_json()
-    rendered = _through(lens, scene, render)
+    if lens.k1 == 0 and lens.red == 1:
+        rendered = render(scene)
+    else:
+        left, top, right, bottom = lens.margins()
+        wide = camera.window(-left, -top, camera.width_px + left + right, camera.height_px + top + bottom)
+        rendered = move(render(replace(scene, camera=wide)), lens, left, top)
     rendered = replace(rendered, colors=develop(rendered.colors, rendered.depth_m, camera, drawn, seed))
     if "jpeg" not in drawn:
         return Photograph(rendered=rendered, effects=effects, lens=lens)
     content = encode_jpeg(rendered.colors, int(drawn["jpeg"]), scene, effects)
     return Photograph(rendered=rendered, effects=effects, lens=lens, suffix=".jpg", content=content)
-
-
-def _through(lens: Lens, scene: SiteScene, render: Callable[[SiteScene], Rendered]) -> Rendered:
-    if lens.k1 == 0 and lens.red == 1:
-        return render(scene)
-    camera = scene.camera
-    left, top, right, bottom = lens.margins()
-    wide = camera.window(-left, -top, camera.width_px + left + right, camera.height_px + top + bottom)
-    return move(render(replace(scene, camera=wide)), lens, left, top)
 
 
 def warm_up() -> None:
