@@ -71,17 +71,10 @@ def reduced(albedo: np.ndarray, areas: np.ndarray, most: int = MAX_COLORS) -> np
         total = max(float(areas.sum()), 1e-12)
         weights = np.bincount(owner, np.rint(areas / total * 1e6) + 1).astype(np.int64)
         groups = _cut(colors.astype(np.int64), weights, most)
-        means = np.stack([_mean(colors[group], weights[group]) for group in groups])
-        place = np.empty(len(colors), np.int64)
-        for number, group in enumerate(groups):
-            place[group] = number
-        colors, owner = means, place[owner]
+        light = linear(colors / 255) * weights[:, None]
+        for group in groups:
+            colors[group] = srgb_codes(light[group].sum(axis=0) / weights[group].sum())
     return linear(colors / 255)[owner]
-
-
-def _mean(colors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    light = (linear(colors / 255) * weights[:, None]).sum(axis=0) / weights.sum()
-    return srgb_codes(light)
 
 
 def _cut(colors: np.ndarray, weights: np.ndarray, most: int) -> list[np.ndarray]:

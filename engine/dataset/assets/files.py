@@ -116,11 +116,7 @@ def needs(header: Json) -> str:
 
 def notes_of(header: Json) -> tuple[str, ...]:
     """Remarks about what of it is not drawn."""
-    moving = [
-        word
-        for word, is_there in (("animated", header.get("animations")), ("skinned", header.get("skins")))
-        if is_there
-    ]
+    moving = [word for word, name in (("animated", "animations"), ("skinned", "skins")) if header.get(name)]
     return (f"is {' and '.join(moving)}: drawn in its rest pose",) if moving else ()
 
 

@@ -58,7 +58,11 @@ def parse_asset(text: str) -> ChosenAsset:
     scale = _scale(settings.get("scale", "1"), shown)
     count = _count(settings["count"], shown) if "count" in settings else None
     model = read_model(path, up, scale, words)
-    _check_size(model.size_m, words)
+    if not MIN_SIZE_M <= max(model.size_m) <= MAX_SIZE_M:
+        raise UsageError(
+            f"{words}: is {' x '.join(f'{side_m:.3g}' for side_m in model.size_m)} m; its longest side may be "
+            f"{MIN_SIZE_M:g} to {MAX_SIZE_M:g} m; give scale=, such as scale=0.01 for a file in centimetres"
+        )
     asset = Asset(
         name=name, path=str(path), sha256=model.sha256, category=category, scale=scale, up=up, size_m=model.size_m
     )
@@ -105,12 +109,3 @@ def _count(text: str, shown: str) -> Count:
     if low != int(low) or high != int(high) or low < 0 or high > MAX_COUNT:
         raise UsageError(f"{OPTION} {shown}: count={text} is not a whole number or range within 0..{MAX_COUNT}")
     return int(low), int(high)
-
-
-def _check_size(size_m: tuple[float, float, float], words: str) -> None:
-    longest_m = max(size_m)
-    if not MIN_SIZE_M <= longest_m <= MAX_SIZE_M:
-        raise UsageError(
-            f"{words}: is {size_m[0]:.3g} x {size_m[1]:.3g} x {size_m[2]:.3g} m; its longest side may be "
-            f"{MIN_SIZE_M:g} to {MAX_SIZE_M:g} m; give scale=, such as scale=0.01 for a file in centimetres"
-        )

@@ -68,17 +68,6 @@ def face_normals(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return units, lengths / 2
 
 
-def flipped(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The other side of triangles and of their corners' normals, (t, 3, 3) both."""
-    return corners[:, ::-1], -normals[:, ::-1]
-
-
-def backs(corners: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The backs of sheets, a millimetre behind them."""
-    own = face_normals(corners)[0]
-    return flipped(corners - SHEET_M * own[:, None, :], normals)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelPart:
     finish: Finish
@@ -134,11 +123,15 @@ def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
             material = getattr(getattr(mesh, "visual", None), "material", None)
             if material is not None and material.name in pictured and material.baseColorTexture is None:
                 raise UsageError(f"{words}: has a texture that cannot be read; save it as JPEG or PNG")
-        faces = _Faces(scene, is_gltf=suffix in (".glb", ".gltf"), words=words)
+        corners, normals, albedo, finishes = _faces(scene, suffix in (".glb", ".gltf"), words)
         if up == "y":
-            faces.corners, faces.normals = faces.corners @ Y_UP.T, faces.normals @ Y_UP.T
-        size_m = faces.stand(scale)
-        parts = tuple(faces.parts())
+            corners, normals = corners @ Y_UP.T, normals @ Y_UP.T
+        corners = corners * scale
+        low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+        sunk_m = min(SUNK_M, SUNK_SHARE * float(high[2] - low[2]))
+        corners -= (*(low + high)[:2] / 2, low[2] + sunk_m)
+        x_m, y_m, z_m = (float(np.float32(value)) for value in high - low)
+        parts = tuple(_parts(corners, normals, albedo, finishes))
     except BROKEN as error:
         if neighbours.faults:
             raise UsageError(f"{words}: {neighbours.faults[0]}") from None
@@ -147,7 +140,7 @@ def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
     return ReadModel(
         sha256=neighbours.sha256(content),
         parts=parts,
-        size_m=size_m,
+        size_m=(x_m, y_m, z_m),
         triangles=sum(len(part.corners) for part in parts),
         notes=notes,
     )
@@ -175,46 +168,24 @@ def _check_triangles(count: int, words: str) -> None:
         )
 
 
-class _Faces:
-    def __init__(self, scene: Any, *, is_gltf: bool, words: str) -> None:
-        found = list(_placed(scene, words))
-        _check_triangles(sum(len(mesh.faces) for mesh, _ in found), words)
-        if not sum(len(mesh.faces) for mesh, _ in found):
-            raise UsageError(f"{words}: has no triangles")
-        pieces = [_piece(mesh, matrix, is_gltf, words) for mesh, matrix in found]
-        self.corners, self.normals, self.albedo, self.finishes = (
-            np.concatenate([piece[part] for piece in pieces]) for part in range(4)
+def _parts(corners: np.ndarray, normals: np.ndarray, albedo: np.ndarray, finishes: np.ndarray) -> Iterator[ModelPart]:
+    albedo = reduced(albedo, face_normals(corners)[1])
+    kinds = np.column_stack([finishes, np.rint(albedo * 1e6).astype(np.int64)])
+    names, first, owner = np.unique(kinds, axis=0, return_index=True, return_inverse=True)
+    for place in range(len(names)):
+        chosen = owner.reshape(-1) == place
+        red, green, blue = albedo[first[place]].tolist()
+        yield ModelPart(
+            finish=FINISHES[int(names[place][0])],
+            albedo=(red, green, blue),
+            corners=corners[chosen].astype(np.float32),
+            normals=normals[chosen].astype(np.float32),
         )
-        if not len(self.corners):
-            raise UsageError(f"{words}: has no triangle with an area that is not transparent")
-
-    def stand(self, scale: float) -> tuple[float, float, float]:
-        """Scale it to metres, and move the middle of its foot to the origin; returns its size."""
-        self.corners = self.corners * scale
-        low, high = self.corners.min(axis=(0, 1)), self.corners.max(axis=(0, 1))
-        sunk_m = min(SUNK_M, SUNK_SHARE * float(high[2] - low[2]))
-        self.corners -= (*(low + high)[:2] / 2, low[2] + sunk_m)
-        x_m, y_m, z_m = (float(np.float32(value)) for value in high - low)
-        return x_m, y_m, z_m
-
-    def parts(self) -> Iterator[ModelPart]:
-        areas = face_normals(self.corners)[1]
-        albedo = reduced(self.albedo, areas)
-        kinds = np.column_stack([self.finishes, np.rint(albedo * 1e6).astype(np.int64)])
-        names, first, owner = np.unique(kinds, axis=0, return_index=True, return_inverse=True)
-        for place in range(len(names)):
-            chosen = owner.reshape(-1) == place
-            red, green, blue = albedo[first[place]].tolist()
-            yield ModelPart(
-                finish=FINISHES[int(names[place][0])],
-                albedo=(red, green, blue),
-                corners=self.corners[chosen].astype(np.float32),
-                normals=self.normals[chosen].astype(np.float32),
-            )
 
 
-def _placed(scene: Any, words: str) -> Iterator[tuple[Any, np.ndarray]]:
-    """Every mesh with triangles, and its place, (4, 4). Points and lines are not drawn."""
+def _faces(scene: Any, is_gltf: bool, words: str) -> tuple[np.ndarray, ...]:
+    """Like `_piece`, of all meshes with triangles. Points and lines are not drawn."""
+    found = []
     for node in sorted(scene.graph.nodes_geometry):
         matrix, name = scene.graph[node]
         mesh = scene.geometry[name]
@@ -226,12 +197,18 @@ def _placed(scene: Any, words: str) -> Iterator[tuple[Any, np.ndarray]]:
             raise UsageError(f"{words}: has corners whose places are not numbers")
         if np.asarray(faces).min() < 0 or np.asarray(faces).max() >= len(points):
             raise UsageError(f"{words}: is damaged: a triangle names a corner that is not there")
-        yield mesh, np.asarray(matrix, np.float64)
+        found.append((mesh, np.asarray(matrix, np.float64)))
+    count = sum(len(mesh.faces) for mesh, _ in found)
+    _check_triangles(count, words)
+    if not count:
+        raise UsageError(f"{words}: has no triangles")
+    faces = tuple(map(np.concatenate, zip(*(_piece(mesh, matrix, is_gltf) for mesh, matrix in found), strict=True)))
+    if not len(faces[0]):
+        raise UsageError(f"{words}: has no triangle with an area that is not transparent")
+    return faces
 
 
-def _piece(
-    mesh: Any, matrix: np.ndarray, is_gltf: bool, words: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _piece(mesh: Any, matrix: np.ndarray, is_gltf: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Corners and normals, (t, 3, 3), albedo, (t, 3), and finish, (t,), of one mesh in its place."""
     faces = np.asarray(mesh.faces)
     turn = matrix[:3, :3]
@@ -251,10 +228,11 @@ def _piece(
     corners, normals, albedo = corners[keeps], normals[keeps], albedo[keeps]
     if len(corners) and is_closed(corners):
         if volume(corners) < 0:
-            corners, normals = flipped(corners, normals)
+            corners, normals = corners[:, ::-1], -normals[:, ::-1]
     elif len(corners):
-        back = backs(corners, normals)
-        corners, normals = np.concatenate([corners, back[0]]), np.concatenate([normals, back[1]])
+        behind = corners - SHEET_M * face_normals(corners)[0][:, None, :]
+        corners = np.concatenate([corners, behind[:, ::-1]])
+        normals = np.concatenate([normals, -normals[:, ::-1]])
         albedo = np.concatenate([albedo, albedo])
     return corners, normals, albedo, np.full(len(corners), FINISHES.index(finish))
 

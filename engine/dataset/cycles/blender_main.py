@@ -2,7 +2,7 @@
 
     python -I blender_main.py -- FOLDER     (or blender --background --python blender_main.py -- FOLDER)
 
-FOLDER holds the files of stage_file.py. Written to it: colors.png, passes.exr (pile number and depth at the centre of
+FOLDER holds the files of files.py. Written to it: colors.png, passes.exr (pile number and depth at the centre of
 each pixel) and last answer.json, which holds `{"failure": ...}` after an error. With `--ask` instead of a folder the
 answer is one line on standard output: versions and devices, or a failure.
 Cycles uses OMP_NUM_THREADS threads, or all cores; the pixels are the same.
@@ -62,12 +62,14 @@ def main(arguments: list[str]) -> None:
     threading.Thread(target=end_with_parent, args=(folder,), name="parent watch", daemon=True).start()
     try:
         answer = draw(folder)
-    except UnavailableError as error:
-        answer = {"failure": str(error), "is_usage": True, "errno": None, "trace": ""}
     except Exception as error:  # the top of a process: the parent logs the traceback
-        number = error.errno if isinstance(error, OSError) else None
-        text = str(error) or type(error).__name__
-        answer = {"failure": text, "is_usage": False, "errno": number, "trace": traceback.format_exc()}
+        is_usage = isinstance(error, UnavailableError)
+        answer = {
+            "failure": str(error) or type(error).__name__,
+            "is_usage": is_usage,
+            "errno": error.errno if isinstance(error, OSError) else None,
+            "trace": "" if is_usage else traceback.format_exc(),
+        }
     # The parent reads it after this process has ended; after a kill during writing the JSON is incomplete.
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
 

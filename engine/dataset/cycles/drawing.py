@@ -67,23 +67,16 @@ def render(
 def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
     """Ask for `version`, `python` and `gpus` (names). UsageError if it is too old; RenderError, in one line, if it does
     not start."""
-    with tempfile.TemporaryDirectory(prefix="multiverse-blender-", ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="multiverse-blender-", ignore_cleanup_errors=True) as folder,
+        _started(blender, "--ask", Path(folder)) as process,
+    ):
         try:
-            done = subprocess.run(
-                blender.command(SCRIPT, "--ask"),
-                env=blender_environment(Path(folder), os.environ),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-                timeout=timeout_s,
-            )
+            lines = process.communicate(timeout=timeout_s)[0].splitlines()
         except subprocess.TimeoutExpired:
             raise RenderError(f"{blender.path}: no answer within {timeout_s:g} s") from None
-        except OSError as error:
-            raise RenderError(f"{blender.path}: cannot be run ({error.strerror or error})") from error
-    lines = done.stdout.splitlines()
+        finally:
+            process.kill()
     for line in reversed(lines):
         try:
             answer = json.loads(line)
@@ -93,15 +86,14 @@ def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
             if "failure" in answer:
                 raise UsageError(f"{blender.path}: {answer['failure']}")
             return answer
-    raise _death(blender, done.returncode, lines)
+    raise _death(blender, process.returncode, lines)
 
 
-def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
-    """Run Blender to its end and return its answer; `said` receives its output."""
+def _started(blender: Blender, argument: str, folder: Path) -> subprocess.Popen[str]:
     try:
-        process = subprocess.Popen(
-            blender.command(SCRIPT, str(work)),
-            env=blender_environment(work, os.environ),
+        return subprocess.Popen(
+            blender.command(SCRIPT, argument),
+            env=blender_environment(folder, os.environ),
             stdin=subprocess.PIPE,  # kept open: Blender exits when it is closed
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -110,7 +102,11 @@ def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
         )
     except OSError as error:
         raise RenderError(f"{blender.path}: cannot be run ({error.strerror or error})") from error
-    with process:
+
+
+def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
+    """Run Blender to its end and return its answer; `said` receives its output."""
+    with _started(blender, str(work), work) as process:
         try:
             for line in process.stdout or ():
                 if line := line.strip():

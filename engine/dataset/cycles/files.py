@@ -5,6 +5,7 @@ https://openexr.com/en/latest/OpenEXRFileLayout.html"""
 
 import json
 import struct
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,9 @@ def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, setting
         arrays[f"{number}_transforms"] = batch.transforms
         arrays[f"{number}_instances"] = batch.instances
         arrays[f"{number}_tints"] = batch.tints
-    surfaces = sorted({batch.surface for batch in stage.batches})
     values: dict[str, Any] = {
         "batches": [{"name": batch.name, "surface": batch.surface} for batch in stage.batches],
-        "surfaces": {
-            surface: {
-                name: getattr(LOOKS[surface], name)
-                for name in ("albedo", "roughness", "metallic", "mottle", "mottle_m")
-            }
-            for surface in surfaces
-        },
+        "surfaces": {surface: asdict(LOOKS[surface]) for surface in sorted({each.surface for each in stage.batches})},
         "ground_side_m": plan.side_m,
         "ground_middle_m": plan.middle_m,
         "width_px": scene.camera.width_px,
@@ -58,9 +52,7 @@ def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, setting
         "sky_radiance": light.sky_rgb.tolist(),
         "exposure": light.exposure,
         "seed": scene.seed,
-        "max_samples": settings.max_samples,
-        "noise_threshold": settings.noise_threshold,
-        "use_gpu": settings.use_gpu,
+        **asdict(settings),
     }
     with (folder / ARRAYS).open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy also checks them against allow_pickle

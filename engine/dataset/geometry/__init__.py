@@ -4,7 +4,7 @@ staging.py      the entry point: piles, the user's models and everything else on
                 vehicles.py, materials.py, fittings.py, earthworks.py, plants.py
 batches.py      the result, and what a renderer makes of it
 ground.py       the terrain, and the part whose colour is baked for Cycles
-piles.py        foundation piles: pile_group.py has their frames, pile_parts.py their solids
+piles.py        foundation piles; pile_parts.py: their solids
 kit.py          assembles a model from solids; primitives.py: closed solids of about one unit
 meshes.py       transforms and normals
 """

@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.dataset.geometry.batches import Surface
 from engine.dataset.geometry.kit import Kit, model_of
+from engine.dataset.geometry.meshes import around
 from engine.dataset.geometry.primitives import cylinder, faceted, rough_ring, star_slab, uneven_disc, waves
 from engine.dataset.scene.things import DistractorKind as Kind
 
@@ -103,8 +104,7 @@ def trench(kit: Kit, variant: int) -> None:
 def puddle(kit: Kit, variant: int) -> None:
     """Water in a hollow, with a wet rim: irregular, 2 m wide. Radius at most 1.25 m."""
     rng = np.random.default_rng([72, variant])
-    sides = 80
-    angles = np.arange(sides) * (2 * np.pi / sides)
+    angles = around(80)
     narrow = (1.0, 0.6, 0.8, 0.45, 0.9, 0.7)[variant % 6]
     edge = 0.72 + 0.22 * waves(rng, angles, (2, 3)) + 0.12 * waves(rng, angles, (4, 5, 7))
     edge += 0.1 * waves(rng, angles, (9, 13, 19, 25))

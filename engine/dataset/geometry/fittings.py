@@ -7,8 +7,8 @@ import numpy as np
 
 from engine.dataset.geometry.batches import Surface
 from engine.dataset.geometry.kit import Kit, model_of
-from engine.dataset.geometry.meshes import moved, put, sideways
-from engine.dataset.geometry.primitives import cylinder, loft, revolve, tube, uneven_disc
+from engine.dataset.geometry.meshes import around, moved, put, sideways
+from engine.dataset.geometry.primitives import cylinder, extrude, loft, revolve, tube, uneven_disc
 from engine.dataset.scene.things import DistractorKind as Kind
 
 SUNK_M = 0.04
@@ -28,9 +28,8 @@ def barrel(kit: Kit, variant: int) -> None:
         top = [(0.285, 0.86), (0.292, 0.88), (0.27, 0.88), (0.265, 0.862), (0, 0.862)]
     body = revolve([(0, 0), *wall, *top], 24)
     if variant == 4:
-        lying = Kit()
-        lying.add(Surface.PAINT, moved(body, sideways((1.0, 1.0, 1.0), (0.0, 0.0, 0.0))))
-        kit.include(lying, put((1, 1, 1), (0, 0.06, 0.285 - SUNK_M)))
+        lying = moved(body, sideways((1.0, 1.0, 1.0), (0.0, 0.0, 0.0)))
+        kit.solid(Surface.PAINT, lying, (1, 1, 1), (0, 0.06, 0.285 - SUNK_M))
         return
     kit.solid(Surface.PAINT, body, (1, 1, 1), (0, 0, -SUNK_M))
     if variant == 2:
@@ -112,7 +111,7 @@ def tyre(kit: Kit, variant: int) -> None:
     elif variant == 3:
         large = Kit()
         _tyre(large, Surface.BLACK_RUBBER, (0, 0, 0), False)
-        for angle in np.arange(20) * (np.pi / 10):
+        for angle in around(20):
             lug = put((0.05, 0.04, 0.2), (0.315 * np.cos(angle), 0.315 * np.sin(angle), 0.005), angle)
             large.add(Surface.BLACK_RUBBER, moved(cylinder(4), lug))
         kit.include(large, put((2.0, 2.0, 2.0), (0, 0, -SUNK_M)))
@@ -141,7 +140,7 @@ def cable_drum(kit: Kit, variant: int) -> None:
             half = float(np.sqrt(0.68**2 - y * y))
             drum.box(Surface.DARK_PAINT, (-half, half), (y - 0.008, y + 0.008), (low, low + 0.01))
         drum.solid(Surface.DARK, cylinder(12), (0.12, 0.12, 0.012), (0, 0, low))
-        for angle in np.arange(6) * (np.pi / 3):
+        for angle in around(6):
             at = (0.26 * np.cos(angle), 0.26 * np.sin(angle), low)
             drum.solid(Surface.RUST, cylinder(6), (0.05, 0.05, 0.016), at)
     if variant < 2:
@@ -162,8 +161,7 @@ def lid(kit: Kit, variant: int) -> None:
     if variant == 3:
         kit.box(Surface.CONCRETE, (-0.4, 0.4), (-0.4, 0.4), (-0.1, 0.08))
         kit.box(Surface.RUST, (-0.31, 0.31), (-0.31, 0.31), (0.0, 0.09))
-        for x in np.linspace(-0.25, 0.25, 6):
-            kit.box(Surface.DARK_PAINT, (x - 0.015, x + 0.015), (-0.28, 0.28), (0.0, 0.1))
+        kit.bars(Surface.DARK_PAINT, np.linspace(-0.25, 0.25, 6), 0.015, (-0.28, 0.28), (0.0, 0.1))
         return
     collar = 0.95 if variant == 1 else 0.74
     around = Surface.CONCRETE if variant == 1 else plate
@@ -180,8 +178,8 @@ def container(kit: Kit, variant: int) -> None:
     """A shipping container, 6.06 x 2.44 x 2.59 m, or one of half the length. Radius at most 3.3 m."""
     half = (3.03, 1.5)[variant % 2]
     kit.box(Surface.PAINT, (-half, half), (-1.2, 1.2), (-0.1, 2.52))
-    for x in np.arange(-half + 0.22, half - 0.1, 0.28):  # corrugation of the roof and of the walls
-        kit.box(Surface.PAINT, (x - 0.07, x + 0.07), (-1.215, 1.215), (0.1, 2.555))
+    corrugation = np.arange(-half + 0.22, half - 0.1, 0.28)
+    kit.bars(Surface.PAINT, corrugation, 0.07, (-1.215, 1.215), (0.1, 2.555))
     for y in (-1.22, 1.1):
         kit.box(Surface.PAINT, (-half, half), (y, y + 0.12), (2.42, 2.59))
     for x in (-half - 0.02, half - 0.1):
@@ -194,8 +192,7 @@ def container(kit: Kit, variant: int) -> None:
 def hut(kit: Kit, variant: int) -> None:
     """A site hut 6 x 2.4 m with a flat or a ridged roof. Radius at most 3.5 m."""
     kit.box(Surface.PAINT, (-2.95, 2.95), (-1.15, 1.15), (-0.1, 2.5))
-    for x in (-1.8, 1.4):
-        kit.box(Surface.GLASS, (x - 0.5, x + 0.5), (-1.17, 1.17), (1.1, 1.9))
+    kit.bars(Surface.GLASS, (-1.8, 1.4), 0.5, (-1.17, 1.17), (1.1, 1.9))
     if variant == 0:
         kit.box(Surface.STEEL, (-3.05, 3.05), (-1.25, 1.25), (2.5, 2.62))
         for x in (-3.05, 2.95):
@@ -205,10 +202,8 @@ def hut(kit: Kit, variant: int) -> None:
     for side in (-1, 1):
         profile = [(side * 1.4, 2.42), (0.0, 2.85), (0.0, 2.95), (side * 1.4, 2.5)]
         profile = profile[::-1] if side > 0 else profile
-        # `prism` extrudes along y: turn it so that the ridge runs along x.
-        roof = Kit()
-        roof.prism(Surface.PAINT, profile, (-3.1, 3.1))
-        kit.include(roof, put((1, 1, 1), (0, 0, 0), np.pi / 2))
+        # Turned, for `extrude` does so along y, and the ridge runs along x.
+        kit.solid(Surface.PAINT, extrude(profile, 6.2), (1, 1, 1), (0, 0, 0), np.pi / 2)
 
 
 @model_of(Kind.TOILET, shapes=2)
@@ -262,7 +257,7 @@ def person(kit: Kit, variant: int) -> None:
         hand = (bent * 0.8 + rng.uniform(0.0, 0.3), side * rng.uniform(0.22, 0.36), shoulder - rng.uniform(0.45, 0.6))
         kit.stick(Surface.CLOTH, (bent, side * 0.22, shoulder), hand, (0.13, 0.08), 6)
     middle = np.linspace(0, 1, 5)
-    angles = np.arange(14) * (2 * np.pi / 14)
+    angles = around(14)
     outline = np.stack([0.14 * np.cos(angles), 0.25 * np.sin(angles)], axis=1)
     width = np.array([0.72, 0.8, 0.95, 1.0, 0.5])
     sections = np.empty((5, 14, 3))

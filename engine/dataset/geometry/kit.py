@@ -1,6 +1,6 @@
 """Builder for machines: solids grouped by surface, in metres, x to the front, y to the left."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -28,6 +28,16 @@ class Kit:
     def box(self, surface: Surface, x: Span, y: Span, z: Span) -> None:
         size = (x[1] - x[0], y[1] - y[0], z[1] - z[0])
         self.add(surface, moved(box(), put(size, ((x[0] + x[1]) / 2, (y[0] + y[1]) / 2, z[0]))))
+
+    def bars(self, surface: Surface, places: Iterable[float], half: float, y: Span, z: Span) -> None:
+        """Boxes whose middles along x are these, each reaching `half` to the front and to the back."""
+        for x in places:
+            self.box(surface, (x - half, x + half), y, z)
+
+    def pair(self, surface: Surface, x: Span, y: tuple[Span, Span], z: Span) -> None:
+        """A box on each side; `y`: that of `both_sides`."""
+        for side in y:
+            self.box(surface, x, side, z)
 
     def prism(self, surface: Surface, profile: Sequence[tuple[float, float]], y: Span) -> None:
         """Extrude a convex outline (x, z), counter-clockwise seen from the right side."""

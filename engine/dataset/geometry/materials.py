@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.dataset.geometry.batches import Mesh, Surface
 from engine.dataset.geometry.kit import Kit, model_of
-from engine.dataset.geometry.meshes import moved, put, standing, turned
+from engine.dataset.geometry.meshes import around, moved, put, standing, turned
 from engine.dataset.geometry.primitives import beam, box, cylinder, loft, ring, stacked_rings, tube, waves
 from engine.dataset.scene.things import DistractorKind as Kind
 
@@ -24,8 +24,7 @@ def bag(kit: Kit, variant: int) -> None:
     """A bulk bag of about a cubic metre: full, slumped or half empty. Radius at most 0.6 m."""
     rng = np.random.default_rng([11, variant])
     height = (0.95, 0.85, 0.6)[variant % 3]
-    sides = 32
-    angles = np.arange(sides) * (2 * np.pi / sides)
+    angles = around(32)
     squarish = 0.5 * (np.abs(np.cos(angles)) ** 4 + np.abs(np.sin(angles)) ** 4) ** -0.25
     levels = np.array([0.0, 0.12, 0.4, 0.7, 0.9, 0.98, 0.96, 0.93, 1.06, 1.1])
     shares = np.array([0.84, 0.93, 0.97, 0.95, 0.88, 0.72, 0.45, 0.16, 0.11, 0.06])
@@ -79,8 +78,7 @@ def _piece(rng: np.random.Generator, size: float) -> Mesh:
 def rebar(kit: Kit, variant: int) -> None:
     """Fourteen 6 m bars along x on two sleepers. Radius at most 3.2 m."""
     rng = np.random.default_rng([13, variant])
-    for x in (-1.7, 1.7):
-        kit.box(Surface.TIMBER, (x - 0.07, x + 0.07), (-0.4, 0.4), (-0.1, 0.06))
+    kit.bars(Surface.TIMBER, (-1.7, 1.7), 0.07, (-0.4, 0.4), (-0.1, 0.06))
     upright = standing(np.zeros((1, 3)), np.array([[1.0, 0.0, 0.0]]), np.zeros(1))[0]
     for x in (-1.1, 0.2, 1.3):  # wire ties
         tie = put((1, 1, 1), (x, 0, 0.11)) @ upright @ put((0.14, 0.3, 0.3), (0, 0, 0))
@@ -111,11 +109,6 @@ def _phc(kit: Kit, diameter: float, length: float, at: tuple[float, float, float
         kit.add(Surface.STEEL, _laid(tube(0.96, 18), diameter * 1.015, 0.15, place, turn))
 
 
-def _sleepers(kit: Kit, places: tuple[float, ...], half: float, top: float = 0.1) -> None:
-    for x in places:
-        kit.box(Surface.TIMBER, (x - 0.06, x + 0.06), (-half, half), (-0.12, top))
-
-
 @model_of(Kind.LYING_PILE, shapes=5)
 def lying_pile(kit: Kit, variant: int) -> None:
     """One to three piles on their sides, 2.5 to 6.5 m long, along x. Radius at most 3.4 m."""
@@ -123,7 +116,8 @@ def lying_pile(kit: Kit, variant: int) -> None:
     diameter, length, count = ((0.4, 6.0, 1), (0.3, 4.5, 2), (0.5, 6.5, 1), (0.4, 5.0, 3), (0.3, 2.5, 1))[variant % 5]
     top = 0.08 if variant % 2 else -0.03
     if top > 0:
-        _sleepers(kit, (-length * 0.3, length * 0.3), count * diameter / 2 + 0.2, top)
+        half = count * diameter / 2 + 0.2
+        kit.bars(Surface.TIMBER, (-length * 0.3, length * 0.3), 0.06, (-half, half), (-0.12, top))
     for k in range(count):
         y = (k - (count - 1) / 2) * (diameter + 0.03)
         at = (float(rng.uniform(-0.2, 0.2)) if count > 1 else 0.0, y, top + diameter / 2)
@@ -135,7 +129,8 @@ def pile_stack(kit: Kit, variant: int) -> None:
     """Piles stacked on sleepers, along x: four, three and two. Radius at most 3.4 m."""
     rng = np.random.default_rng([42, variant])
     diameter, length, wide, layers = ((0.4, 6.0, 4, 3), (0.3, 5.0, 6, 2), (0.5, 6.0, 3, 2))[variant % 3]
-    _sleepers(kit, (-length * 0.3, 0.0, length * 0.3), wide * diameter / 2 + 0.25)
+    half = wide * diameter / 2 + 0.25
+    kit.bars(Surface.TIMBER, (-length * 0.3, 0.0, length * 0.3), 0.06, (-half, half), (-0.12, 0.1))
     for layer in range(layers):
         for k in range(wide - layer):
             y = (k - (wide - layer - 1) / 2) * (diameter + 0.01)
@@ -164,7 +159,8 @@ def steel_tubes(kit: Kit, variant: int) -> None:
     rng = np.random.default_rng([44, variant])
     surface = (Surface.STEEL, Surface.RUST, Surface.STEEL, Surface.RUST)[variant % 4]
     diameter, wide, layers = ((0.114, 7, 4), (0.159, 5, 2), (0.089, 4, 1), (0.114, 3, 1))[variant % 4]
-    _sleepers(kit, (-0.9, 0.9), wide * diameter / 2 + 0.12)
+    half = wide * diameter / 2 + 0.12
+    kit.bars(Surface.TIMBER, (-0.9, 0.9), 0.06, (-half, half), (-0.12, 0.1))
     for layer in range(layers):
         for k in range(wide - layer % 2):
             y = (k - (wide - layer % 2 - 1) / 2) * (diameter + 0.004)
@@ -183,8 +179,7 @@ def formwork(kit: Kit, variant: int) -> None:
     rng = np.random.default_rng([45, variant])
     count = (9, 6, 3)[variant % 3]
     loose = (0.01, 0.12, 0.3)[variant % 3]
-    for x in (-0.8, 0.8):
-        kit.box(Surface.TIMBER, (x - 0.05, x + 0.05), (-0.55, 0.55), (-0.1, 0.08))
+    kit.bars(Surface.TIMBER, (-0.8, 0.8), 0.05, (-0.55, 0.55), (-0.1, 0.08))
     for k in range(count):
         x, y = rng.uniform(-loose, loose, 2)
         turn = float(rng.uniform(-loose, loose))
@@ -202,8 +197,7 @@ def boards(kit: Kit, variant: int) -> None:
     if variant == 3:
         for y in np.linspace(-0.36, 0.36, 6):
             kit.box(Surface.TIMBER, (-0.6, 0.6), (y - 0.05, y + 0.05), (0.11, 0.135))
-        for x in (-0.55, 0.0, 0.55):
-            kit.box(Surface.TIMBER, (x - 0.05, x + 0.05), (-0.4, 0.4), (0.0, 0.11))
+        kit.bars(Surface.TIMBER, (-0.55, 0.0, 0.55), 0.05, (-0.4, 0.4), (0.0, 0.11))
         return
     for k in range((1, 2, 4)[variant % 3]):
         turn = float(rng.uniform(-0.25, 0.25)) + (0.9 if k == 3 else 0.0)
@@ -216,7 +210,7 @@ def cover(kit: Kit, variant: int) -> None:
     """A tarpaulin or straw over the head of something: its top is at z = 0, its hem 1.4 m below. Radius 0.8 m."""
     rng = np.random.default_rng([47, variant])
     sides = 36
-    angles = np.arange(sides) * (2 * np.pi / sides)
+    angles = around(sides)
     is_straw = variant % 2 == 1
     # Cloth hangs in folds from its corners; straw is a rough heap.
     if is_straw:
@@ -301,6 +295,5 @@ def module_pallet(kit: Kit, variant: int) -> None:
         kit.box(Surface.MODULE, (-1.1, 1.1), (-0.51, 0.51), (high - 0.05, high + 0.01))
         kit.box(Surface.STEEL, (-1.12, 1.12), (-0.53, 0.53), (high - 0.1, high))
     else:
-        for x in (-0.6, 0.6):
-            kit.box(Surface.DARK_PAINT, (x - 0.012, x + 0.012), (-0.555, 0.555), (0.14, high + 0.005))
+        kit.bars(Surface.DARK_PAINT, (-0.6, 0.6), 0.012, (-0.555, 0.555), (0.14, high + 0.005))
         kit.solid(Surface.BAG, cylinder(4), (0.5, 0.35, 0.008), (0.1, 0.1, high))

@@ -36,6 +36,16 @@ def turned(angles: np.ndarray) -> np.ndarray:
     return matrices
 
 
+def around(sides: int) -> np.ndarray:
+    """(sides,) angles of a full turn."""
+    return np.arange(sides) * (2 * np.pi / sides)
+
+
+def polar(radius: float | np.ndarray, angle: float | np.ndarray, z: float | np.ndarray) -> np.ndarray:
+    """(..., 3) points by their distance from the z axis, their angle around it, and their height."""
+    return np.stack(np.broadcast_arrays(radius * np.cos(angle), radius * np.sin(angle), z), axis=-1)
+
+
 def sized(count: int, size: Axes, at: Axes = (0, 0, 0)) -> np.ndarray:
     """Scale along the own axes, then move: (count, 4, 4). Each number is for all instances, or (count,)."""
     matrices = np.tile(np.eye(4), (count, 1, 1))

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from engine.dataset.geometry.batches import Mesh
-from engine.dataset.geometry.meshes import join, moved, put
+from engine.dataset.geometry.meshes import around, join, moved, polar, put
 from engine.dataset.geometry.primitives import (
     MOUND_GROUND,
     box,
@@ -75,7 +75,7 @@ def flange_holes() -> Mesh:
     wide, bolt_wide = FLANGE_BORE * 1.02, 0.1
     high = 0.2 + PROUD_M / FLANGE_THICK_M
     holes = [moved(cylinder(STEEL_SIDES), put((wide, wide, 0.4), (0, 0, 0.1)))]
-    for angle in np.arange(6) * (np.pi / 3):
+    for angle in around(6):
         at = (0.4 * np.cos(angle), 0.4 * np.sin(angle), 0.8)
         holes.append(moved(cylinder(4), put((bolt_wide, bolt_wide, high), at)))
     return join(holes)
@@ -84,15 +84,9 @@ def flange_holes() -> Mesh:
 @cache
 def screw_blade() -> Mesh:
     """A helix around a tube of diameter 1; its outer diameter is 2."""
-    count = 12
-    angles = np.linspace(0, 2 * np.pi * BLADE_TURNS, count)
-    bottoms = np.linspace(0, 0.9, count)
-    sections = np.empty((count, 4, 3))
-    for corner, (radius, rise) in enumerate(((0.95, 0.0), (0.45, 0.0), (0.45, 0.1), (0.95, 0.1))):
-        sections[:, corner, 0] = radius * np.cos(angles)
-        sections[:, corner, 1] = radius * np.sin(angles)
-        sections[:, corner, 2] = bottoms + rise
-    return loft(sections)
+    radius, rise = np.array([(0.95, 0.0), (0.45, 0.0), (0.45, 0.1), (0.95, 0.1)]).T
+    angles = np.linspace(0, 2 * np.pi * BLADE_TURNS, 12)[:, None]
+    return loft(polar(radius, angles, np.linspace(0, 0.9, 12)[:, None] + rise))
 
 
 @cache
@@ -120,7 +114,7 @@ def stubs(count: int = 6) -> Mesh:
     rng = np.random.default_rng([7])
     thick, radius = BAR_THICK[count], 0.33 if count == 6 else 0.4
     bars = []
-    for angle in np.arange(count) * (2 * np.pi / count):
+    for angle in around(count):
         matrix = put((thick, thick, rng.uniform(0.75, 1.1)), (radius * np.cos(angle), radius * np.sin(angle), -0.1))
         matrix[:2, 2] = rng.uniform(-0.08, 0.08, 2)
         bars.append(moved(cylinder(4), matrix))
@@ -145,12 +139,8 @@ def side_crack() -> Mesh:
         levels = np.linspace(low, 1.0, 7)
         middle = angle + np.append(rng.uniform(-0.14, 0.14, 6), 0.0)
         half = np.linspace(0.015, 0.09, 7)
-        sections = np.empty((7, 4, 3))
-        for corner, (radius, side) in enumerate(((0.45, -1), (0.5, -1), (0.5, 1), (0.45, 1))):
-            sections[:, corner, 0] = radius * np.cos(middle + side * half)
-            sections[:, corner, 1] = radius * np.sin(middle + side * half)
-            sections[:, corner, 2] = levels
-        cracks.append(loft(sections))
+        radius, side = np.array([(0.45, -1), (0.5, -1), (0.5, 1), (0.45, 1)]).T
+        cracks.append(loft(polar(radius, middle[:, None] + side * half[:, None], levels[:, None])))
     return join(cracks)
 
 
@@ -205,10 +195,8 @@ def _clod(rng: np.random.Generator, nearest: float, farthest: float) -> Mesh:
     """An irregular piece of earth on the ground (z = MOUND_GROUND), between two distances from the axis."""
     size, away, angle = rng.uniform(0.015, 0.05), rng.uniform(nearest, farthest) * 0.8, rng.uniform(0, 2 * np.pi)
     corners = (np.arange(5) + rng.uniform(-0.3, 0.3, 5)) * (2 * np.pi / 5)
-    outline = size * rng.uniform(0.7, 1.0, 5)[:, None] * np.stack([np.cos(corners), np.sin(corners)], axis=1)
-    outline += away * np.array([np.cos(angle), np.sin(angle)])
-    middle = outline.mean(axis=0)
-    top = middle + (outline - middle) * rng.uniform(0.4, 0.7)
-    low = np.insert(outline, 2, 0.4, axis=1)
-    high = np.insert(top, 2, MOUND_GROUND + (1 - MOUND_GROUND) * rng.uniform(0.3, 1.1), axis=1)
+    low = polar(size * rng.uniform(0.7, 1.0, 5), corners, 0.4) + polar(away, angle, 0.0)
+    middle = low.mean(axis=0)
+    high = middle + (low - middle) * rng.uniform(0.4, 0.7)
+    high[:, 2] = MOUND_GROUND + (1 - MOUND_GROUND) * rng.uniform(0.3, 1.1)
     return loft(np.stack([low, high]))

@@ -217,11 +217,11 @@ def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground: GroundLook) -
         (is_dirty, partial(_dirt, soil=soil)),
         (where("cap", CapKind.PLASTIC), _plastic_caps),
         (where("cap", CapKind.PLATE), _cap_plates),
-        (where("foot", FootKind.SPOIL), partial(_heaped, name="spoil", shape=parts.spoil_ring, tint=earth)),
+        (where("foot", FootKind.SPOIL), partial(_feet, "spoil", parts.spoil_ring, Surface.SPOIL, earth)),
         (where("foot", FootKind.HOLE), partial(_pits, earth=earth)),
-        (where("foot", FootKind.MUD), partial(_heaped, name="mud", shape=parts.puddle, tint=mud, surface=Surface.MUD)),
-        (where("foot", FootKind.GROUT), partial(_solid, name="grout", shape=parts.collar, tint=GROUT_RGB / concrete)),
-        (where("foot", FootKind.PAD), partial(_solid, name="pad", shape=parts.formed_pad, tint=PAD_RGB / concrete)),
+        (where("foot", FootKind.MUD), partial(_feet, "mud", parts.puddle, Surface.MUD, mud)),
+        (where("foot", FootKind.GROUT), partial(_feet, "grout", parts.collar, Surface.CONCRETE, GROUT_RGB / concrete)),
+        (where("foot", FootKind.PAD), partial(_feet, "pad", parts.formed_pad, Surface.CONCRETE, PAD_RGB / concrete)),
     )
     for chosen, build in builders:
         if chosen.any():
@@ -350,43 +350,34 @@ def _painted(group: PileGroup, field: str) -> np.ndarray:
 
 
 def _plastic_caps(group: PileGroup) -> Iterator[InstanceBatch]:
-    for some, is_round in _round_and_square(group):
-        local = some.sleeve(some.length - CAP_HIGH_M, some.length + 0.012, CAP_OUT_M)
-        mesh = parts.cap() if is_round else box()
-        yield some.batch("cap", mesh, Surface.SPRAY, local, _painted(some, "cap_color"))
+    is_round = group.each("width_m") == 0
+    for chosen, mesh in ((is_round, parts.cap()), (~is_round, box())):
+        if chosen.any():
+            some = group.at(chosen)
+            local = some.sleeve(some.length - CAP_HIGH_M, some.length + 0.012, CAP_OUT_M)
+            yield some.batch("cap", mesh, Surface.SPRAY, local, _painted(some, "cap_color"))
 
 
 def _cap_plates(group: PileGroup) -> Iterator[InstanceBatch]:
-    for some, _ in _round_and_square(group):
-        local = some.sleeve(some.length, some.length + PLATE_THICK_M, PLATE_OUT_M)
-        yield from some.in_metal("cap plate", box(), local)
+    local = group.sleeve(group.length, group.length + PLATE_THICK_M, PLATE_OUT_M)
+    yield from group.in_metal("cap plate", box(), local)
 
 
-def _round_and_square(group: PileGroup) -> Iterator[tuple[PileGroup, bool]]:
-    is_round = group.each("width_m") == 0
-    for chosen, each_is_round in ((is_round, True), (~is_round, False)):
-        if chosen.any():
-            yield group.at(chosen), each_is_round
-
-
-def _solid(group: PileGroup, name: str, shape: Callable[[int], Mesh], tint: np.ndarray) -> Iterator[InstanceBatch]:
-    for variant, some in group.by_shape(parts.FOOT_VARIANTS):
-        tints = tint * some.each("foot_shade")[:, None]
-        yield some.batch(f"{name} {variant}", shape(variant), Surface.CONCRETE, some.base(), tints, on_ground=True)
-
-
-def _heaped(
-    group: PileGroup, name: str, shape: Callable[[int], Mesh], tint: np.ndarray, surface: Surface = Surface.SPOIL
+def _feet(
+    name: str, shape: Callable[[int], Mesh], surface: Surface, tint: np.ndarray, group: PileGroup
 ) -> Iterator[InstanceBatch]:
+    is_loose = surface is not Surface.CONCRETE  # a mound, on the ground at MOUND_GROUND
     for variant, some in group.by_shape(parts.FOOT_VARIANTS):
-        wide, high = some.each("base_diameter_m"), some.each("base_height_m") / (1 - MOUND_GROUND)
-        local = some.sized((wide, wide, high), (0, 0, -MOUND_GROUND * high))
+        local = some.base()
+        if is_loose:
+            wide, high = some.each("base_diameter_m"), some.each("base_height_m") / (1 - MOUND_GROUND)
+            local = some.sized((wide, wide, high), (0, 0, -MOUND_GROUND * high))
         tints = tint * some.each("foot_shade")[:, None]
-        yield some.batch(f"{name} {variant}", shape(variant), surface, local, tints, on_ground=True, is_ground=True)
+        yield some.batch(f"{name} {variant}", shape(variant), surface, local, tints, on_ground=True, is_ground=is_loose)
 
 
 def _pits(group: PileGroup, earth: np.ndarray) -> Iterator[InstanceBatch]:
-    yield from _heaped(group, "hole rim", parts.hole_rim, earth)
+    yield from _feet("hole rim", parts.hole_rim, Surface.SPOIL, earth, group)
     wide = parts.PIT_SHARE * group.each("base_diameter_m")
     local = group.sized((wide, wide, PIT_UP_M + group.base_depth), (0, 0, -group.base_depth))
     pit = cylinder(parts.SIDES)

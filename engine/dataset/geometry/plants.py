@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.dataset.geometry.batches import Surface
 from engine.dataset.geometry.kit import Kit, Point, model_of
-from engine.dataset.geometry.meshes import flat_shaded, moved, put, turned
+from engine.dataset.geometry.meshes import around, flat_shaded, moved, put, turned
 from engine.dataset.geometry.primitives import cylinder, octahedron, rough_cylinder, stacked_rings, waves
 from engine.dataset.scene.things import DistractorKind as Kind
 
@@ -14,7 +14,7 @@ CLUMP_M = (0.10, 0.24)
 def _lobe(kit: Kit, rng: np.random.Generator, at: tuple[float, float, float], size: Point, clumps: int) -> None:
     """A rounded mass of leaves with these diameters around `at`: a core, and clumps all over it."""
     sides = 10
-    angles = np.arange(sides) * (2 * np.pi / sides)
+    angles = around(sides)
     levels = np.array([-0.42, -0.25, 0.0, 0.25, 0.42])
     radii = np.sqrt(0.25 - levels**2)[:, None] * (0.84 + 0.12 * waves(rng, angles, (2, 3)))
     core = stacked_rings(radii, np.repeat(levels[:, None] * 0.9, sides, axis=1))

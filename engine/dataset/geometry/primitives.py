@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.dataset.geometry.batches import Mesh
-from engine.dataset.geometry.meshes import flat_shaded, join, smooth_shaded, unit
+from engine.dataset.geometry.meshes import around, flat_shaded, join, polar, smooth_shaded, unit
 
 ROUND_SIDES = 24
 MOUND_SIDES = 32
@@ -18,27 +18,21 @@ MOUND_GROUND = 0.6  # the part of a mound's height that is in the ground
 def revolve(profile: Sequence[tuple[float, float]], sides: int = ROUND_SIDES) -> Mesh:
     """Revolve the outline (radius, z) around z, sharp between its segments; the solid is to its left. It is closed if
     both ends are on the axis, or coincide."""
-    angles = np.arange(sides) * (2 * np.pi / sides)
-    around = np.stack([np.cos(angles), np.sin(angles)], axis=1)  # (sides, 2)
+    angles = around(sides)
     here = np.arange(sides, dtype=np.uint32)
     there = np.roll(here, -1)
     parts = []
     for (radius, z), (next_radius, next_z) in pairwise(profile):
-        positions = np.empty((2, sides, 3))
-        positions[0, :, :2], positions[0, :, 2] = around * radius, z
-        positions[1, :, :2], positions[1, :, 2] = around * next_radius, next_z
-        normals = np.empty((sides, 3))
-        normals[:, :2], normals[:, 2] = around * (next_z - z), radius - next_radius
+        positions = np.concatenate([polar(radius, angles, z), polar(next_radius, angles, next_z)])
+        normals = polar(next_z - z, angles, radius - next_radius)
         triangles = []
         if radius > 0:
             triangles.append(np.stack([here, there, there + sides], axis=1))
-        if next_radius > 0:
+        if next_radius > 0 or radius == 0:
             triangles.append(np.stack([here, there + sides, here + sides], axis=1))
-        if radius == 0:
-            triangles = [np.stack([here, there + sides, here + sides], axis=1)]
         parts.append(
             Mesh(
-                positions=positions.reshape(-1, 3).astype(np.float32),
+                positions=positions.astype(np.float32),
                 normals=np.tile(unit(normals), (2, 1)).astype(np.float32),
                 triangles=np.concatenate(triangles).astype(np.uint32),
             )
@@ -79,20 +73,14 @@ def slab(outline: Sequence[tuple[float, float]], low: float, high: float) -> Mes
 
 def star_slab(radii: np.ndarray, low: float, high: float) -> Mesh:
     """An upright prism whose outline has these radii, (sides,), counter-clockwise from above; it may be concave."""
-    sides = len(radii)
-    angles = np.arange(sides) * (2 * np.pi / sides)
-    outline = np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
-    here, there = outline, np.roll(outline, -1, axis=0)
-
-    def at(points: np.ndarray, z: float) -> np.ndarray:
-        return np.insert(points, 2, z, axis=1)
-
-    zero = np.zeros_like(outline)
+    bottom, top = (polar(radii, around(len(radii)), z) for z in (low, high))
+    next_bottom, next_top = (np.roll(ring, -1, axis=0) for ring in (bottom, top))
+    below, above = (np.tile([0.0, 0.0, z], (len(radii), 1)) for z in (low, high))
     faces = [
-        (at(here, low), at(there, low), at(there, high)),
-        (at(here, low), at(there, high), at(here, high)),
-        (at(zero, high), at(here, high), at(there, high)),
-        (at(zero, low), at(there, low), at(here, low)),
+        (bottom, next_bottom, next_top),
+        (bottom, next_top, top),
+        (above, top, next_top),
+        (below, next_bottom, bottom),
     ]
     return flat_shaded(np.concatenate([np.stack(face, axis=1) for face in faces]))
 
@@ -128,31 +116,25 @@ def loft(sections: np.ndarray) -> Mesh:
 def ring(thickness: float, sides: int = ROUND_SIDES, tube_sides: int = 6) -> Mesh:
     """A torus around z at z = 0: outer diameter 1, its tube `thickness` thick."""
     cord = thickness / 2
-    around = np.arange(sides) * (2 * np.pi / sides)
-    across = np.arange(tube_sides) * (2 * np.pi / tube_sides)
-    radius = 0.5 - cord + cord * np.cos(across)
-    grid = np.empty((sides, tube_sides, 3))
-    grid[..., 0] = np.cos(around)[:, None] * radius
-    grid[..., 1] = np.sin(around)[:, None] * radius
-    grid[..., 2] = cord * np.sin(across)
+    across = around(tube_sides)
+    grid = polar(0.5 - cord + cord * np.cos(across), around(sides)[:, None], cord * np.sin(across))
     return smooth_shaded(grid.reshape(-1, 3), _wrapped_cells(sides, tube_sides))
 
 
 def rough_ring(rng: np.random.Generator, inner: float, unevenness: float, sides: int = 20) -> Mesh:
     """A heap around a hole: outer diameter 1 at its widest, its hole `inner` wide, z 0..1 at its highest; ends below in
     a flat ring at z = -1."""
-    around = np.arange(sides) * (2 * np.pi / sides)
-    edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, around, (1, 2, 3, 5)))
-    high = 1 - unevenness * (0.5 - 0.5 * waves(rng, around, (1, 2, 4, 7)))
-    hole = inner / 2 * (1 + 0.25 * unevenness * waves(rng, around, (2, 3, 5)))
+    angles = around(sides)
+    edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (1, 2, 3, 5)))
+    high = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (1, 2, 4, 7)))
+    hole = inner / 2 * (1 + 0.25 * unevenness * waves(rng, angles, (2, 3, 5)))
     wide = np.maximum(0.5 * edge - hole, 0.02)
-    across = np.array([(1.0, -1.0), (1.0, 0.0), (0.75, 0.5), (0.45, 1.0), (0.15, 0.75), (0.0, 0.0), (0.0, -1.0)])
-    grid = np.empty((sides, len(across), 3))
-    radius = hole[:, None] + wide[:, None] * across[None, :, 0]
-    grid[..., 0] = np.cos(around)[:, None] * radius
-    grid[..., 1] = np.sin(around)[:, None] * radius
-    grid[..., 2] = np.where(across[None, :, 1] > 0, across[None, :, 1] * high[:, None], across[None, :, 1])
-    return flat_shaded(grid.reshape(-1, 3)[_wrapped_cells(sides, len(across))])
+    shares, levels = np.array(
+        [(1.0, -1.0), (1.0, 0.0), (0.75, 0.5), (0.45, 1.0), (0.15, 0.75), (0.0, 0.0), (0.0, -1.0)]
+    ).T
+    radius = hole[:, None] + wide[:, None] * shares
+    grid = polar(radius, angles[:, None], np.where(levels > 0, levels * high[:, None], levels))
+    return flat_shaded(grid.reshape(-1, 3)[_wrapped_cells(sides, len(levels))])
 
 
 def faceted(mesh: Mesh) -> Mesh:
@@ -182,20 +164,15 @@ def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
     """A smooth closed solid of rings along z. radii, heights: (rings, sides), each ring counter-clockwise from
     above."""
     rings, sides = radii.shape
-    angles = np.arange(sides) * (2 * np.pi / sides)
-    grid = np.stack([radii * np.cos(angles), radii * np.sin(angles), heights], axis=-1)
     ends = np.array([[0, 0, heights[0].mean()], [0, 0, heights[-1].mean()]])
-    positions = np.concatenate([grid.reshape(-1, 3), ends])
-    low, high = rings * sides, rings * sides + 1
-    here = np.arange(sides)
-    there = np.roll(here, -1)
-    triangles = [np.stack([there, here, np.full(sides, low)], axis=1)]
+    positions = np.concatenate([polar(radii, around(sides), heights).reshape(-1, 3), ends])
+    here = np.arange(rings * sides).reshape(rings, sides)
+    there = np.roll(here, -1, axis=1)
+    triangles = [np.stack([there[0], here[0], np.full(sides, here.size)], axis=1)]
     for level in range(rings - 1):
-        below, above = level * sides, (level + 1) * sides
-        triangles.append(np.stack([here + below, there + below, there + above], axis=1))
-        triangles.append(np.stack([here + below, there + above, here + above], axis=1))
-    top = (rings - 1) * sides
-    triangles.append(np.stack([here + top, there + top, np.full(sides, high)], axis=1))
+        triangles.append(np.stack([here[level], there[level], there[level + 1]], axis=1))
+        triangles.append(np.stack([here[level], there[level + 1], here[level + 1]], axis=1))
+    triangles.append(np.stack([here[-1], there[-1], np.full(sides, here.size + 1)], axis=1))
     return smooth_shaded(positions, np.concatenate(triangles))
 
 
@@ -204,8 +181,7 @@ def uneven_disc(
 ) -> Mesh:
     """A low disc with a random edge: diameter 1, z 0..1. unevenness: largest dent by the radius. shares, levels: radius
     and height per ring from below; the two uppermost are uneven in height too."""
-    angles = np.arange(sides) * (2 * np.pi / sides)
-    edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (2, 3, 5, 8)))
+    edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, around(sides), (2, 3, 5, 8)))
     radii = 0.5 * edge * np.asarray(shares)[:, None] * (1 - rng.uniform(0, unevenness / 4, (len(shares), sides)))
     heights = np.repeat(np.asarray(levels, np.float64)[:, None], sides, axis=1)
     heights[-2:] -= rng.uniform(0, 0.4 * unevenness, (2, sides))
@@ -220,7 +196,7 @@ def mound(
     (radius, height) from the inside out as shares, height 1 at the crest, 0 on the ground. rough, ragged: how much
     height and outline vary. one_sided: 1 if it fades on one side."""
     sides = MOUND_SIDES
-    angles = np.arange(sides) * (2 * np.pi / sides)
+    angles = around(sides)
     shares, heights = np.array(profile).T
     edge = 1 - ragged * (0.5 - 0.5 * waves(rng, angles, (2, 3, 5, 7, 11)))
     side = 1 - one_sided * (0.5 - 0.5 * np.cos(angles - rng.uniform(0, 2 * np.pi)))
@@ -229,8 +205,7 @@ def mound(
         radius = 0.5 * share * (1 + (edge - 1) * share) * (1 + 0.04 * rng.uniform(-1, 1, sides))
         lumps = 1 + rough * (0.6 * waves(rng, angles, (3, 4, 6, 9)) + 0.5 * rng.uniform(-1, 1, sides))
         high = height * side * lumps if height > 0 else height - (1 - side)
-        grid[:, level, 0], grid[:, level, 1] = radius * np.cos(angles), radius * np.sin(angles)
-        grid[:, level, 2] = MOUND_GROUND + (1 - MOUND_GROUND) * np.clip(high, -1.5, 1.0)
+        grid[:, level] = polar(radius, angles, MOUND_GROUND + (1 - MOUND_GROUND) * np.clip(high, -1.5, 1.0))
     for level, like in ((0, 1), (-1, -2)):
         grid[:, level] = grid[:, like]
         grid[:, level, 2] = 0.0
@@ -239,31 +214,22 @@ def mound(
 
 def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:
     """Like `cylinder`, but cast against earth: its side bulges, its top is flat at z = 1."""
-    angles = np.arange(sides) * (2 * np.pi / sides)
+    angles = around(sides)
     levels = np.array([0.0, 0.4, 0.7, 0.93])
     radii = np.stack([0.485 + 0.02 * waves(rng, angles, (2, 3, 5)) for _ in levels])
     radii = np.minimum(radii * (1 + rng.uniform(-0.015, 0.015, radii.shape)), 0.5)
     wall = stacked_rings(
         np.vstack([radii, radii[-1] * 0.97]), np.repeat(np.append(levels, 0.995)[:, None], sides, axis=1)
     )
-    return _with_flat_top(wall)
-
-
-def _with_flat_top(mesh: Mesh) -> Mesh:
-    """Flatten the uppermost ring and its centre to z = 1, and give the lid its own normals."""
-    positions, normals, triangles = mesh.positions.copy(), mesh.normals.copy(), mesh.triangles.copy()
-    lid = positions[:, 2] > 0.99
-    positions[lid, 2] = 1.0
-    old = np.flatnonzero(lid)
-    new_index = np.zeros(len(positions), np.uint32)
-    new_index[old] = np.arange(len(positions), len(positions) + len(old))
-    is_lid = lid[triangles].all(axis=1)
-    triangles[is_lid] = new_index[triangles[is_lid]]
-    up = np.tile(np.array([[0, 0, 1]], np.float32), (len(old), 1))
+    # The uppermost ring and its centre become a flat lid with normals, and so vertices, of its own.
+    lid = np.flatnonzero(wall.positions[:, 2] > 0.99)
+    wall.positions[lid, 2] = 1.0
+    is_lid = np.isin(wall.triangles, lid).all(axis=1)
+    wall.triangles[is_lid] = len(wall.positions) + np.searchsorted(lid, wall.triangles[is_lid])
     return Mesh(
-        positions=np.concatenate([positions, positions[old]]),
-        normals=np.concatenate([normals, up]),
-        triangles=triangles,
+        positions=np.concatenate([wall.positions, wall.positions[lid]]),
+        normals=np.concatenate([wall.normals, np.tile(np.array([0, 0, 1], np.float32), (len(lid), 1))]),
+        triangles=wall.triangles,
     )
 
 

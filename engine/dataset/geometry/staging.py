@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from engine.dataset.assets.reading import Finish, ModelPart, read_asset
+from engine.dataset.assets.reading import Finish, read_asset
 from engine.dataset.geometry import earthworks, fittings, materials, plants, vehicles  # noqa: F401  their models
 from engine.dataset.geometry.batches import LOOKS, InstanceBatch, Mesh, SceneStage, Surface
 from engine.dataset.geometry.ground import build_ground
-from engine.dataset.geometry.kit import BUILDERS, Model, build_model
+from engine.dataset.geometry.kit import BUILDERS, build_model
 from engine.dataset.geometry.meshes import sized, standing
 from engine.dataset.geometry.piles import build_piles
 from engine.dataset.scene.description import Asset, GroundLook, PlacedAsset, SiteScene
@@ -34,7 +34,9 @@ def build_distractors(distractors: tuple[Distractor, ...], ground: GroundLook) -
     for kind, variants in VARIANTS.items():
         for variant in range(variants):
             if (kind, variant) in alike:
-                yield from _stood(f"{kind} {variant}", build_model(kind, variant), alike[kind, variant], ground)
+                for surface, mesh in build_model(kind, variant):
+                    name, tints = f"{kind} {variant} {surface}", _tints(surface, alike[kind, variant], ground)
+                    yield _stood(name, mesh, surface, alike[kind, variant], tints)
 
 
 def build_all_models() -> None:
@@ -44,34 +46,31 @@ def build_all_models() -> None:
             build_model(kind, variant)
 
 
-def transforms_of(alike: Sequence[Distractor | PlacedAsset]) -> np.ndarray:
-    """(k, 4, 4) float32: from a model's space to the world, leaning with the ground."""
+def _stood(
+    name: str, mesh: Mesh, surface: Surface, alike: Sequence[Distractor | PlacedAsset], tints: np.ndarray
+) -> InstanceBatch:
+    """A part of models that lean with the ground."""
     feet = np.array([(one.x_m, one.y_m, one.ground_m + one.lift_m) for one in alike])
     axes = np.array([(-one.slope_x, -one.slope_y, 1.0) for one in alike])
     scales = np.array([one.scale for one in alike])
     turned = standing(feet, axes, np.array([one.turn for one in alike]))
-    transforms: np.ndarray = (turned @ sized(len(alike), (scales,) * 3)).astype(np.float32)
-    return transforms
+    return InstanceBatch(
+        name=name,
+        mesh=mesh,
+        surface=surface,
+        transforms=(turned @ sized(len(alike), (scales,) * 3)).astype(np.float32),
+        instances=np.array([one.number for one in alike], np.uint16),
+        tints=tints.astype(np.float32),
+    )
 
 
-def _stood(name: str, model: Model, alike: list[Distractor], ground: GroundLook) -> Iterator[InstanceBatch]:
-    transforms = transforms_of(alike)
-    shades = np.repeat(np.array([[one.shade] for one in alike]), 3, axis=1).astype(np.float32)
-    tints = np.array([one.tint for one in alike], np.float32)
-    for surface, mesh in model:
-        own: np.ndarray = shades
-        if surface in EARTH_SHADES:
-            own = shades * (EARTH_SHADES[surface] * np.array(ground.subsoil) / LOOKS[surface].albedo)
-        elif LOOKS[surface].takes_tint:
-            own = shades * tints
-        yield InstanceBatch(
-            name=f"{name} {surface}",
-            mesh=mesh,
-            surface=surface,
-            transforms=transforms,
-            instances=np.array([one.number for one in alike], np.uint16),
-            tints=own.astype(np.float32),
-        )
+def _tints(surface: Surface, alike: list[Distractor], ground: GroundLook) -> np.ndarray:
+    shades: np.ndarray = np.repeat(np.array([[one.shade] for one in alike], np.float32), 3, axis=1)
+    if surface in EARTH_SHADES:
+        shades = shades * (EARTH_SHADES[surface] * np.array(ground.subsoil) / LOOKS[surface].albedo)
+    elif LOOKS[surface].takes_tint:
+        shades *= np.array([one.tint for one in alike], np.float32)
+    return shades
 
 
 def build_assets(placed: tuple[PlacedAsset, ...], assets: tuple[Asset, ...]) -> Iterator[InstanceBatch]:
@@ -80,26 +79,14 @@ def build_assets(placed: tuple[PlacedAsset, ...], assets: tuple[Asset, ...]) -> 
         alike = [one for one in placed if one.asset == asset.name]
         if not alike:
             continue
-        transforms = transforms_of(alike)
         shades = np.array([[one.shade] for one in alike])
         for number, part in enumerate(read_asset(asset).parts):
-            yield InstanceBatch(
-                name=f"{asset.name} {number}",
-                mesh=_mesh(part),
-                surface=SURFACES[part.finish],
-                transforms=transforms,
-                instances=np.array([one.number for one in alike], np.uint16),
-                tints=(shades * part.albedo).astype(np.float32),
+            mesh = Mesh(
+                positions=part.corners.reshape(-1, 3),
+                normals=part.normals.reshape(-1, 3),
+                triangles=np.arange(3 * len(part.corners), dtype=np.uint32).reshape(-1, 3),
             )
-
-
-def _mesh(part: ModelPart) -> Mesh:
-    count = 3 * len(part.corners)
-    return Mesh(
-        positions=part.corners.reshape(-1, 3),
-        normals=part.normals.reshape(-1, 3),
-        triangles=np.arange(count, dtype=np.uint32).reshape(-1, 3),
-    )
+            yield _stood(f"{asset.name} {number}", mesh, SURFACES[part.finish], alike, shades * part.albedo)
 
 
 def set_stage(scene: SiteScene) -> SceneStage:

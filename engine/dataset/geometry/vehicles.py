@@ -20,8 +20,7 @@ def excavator(kit: Kit, variant: int) -> None:
     """A 20 t excavator. Radius 4.7 m."""
     for y in both_sides(1.15, 0.6):
         kit.prism(Surface.BLACK_RUBBER, _crawler(1.65, 0.45), y)
-        for x in np.arange(-1.6, 1.7, 0.4):
-            kit.box(Surface.STEEL, (x - 0.06, x + 0.06), (y[0] - 0.02, y[1] + 0.02), (0.8, 0.85))
+        kit.bars(Surface.STEEL, np.arange(-1.6, 1.7, 0.4), 0.06, (y[0] - 0.02, y[1] + 0.02), (0.8, 0.85))
     kit.box(Surface.DARK_PAINT, (-1.2, 1.2), (-0.9, 0.9), (0.3, 0.75))
     kit.pipe(Surface.DARK_PAINT, (0.0, 0.0), 0.6, (0.7, 1.05))
     house = Kit()
@@ -67,8 +66,7 @@ def rig(kit: Kit, variant: int) -> None:
     """A crawler that drives piles, its mast upright in front or lowered over its back. Radius at most 4.3 m."""
     for y in both_sides(0.95, 0.5):
         kit.prism(Surface.BLACK_RUBBER, _crawler(1.3, 0.38), y)
-        for x in np.arange(-1.2, 1.3, 0.35):
-            kit.box(Surface.STEEL, (x - 0.05, x + 0.05), (y[0] - 0.02, y[1] + 0.02), (0.66, 0.72))
+        kit.bars(Surface.STEEL, np.arange(-1.2, 1.3, 0.35), 0.05, (y[0] - 0.02, y[1] + 0.02), (0.66, 0.72))
     kit.box(Surface.DARK_PAINT, (-1.1, 1.1), (-0.75, 0.75), (0.35, 0.85))
     kit.add(Surface.YELLOW_PAINT, slab([(-1.7, -1.0), (0.6, -1.0), (0.6, 0.1), (-1.7, 0.1)], 0.85, 1.7))
     kit.box(Surface.DARK_PAINT, (-1.5, -0.6), (-0.85, -0.1), (1.65, 1.75))  # grille
@@ -108,11 +106,7 @@ def loader(kit: Kit, variant: int) -> None:
     for y in both_sides(0.6, 0.2):
         kit.beam(Surface.YELLOW_PAINT, [(0.9, 1.7), (2.1, 1.5), (2.85, 0.6)], y, (0.3, 0.45, 0.3))
     kit.beam(Surface.STEEL, [(1.0, 1.6), (2.75, 1.0)], (-0.08, 0.08), 0.16)
-    _add_loader_bucket(kit)
-
-
-def _add_loader_bucket(kit: Kit) -> None:
-    width = (-1.32, 1.32)
+    width = (-1.32, 1.32)  # of the bucket
     kit.box(Surface.DARK_PAINT, (2.75, 3.6), width, (-0.02, 0.08))
     kit.box(Surface.STEEL, (3.6, 3.72), width, (-0.02, 0.06))  # cutting edge
     kit.beam(Surface.YELLOW_PAINT, [(2.85, 0.02), (2.7, 0.5), (2.85, 1.15)], width, 0.1)
@@ -125,8 +119,7 @@ def roller(kit: Kit, variant: int) -> None:
     """A roller: one steel drum in front, two tyres behind. Radius 3.1 m."""
     drum = (1.65, 0.75 - SUNK_M)
     kit.wheel(Surface.STEEL, drum, 0.75, (-1.0, 1.0), 32)
-    for y in both_sides(1.08, 0.12):
-        kit.box(Surface.YELLOW_PAINT, (0.4, 2.75), y, (0.5, 0.9))
+    kit.pair(Surface.YELLOW_PAINT, (0.4, 2.75), both_sides(1.08, 0.12), (0.5, 0.9))
     kit.box(Surface.YELLOW_PAINT, (2.5, 2.8), (-1.14, 1.14), (0.5, 0.95))
     kit.box(Surface.YELLOW_PAINT, (0.35, 0.75), (-1.14, 1.14), (0.5, 1.05))
     for y in both_sides(0.85, 0.5):
@@ -189,11 +182,9 @@ def car(kit: Kit, variant: int) -> None:
     _cabin(kit, cabin, roof, 0.78, (0.84, (1.42, 1.5, 1.6)[variant % 3]))
     _wheels(kit, (back + 0.75, front - 0.85), half, 0.32, 0.2)
     _trim(kit, (back, front), half, 0.8)
-    for y in both_sides(0.98, 0.16):
-        kit.box(Surface.PAINT, (0.75, 0.88), y, (0.9, 1.02))
+    kit.pair(Surface.PAINT, (0.75, 0.88), both_sides(0.98, 0.16), (0.9, 1.02))
     if variant == 2:
-        for y in both_sides(0.58, 0.05):
-            kit.box(Surface.DARK_PAINT, (-1.7, 0.2), y, (1.64, 1.7))
+        kit.pair(Surface.DARK_PAINT, (-1.7, 0.2), both_sides(0.58, 0.05), (1.64, 1.7))
     kit.box(Surface.DARK_PAINT, (cabin[1] - 0.1, cabin[1] + 0.05), (-0.6, 0.6), (0.845, 0.875))  # wipers' gap
 
 
@@ -206,12 +197,10 @@ def van(kit: Kit, variant: int) -> None:
     _cabin(kit, (back + 0.02, 2.15), roof, 0.96, (0.98, 2.15))
     if variant == 0:
         kit.box(Surface.PAINT, (back + 0.02, 0.7), (-1.0, 1.0), (0.9, 2.16))
-    for x in np.linspace(back + 0.3, 1.0, 6):
-        kit.box(Surface.PAINT, (x - 0.04, x + 0.04), (-0.8, 0.8), (2.1, 2.225))
+    kit.bars(Surface.PAINT, np.linspace(back + 0.3, 1.0, 6), 0.04, (-0.8, 0.8), (2.1, 2.225))
     _wheels(kit, (-1.75, 1.85), half, 0.35, 0.22)
     _trim(kit, (back, front), half, 0.95)
-    for y in both_sides(1.1, 0.2):
-        kit.box(Surface.DARK_PAINT, (1.7, 1.85), y, (1.2, 1.5))
+    kit.pair(Surface.DARK_PAINT, (1.7, 1.85), both_sides(1.1, 0.2), (1.2, 1.5))
 
 
 @model_of(Kind.PICKUP, shapes=3)
@@ -221,8 +210,7 @@ def pickup(kit: Kit, variant: int) -> None:
     _body(kit, Surface.PAINT, (back, front), half, (0.35, 0.75))
     _body(kit, Surface.PAINT, (-0.6, front - 0.03), half * 0.98, (0.73, 1.02), 0.96)
     _cabin(kit, (-0.65, 1.45), (-0.5, 0.65), 0.8, (1.0, 1.72))
-    for y in both_sides(0.9, 0.07):
-        kit.box(Surface.PAINT, (back, -0.6), y, (0.7, 1.15))
+    kit.pair(Surface.PAINT, (back, -0.6), both_sides(0.9, 0.07), (0.7, 1.15))
     kit.box(Surface.PAINT, (back, back + 0.07), (-0.9, 0.9), (0.7, 1.15))
     kit.box(Surface.DARK_PAINT, (back + 0.05, -0.6), (-0.87, 0.87), (0.7, 0.78))
     if variant == 1:
@@ -244,14 +232,12 @@ def truck(kit: Kit, variant: int) -> None:
     _body(kit, Surface.PAINT, (2.2, 4.05), half, (0.5, 1.6))
     _cabin(kit, (2.25, 4.0), (2.3, 3.7), 1.15, (1.55, 2.75))
     kit.box(Surface.DARK_PAINT, (2.0, 2.2), (-1.0, 1.0), (0.9, 2.4))
-    for y in both_sides(1.32, 0.12):
-        kit.box(Surface.DARK_PAINT, (3.7, 3.85), y, (1.7, 2.4))
+    kit.pair(Surface.DARK_PAINT, (3.7, 3.85), both_sides(1.32, 0.12), (1.7, 2.4))
     _wheels(kit, (-3.0, -1.7, 3.0), half, 0.5, 0.4)
     if variant == 0:
         for y in both_sides(1.18, 0.08):
             kit.box(Surface.PAINT, (-4.0, 1.9), y, (1.0, 2.3))
-            for x in np.linspace(-3.6, 1.5, 6):
-                kit.box(Surface.PAINT, (x - 0.06, x + 0.06), (y[0] - 0.05, y[1] + 0.05), (1.0, 2.2))
+            kit.bars(Surface.PAINT, np.linspace(-3.6, 1.5, 6), 0.06, (y[0] - 0.05, y[1] + 0.05), (1.0, 2.2))
         for x in ((-4.0, -3.92), (1.82, 1.9)):
             kit.box(Surface.PAINT, x, (-1.2, 1.2), (1.0, 2.4))
         kit.box(Surface.DARK_PAINT, (-4.0, 1.9), (-1.15, 1.15), (0.95, 1.3))
@@ -259,10 +245,8 @@ def truck(kit: Kit, variant: int) -> None:
         kit.solid(Surface.SPOIL, heap, (5.5, 2.2, 0.9), (-1.05, 0, 1.35))
     elif variant == 1:
         kit.box(Surface.TIMBER, (-4.0, 1.9), (-1.2, 1.2), (0.95, 1.12))
-        for y in both_sides(1.2, 0.06):
-            kit.box(Surface.PAINT, (-4.0, 1.9), y, (1.0, 1.35))
-        for x in np.linspace(-3.7, 1.6, 12):
-            kit.box(Surface.DARK_PAINT, (x - 0.012, x + 0.012), (-1.17, 1.17), (1.1, 1.126))
+        kit.pair(Surface.PAINT, (-4.0, 1.9), both_sides(1.2, 0.06), (1.0, 1.35))
+        kit.bars(Surface.DARK_PAINT, np.linspace(-3.7, 1.6, 12), 0.012, (-1.17, 1.17), (1.1, 1.126))
     else:
         profile = [(0, 0), (0.55, 0), (1.1, 1.2), (1.15, 2.4), (0.8, 3.9), (0.5, 4.1), (0, 4.1)]
         drum = moved(revolve(profile, 24), sideways((1.0, 1.0, 1.0), (0.0, 0.5, 0.0)))

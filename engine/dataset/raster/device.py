@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import moderngl
 import numpy as np
@@ -18,11 +18,7 @@ VIEW_BLOCK = 0  # binding of the uniform block `View`
 _HINTS = {"GL_OUT_OF_MEMORY": ": too little memory on the GPU for this picture"}
 
 
-class _Releasable(Protocol):
-    def release(self) -> None: ...
-
-
-_Thing = TypeVar("_Thing", bound=_Releasable)
+_Thing = TypeVar("_Thing", bound=Any)
 
 
 class Device:
@@ -31,12 +27,12 @@ class Device:
     def __init__(self, context: moderngl.Context, undo: ExitStack, defines: tuple[str, ...] = ()) -> None:
         self.context = context
         self._defines = defines
-        self._layouts: dict[tuple[int, tuple[str, ...]], tuple[str, tuple[str, ...]]] = {}
         self._undo = undo
         self.name: str = context.info["GL_RENDERER"]
         self.largest_px = min(context.info["GL_MAX_TEXTURE_SIZE"], *context.info["GL_MAX_VIEWPORT_DIMS"])
 
     def kept(self, thing: _Thing) -> _Thing:
+        """Release one of moderngl's objects on close."""
         self._undo.callback(thing.release)
         return thing
 
@@ -61,21 +57,13 @@ class Device:
     ) -> moderngl.VertexArray:
         """Bind float32 buffers, each described as `("/i" or "", "3f in_a", "2f in_b")`; attributes that the compiler
         dropped, which moderngl refuses, are skipped."""
-        bound = [(buffer, *self._layout(program, described)) for buffer, described in contents]
-        return self.kept(
-            self.context.vertex_array(program, [(buffer, form, *names) for buffer, form, names in bound], index)
-        )
-
-    def _layout(self, program: moderngl.Program, described: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-        """moderngl's format and the names of the attributes that the program has; found once for each program."""
-        key = (program.glo, described)
-        if key not in self._layouts:
-            each, *attributes = described
-            has = frozenset(program)  # `in program` would look at one member after another
+        has = frozenset(program)  # `in program` would look at one member after another
+        bound = []
+        for buffer, (each, *attributes) in contents:
             pairs = [attribute.split() for attribute in attributes]
             form = " ".join(form if name in has else f"{4 * int(form[:-1])}x" for form, name in pairs)
-            self._layouts[key] = form + each, tuple(name for _, name in pairs if name in has)
-        return self._layouts[key]
+            bound.append((buffer, form + each, *(name for _, name in pairs if name in has)))
+        return self.kept(self.context.vertex_array(program, bound, index))
 
     def pass_over_all(self, name: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.VertexArray:
         """A pass over the whole target; draw it with `render(vertices=3)`."""

@@ -13,14 +13,22 @@ import moderngl
 import numpy as np
 
 from engine.dataset.geometry.batches import Rendered, SceneStage
-from engine.dataset.light import light_of
 from engine.dataset.raster import shadow
 from engine.dataset.raster.device import MOVED, VIEW_BLOCK, Device, open_device
 from engine.dataset.raster.ground import Ground, terrain_texture
 from engine.dataset.raster.marks import Marks, driven_and_strewn, shade_under
-from engine.dataset.raster.targets import MAX_TILE_PX, NEAREST_M, SAMPLES, RasterTargets, Tile, corners_of, cut
+from engine.dataset.raster.targets import (
+    MAX_TILE_PX,
+    NEAREST_M,
+    SAMPLES,
+    RasterTargets,
+    Tile,
+    corners_of,
+    cut,
+    read_pixels,
+)
 from engine.dataset.raster.things import Things
-from engine.dataset.raster.view import GroundCover, ShadowSpace, View
+from engine.dataset.raster.view import GroundCover, View
 from engine.dataset.scene.camera import SiteCamera
 
 # Texture units. moderngl binds a new texture to a unit it chooses, so all are bound again before each tile.
@@ -48,7 +56,7 @@ class StageDrawing:
             defines=self._cover.light_defines,
             u_terrain=_TERRAIN,
             **_SHADOWS,
-            **self._cover.light_units,
+            **self._cover.units,
         )
         shadowed = device.program("shadow_map", "shadow_things_vertex")
         self._things = Things(device, stage.batches, scene.camera, numbered, shaded, shadowed)
@@ -60,23 +68,16 @@ class StageDrawing:
         seen = scene.camera.slab(lowest_m, highest_m, farthest_m)[:, :2]
         self._shows_sky = bool(np.abs(seen).max() > half_m or scene.camera.drops_of(scene.camera.corners_px).min() <= 0)
         self._seen_m = seen.min(axis=0), seen.max(axis=0)
-        self._view = View(
-            camera=scene.camera,
-            nearest_m=nearest_m,
-            farthest_m=farthest_m,
-            sun=scene.sun,
-            light=light_of(scene.sun, scene.ground),
-            terrain=scene.terrain,
-            ground=scene.ground,
-            shadow=ShadowSpace(),
-        )
+        self._view = View(scene=scene, nearest_m=nearest_m, farthest_m=farthest_m)
         self._block = device.kept(context.buffer(self._view.packed()))
         self._prepare_colors(highest_m)
 
     def draw_numbers(self, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
         """Draw (height, width) uint16 numbers and float32 depth in metres, infinite for the sky."""
         context, targets = self._device.context, self._targets
-        self._begin(tile)
+        targets.confine(tile)
+        self._block.write(replace(self._view, tile_px=(tile.left_px, tile.top_px, *targets.size_px)).packed())
+        self._block.bind_to_uniform_block(VIEW_BLOCK)
         targets.ground.use()
         context.enable_only(_SOLID)
         targets.ground.clear(self._view.farthest_m, depth=1.0)
@@ -88,7 +89,8 @@ class StageDrawing:
         self._numbers_start.render(vertices=3)
         context.enable_only(_SOLID)
         self._things.draw_numbers(tile)
-        numbers, depth_m = targets.read_numbers(tile)
+        numbers = read_pixels(targets.numbers, tile, 1, 0, "u2")[..., 0]
+        depth_m = read_pixels(targets.numbers, tile, 1, 1, "f4")[..., 0]
         if self._shows_sky:
             depth_m[depth_m >= np.float32(self._view.farthest_m)] = np.inf
         return numbers, depth_m
@@ -98,8 +100,8 @@ class StageDrawing:
         context, targets = self._device.context, self._targets
         targets.ground_depth.use(_GROUND_DEPTH)
         self._terrain.use(_TERRAIN)
-        self._shadows.things.use(_THINGS_SHADOW)
-        self._shadows.ground.use(_GROUND_SHADOW)
+        self._things_shadow.use(_THINGS_SHADOW)
+        self._ground_shadow.use(_GROUND_SHADOW)
         self._cover.use()
         targets.marks.use()
         targets.marks.clear()
@@ -117,7 +119,7 @@ class StageDrawing:
         self._ground.draw(self._ground_cover, tile)
         self._things.draw_colors(tile)
         context.copy_framebuffer(targets.resolved, targets.colors)
-        return targets.read_colors(tile)
+        return read_pixels(targets.resolved, tile, 4, 0, "f1")[..., :3]
 
     def _prepare_colors(self, highest_m: float) -> None:
         device, scene = self._device, self._stage.scene
@@ -135,29 +137,23 @@ class StageDrawing:
             u_marks=_MARKS,
             u_terrain=_TERRAIN,
             **_SHADOWS,
-            **self._cover.ground_units,
-            **self._cover.light_units,
+            **self._cover.units,
         )
         self._sky = device.pass_over_all("sky") if self._shows_sky else None
         heights_m = (self._ground.lowest_m, self._ground.highest_m)
-        space, things_px, ground_px = shadow.fit(
+        space = shadow.fit(
             scene.camera, scene.sun, heights_m, highest_m, min(self._view.farthest_m, MAX_SHADED_M), device.largest_px
         )
-        self._shadows = shadow.make_maps(device, things_px, ground_px)
+        self._things_shadow, things_target = shadow.make_map(device, space, space.texel_m)
+        self._ground_shadow, ground_target = shadow.make_map(device, space, space.ground_texel_m)
         self._view = replace(self._view, shadow=space)
         self._block.write(self._view.packed())
         self._block.bind_to_uniform_block(VIEW_BLOCK)
         device.context.enable_only(moderngl.DEPTH_TEST)
-        self._shadows.ground_target.use()
+        ground_target.use()
         self._ground.drawn_by(device.program("shadow_map", "shadow_ground_vertex")).render(moderngl.TRIANGLES)
-        self._shadows.things_target.use()
+        things_target.use()
         self._things.draw_shadows()
-
-    def _begin(self, tile: Tile) -> None:
-        self._targets.confine(tile)
-        view = replace(self._view, tile_px=(tile.left_px, tile.top_px, *self._targets.size_px))
-        self._block.write(view.packed())
-        self._block.bind_to_uniform_block(VIEW_BLOCK)
 
 
 def _depth_range(camera: SiteCamera, half_m: float, lowest_m: float, highest_m: float) -> tuple[float, float]:

@@ -6,12 +6,11 @@ import moderngl
 import numpy as np
 
 from engine.dataset.geometry.batches import SceneStage
-from engine.dataset.light import light_of
 from engine.dataset.raster.device import VIEW_BLOCK, open_device
 from engine.dataset.raster.ground import terrain_texture
 from engine.dataset.raster.marks import Marks, driven_and_strewn
 from engine.dataset.raster.targets import MAX_TILE_PX, confine, cut, read_pixels
-from engine.dataset.raster.view import GroundCover, ShadowSpace, View
+from engine.dataset.raster.view import GroundCover, View
 from engine.dataset.scene.camera import SiteCamera
 
 _MARKS, _TERRAIN, _NO_DEPTH, _CLOUDS, _PICTURE = range(5)
@@ -40,17 +39,13 @@ def bake_ground(
         marks = Marks(device, program, driven_and_strewn(scene), None)
         cover = GroundCover(device, scene.ground, scene.sun, clouds_unit=_CLOUDS, picture_unit=_PICTURE)
         ground = device.pass_over_all(
-            "ground_plan", defines=cover.ground_defines, u_marks=_MARKS, u_terrain=_TERRAIN, **cover.ground_units
+            "ground_plan", defines=cover.ground_defines, u_marks=_MARKS, u_terrain=_TERRAIN, **cover.units
         )
+        camera = SiteCamera(width_px=side_px, height_px=side_px)
         view = View(
-            camera=SiteCamera(width_px=side_px, height_px=side_px).window(left_px, top_px, side_px, side_px),
+            scene=replace(scene, camera=camera.window(left_px, top_px, side_px, side_px)),
             nearest_m=1.0,
             farthest_m=2.0,
-            sun=scene.sun,
-            light=light_of(scene.sun, scene.ground),
-            terrain=scene.terrain,
-            ground=scene.ground,
-            shadow=ShadowSpace(),
             plan_pixel_m=pixel_m,
         )
         block = device.kept(context.buffer(view.packed()))

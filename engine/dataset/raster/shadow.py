@@ -3,7 +3,6 @@ along the sun's rays onto z = 0 (a shear) and keep the highest z: texels have th
 a bias is a height in metres, and a map covers exactly the window's view."""
 
 import math
-from dataclasses import dataclass
 
 import moderngl
 import numpy as np
@@ -21,19 +20,10 @@ MARGIN_M = 0.5
 STEEPEST = math.tan(math.radians(86))  # limits shadows to their length at 4 degrees of elevation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ShadowMaps:
-    things: moderngl.Texture
-    ground: moderngl.Texture
-    things_target: moderngl.Framebuffer
-    ground_target: moderngl.Framebuffer
-
-
 def fit(
     camera: SiteCamera, sun: Sun, ground_m: tuple[float, float], highest_m: float, farthest_m: float, largest_px: int
-) -> tuple[ShadowSpace, tuple[int, int], tuple[int, int]]:
-    """Fit the maps around the camera's view between the lowest ground and the highest z, to the depth `farthest_m`;
-    also their sizes in pixels."""
+) -> ShadowSpace:
+    """Fit the maps around the camera's view between the lowest ground and the highest z, to the depth `farthest_m`."""
     flat = 1 / max(math.tan(math.radians(sun.elevation_deg)), 1 / STEEPEST)
     azimuth = math.radians(sun.azimuth_deg)
     shear_x, shear_y = flat * math.sin(azimuth), flat * math.cos(azimuth)
@@ -45,7 +35,7 @@ def fit(
     largest_px = min(MAX_PX, largest_px)
     texel_m = max(FINEST_M, pixel_m / TEXELS_A_PIXEL, max(width_m, height_m) / largest_px)
     ground_texel_m = max(GROUND_TEXEL_M, texel_m, max(width_m, height_m) / largest_px)
-    space = ShadowSpace(
+    return ShadowSpace(
         west_m=float(x.min()) - MARGIN_M,
         south_m=float(y.min()) - MARGIN_M,
         width_m=width_m,
@@ -57,23 +47,17 @@ def fit(
         texel_m=texel_m,
         ground_texel_m=ground_texel_m,
     )
-    return space, _size(space, texel_m, largest_px), _size(space, ground_texel_m, largest_px)
 
 
-def make_maps(device: Device, things_px: tuple[int, int], ground_px: tuple[int, int]) -> ShadowMaps:
-    """Make empty maps, in which nothing casts a shadow."""
-    textures = []
-    for size_px in (things_px, ground_px):
-        texture = device.kept(device.context.depth_texture(size_px))
-        texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
-        texture.compare_func = "<="
-        texture.repeat_x = texture.repeat_y = False
-        textures.append(texture)
-    targets = [device.framebuffer([], texture) for texture in textures]
-    for target in targets:
-        target.clear(depth=1.0)
-    return ShadowMaps(things=textures[0], ground=textures[1], things_target=targets[0], ground_target=targets[1])
-
-
-def _size(space: ShadowSpace, texel_m: float, largest_px: int) -> tuple[int, int]:
-    return (min(math.ceil(space.width_m / texel_m), largest_px), min(math.ceil(space.height_m / texel_m), largest_px))
+def make_map(device: Device, space: ShadowSpace, texel_m: float) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
+    """Make an empty map, in which nothing casts a shadow, and its target."""
+    width_px, height_px = (
+        min(math.ceil(side_m / texel_m), MAX_PX, device.largest_px) for side_m in (space.width_m, space.height_m)
+    )
+    texture = device.kept(device.context.depth_texture((width_px, height_px)))
+    texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+    texture.compare_func = "<="
+    texture.repeat_x = texture.repeat_y = False
+    target = device.framebuffer([], texture)
+    target.clear(depth=1.0)
+    return texture, target

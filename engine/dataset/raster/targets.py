@@ -107,13 +107,6 @@ class RasterTargets:
         for framebuffer in self._framebuffers:
             confine(framebuffer, tile)
 
-    def read_numbers(self, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
-        """Read (height, width) uint16 pile numbers and float32 depth in metres."""
-        return read_pixels(self.numbers, tile, 1, 0, "u2")[..., 0], read_pixels(self.numbers, tile, 1, 1, "f4")[..., 0]
-
-    def read_colors(self, tile: Tile) -> np.ndarray:
-        return read_pixels(self.resolved, tile, 4, 0, "f1")[..., :3]
-
 
 def confine(framebuffer: moderngl.Framebuffer, tile: Tile) -> None:
     """Restrict drawing to the tile's part, with a viewport that is wider on each side (camera.glsl)."""

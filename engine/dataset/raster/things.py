@@ -40,17 +40,16 @@ class Things:
     ) -> None:
         self._shaded = shaded
         self._device = device
-        self._meshes: dict[int, moderngl.Buffer] = {}
+        self._meshes: dict[int, moderngl.Buffer] = {}  # vertices, shared between batches, by the mesh's id
         self._programs = (numbered, shaded, shadowed)
         batches = [batch for batch in batches if len(batch.transforms)]
         self.corners = [box_corners(batch) for batch in batches]
         """Bounding boxes of each batch's instances, (k, 8, 3) metres."""
         self.shading = [corners for batch, corners in zip(batches, self.corners, strict=True) if not batch.is_ground]
         """Those of them that darken the ground at their foot."""
-        boxes_px = boxes_in_picture(camera, np.concatenate(self.corners)) if batches else np.empty((0, 4))
-        ends = np.cumsum([len(corners) for corners in self.corners])[:-1]
         self._loaded = [
-            self._load(batch, own) for batch, own in zip(batches, np.split(boxes_px, ends), strict=bool(batches))
+            self._load(batch, boxes_in_picture(camera, corners))
+            for batch, corners in zip(batches, self.corners, strict=True)
         ]
 
     def draw_numbers(self, tile: Tile) -> None:
@@ -82,28 +81,22 @@ class Things:
         rows[:, 12:15] = batch.tints
         rows[:, 15] = batch.instances
         instances = self._device.buffer(rows)
-        vertices = self._vertices_of(batch.mesh)
-        numbered, shaded, shadowed = self._programs
-
-        def drawn_by(program: moderngl.Program) -> moderngl.VertexArray:
-            return self._device.array(program, (vertices, VERTEX), (instances, INSTANCE))
-
+        if id(batch.mesh) not in self._meshes:
+            self._meshes[id(batch.mesh)] = self._device.buffer(unrolled(batch.mesh))
+        vertices = self._meshes[id(batch.mesh)]
+        numbered, shaded, shadowed = (
+            self._device.array(program, (vertices, VERTEX), (instances, INSTANCE)) for program in self._programs
+        )
         look = LOOKS[batch.surface]
         return _Loaded(
             rows=rows,
             boxes_px=boxes_px,
             instances=instances,
-            numbered=drawn_by(numbered),
-            shaded=drawn_by(shaded),
-            shadowed=drawn_by(shadowed),
+            numbered=numbered,
+            shaded=shaded,
+            shadowed=shadowed,
             look=((*look.albedo, look.roughness), (look.metallic, look.mottle, look.mottle_m, look.cleanness)),
         )
-
-    def _vertices_of(self, mesh: Mesh) -> moderngl.Buffer:
-        """The vertex buffer of a mesh, shared between batches."""
-        if id(mesh) not in self._meshes:
-            self._meshes[id(mesh)] = self._device.buffer(unrolled(mesh))
-        return self._meshes[id(mesh)]
 
 
 def unrolled(mesh: Mesh) -> np.ndarray:

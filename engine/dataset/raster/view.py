@@ -7,10 +7,9 @@ import moderngl
 import numpy as np
 
 from engine.dataset.ground_picture import read_ground_picture
-from engine.dataset.light import Light, cloud_map, period_m
+from engine.dataset.light import cloud_map, light_of, period_m
 from engine.dataset.raster.device import Device
-from engine.dataset.scene.camera import SiteCamera
-from engine.dataset.scene.description import GroundLook, Sun, Terrain
+from engine.dataset.scene.description import GroundLook, SiteScene, Sun
 
 ROWS = 10
 PATCH_NOISE_DEVIATION = 0.29  # of the noise of patches in covers.glsl
@@ -23,9 +22,8 @@ class GroundCover:
 
     def __init__(self, device: Device, ground: GroundLook, sun: Sun, *, clouds_unit: int, picture_unit: int) -> None:
         self.ground_defines: tuple[str, ...] = ()
-        self.ground_units: dict[str, int] = {}
         self.light_defines: tuple[str, ...] = ()
-        self.light_units: dict[str, int] = {}
+        self.units = {"u_picture": picture_unit, "u_clouds": clouds_unit}
         self._textures: list[tuple[moderngl.Texture, int]] = []
         if ground.covers:
             functions = [cover.kind.replace("-", "_") for cover in ground.covers]
@@ -36,12 +34,13 @@ class GroundCover:
                 self.ground_defines += ("WEEDS",)
         if ground.picture is not None:
             self.ground_defines += ("PICTURE",)
-            self.ground_units = {"u_picture": picture_unit}
-            self._textures.append((_picture(device, read_ground_picture(ground.picture)), picture_unit))
+            picture = _repeated(device, read_ground_picture(ground.picture), "f2")
+            picture.build_mipmaps()
+            picture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+            self._textures.append((picture, picture_unit))
         if sun.clouds is not None:
             self.light_defines = ("CLOUDS",)
-            self.light_units = {"u_clouds": clouds_unit}
-            self._textures.append((_clouds(device, cloud_map(sun.clouds)), clouds_unit))
+            self._textures.append((_repeated(device, cloud_map(sun.clouds)[..., None], "f4"), clouds_unit))
 
     def use(self) -> None:
         for texture, unit in self._textures:
@@ -55,12 +54,8 @@ def cover_rows(ground: GroundLook, sun: Sun) -> np.ndarray:
         way = (float(np.cos(cover.heading)), float(np.sin(cover.heading)))
         looks = [(*cover.color, cover.share), (*cover.accent, cover.contrast), (cover.grain_m, *way, 0)]
         rows[3 * place : 3 * place + 3] = looks
-    rows[6] = (
-        ground.patch_m,
-        -PATCH_NOISE_DEVIATION * NormalDist().inv_cdf(min(max(ground.second_share, 1e-3), 0.999)),
-        0,
-        0,
-    )
+    level = NormalDist().inv_cdf(min(max(ground.second_share, 1e-3), 0.999))
+    rows[6, :2] = ground.patch_m, -PATCH_NOISE_DEVIATION * level
     if (picture := ground.picture) is not None:
         texels = read_ground_picture(picture)
         height_m = picture.size_m * texels.shape[0] / texels.shape[1]
@@ -71,19 +66,10 @@ def cover_rows(ground: GroundLook, sun: Sun) -> np.ndarray:
     return rows
 
 
-def _clouds(device: Device, shares: np.ndarray) -> moderngl.Texture:
-    texture = device.texture((shares.shape[1], shares.shape[0]), 1, "f4")
-    texture.write(np.ascontiguousarray(shares))
-    texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
-    texture.repeat_x = texture.repeat_y = True
-    return texture
-
-
-def _picture(device: Device, texels: np.ndarray) -> moderngl.Texture:
-    texture = device.texture((texels.shape[1], texels.shape[0]), 3, "f2")
+def _repeated(device: Device, texels: np.ndarray, dtype: str) -> moderngl.Texture:
+    texture = device.texture((texels.shape[1], texels.shape[0]), texels.shape[2], dtype)
     texture.write(np.ascontiguousarray(texels))
-    texture.build_mipmaps()
-    texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+    texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
     texture.repeat_x = texture.repeat_y = True
     return texture
 
@@ -106,29 +92,26 @@ class ShadowSpace:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class View:
-    camera: SiteCamera
+    scene: SiteScene
     nearest_m: float  # near and far: the range of depths along the camera's axis
     farthest_m: float
-    sun: Sun
-    light: Light
-    terrain: Terrain
-    ground: GroundLook
-    shadow: ShadowSpace
+    shadow: ShadowSpace = ShadowSpace()
     tile_px: tuple[int, int, int, int] = (0, 0, 1, 1)  # left and top of the tile, width and height of the target
     plan_pixel_m: float = 0.0
-    """0 for the camera's picture. Otherwise for a plan of the ground; `camera` then only gives the size."""
+    """0 for the camera's picture. Otherwise for a plan of the ground; the camera then only gives the size."""
 
     def packed(self) -> bytes:
         """The block as 26 rows of 16 bytes, std140."""
-        camera, shadow, ground = self.camera, self.shadow, self.ground
+        scene, shadow = self.scene, self.shadow
+        camera, ground, light = scene.camera, scene.ground, light_of(scene.sun, scene.ground)
         rows = [
             (*camera.center_px, camera.focal_px, 0),
             *np.column_stack([camera.rotation, camera.place_m]),
             self.tile_px,
-            (self.nearest_m, self.farthest_m, self.plan_pixel_m, self.terrain.side_m + self.terrain.cell_m),
-            (*self.sun.direction, 0),
-            (*self.light.sun_rgb, 0),
-            (*self.light.sky_rgb, self.light.exposure),
+            (self.nearest_m, self.farthest_m, self.plan_pixel_m, scene.terrain.side_m + scene.terrain.cell_m),
+            (*scene.sun.direction, 0),
+            (*light.sun_rgb, 0),
+            (*light.sky_rgb, light.exposure),
             (shadow.west_m, shadow.south_m, 1 / shadow.width_m, 1 / shadow.height_m),
             (shadow.shear_x, shadow.shear_y, shadow.lowest_m, shadow.highest_m),
             (shadow.texel_m, shadow.ground_texel_m, 0, 0),
@@ -137,7 +120,7 @@ class View:
             (*ground.grass, _grass_threshold(ground.grass_share)),
         ]
         seed = np.array([ground.noise_seed, 0, 0, 0], np.uint32)
-        return np.array(rows, np.float32).tobytes() + seed.tobytes() + cover_rows(ground, self.sun).tobytes()
+        return np.array(rows, np.float32).tobytes() + seed.tobytes() + cover_rows(ground, scene.sun).tobytes()
 
 
 def _grass_threshold(share: float) -> float:

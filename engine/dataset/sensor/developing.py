@@ -42,15 +42,6 @@ def light_shown_as(display: np.ndarray) -> np.ndarray:
     return (np.sqrt(b * b - 4 * a * c) - b) / (2 * a)
 
 
-def middle_light() -> tuple[float, float]:
-    """Light of middle grey, and how much the display value rises there per unit of light."""
-    display = 1.055 * MIDDLE_GREY ** (1 / 2.4) - 0.055
-    light = float(light_shown_as(np.array(display)))
-    step = light / 100
-    ends = shown(np.array([light - step, light + step]))
-    return light, float(ends[1] - ends[0]) / (2 * step)
-
-
 def gaussian(sigma_px: float, reach_px: int) -> np.ndarray:
     """(2 * reach_px + 1,) float64, sum 1: weights whose standard deviation is `sigma_px`."""
     places = np.arange(-reach_px, reach_px + 1.0)
@@ -75,13 +66,10 @@ def line(length_px: float, direction_deg: float) -> tuple[np.ndarray, np.ndarray
         rows, columns = -along * np.cos(angle) + reach, along * np.sin(angle) + reach
         row, column = np.floor(rows).astype(int), np.floor(columns).astype(int)
         down, right = rows - row, columns - column
-        for i, j, share in (
-            (0, 0, (1 - down) * (1 - right)),
-            (1, 0, down * (1 - right)),
-            (0, 1, (1 - down) * right),
-            (1, 1, down * right),
-        ):
-            np.add.at(grid, (np.minimum(row + i, 2 * reach), np.minimum(column + j, 2 * reach)), share / count)
+        for j, beside in enumerate((1 - right, right)):
+            for i, below in enumerate((1 - down, down)):
+                place = np.minimum(row + i, 2 * reach), np.minimum(column + j, 2 * reach)
+                np.add.at(grid, place, below * beside / count)
         return grid
 
     if length_px <= 0:
@@ -175,7 +163,10 @@ def _clear_air(haze: float) -> tuple[np.ndarray, float]:
 
 def _variances(noise: float) -> tuple[float, float]:
     """Variance of the light in middle grey: by the light, and constant. `noise` is that of display values there."""
-    middle, rise = middle_light()
+    middle = float(light_shown_as(np.array(1.055 * MIDDLE_GREY ** (1 / 2.4) - 0.055)))
+    step = middle / 100
+    ends = shown(np.array([middle - step, middle + step]))
+    rise = float(ends[1] - ends[0]) / (2 * step)  # of the display value per unit of light
     variance = (noise / rise) ** 2
     return SHOT_SHARE * variance / middle, (1 - SHOT_SHARE) * variance
 

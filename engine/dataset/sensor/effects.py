@@ -23,11 +23,6 @@ class Effect:
     is_whole: bool = False  # True for whole numbers
     is_of_camera: bool = False  # True for a property of the camera, which is the same in all views of a scene
 
-    @property
-    def told(self) -> str:
-        """One line for a user: name, range, unit."""
-        return f"{self.name} ({self.low:g}..{self.high:g} {self.unit})"
-
 
 EFFECTS = {
     effect.name: effect
@@ -64,7 +59,7 @@ def parse_effects(text: str) -> dict[str, Span]:
             preset = name
             continue
         if name not in EFFECTS:
-            known = "; ".join(effect.told for effect in EFFECTS.values())
+            known = "; ".join(f"{each.name} ({each.low:g}..{each.high:g} {each.unit})" for each in EFFECTS.values())
             raise UsageError(
                 f"--camera-effects: {item.strip()!r} is unknown; give {'|'.join(PRESETS)} or one of {known}"
             )

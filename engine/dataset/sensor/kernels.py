@@ -185,9 +185,8 @@ def blur_row(out: np.ndarray, ring: np.ndarray, weights: np.ndarray, row: int, c
             weight = weights[c, reach + k]
             for x in range(width):
                 inner[x] += (up[x] + down[x]) * weight
-        for k in range(reach):
-            column[k] = inner[0]
-            column[reach + width + k] = inner[width - 1]
+        column[:reach] = inner[0]
+        column[reach + width :] = inner[width - 1]
         line = out[c]
         for x in range(width):
             line[x] = inner[x] * weights[c, reach]
@@ -207,16 +206,13 @@ def smear_row(
     reach = (column.size - width) // 2
     for c in range(3):
         line = out[c]
-        for x in range(width):
-            line[x] = ZERO
+        line[:] = ZERO
         for k in range(shares.size):
             if k == 0 or taps[k, 0] != taps[k - 1, 0]:
                 source = ring[clamp(row + taps[k, 0], count) % ring.shape[0], c]
-                for x in range(reach):
-                    column[x] = source[0]
-                    column[reach + width + x] = source[width - 1]
-                for x in range(width):
-                    column[reach + x] = source[x]
+                column[:reach] = source[0]
+                column[reach : reach + width] = source
+                column[reach + width :] = source[width - 1]
             moved = column[reach + taps[k, 1] : reach + taps[k, 1] + width]
             share = shares[k]
             for x in range(width):
@@ -255,9 +251,8 @@ def soften_luma(luma: np.ndarray, shown: np.ndarray, padded: np.ndarray) -> None
     for x in range(width):
         plain[x] = red[x] * RED_LUMA + green[x] * GREEN_LUMA + blue[x] * BLUE_LUMA
         padded[x + 2] = plain[x]
-    for k in range(2):
-        padded[k] = plain[0]
-        padded[width + 2 + k] = plain[width - 1]
+    padded[:2] = plain[0]
+    padded[width + 2 :] = plain[width - 1]
     for x in range(width):
         soft[x] = (
             padded[x + 2] * UNSHARP[0]
@@ -312,9 +307,7 @@ def develop(
     sharpening. An empty `clear` means no haze, a single tap no motion. All arrays are C-contiguous."""
     height, width = colors.shape[0], colors.shape[1]
     blur_reach = weights.shape[1] // 2
-    motion_reach = 0
-    for k in range(taps.shape[0]):
-        motion_reach = max(motion_reach, max(abs(taps[k, 0]), abs(taps[k, 1])))
+    motion_reach = np.abs(taps).max()
     lit = np.empty((2 * blur_reach + 1, 3, width), np.float32)
     soft = np.empty((2 * motion_reach + 1, 3, width), np.float32)
     shown = np.empty((5, 3, width), np.float32)
@@ -382,9 +375,7 @@ def map_rows(
     degree = series.size - 1
     for i in range(places.shape[1]):
         y = top + i + 0.5 - center[1]
-        for x in range(width):
-            across = x + 0.5 - center[0]
-            ratios[x] = series[degree]
+        ratios[:] = series[degree]
         for k in range(degree - 1, -1, -1):
             for x in range(width):
                 across = x + 0.5 - center[0]

@@ -51,7 +51,12 @@ class Lens:
     def series(self) -> np.ndarray:
         """(DEGREE + 1,) float64: r of the pinhole camera by r of the photograph, a polynomial of its squared distance
         in px."""
-        farthest = self.farthest
+        # r^2 of the window's farthest corner in the photograph, and a little more.
+        x, y = (
+            max(abs(center), abs(size - center)) / self.focal_px
+            for center, size in zip(self.center_px, (self.width_px, self.height_px), strict=True)
+        )
+        farthest = (x * x + y * y) * 1.02
         places = (1 - np.cos(np.linspace(0, np.pi, SAMPLES))) / 2  # of r^2; dense at both ends
         wanted = np.sqrt(np.maximum(places, 1e-12) * farthest)
         r = wanted.copy()
@@ -61,26 +66,12 @@ class Lens:
         fitted = np.polynomial.polynomial.polyfit(places, r / wanted, DEGREE)
         return fitted / (farthest * self.focal_px**2) ** np.arange(DEGREE + 1)
 
-    @property
-    def farthest(self) -> float:
-        """r^2 of the window's farthest corner in the photograph, and a little more."""
-        x, y = (
-            max(abs(center), abs(size - center)) / self.focal_px
-            for center, size in zip(self.center_px, (self.width_px, self.height_px), strict=True)
-        )
-        return (x * x + y * y) * 1.02
-
     def margins(self) -> tuple[int, int, int, int]:
         """Pixels that the pinhole camera must draw beyond the window: left, top, right, bottom."""
         width, height = self.width_px, self.height_px
         x, y = np.arange(width + 1.0), np.arange(height + 1.0)
-        edges = [
-            (x, np.zeros_like(x)),
-            (x, np.full_like(x, height)),
-            (np.zeros_like(y), y),
-            (np.full_like(y, width), y),
-        ]
-        border = self.backward(np.concatenate([np.stack(edge, axis=1) for edge in edges]))
+        edges = ((x, 0), (x, height), (0, y), (width, y))
+        border = self.backward(np.concatenate([np.stack(np.broadcast_arrays(*edge), axis=1) for edge in edges]))
         largest = max(self.red, 1 / self.red)
         border = np.concatenate([border, (border - self.center_px) * largest + self.center_px])
         low, high = border.min(axis=0), border.max(axis=0)

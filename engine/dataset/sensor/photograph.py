@@ -50,21 +50,17 @@ def photograph(
     share = round(float(stream(seed_of_camera(seed), "camera effect distortion, k2").random()) * MIN_K2_SHARE, 6)
     lens = lens_of(camera, drawn.get("distortion", 0.0), drawn.get("aberration", 0.0), share)
     effects["lens"] = lens.as_json()
-    rendered = _through(lens, scene, render)
+    if lens.k1 == 0 and lens.red == 1:
+        rendered = render(scene)
+    else:
+        left, top, right, bottom = lens.margins()
+        wide = camera.window(-left, -top, camera.width_px + left + right, camera.height_px + top + bottom)
+        rendered = move(render(replace(scene, camera=wide)), lens, left, top)
     rendered = replace(rendered, colors=develop(rendered.colors, rendered.depth_m, camera, drawn, seed))
     if "jpeg" not in drawn:
         return Photograph(rendered=rendered, effects=effects, lens=lens)
     content = encode_jpeg(rendered.colors, int(drawn["jpeg"]), scene, effects)
     return Photograph(rendered=rendered, effects=effects, lens=lens, suffix=".jpg", content=content)
-
-
-def _through(lens: Lens, scene: SiteScene, render: Callable[[SiteScene], Rendered]) -> Rendered:
-    if lens.k1 == 0 and lens.red == 1:
-        return render(scene)
-    camera = scene.camera
-    left, top, right, bottom = lens.margins()
-    wide = camera.window(-left, -top, camera.width_px + left + right, camera.height_px + top + bottom)
-    return move(render(replace(scene, camera=wide)), lens, left, top)
 
 
 def warm_up() -> None:
@@ -73,15 +69,6 @@ def warm_up() -> None:
     import cv2
     import PIL.Image  # noqa: F401  for the metadata
 
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(0)
-    try:
-        _take()
-    finally:
-        cv2.setNumThreads(threads)
-
-
-def _take() -> None:
     camera = SiteCamera(width_px=WARM_UP_PX, height_px=WARM_UP_PX)
     shape = (WARM_UP_PX, WARM_UP_PX)
     blank = Rendered(
@@ -90,5 +77,10 @@ def _take() -> None:
         depth_m=np.ones(shape, np.float32),
         renderer="",
     )
-    moved = move(blank, lens_of(camera, 1.0, 1.0, 0.0), 0, 0)
-    code(develop(moved.colors, moved.depth_m, camera, draw_effects("mild", 0), 0), 90)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        moved = move(blank, lens_of(camera, 1.0, 1.0, 0.0), 0, 0)
+        code(develop(moved.colors, moved.depth_m, camera, draw_effects("mild", 0), 0), 90)
+    finally:
+        cv2.setNumThreads(threads)
