@@ -1,12 +1,11 @@
 """A voice's parts beside other libraries, on the same data, in alternating calls: `bench rvc` with rivals.
 
-`retrieval`: FAISS, flat and IVF; `filter`: SciPy; `synthesizer`: infer-rvc-python; `vocoders`: the decoder of a second
-of sound, HiFi-GAN against RefineGAN of the same size. FAISS and SciPy work on the CPU, so what they get is copied from
-the device and back, as in RVC. Each call is timed until its result is available.
+`retrieval`: FAISS, flat and IVF; `filter`: SciPy; `synthesizer`: infer-rvc-python. FAISS and SciPy
+work on the CPU, so what they get is copied from the device and back, as in RVC. Each call is timed until its result is
+available.
 """
 
 import importlib
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,9 +16,7 @@ from engine.cli.benches.measuring import in_own_process
 from engine.models.device_work import device_wait
 from engine.models.measuring import in_turn_s
 from engine.models.rvc.highpass import RATE_HZ, high_pass, high_pass_on_host
-from engine.models.rvc.load import random_synthesizer
 from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval
-from engine.models.rvc.shapes import VOCODERS
 from engine.models.rvc.synthesizer import NOISE_SCALE
 from tests.models.rvc import peers
 
@@ -44,7 +41,6 @@ def _measure(asked, progress):
         "retrieval": partial(time_retrieval, asked.embeddings, channels, device, asked.threads),
         "filter": partial(time_filters, sound, device),
         "synthesizer": partial(time_synthesizer, synthesizer),
-        "vocoders": partial(time_vocoders, synthesizer),
     }
     for number, (name, time_rivals) in enumerate(rivals.items()):
         progress(f"rivals: {name}", 0.8 + 0.05 * number)
@@ -157,20 +153,3 @@ def time_synthesizer(synthesizer):
         f"times_{PEER}": round(ms[PEER] / ms["ours"], 3),
         "latent_differs": float((ours - latent).abs().max()),
     }
-
-
-def time_vocoders(synthesizer):
-    """Time the decoder of a synthesizer against that of the other vocoder, with random weights of the same shape."""
-    weights, shape = next(synthesizer.parameters()), synthesizer.shape
-    calls = {}
-    for vocoder in VOCODERS:
-        made = synthesizer
-        if vocoder != shape.vocoder:
-            made = random_synthesizer(replace(shape, vocoder=vocoder)).settle(weights.device, weights.dtype)
-        z = torch.zeros(1, shape.latent, FRAMES, device=weights.device, dtype=weights.dtype)
-        g = made.speaker(torch.zeros(1, dtype=torch.int64, device=weights.device))
-        source = made.source(torch.full((1, FRAMES), 220.0, device=weights.device))
-        calls[vocoder] = partial(made.decode, z, g, source)
-    with torch.inference_mode():
-        ms = in_turn_ms(calls, weights.device)
-    return {"frames": FRAMES, "ms": ms, "times_RefineGAN": round(ms["RefineGAN"] / ms["HiFi-GAN"], 3)}

@@ -281,23 +281,6 @@ def test_a_fork_server_that_dies_with_a_request_is_replaced(toys: Any, launcher:
     assert (launcher.server_pid != server, toy.status.restarts, toy.status.detail) == (True, 0, "")
 
 
-def test_three_stopped_children_are_ended_in_the_time_that_one_takes(toys: Any) -> None:
-    def seconds_to_end(*names: str) -> float:
-        children = [toys({"busy": "wait"}, times=replace(SOON, stop_s=0.5), name=name) for name in names]
-        pids = [bring_to(child, "busy") for child in children]
-        with Closing() as closing:
-            for child, pid in zip(children, pids, strict=True):
-                closing(child.supervisor)
-                os.kill(pid, signal.SIGSTOP)
-            began_s = time.perf_counter()
-        assert not any(map(psutil.pid_exists, pids))
-        return time.perf_counter() - began_s
-
-    one_s = seconds_to_end("one")
-    assert one_s >= 0.5, "it got its timeout to stop"
-    assert seconds_to_end("a", "b", "c") < 2 * one_s
-
-
 def test_closing_during_the_delay_after_a_death_leaves_nothing(toys: Any) -> None:
     toy = toys({"loading": "kill"}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
     toy.supervisor.start()

@@ -144,16 +144,6 @@ def test_a_capture_that_fails_leaves_nothing_behind() -> None:
             calls.run("a", [double], value(1.0))
 
 
-def test_the_four_most_recently_used_graphs_are_cached() -> None:
-    capture = Recording()
-    calls = GraphCalls(capture)
-    for key in ("a", "b", "c", "d", "a", "e", "a", "c", "d", "e"):
-        calls.run(key, [double], value(1.0))
-    assert len(capture.captured) == 5
-    calls.run("b", [double], value(1.0))
-    assert len(capture.captured) == 6
-
-
 def test_a_capture_is_limited_to_the_memory_left_and_measures_convolutions_meanwhile(
     sham_card: ShamCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

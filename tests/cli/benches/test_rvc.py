@@ -30,7 +30,7 @@ def test_each_figure_is_reported_with_its_reference(
     assert result["offline"]["seconds"] == pytest.approx(1.0) and result["live"]["100 ms"]["blocks"] == 20
     assert result["batch"]["files"] == 2 and result["batch"]["differs"] < 1e-3
     assert result["retrieval"]["same_rows_as_flat"] == result["retrieval"]["recall_at_8"]["ours"] == 1.0
-    assert result["filter"]["differs"] < 1e-5 and result["vocoders"]["times_RefineGAN"] > 0
+    assert result["filter"]["differs"] < 1e-5
 
     require(PACKAGE.is_dir(), MISSING)
     synthesizer = result["synthesizer"]

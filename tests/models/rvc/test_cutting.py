@@ -65,13 +65,3 @@ def test_only_windows_of_one_size_are_batched_in_order() -> None:
     assert equally_long([5, 7, 5, 5, 7, 9, 5], 2) == [[0, 2], [1, 4], [3, 6], [5]]
     assert equally_long([5, 7, 5], 1) == [[0], [1], [2]]
     assert equally_long([], 4) == []
-
-
-def test_crossfading_equal_pieces_changes_nothing() -> None:
-    spans = spans_of(reader(LOUD[:40_000]), 40_000, SHORT)
-    parts = [np.ones(span.frames * 400, np.float32) for span in spans]
-    whole = np.concatenate(list(joined(spans, parts, 400)))
-    np.testing.assert_allclose(whole, 1.0, atol=1e-6)
-    parts[1] *= -1
-    steps = np.abs(np.diff(np.concatenate(list(joined(spans, parts, 400)))))
-    assert steps.max() < 2.1 / 400

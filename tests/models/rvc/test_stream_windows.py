@@ -84,15 +84,6 @@ def test_nan_counts_as_unvoiced_and_a_reset_forgets() -> None:
     assert not cache.values.any()
 
 
-def test_a_reset_leaves_silence() -> None:
-    grid = BlockGrid.of(44_100, block_ms=20, crossfade_ms=10, extra_ms=50)
-    heard = InputWindow(grid, 1600, CPU)
-    heard.follow(torch.ones(1, grid.block), -60.0, lambda stage: None)
-    heard.reset()
-    heard.follow(torch.zeros(1, grid.block), -60.0, lambda stage: None)
-    assert not heard.sound.any()
-
-
 def test_input_under_the_threshold_is_silenced() -> None:
     grid = BlockGrid.of(48_000, block_ms=100, crossfade_ms=50, extra_ms=500)
     soft = spoken(48_000, 1.0) * 0.01  # -60 dBFS

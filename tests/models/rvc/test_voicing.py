@@ -6,11 +6,10 @@ import pytest
 import torch
 
 from engine.models.graphs import DirectCalls, nothing
-from engine.models.random_models import seeded
 from engine.models.rvc.grid import BlockGrid
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch.coarse import coarse
-from engine.models.rvc.source import RollingNoise, SineSource
+from engine.models.rvc.source import SineSource
 from engine.models.rvc.spec import VoiceSettings
 from engine.models.rvc.synthesizer import NOISE_SCALE
 from engine.models.rvc.voicing import Voicing
@@ -133,31 +132,3 @@ def test_the_phase_is_exact_after_a_minute(source: SineSource) -> None:
     found = source.phases(f0)[:, 1:].double()
     difference = (found - exact + 0.5) % 1.0 - 0.5
     assert difference.abs().max() < 1e-5
-
-
-def test_windows_of_a_stream_agree_where_they_overlap(source: SineSource) -> None:
-    """Windows of 30 frames, 10 apart: each starts at the phase of the tenth frame of the one before."""
-    f0 = glide(100)
-    with seeded(0):
-        noise = torch.randn(1, 1, 100 * HOP)
-    whole = source(f0, noise=noise)
-    phase = None
-    for first in range(0, 71, 10):
-        window = slice(first, first + 30)
-        samples = slice(first * HOP, (first + 30) * HOP)
-        part = source(f0[:, window], phase, noise[..., samples])
-        torch.testing.assert_close(part, whole[..., samples], rtol=0.0, atol=1e-6)
-        phase = source.phases(f0[:, window], phase)[:, 10]
-
-
-def test_noise_that_stays_in_the_window_is_unchanged() -> None:
-    rolling = RollingNoise(3, 50, torch.device("cpu"), torch.Generator().manual_seed(0))
-    address, before = rolling.values.data_ptr(), rolling.values.clone()
-    rolling.advance(20)
-    assert torch.equal(rolling.values[..., :30], before[..., 20:])
-    assert rolling.values.data_ptr() == address
-    new = rolling.values[..., 30:].clone()
-    assert not torch.isin(new, before).any()
-    rolling.advance(50)
-    assert not torch.isin(rolling.values, torch.cat((before, new), 2)).any()
-    assert rolling.values.std() == pytest.approx(1.0, abs=0.2)

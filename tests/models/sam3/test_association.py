@@ -12,7 +12,6 @@ from engine.models.sam3.association import (
     decide,
     greedy_nms,
     missed_after,
-    overlap_of,
     surplus_ids,
 )
 from engine.models.sam3.tracked_object import TrackedObject
@@ -92,11 +91,3 @@ def test_a_hidden_object_is_noted_as_hidden_and_one_that_the_tracker_doubts_is_n
     assert (decided.hidden, decided.empty) == ([0], [0, 3])
     assert decided.reconditioned == {0: 0} and not decided.new and not decided.unmatched
     assert decide(facts, objects, [1], RULES, is_due=False, **options).reconditioned == {}
-
-
-def test_overlaps_are_counted_from_shared_pixels() -> None:
-    shared = table((0, 4), (2, 6), (8, 8))
-    everyone = np.arange(3)
-    third = pytest.approx(1 / 3)
-    assert overlap_of(shared, everyone, everyone).tolist() == [[1.0, third, 0.0], [third, 1.0, 0.0], [0.0, 0.0, 0.0]]
-    assert overlap_of(shared, everyone[:0], everyone).shape == (0, 3)

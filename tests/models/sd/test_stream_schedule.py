@@ -113,13 +113,6 @@ def test_a_controlnet_that_is_switched_on_uses_its_first_picture_for_frames_in_f
     assert not torch.equal(late, early) and not torch.equal(late, never)
 
 
-def test_the_lead_in_returns_no_pictures(model: DiffusionModel, conds: list[Cond]) -> None:
-    z = random_latents(1, seed=6)
-    stream = stream_of(model, THREE_STEPS)
-    waited = [stream.push(z, conds[0]) for _ in range(3)]
-    assert [picture is None for picture in waited] == [True, True, False]
-
-
 @pytest.mark.parametrize(
     "change",
     [{"width": 128}, {"t_index": (5, 45)}, {"guidance": 2.0}, {"guidance": 2.0, "cfg_type": "full"}],
@@ -266,10 +259,3 @@ def test_seed_minus_one_gives_new_noise_for_each_call_and_changes_nothing_else(
     shown = [picture for picture in given if picture is not None]
     assert not torch.equal(shown[0], shown[1]) and not torch.equal(shown[1], shown[2])
     assert stream.generation == 0
-
-
-def test_a_still_scene_is_a_still_picture(model: DiffusionModel, conds: list[Cond]) -> None:
-    """Each step has one noise for all frames."""
-    still, stream = random_latents(1, seed=4), stream_of(model, THREE_STEPS)
-    *_, first, second = (stream.push(still, conds[0]) for _ in range(5))
-    torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-5)
