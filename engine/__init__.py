@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.errors import MultiverseError
 
-_HOME = {
-    "Config": "config",
-    "Engine": "engine",
-    "open_engine": "app",
-    "MultiverseError": "errors",
-}
+_HOMES = {"app": ("open_engine",), "config": ("Config",), "engine": ("Engine",), "errors": ("MultiverseError",)}
 __all__ = ["Config", "Engine", "MultiverseError", "open_engine"]
-__getattr__ = lazy_names(__name__, _HOME)
+__getattr__ = lazy_names(__name__, _HOMES)

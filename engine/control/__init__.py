@@ -10,33 +10,25 @@ from typing import TYPE_CHECKING
 from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from engine.control.answering import Args as Args
-    from engine.control.answering import CommandTable as CommandTable
-    from engine.control.answering import Handler as Handler
-    from engine.control.client import OscClient as OscClient
-    from engine.control.dispatcher import Dispatcher as Dispatcher
-    from engine.control.outgoing.announcements import Announcements as Announcements
-    from engine.control.outgoing.announcements import Tell as Tell
-    from engine.control.outgoing.feedback import Feedback as Feedback
-    from engine.control.outgoing.outbox import OscCounters as OscCounters
-    from engine.control.outgoing.sender import Reply as Reply
-    from engine.control.outgoing.sender import Sender as Sender
-    from engine.control.sending import SendingThread as SendingThread
-    from engine.control.server import OscServer as OscServer
+    from engine.control.answering import Args, CommandTable, Handler
+    from engine.control.client import OscClient
+    from engine.control.dispatcher import Dispatcher
+    from engine.control.outgoing.announcements import Announcements, Tell
+    from engine.control.outgoing.feedback import Feedback
+    from engine.control.outgoing.outbox import OscCounters
+    from engine.control.outgoing.sender import Reply, Sender
+    from engine.control.sending import SendingThread
+    from engine.control.server import OscServer
 
-_HOME = {
-    "Announcements": "outgoing.announcements",
-    "Args": "answering",
-    "CommandTable": "answering",
-    "Dispatcher": "dispatcher",
-    "Feedback": "outgoing.feedback",
-    "Handler": "answering",
-    "OscClient": "client",
-    "OscCounters": "outgoing.outbox",
-    "OscServer": "server",
-    "Reply": "outgoing.sender",
-    "Sender": "outgoing.sender",
-    "SendingThread": "sending",
-    "Tell": "outgoing.announcements",
+_HOMES = {
+    "answering": ("Args", "CommandTable", "Handler"),
+    "client": ("OscClient",),
+    "dispatcher": ("Dispatcher",),
+    "outgoing.announcements": ("Announcements", "Tell"),
+    "outgoing.feedback": ("Feedback",),
+    "outgoing.outbox": ("OscCounters",),
+    "outgoing.sender": ("Reply", "Sender"),
+    "sending": ("SendingThread",),
+    "server": ("OscServer",),
 }
-__getattr__ = lazy_names(__name__, _HOME)
+__getattr__ = lazy_names(__name__, _HOMES)

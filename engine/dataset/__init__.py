@@ -16,21 +16,17 @@ from typing import TYPE_CHECKING
 from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from engine.dataset.job import DatasetJob as DatasetJob
-    from engine.dataset.options import SceneOptions as SceneOptions
-    from engine.dataset.running.report import DatasetProgress as DatasetProgress
-    from engine.dataset.running.report import DatasetReport as DatasetReport
-    from engine.dataset.running.run import check_job as check_job
-    from engine.dataset.running.run import make_dataset as make_dataset
-    from engine.dataset.task import RenderSettings as RenderSettings
+    from engine.dataset.job import DatasetJob
+    from engine.dataset.options import SceneOptions
+    from engine.dataset.running.report import DatasetProgress, DatasetReport
+    from engine.dataset.running.run import check_job, make_dataset
+    from engine.dataset.task import RenderSettings
 
 _HOMES = {
-    "DatasetJob": "job",
-    "DatasetProgress": "running.report",
-    "DatasetReport": "running.report",
-    "RenderSettings": "task",
-    "SceneOptions": "options",
-    "check_job": "running.run",
-    "make_dataset": "running.run",
+    "job": ("DatasetJob",),
+    "options": ("SceneOptions",),
+    "running.report": ("DatasetProgress", "DatasetReport"),
+    "running.run": ("check_job", "make_dataset"),
+    "task": ("RenderSettings",),
 }
 __getattr__ = lazy_names(__name__, _HOMES)

@@ -15,21 +15,3 @@ from engine.ipc.frame_ring import FrameRing, RingFrame, RingOwner, RingReader, R
 from engine.ipc.gate import Gate, Turns
 from engine.ipc.ring_folder import sweep_dead_rings
 from engine.ipc.segment import map_segment
-
-__all__ = [
-    "AudioRing",
-    "AudioRingReader",
-    "AudioRingWriter",
-    "ChildWords",
-    "ControlPipe",
-    "FrameRing",
-    "Gate",
-    "Phase",
-    "RingFrame",
-    "RingOwner",
-    "RingReader",
-    "RingWriter",
-    "Turns",
-    "map_segment",
-    "sweep_dead_rings",
-]

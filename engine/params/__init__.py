@@ -17,22 +17,3 @@ from engine.params.presets import PresetFolder
 from engine.params.slew import Slew
 from engine.params.store import Change, ParamStore, Snapshot
 from engine.params.tempo import Tempo
-
-__all__ = [
-    "Autosave",
-    "Change",
-    "Crossfade",
-    "Cue",
-    "CueList",
-    "LoadedPreset",
-    "LookPipeline",
-    "Looks",
-    "Modulation",
-    "ParamStore",
-    "PresetFolder",
-    "Slew",
-    "Snapshot",
-    "Tempo",
-    "cues_text",
-    "read_cues",
-]

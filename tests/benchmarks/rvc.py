@@ -68,7 +68,6 @@ def time_filters(sound, device):
     return {
         "seconds": round(len(sound) / RATE_HZ, 3),
         "ms": ms,
-        "times_scipy": round(ms["scipy"] / ms["device"], 3),
         "differs": float(np.abs(calls["device"]()[0].cpu().numpy() - calls["scipy"]()).max()),
     }
 
@@ -107,10 +106,8 @@ def time_retrieval(count, channels, device, threads):
     found = {name: call().cpu().numpy() for name, call in calls.items()}
     return {
         "embeddings": count,
-        "queries": QUERIES,
         "lists": lists,
         "ms": ms,
-        "times": {name: round(each / ms["ours"], 3) for name, each in ms.items() if name != "ours"},
         "recall_at_8": {name: _recall(rows, found["flat"]) for name, rows in found.items() if name != "flat"},
         "same_rows_as_flat": round(float(np.mean(found["ours"] == found["flat"])), 5),
     }
@@ -122,8 +119,7 @@ def _recall(rows, truth):
 
 
 def time_synthesizer(synthesizer):
-    """Time `infer` of one sound against infer-rvc-python on the same weights. `latent_differs` is the largest
-    difference of the decoder's input, with the same noise."""
+    """Time one sound. `latent_differs`: largest difference of the decoder's input, with the same noise."""
     weights, shape = next(synthesizer.parameters()), synthesizer.shape
     device, dtype = weights.device, weights.dtype
     their_network = peers.synthesizer(shape, is_half=dtype == torch.float16)
@@ -140,7 +136,9 @@ def time_synthesizer(synthesizer):
         return their_network.infer(phone, length, pitch, f0.to(dtype), speaker)
 
     with torch.inference_mode():
-        ms = in_turn_ms({"ours": lambda: synthesizer.infer(phone, pitch, f0, speaker), PEER: theirs}, device)
+        ms = in_turn_ms(
+            {"ours": lambda: peers.ours_whole(synthesizer, phone, pitch, f0, speaker), PEER: theirs}, device
+        )
         torch.manual_seed(0)
         latent = theirs()[2][0]
         torch.manual_seed(0)
@@ -148,7 +146,6 @@ def time_synthesizer(synthesizer):
         z = torch.addcmul(mean, log_sd.exp(), torch.randn_like(mean), value=NOISE_SCALE)
         ours = synthesizer.reverse_flow(z, synthesizer.speaker(speaker))
     return {
-        "frames": FRAMES,
         "ms": ms,
         f"times_{PEER}": round(ms[PEER] / ms["ours"], 3),
         "latent_differs": float((ours - latent).abs().max()),

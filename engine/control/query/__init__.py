@@ -7,5 +7,3 @@ of OSC). HTTP is not here: the page's server calls these modules. `announcer.py`
 from engine.control.query.announcer import Announcer, host_info, service_name
 from engine.control.query.hub import Peer, QueryHub
 from engine.control.query.tree import PathEvent, QueryAnswer, QueryTree
-
-__all__ = ["Announcer", "PathEvent", "Peer", "QueryAnswer", "QueryHub", "QueryTree", "host_info", "service_name"]

@@ -12,5 +12,3 @@ load torch; `spec.py`, `check.py`, `cutting.py`, `grid.py` and `optimization.py`
 """
 
 from engine.models.rvc.spec import VoiceSettings, VoiceSpec
-
-__all__ = ["VoiceSettings", "VoiceSpec"]

@@ -96,8 +96,6 @@ class LiveVoice:
         """Semitones added to the pitch, reached at the end of the next block; for a transposition that moves."""
         self.heard_hz = np.zeros(0, np.float32)
         """Pitch of the last block's hops as tracked, 50 ms before its end, 0 where unvoiced; () without pitch."""
-        self.early_frames = 0
-        """Number of samples by which the last block is early, because its join was shifted."""
         self._between = between
         self._calls = calls or calls_for(model.device, before_capture, kept=GRAPHS_KEPT)
         grid, device = self.grid, model.device
@@ -131,10 +129,9 @@ class LiveVoice:
         self._voicing.shift_phase(self._sola.offset / self.grid.rate_hz)
         self._mark("sola")
         heard = joined[:0] if self._pitch is None else self._pitch.newest
-        result, is_sound, offset, hz = self._copy.fetch(joined.clamp(-1.0, 1.0), is_finite, self._sola.offset, heard)
+        result, is_sound, hz = self._copy.fetch(joined.clamp(-1.0, 1.0), is_finite, heard)
         self.heard_hz = hz.flatten().copy()
         self.spoiled += not is_sound
-        self.early_frames = int(offset)
         self.clock.end("copy")
         return result.copy()
 

@@ -300,21 +300,3 @@ class Synthesizer(nn.Module):
         around = None if source is None else source[..., first * hop : last * hop]
         made: Tensor = self.dec(z[..., begin:stop], g, around, begin + before - first)
         return made[..., (start - begin) * hop : (end - begin) * hop]
-
-    def infer(
-        self,
-        phone: Tensor,
-        pitch: Tensor | None,
-        f0: Tensor | None,
-        speaker: Tensor,
-        *,
-        noise: Tensor | None = None,
-        noise_scale: float = NOISE_SCALE,
-    ) -> Tensor:
-        """Convert a whole sound: (B, T, C), (B, T) int64, (B, T) Hz and (B,) int64 -> (B, 1, T hop), -1..1. `noise` (B,
-        latent, T) is standard normal; None draws it."""
-        g = self.speaker(speaker)
-        mean, log_sd = self.encode(phone, pitch)
-        noise = torch.randn_like(mean) if noise is None else noise.to(mean.dtype)
-        z = torch.addcmul(mean, log_sd.exp(), noise, value=noise_scale)
-        return self.decode(self.reverse_flow(z, g), g, None if f0 is None else self.source(f0))

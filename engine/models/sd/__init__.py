@@ -12,5 +12,3 @@ Importing this package does not load torch; `spec.py` and `plan/` never do.
 """
 
 from engine.models.sd.spec import ModelSpec
-
-__all__ = ["ModelSpec"]

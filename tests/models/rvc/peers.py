@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from engine.models.rvc.shapes import SynthesizerShape
+from engine.models.rvc.synthesizer import NOISE_SCALE, Synthesizer
 
 FOLDER = Path(__file__).parents[3] / ".ci" / "peers"
 PACKAGE = FOLDER / "infer_rvc_python"
@@ -35,12 +37,20 @@ def synthesizer(shape: SynthesizerShape, *, is_half: bool = False) -> Any:
         return getattr(models, f"SynthesizerTrnMs{kind}")(*shape.config(), is_half=is_half).eval()
 
 
-def infer(theirs: Any, phone: torch.Tensor, pitch: torch.Tensor, f0: torch.Tensor, speaker: torch.Tensor) -> Any:
+def infer(theirs: Any, phone: Tensor, pitch: Tensor, f0: Tensor, speaker: Tensor) -> Any:
     """Its sound, (B, 1, T hop). It draws random numbers: the latent's noise, a phase that it does not use, (B, 1)
     uniform, and the source's noise."""
     lengths = torch.full((phone.shape[0],), phone.shape[1])
     given = (phone, lengths, pitch, f0, speaker) if hasattr(theirs.dec, "m_source") else (phone, lengths, speaker)
     return theirs.infer(*given)[0]
+
+
+def ours_whole(ours: Synthesizer, phone: Tensor, pitch: Any, f0: Any, speaker: Tensor, noise: Any = None) -> Tensor:
+    """The sound of ours, (B, 1, T hop), as `infer` makes theirs. None as `noise` draws it."""
+    g, (mean, log_sd) = ours.speaker(speaker), ours.encode(phone, pitch)
+    noise = torch.randn_like(mean) if noise is None else noise.to(mean.dtype)
+    z = ours.reverse_flow(torch.addcmul(mean, log_sd.exp(), noise, value=NOISE_SCALE), g)
+    return ours.decode(z, g, None if f0 is None else ours.source(f0))
 
 
 def _module(name: str) -> Any:

@@ -79,8 +79,8 @@ def both_infer(theirs: Any, ours: Synthesizer, frames: int = FRAMES, batch: int 
         noise = torch.randn(batch, ours.shape.latent, frames)
         if ours.shape.has_pitch:
             torch.rand(batch, 1)
-        has_pitch = ours.shape.has_pitch
-        sound = ours.infer(phone, pitch if has_pitch else None, f0 if has_pitch else None, speaker, noise=noise)
+        pitch, f0 = (pitch, f0) if ours.shape.has_pitch else (None, None)
+        sound = peers.ours_whole(ours, phone, pitch, f0, speaker, noise)
     return expected, sound
 
 

@@ -15,5 +15,3 @@ serve_live(server, stop)                                                     run
 """
 
 from engine.jobs.video.live.server import LiveLimits, LiveServer, serve_live
-
-__all__ = ["LiveLimits", "LiveServer", "serve_live"]
