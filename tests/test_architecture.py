@@ -44,7 +44,7 @@ USED_BY_THE_DATASET = """
 """.split()
 """What a job of another room may use, beside errors and the face of jobs/kit; the last five are for its command."""
 MAX_BLIND_EXCEPTS = 10  # one of them around TouchDesigner's callbacks
-MAX_LINES = {"engine": 103_044, "dataset": 19_494, "tests": 96_220}  # of Python; "engine" without "dataset"
+MAX_LINES = {"engine": 102_090, "dataset": 18_717, "tests": 97_999}  # of Python; "engine" without "dataset"
 ROOT_FILES = "__init__ app config engine errors frame_loop values".split()
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 NEVER_IN_THE_ENGINE = {"torch", "diffusers", "transformers", "scipy", "syphon", "accelerate", "peft"}
@@ -173,7 +173,9 @@ def test_nothing_outgrows_its_total_of_lines() -> None:
     for path in (*ENGINE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")):
         part = "tests" if ENGINE not in path.parents else "dataset" if "dataset" in path.parts else "engine"
         lines[part] += len(path.read_text(encoding="utf-8").splitlines())
-    assert {part: count for part, count in lines.items() if count > MAX_LINES[part]} == {}
+    assert {part: count for part, count in lines.items() if count > MAX_LINES[part]} == {}, (
+        "docs/contributing.md: Lines"
+    )
 
 
 def test_the_quick_run_has_files_of_every_folder() -> None:

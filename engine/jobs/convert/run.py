@@ -1,4 +1,4 @@
-"""Runs a job in three steps, so that a caller can load a model once for many jobs:
+"""Runs a job. `convert_files` does everything; its three steps are for callers that load a model once for many jobs:
 
 work = open_job(job)                  UsageError, SinkError, ModelError: everything known before loading
 voice = load_voice(job, work)         seconds; None if nothing is to be converted
@@ -61,6 +61,20 @@ class OpenedFiles:
     """Identity of the outputs of `sounds` at the start."""
 
 
+def convert_files(
+    job: ConvertJob,
+    *,
+    on_progress: OnProgress = lambda progress: None,
+    on_file: OnFile = lambda report: None,
+    stop: threading.Event | None = None,
+) -> ConvertReport:
+    """Convert all files. MultiverseError in one line if nothing can be done. `on_file` is called, on any thread, as
+    soon as a file is done or has failed; `on_progress` after each batch, on this thread. `stop` ends the run between
+    two batches: converted files are written, and the rest can be resumed."""
+    work = open_job(job, on_file=on_file)
+    return run_job(job, work, load_voice(job, work), on_progress=on_progress, on_file=on_file, stop=stop)
+
+
 def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> OpenedFiles:
     """Open and check every source. Raises errors of the job, its outputs and its model."""
     from engine.models.rvc.check import check
@@ -120,10 +134,8 @@ def run_job(
     on_file: OnFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
-    """Convert the files of an open job with a model that may have served others; disconnects from a cluster.
-    MultiverseError in one line if nothing can be done. `on_file` is called, on any thread, as soon as a file is done or
-    has failed; `on_progress` after each batch, on this thread. `stop` ends the run between two batches: converted files
-    are written, and the rest can be resumed."""
+    """Convert the files of an open job with a model that may have served others; see `convert_files`. Disconnects from
+    a cluster."""
     stop = stop or threading.Event()
     if voice is None:
         return _report_of_nothing(job, work)

@@ -1,4 +1,4 @@
-"""Runs a job in three steps, so that a caller can load a model once for many files:
+"""Runs a job. `segment_file` does everything; its three steps are for callers that load a model once for many files:
 
 opened = open_job(job)                UsageError, SourceError, SinkError, ModelError: everything known before loading
 model = load_model(job, opened)       seconds
@@ -54,6 +54,22 @@ class OpenedSource:
         self.pictures.close()
 
 
+def segment_file(
+    job: SegmentJob, *, on_progress: OnProgress = lambda progress: None, stop: threading.Event | None = None
+) -> SegmentReport:
+    """Segment a whole source. MultiverseError in one line if it fails; then no output is left behind, and results stay
+    on the disk for `resume`. If one of several outputs cannot be written, the others continue: see
+    `SegmentReport.failed`. `on_progress` is called after each batch, on this thread. `stop` ends the run early:
+    pictures segmented by then are written, and `resume` continues."""
+    opened = open_job(job)
+    try:
+        model = load_model(job, opened)
+    except BaseException:
+        opened.close()
+        raise
+    return run_job(job, opened, model, on_progress=on_progress, stop=stop)
+
+
 def open_job(job: SegmentJob) -> OpenedSource:
     """Open the source and decode its first picture. Raises errors of the job, its outputs, source and model."""
     job.check()
@@ -103,11 +119,8 @@ def run_job(
     on_progress: OnProgress = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> SegmentReport:
-    """Segment one source with a model that may have served others, on the thread that loaded it; disconnects from a
-    cluster. MultiverseError in one line if it fails; then no output is left behind, and results stay on the disk for
-    `resume`. If one of several outputs cannot be written, the others continue: see `SegmentReport.failed`.
-    `on_progress` is called after each batch, on this thread. `stop` ends the run early: pictures segmented by then are
-    written, and `resume` continues."""
+    """Segment one source with a model that may have served others, on the thread that loaded it; see `segment_file`.
+    Disconnects from a cluster."""
     work = opened.finished.work
     try:
         if isinstance(model, ClusterSegments):

@@ -1,4 +1,4 @@
-"""Runs a job in three steps, so that a caller can report progress in between:
+"""Runs a job. `paint_video` does everything; its three steps are for callers that report progress in between:
 
 opened = open_job(job)                    UsageError, SourceError, SinkError, ModelError: everything known at once
 stages = open_stages(job, opened)         seconds: the model and its warm-up
@@ -49,6 +49,21 @@ class OpenedJob:
         self.pictures.close()
 
 
+def paint_video(
+    job: VideoJob, *, on_progress: OnProgress = lambda progress: None, stop: threading.Event | None = None
+) -> VideoReport:
+    """Paint a whole video. MultiverseError in one line if it fails; finished parts then stay for `resume`.
+    `on_progress` is called after each batch, and once when all are painted, on this thread. `stop` ends the run early:
+    pictures painted by then form a playable output, and `resume` continues."""
+    opened = open_job(job)
+    try:
+        stages = open_stages(job, opened)
+    except BaseException:
+        opened.close()
+        raise
+    return run_job(job, opened, stages, on_progress=on_progress, stop=stop)
+
+
 def open_job(job: VideoJob) -> OpenedJob:
     """Open source and output, and decode the first picture. Raises errors of the job, its model, source or output."""
     job.check()
@@ -89,10 +104,8 @@ def run_job(
     watch: Watch = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> VideoReport:
-    """Run an opened job, on the thread that opened the stages, and close both. MultiverseError in one line if it fails;
-    finished parts then stay for `resume`. `on_progress` is called after each batch, and once when all are painted, on
-    this thread. `watch` receives a progress getter that is safe to call from any thread, because a batch may take
-    minutes. `stop` ends the run early: pictures painted by then form a playable output, and `resume` continues."""
+    """Run an opened job, on the thread that opened the stages, and close both; see `paint_video`. `watch` receives a
+    progress getter that is safe to call from any thread, because a batch may take minutes."""
     try:
         run = VideoRun(job, opened, stages, on_progress, stop or threading.Event())
         watch(run.progress)

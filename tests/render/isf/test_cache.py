@@ -13,8 +13,10 @@ import json, os, sys, time
 from pathlib import Path
 from engine.cli.benches.render import plain_values, tones
 from engine.errors import NoGLError
-from engine.render import Look, PictureInput, open_renderer
-from engine.render.isf import ShaderSlot
+from engine.render.look import Look
+from engine.render.opening import open_renderer
+from engine.render.picture import PictureInput
+from engine.render.isf.isf_file import ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.vetter import VetProcess
 from engine.values import ChannelFeatures
