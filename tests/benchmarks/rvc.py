@@ -52,7 +52,6 @@ def _measure(asked, progress):
 
 
 def in_turn_ms(calls, device):
-    """Median of five rounds in ms a call. The calls are interleaved, so that other load affects all of them equally."""
     times_s = in_turn_s(calls, device_wait(device), rounds=ROUNDS)
     return {name: round(float(np.median(each)) * 1000.0, 3) for name, each in times_s.items()}
 
@@ -119,7 +118,7 @@ def _recall(rows, truth):
 
 
 def time_synthesizer(synthesizer):
-    """Time one sound. `latent_differs`: largest difference of the decoder's input, with the same noise."""
+    """`latent_differs`: largest difference of the decoder's input, with the same noise."""
     weights, shape = next(synthesizer.parameters()), synthesizer.shape
     device, dtype = weights.device, weights.dtype
     their_network = peers.synthesizer(shape, is_half=dtype == torch.float16)
