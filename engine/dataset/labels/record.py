@@ -60,7 +60,7 @@ class PictureRecord:
     width_px: int
     height_px: int
     camera: dict[str, Any]
-    """Intrinsics and extrinsics of scene/camera_values.py, and `lens`, its distortion or None; JSON values."""
+    """Intrinsics and extrinsics of camera_values (scene/camera.py), and `lens`, its distortion or None; JSON values."""
     classes: tuple[str, ...]  # categories to label, by class_id
     things: tuple[LabelledThing, ...]  # ascending by number
 
