@@ -137,8 +137,7 @@ class DeviceCapture:
 class DeviceOutput(Owner):
     """Opens the device in the constructor; AudioError if it is missing or cannot be opened. Silent until `play`.
     `wanted` is an index, a name or part of one; None is the default output. Mono sound is played on the first two
-    channels. While the device is lost nothing is read: the reader detects the gap from the
-    time of its next block."""
+    channels. While the device is lost nothing is read: the reader detects the gap from the time of its next block."""
 
     def __init__(self, wanted: str | None, clock: Clock, report: Report) -> None:
         self.lost_blocks = 0

@@ -66,7 +66,8 @@ class Deadlines:
 
     def hang(self, phase: Phase, in_phase_s: float, silent_s: float, expected_s: float = 0.0) -> str:
         """Why a child in this phase counts as hung, or "". `expected_s`: its own estimate of its work."""
-        limit_s: float = self.stop_s if phase is Phase.STOPPING else getattr(self, f"{phase.name.lower()}_s")
+        limits_s = self.starting_s, self.loading_s, self.compiling_s, self.capturing_s, self.idle_s, self.running_s
+        limit_s = dict(zip(Phase, (*limits_s, self.stop_s), strict=True))[phase]  # in the order of Phase
         if phase in (Phase.RUNNING, Phase.CAPTURING):
             limit_s = max(limit_s, min(MAX_SHARE_OF_EXPECTED * expected_s, MAX_EXPECTED_S))
         is_slow = phase in (Phase.STARTING, Phase.LOADING, Phase.COMPILING)

@@ -3,8 +3,8 @@
 The cases alternate in one engine, several rounds each, so that other load on the machine affects all of them. The child
 works on the Multiverse; without a child its last result stays in the picture, so that all cases draw the same.
 The important figure is the interval between published pictures. The time of the draw itself is reported too, because
-processes share the GPU and the caches. At the end prompts and seeds are launched on the
-beat, and the frames counted from the beat's frame to the first one whose picture differs.
+processes share the GPU and the caches. At the end prompts and seeds are launched on the beat, and the frames counted
+from the beat's frame to the first one whose picture differs.
 """
 
 import math

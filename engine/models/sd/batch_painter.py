@@ -25,8 +25,7 @@ GREY = 128
 
 
 class BatchPainter:
-    """Single thread, except `stage_s`. Raises one-line ModelErrors, and DeviceFullError if memory is
-    short."""
+    """Single thread, except `stage_s`. Raises one-line ModelErrors, and DeviceFullError if memory is short."""
 
     def __init__(
         self,
