@@ -50,8 +50,7 @@ def freeze(scene: SiteScene) -> bytes:
 
 
 def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
-    """The scene from `freeze`, equal to the last bit but for the sign of a height of 0. UsageError, with `name`, for
-    anything else."""
+    """The scene from `freeze`, equal but for the sign of a height of 0. UsageError, with `name`, for anything else."""
     try:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -190,8 +189,7 @@ class FrozenFile:
 
 
 def parse_frozen(text: str) -> tuple[FrozenFile, ...]:
-    """`FILE,FILE` or a folder of .json files -> the scenes in order, checked with the files they need. UsageError in
-    one line."""
+    """`FILE,FILE` or a folder of .json files -> the scenes in order, checked with the files they need. UsageError."""
     named = Path(text).expanduser()
     # Not Path.exists, which raises an OSError for a list that is too long for a name.
     is_list = "," in text and not os.path.exists(named)

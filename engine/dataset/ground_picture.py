@@ -59,15 +59,11 @@ def _decoded(path: Path, content: bytes) -> np.ndarray:
     import cv2
 
     size = picture_size_px(content)
-    if size is None:
-        raise UsageError(f"{OPTION} {path}: is damaged, or no picture")
-    width, height = size
-    if min(height, width) < MIN_SIDE_PX or max(height, width) > MAX_SIDE_PX:
-        raise UsageError(
-            f"{OPTION} {path}: {width}x{height} px; sides of {MIN_SIDE_PX} to {MAX_SIDE_PX} px are possible"
-        )
+    if size is not None and not MIN_SIDE_PX <= min(size) <= max(size) <= MAX_SIDE_PX:
+        sides = f"{'{}x{}'.format(*size)} px; sides of {MIN_SIDE_PX} to {MAX_SIDE_PX} px are possible"
+        raise UsageError(f"{OPTION} {path}: {sides}")
     try:
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if size else None
     except cv2.error:
         picture = None
     if picture is None:

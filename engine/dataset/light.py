@@ -48,8 +48,7 @@ class Light:
 
 
 def light_of(sun: Sun, ground: GroundLook) -> Light:
-    """Compute the light, with its exposure: recipe 1 exposes for the soil, recipe 2 for the light, and for the ground
-    only where it is very dark."""
+    """The light, with its exposure: recipe 1 exposes for the soil, recipe 2 for the light, and for very dark ground."""
     height = np.sin(np.radians(sun.elevation_deg))
     yellow = np.clip(1 - sun.elevation_deg / LOW_SUN_DEG, 0, 1)
     sun_color = WHITE_SUN_RGB + (LOW_SUN_RGB - WHITE_SUN_RGB) * yellow

@@ -1,5 +1,5 @@
-"""Makes one picture from task to files. Each has a process of its own: OpenGL drivers and Blender keep state, and no
-picture may depend on the one before it."""
+"""Makes one picture from task to files, in a process of its own: drivers and Blender keep state, and no picture may
+depend on another."""
 
 import hashlib
 import logging

@@ -34,7 +34,7 @@ def card(folder: Path, made: list[CardPicture], size_px: tuple[int, int] = (640,
 def pictures(counts: list[int], subset: str = "") -> list[CardPicture]:
     """Pictures with boxes of 8 x 10 px in the upper left corner."""
     box = np.array([[4, 4, 12, 14]], np.float64)
-    return [CardPicture(subset=subset, boxes=np.repeat(box, count, 0), brightness=0.4) for count in counts]
+    return [(subset, np.repeat(box, count, 0), 0.4) for count in counts]
 
 
 def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> None:

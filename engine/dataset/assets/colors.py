@@ -1,5 +1,4 @@
-"""A colour per face of a model, of few in all: a drone's pixel is 1 to 4 cm of the site, so a thing shows few
-texels."""
+"""A colour per face of a model, of few in all: a drone's pixel is 1 to 4 cm, so a thing shows few texels."""
 
 from typing import Any
 
@@ -62,8 +61,7 @@ def finish_of(mesh: Any) -> tuple[float, float]:
 
 
 def reduced(albedo: np.ndarray, areas: np.ndarray, most: int = MAX_COLORS) -> np.ndarray:
-    """At most so many colours: (t, 3) albedo of each face. In whole numbers until the mean of a group: no face changes
-    its group by rounding."""
+    """At most so many colours: (t, 3) albedo of each face. Groups are of whole numbers, safe from rounding."""
     codes = srgb_codes(albedo)
     colors, owner = np.unique(codes, axis=0, return_inverse=True)
     owner = owner.reshape(-1)

@@ -88,8 +88,7 @@ class ReadModel:
 
 @lru_cache(maxsize=64)
 def read_asset(asset: Asset) -> ReadModel:
-    """Read the model as it was when the asset was named. UsageError, in one line, if it has changed since, or cannot
-    be read."""
+    """The model as it was when the asset was named. UsageError, in one line, if it has changed or cannot be read."""
     words = f"{OPTION} {asset.name}: {escaped(asset.path)}"
     model = read_model(Path(asset.path), asset.up, asset.scale, words)
     if asset.sha256 != model.sha256:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,19 +21,14 @@ MAX_DETECTIONS = 300  # of a picture, at which Ultralytics stops by default
 COCO_DETECTIONS = 100  # of a picture that pycocotools counts by default
 TASKS = {"yolo": "detect", "yolo-obb": "obb", "yolo-seg": "segment", "yolo-pose": "pose"}
 """Ultralytics' task for the format of labels/."""
+CardPicture = tuple[str, np.ndarray, float | None]
+"""Subset, boxes, (k, 4) px x0 y0 x1 y1, and brightness, 0..1 or None if it was not measured."""
 PLOTS = {
     "counts.svg": "Boxes per picture",
     "sizes.svg": "Longer side of a box",
     "places.svg": "Where the boxes are",
     "brightness.svg": "Brightness of the pictures",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CardPicture:
-    subset: str
-    boxes: np.ndarray  # (k, 4) px: x0 y0 x1 y1
-    brightness: float | None  # 0..1; None if it was not measured
 
 
 class _Tally:
@@ -47,12 +41,11 @@ class _Tally:
         self.longer = np.zeros(MAX_BOX_PX + 1, np.int64)
         self.places = np.zeros((PLACES, PLACES))
 
-    def add(self, picture: CardPicture, size_px: tuple[int, int]) -> None:
-        boxes = picture.boxes
+    def add(self, subset: str, boxes: np.ndarray, brightness: float | None, size_px: tuple[int, int]) -> None:
         self.counts.append(len(boxes))
-        if picture.brightness is not None:
-            self.brightness.append(picture.brightness)
-        self.subsets[picture.subset] += 1
+        if brightness is not None:
+            self.brightness.append(brightness)
+        self.subsets[subset] += 1
         longer = np.rint((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)).astype(int)
         self.longer += np.bincount(np.clip(longer, 0, MAX_BOX_PX), minlength=MAX_BOX_PX + 1)
         cells = np.clip(((boxes[:, :2] + boxes[:, 2:]) / 2 / size_px * PLACES).astype(int), 0, PLACES - 1)
@@ -70,7 +63,7 @@ def write_card(
     time. `given`: the options, `--altitude` to `40..60`. OSError."""
     tally = _Tally()
     for picture in pictures:
-        tally.add(picture, job.task(0).picture_px)
+        tally.add(*picture, job.task(0).picture_px)
     counts, brightness = np.array(tally.counts), np.array(tally.brightness)
     top = tally.longer_quantile(0.995) + 1
     sizes, _ = np.histogram(np.arange(top), min(BARS, top), (0, top), weights=tally.longer[:top])

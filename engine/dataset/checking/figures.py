@@ -1,5 +1,4 @@
-"""Figures of a dataset, one value per picture or per box; how far those of two datasets are apart, and which options
-would bring them closer."""
+"""Figures of a dataset, by picture or box; how far two datasets are apart, and options that bring them closer."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -194,14 +193,9 @@ def _piles(real: np.ndarray, options: dict[str, Any], real_px: float | None) -> 
 
 def _exposure(own: np.ndarray, real: np.ndarray) -> str:
     """Stops by which the darkest and the brightest tenth of the pictures differ."""
-    low, middle, high = (np.log2(np.quantile(_linear(real), q) / np.quantile(_linear(own), q)) for q in (0.1, 0.5, 0.9))
+    own, real = (np.maximum(each, 1e-3) ** 2.2 for each in (own, real))  # linear light, nearly, of sRGB values
+    low, middle, high = (np.log2(np.quantile(real, share) / np.quantile(own, share)) for share in (0.1, 0.5, 0.9))
     span = sorted(float(np.clip(end, EXPOSURE.low, EXPOSURE.high)) for end in (low, high))
     words = "brighter" if middle > 0 else "darker"
     told = f"exposure={span[0]:.1f}..{span[1]:.1f}"
     return f"real pictures are {abs(middle):.1f} stops {words}: --camera-effects mild,{told}"
-
-
-def _linear(srgb: np.ndarray) -> np.ndarray:
-    """Linear light of sRGB values, by the power of 2.2 that is near to it."""
-    linear: np.ndarray = np.maximum(srgb, 1e-3) ** 2.2
-    return linear

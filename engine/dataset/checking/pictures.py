@@ -63,8 +63,7 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
 
 
 def read_picture(path: Path) -> PictureFacts | str:
-    """Decode the whole picture; the reason in words if it cannot be read. For several threads, within
-    `large_pictures`."""
+    """Decode the whole picture; the reason in words if it cannot be read. Any thread, within `large_pictures`."""
     try:
         with open_picture(path) as image:
             if image.width * image.height > MAX_PIXELS:

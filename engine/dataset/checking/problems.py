@@ -217,8 +217,7 @@ def match_coco(coco: CocoLabels, pictures: list[FoundPicture]) -> dict[int, str]
 
 
 def manifest_problems(folder: FoundFolder, digests: dict[str, str]) -> Iterator[CheckProblem]:
-    """Files that differ from the manifest, are missing or are in no line of it. `digests`: SHA-256 of files that were
-    read already, by path."""
+    """Files that differ from the manifest, lack, or are in no line of it. `digests`: known SHA-256 by path."""
     if folder.bad_lines:
         yield CheckProblem("damaged", "manifest.jsonl", f"{folder.bad_lines} line(s) truncated or unreadable")
     listed: set[str] = set()
@@ -281,8 +280,7 @@ def whole_file_problems(folder: FoundFolder, coco_ids: dict[str, set[int] | None
     for index, entry in sorted(folder.manifest.items()):
         paths = tuple(name for name in entry.get("sha256") or {} if not name.startswith("."))
         if entry.get("status") == "done" and paths and paths[-1].startswith("images/"):
-            subset = "/".join(paths[-1].split("/")[1:-1])
-            pictures.append(FinishedPicture(index=index, subset=subset, paths=paths))
+            pictures.append(FinishedPicture(index=index, paths=paths))
             digests |= entry["sha256"]
     tiles = [tile for picture in pictures for tile in finished_tiles(picture)]
     inner = {name.removeprefix(f"{TILES}/"): digest for name, digest in digests.items() if name.startswith(f"{TILES}/")}
@@ -361,9 +359,9 @@ def _shard_problems(root: Path, pictures: list[FinishedPicture], digests: Digest
     if not samples:
         return
     wanted = {
-        f"{sample.key}.{field}": digests[path.relative_to(root).as_posix()]
-        for sample in samples
-        for field, path in sample.files
+        f"{key}.{field}": digests[path.relative_to(root).as_posix()]
+        for key, files in samples
+        for field, path in files.items()
     }
     shards = sorted(path.name for path in (root / INDEX).parent.glob("*.tar"))
     index = _content(root / INDEX)

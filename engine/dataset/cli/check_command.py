@@ -175,8 +175,8 @@ def _problem_lines(problems: Any) -> list[str]:
 def _like_lines(like: "LikeReport") -> list[str]:
     lines = [f"compared with {like.path}", f"  {'':<18} {'here':>9} {'there':>9} {'distance':>9} {'overlap':>9}"]
     if like.faults:
-        first = f"{like.faults[0].path}: {like.faults[0].text}"
-        lines.append(f"  it has {len(like.faults)} faults, the first: {first}; to see all: dataset check {like.path}")
+        told = f"  it has {len(like.faults)} faults, the first: {like.faults[0].line()}"
+        lines.append(f"{told}; to see all: dataset check {like.path}")
     for each in like.distances:
         if each.own and each.real and each.distance is not None and each.overlap is not None:
             medians = f"{each.own['median']:>9.3g} {each.real['median']:>9.3g}"

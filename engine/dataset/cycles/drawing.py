@@ -37,8 +37,7 @@ def render(
 ) -> Rendered:
     """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the ground of `plan_of`, row 0 north. Its
     files, in a new folder within `folder` (None: the system's), go even if this process is killed. UsageError for a
-    feature that this Blender lacks; RenderError, in one line, if it fails; OSError for disk errors, also inside
-    Blender."""
+    feature that this Blender lacks; RenderError, in one line; OSError for disk errors, also inside Blender."""
     settings.check()
     largest = max((int(batch.instances.max(initial=0)) for batch in stage.batches), default=0)
     if largest > MAX_INSTANCES:
@@ -65,8 +64,7 @@ def render(
 
 
 def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
-    """Ask for `version`, `python` and `gpus` (names). UsageError if it is too old; RenderError, in one line, if it does
-    not start."""
+    """Ask for `version`, `python` and `gpus` (names). UsageError if it is too old; RenderError if it does not start."""
     with (
         tempfile.TemporaryDirectory(prefix="multiverse-blender-", ignore_cleanup_errors=True) as folder,
         _started(blender, "--ask", Path(folder)) as process,
@@ -152,8 +150,7 @@ def _death(blender: Blender, code: int, said: Iterable[str]) -> RenderError:
 
 
 def _channel(passes: dict[str, np.ndarray], word: str) -> np.ndarray:
-    """Find a channel by a word in its name, which differs between versions of Blender: `IndexOB` or `Object Index`,
-    `.X` or `.V`."""
+    """The channel with this word in its name, which differs by version: `IndexOB` or `Object Index`, `.X` or `.V`."""
     found = [values for name, values in passes.items() if word in name]
     if len(found) != 1:
         raise RenderError(f"passes.exr: no single channel for {word} among {', '.join(passes)}")

@@ -75,8 +75,7 @@ def _write_png(path: Path, pixels: np.ndarray) -> None:
 
 
 def read_passes(path: Path) -> dict[str, np.ndarray]:
-    """Read all channels by name (`ViewLayer.Depth.Z`), (height, width) float32, row 0 at the top. RenderError for any
-    other or a truncated file."""
+    """All channels by name (`ViewLayer.Depth.Z`), (height, width) float32, row 0 at the top. RenderError if damaged."""
     try:
         return _read(np.fromfile(path, np.uint8), path)
     except (struct.error, IndexError, KeyError, ValueError) as error:

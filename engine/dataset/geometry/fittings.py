@@ -1,5 +1,4 @@
-"""Equipment of a site, and round things that look like piles from the air: barrels, tyres, lids, containers, people,
-..."""
+"""Equipment of a site, and what looks like piles from the air: barrels, tyres, lids, containers, people, ..."""
 
 from itertools import pairwise
 

@@ -238,8 +238,7 @@ def cover(kit: Kit, variant: int) -> None:
 
 @model_of(Kind.TABLE, shapes=6)
 def table(kit: Kit, variant: int) -> None:
-    """A part of a mounting table along x, 4.6 x 2.2 m, foot at the heads of the piles, legs LEG_M below. Radius 2.7
-    m."""
+    """Part of a mounting table along x, 4.6 x 2.2 m, foot at the piles' heads, legs LEG_M below. Radius 2.7 m."""
     cos, sin = float(np.cos(TABLE_TILT)), float(np.sin(TABLE_TILT))
     half = MODULE_M[1] / 2
 

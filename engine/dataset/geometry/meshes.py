@@ -63,8 +63,7 @@ def put(size: tuple[float, float, float], at: tuple[float, float, float], turn: 
 
 
 def sideways(size: tuple[float, float, float], at: tuple[float, float, float]) -> np.ndarray:
-    """(4, 4): lay the own z axis along y, so that a cylinder of length 1 becomes an axle centred on `at`; `size` in the
-    world."""
+    """(4, 4): lay the own z axis along y: a cylinder of length 1 is an axle around `at`; `size` in the world."""
     lay = np.array([[1, 0, 0, 0], [0, 0, 1, -0.5], [0, -1, 0, 0], [0, 0, 0, 1]], np.float64)
     matrix = np.diag([*size, 1.0]) @ lay
     matrix[:3, 3] += at

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.dataset.geometry import pile_parts as parts
 from engine.dataset.geometry.batches import LOOKS, InstanceBatch, Mesh, Surface
-from engine.dataset.geometry.meshes import Axes, sized, standing
+from engine.dataset.geometry.meshes import Axes, around, polar, sized, standing
 from engine.dataset.geometry.primitives import MOUND_GROUND, box, cylinder, tube
 from engine.dataset.scene.description import GroundLook, Terrain
 from engine.dataset.scene.things import CapKind, Filling, FootKind, PaintColor, PaintPlace, Pile, PileKind
@@ -174,8 +174,7 @@ def group_of(piles: tuple[Pile, ...], terrain: Terrain) -> PileGroup:
 
 def _depth_m(base_frames: np.ndarray, radii: np.ndarray, terrain: Terrain) -> np.ndarray:
     """(k,) depth of each base below its plane, so that its whole edge is in the ground."""
-    around = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-    edge = np.stack([np.cos(around), np.sin(around), np.zeros(16)], axis=1)  # (16, 3)
+    edge = polar(1.0, around(16), 0.0)  # (16, 3)
     points = radii[:, None, None] * (edge @ base_frames[:, :3, :3].transpose(0, 2, 1)) + base_frames[:, None, :3, 3]
     gaps = (points[..., 2] - terrain.height_at(points[..., 0], points[..., 1])) * base_frames[:, None, 2, 2]
     depths_m: np.ndarray = np.maximum(gaps.max(axis=1) + UNDER_M, BASE_DEPTH_M)

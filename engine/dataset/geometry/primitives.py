@@ -97,8 +97,7 @@ def beam(points: Sequence[tuple[float, float]], width: float, thick: float | Seq
 
 
 def loft(sections: np.ndarray) -> Mesh:
-    """Join convex outlines, (levels, m, 3), counter-clockwise seen from the last, into a closed solid with flat
-    faces."""
+    """Join convex outlines, (levels, m, 3), counter-clockwise seen from the last, into a solid with flat faces."""
     count = sections.shape[1]
     triangles = []
     for below, above in pairwise(sections):
@@ -122,8 +121,7 @@ def ring(thickness: float, sides: int = ROUND_SIDES, tube_sides: int = 6) -> Mes
 
 
 def rough_ring(rng: np.random.Generator, inner: float, unevenness: float, sides: int = 20) -> Mesh:
-    """A heap around a hole: outer diameter 1 at its widest, its hole `inner` wide, z 0..1 at its highest; ends below in
-    a flat ring at z = -1."""
+    """A heap around a hole: outer diameter 1, its hole `inner` wide, z 0..1; ends below in a flat ring at z = -1."""
     angles = around(sides)
     edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (1, 2, 3, 5)))
     high = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (1, 2, 4, 7)))
@@ -161,8 +159,7 @@ def _wrapped_cells(rows: int, columns: int) -> np.ndarray:
 
 
 def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
-    """A smooth closed solid of rings along z. radii, heights: (rings, sides), each ring counter-clockwise from
-    above."""
+    """A smooth closed solid of rings along z. radii, heights: (rings, sides), counter-clockwise from above."""
     rings, sides = radii.shape
     ends = np.array([[0, 0, heights[0].mean()], [0, 0, heights[-1].mean()]])
     positions = np.concatenate([polar(radii, around(sides), heights).reshape(-1, 3), ends])

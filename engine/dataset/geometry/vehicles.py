@@ -1,5 +1,4 @@
-"""Machines and road vehicles, recognisable from the air at 4 cm per pixel; x to the front. They sink a little into the
-ground."""
+"""Machines and road vehicles as seen from the air, at 4 cm per pixel; x to the front. They sink in a little."""
 
 import numpy as np
 

@@ -66,8 +66,7 @@ class LabelOptions:
     tile_quality: int | None = option(None, "JPEG quality of the tiles. (default: PNG)", metavar="1..100")
 
     def check(self, own: Iterable[str] = ()) -> None:
-        """Raise UsageError for an unknown or repeated name, and for a share outside 0..1. `own`: classes of the user's
-        models."""
+        """Raise UsageError for an unknown or repeated name or a share outside 0..1. `own`: classes of own models."""
         _check_names("--classes", self.class_names, dict.fromkeys((*CATEGORIES, *own)))
         for name in self.formats:
             if name in GONE_FORMATS:
@@ -99,8 +98,7 @@ class LabelOptions:
 
     @property
     def key(self) -> dict[str, Any]:
-        """The part of a picture's fingerprint: all that changes a label file's content. A run may add further
-        formats."""
+        """The part of a picture's fingerprint: all that changes a label file's content. A run may add formats."""
         key: dict[str, Any] = {"classes": list(self.class_names), "min_visible": self.min_visible}
         if self.tiles is not None:
             key |= {"tiles": self.tiles} | {name: getattr(self, name) for name in TILE_OPTIONS}

@@ -37,8 +37,7 @@ class LabelledThing:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Number, kind, sizes, looks, place, and how much is visible, as JSON values, rounded so that all machines
-        agree."""
+        """Number, kind, sizes, looks, place, visibility: JSON values, rounded so that all machines agree."""
         return {
             "number": self.number,
             **self.told,
@@ -90,8 +89,12 @@ class FinishedPicture:
     """A picture that is complete in the dataset's folder."""
 
     index: int
-    subset: str  # `train`, `val`, `test`, or "" without a split
     paths: tuple[str, ...]  # all its files, as in the manifest; the picture is the last
+
+    @property
+    def subset(self) -> str:
+        """`train`, `val`, `test`, or "" without a split."""
+        return "/".join(self.paths[-1].split("/")[1:-1])
 
     def paths_in(self, folder: str) -> list[str]:
         return [path for path in self.paths if path.startswith(f"{folder}/")]

@@ -75,8 +75,7 @@ def make_record(stage: SceneStage, photograph: Photograph, options: LabelOptions
 
 
 def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record: PictureRecord) -> dict[str, Any]:
-    """The facts of a picture for the manifest, as JSON values; everything of its scene is in the file that `scene`
-    names."""
+    """The facts of a picture for the manifest, as JSON values; all of its scene is in the file that `scene` names."""
     labelled = record.labelled
     per_class = Counter(thing.category for thing in labelled)
     return {

@@ -128,8 +128,7 @@ def judge(
     outline: Outline | None, number: int, box: Box, area_px: int, numbers: np.ndarray, depth_m: np.ndarray
 ) -> Visibility:
     """Compare an outline with the picture, (height, width) numbers and depths. A hull covers a little more than its
-    solid, so bare ground within hides nothing unless it stands before the thing, and what is neither hidden nor cut has
-    a share of 1."""
+    solid, so bare ground within hides nothing unless it is before the thing; the share is 1 unless hidden or cut."""
     if outline is None:
         return Visibility(whole_box=box)
     height, width = numbers.shape

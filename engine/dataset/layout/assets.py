@@ -1,7 +1,7 @@
 """The user's own models in a scene: how many of each, and where they stand."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -123,12 +123,11 @@ def footprint(asset: Asset, one: PlacedAsset) -> Disc:
 
 
 def _stand(asset: Asset, placer: Placer, site: PiledSite, draw: np.random.Generator) -> PlacedAsset | None:
-    """A free and level place in one of the views or at its edge, since there are no piles beyond; None if no try finds
-    one."""
+    """A free and level place in a view or at its edge, as there are no piles beyond; None if no try finds one."""
     along_m, across_m, high_m = asset.size_m
     is_upright = asset.category == PILE_CATEGORY or high_m > 2 * max(along_m, across_m)
     habit = Habit(1.0, max_slope=MAX_UPRIGHT_SLOPE if is_upright else MAX_SLOPE, is_upright=is_upright)
-    heading, views = site.heading or 0.0, site.extent.corners_m
+    heading, views = site.heading or 0.0, site.views_m
     reach_m = 0.5 * float(np.hypot(along_m, across_m))
     for across, down, which, kind, angle, shade in draw.random((TRIES, 6)).tolist():
         quarter = int(angle * 4) * np.pi / 2
@@ -140,7 +139,7 @@ def _stand(asset: Asset, placer: Placer, site: PiledSite, draw: np.random.Genera
             continue
         seat = placer.seat(x_m, y_m, reach_m, habit)
         if seat is not None:
-            return replace(one, ground_m=seat.ground_m, slope_x=seat.slope_x, slope_y=seat.slope_y, lift_m=seat.lift_m)
+            return replace(one, **asdict(seat))
     return None
 
 

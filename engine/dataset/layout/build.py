@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from engine.dataset.layout.assets import place_assets
 from engine.dataset.layout.cameras import draw_cameras
 from engine.dataset.layout.clutter import in_winter, place_clutter
@@ -12,7 +14,7 @@ from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.layout.piles import plant_piles
 from engine.dataset.layout.placer import PiledSite
 from engine.dataset.layout.settling import Settled, settle
-from engine.dataset.layout.sight import extent_of, shown_assets, shown_piles, shown_things, with_lens
+from engine.dataset.layout.sight import corners_of_views, shown_assets, shown_piles, shown_things, with_lens
 from engine.dataset.layout.sky import draw_sun
 from engine.dataset.layout.terrain import deepest_m, make_terrain
 from engine.dataset.options import SceneOptions
@@ -25,13 +27,12 @@ BEYOND_M = 30.0  # ground around what the views show, for the feet of things tha
 
 
 def describe_recipe_2(options: SceneOptions, recipe_2: Recipe2Options, seed: Seed, view: int = 0) -> SiteScene:
-    """Build one view of the scene, with what it may show. Things and their numbers are the same in all views of a
-    scene."""
+    """Build one view of the scene, with what it may show; things and numbers are the same in all views of a scene."""
     cameras = draw_cameras(options, recipe_2.camera, seed)
     shown = tuple(with_lens(camera, recipe_2.sensor.camera_effects) for camera in cameras)
     settled = levelled(options, settle(options, seed), seed)
-    seen_m = extent_of(shown, -deepest_m(settled)).half_m  # half the square of ground that no view sees the edge of
-    terrain = make_terrain(settled, seed, 2 * (seen_m + BEYOND_M))
+    seen_m = float(np.abs(corners_of_views(shown, -deepest_m(settled))).max())
+    terrain = make_terrain(settled, seed, 2 * (seen_m + BEYOND_M))  # no view sees its edge
     layout = lay_field(
         options, recipe_2.layout, settled, terrain, cameras, seed, min_pitch_m=recipe_2.piles.min_pitch_m, shown=shown
     )
@@ -39,7 +40,7 @@ def describe_recipe_2(options: SceneOptions, recipe_2: Recipe2Options, seed: See
     piles = plant_piles(options, recipe_2.piles, layout, terrain, seed, gsd_m)
     ground = draw_ground(options, recipe_2.ground, seed)
     recipe_2.assets.check_under(min(camera.height_m for camera in cameras))
-    site = PiledSite(terrain=terrain, layout=layout, piles=piles, extent=extent_of(shown), seed=seed)
+    site = PiledSite(terrain=terrain, layout=layout, piles=piles, views_m=corners_of_views(shown), seed=seed)
     models, taken = place_assets(recipe_2.assets, site)
     clutter = place_clutter(options, recipe_2.clutter, site, taken)
     if any(cover.kind is CoverKind.SNOW for cover in ground.covers):

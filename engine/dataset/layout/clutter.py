@@ -45,8 +45,7 @@ WORK_M = 5.0
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
-    """`hole,vegetation` -> every kind that these name or hold, in the order of `DistractorKind`. UsageError for
-    others."""
+    """`hole,vegetation` -> every kind that these name or hold, in the order of `DistractorKind`. UsageError."""
     names = [name.strip() for name in text.split(",")]
     scattered = [kind for kind in DistractorKind if kind not in (*MACHINES, DistractorKind.BAG)]
     known = {kind.value for kind in scattered} | {category_of(kind) for kind in scattered}
@@ -89,8 +88,7 @@ class ClutterOptions:
 def place_clutter(
     options: SceneOptions, clutter: ClutterOptions, site: PiledSite, taken: tuple[Disc, ...] = ()
 ) -> tuple[Distractor, ...]:
-    """Place everything that is not a pile, numbered after the piles, clear of `taken`. UsageError if given numbers do
-    not fit."""
+    """Place all that is no pile, numbered after the piles, clear of `taken`. UsageError if given numbers do not fit."""
     yard = _Yard(site, clutter)
     for middles_m, radius_m in taken:
         yard.placer.take(middles_m, radius_m)

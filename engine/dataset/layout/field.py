@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.dataset.layout.field_plan import MIN_PITCH_M, Field, FieldOrder, plan_field
 from engine.dataset.layout.rows_and_clusters import SiteLayout, Strip, lay_clusters, lay_rows
-from engine.dataset.layout.settling import Settled
+from engine.dataset.layout.settling import OF_CLUSTERS, Settled
 from engine.dataset.layout.sight import ground_under, is_detail, is_in_picture, seen_m2, whole_sensor
 from engine.dataset.options import SceneOptions, option_name
 from engine.dataset.scene.camera import SiteCamera
@@ -24,34 +24,21 @@ PILES_SKEW = 1.4435  # exponent for a uniform number; the mean of PILES becomes 
 MARGIN_M = 8.0  # ground around the pictures that is built, too: its posts and their shadows lean into the picture
 EDGE_SHARE = 0.08  # margin of a window, as a share of its size, where the pile that it must show does not stand
 MAX_PILES = 30_000  # limit for a whole scene; Blender numbers 32767 things
-_COUNTED = (
-    "num_rows",
-    "piles_per_row",
-    "num_clusters",
-    "cluster_size",
-    "min_piles_per_cluster",
-    "max_piles_per_cluster",
-)
+_COUNTED = ("num_rows", "piles_per_row", *OF_CLUSTERS)
 """Options that fix the layout of recipe 1, which recipe 2 turns in any direction."""
 
 
-def as_layout(planned: Field, chosen: np.ndarray, *, is_empty: bool) -> SiteLayout:
-    """The chosen piles of the field as strips, one per row, with the roads in sight. `is_empty`: roads alone."""
-    strips = [] if is_empty else _strips(planned, chosen)
-    reach = planned.covers + np.array([[-ROAD_MARGIN_M], [ROAD_MARGIN_M]])
+def as_layout(planned: Field, chosen: np.ndarray, covers: np.ndarray) -> SiteLayout:
+    """The chosen piles of the field as strips, one per row, with the roads in sight. `covers`: of FieldOrder."""
     roads = []
     for road in planned.roads_m:
-        inside = ((road > reach[0]) & (road < reach[1])).all(axis=1)
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]]).astype(int)))
+        inside = ((road > covers[0] - ROAD_MARGIN_M) & (road < covers[1] + ROAD_MARGIN_M)).all(axis=1)
+        edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
         roads += [road[begin:end] for begin, end in edges.reshape(-1, 2) if end - begin >= 2]
-    return SiteLayout(strips=tuple(strips), roads_m=tuple(roads))
-
-
-def _strips(planned: Field, chosen: np.ndarray) -> list[Strip]:
     index = np.flatnonzero(chosen)
     index = index[np.lexsort((planned.columns[index], planned.rows[index]))]
     ends = np.flatnonzero(np.diff(planned.rows[index])) + 1
-    return [
+    strips = tuple(
         Strip(
             points_m=planned.points_m[row],
             columns=np.arange(len(row)),
@@ -61,22 +48,22 @@ def _strips(planned: Field, chosen: np.ndarray) -> list[Strip]:
         )
         for row in np.split(index, ends)
         if len(row)
-    ]
+    )
+    return SiteLayout(strips=strips, roads_m=tuple(roads))
 
 
-def turned(layout: SiteLayout, angle: float, *, is_empty: bool) -> SiteLayout:
-    """Turn a layout around the origin, counter-clockwise. `is_empty`: its roads alone."""
+def turned(layout: SiteLayout, angle: float) -> SiteLayout:
+    """Turn a layout around the origin, counter-clockwise."""
     cos, sin = np.cos(angle), np.sin(angle)
 
     def turn(points: np.ndarray) -> np.ndarray:
         x, y = points.T
         return np.round(np.stack([cos * x - sin * y, sin * x + cos * y], axis=1), 4)
 
-    strips = () if is_empty else layout.strips
     return SiteLayout(
         strips=tuple(
             replace(strip, points_m=turn(strip.points_m), axis_m=turn(strip.axis_m), heading=strip.heading + angle)
-            for strip in strips
+            for strip in layout.strips
         ),
         roads_m=tuple(map(turn, layout.roads_m)),
     )
@@ -122,7 +109,8 @@ def lay_field(
     is_empty = bool(stream(seed, "field empty").random() < share)
     if counted:
         laid = lay_clusters(settled, terrain, seed) if settled.use_clusters else lay_rows(settled, seed)
-        return turned(laid, float(stream(seed, "field turn").uniform(0, 2 * np.pi)), is_empty=is_empty)
+        laid = turned(laid, float(stream(seed, "field turn").uniform(0, 2 * np.pi)))
+        return replace(laid, strips=()) if is_empty else laid
     wanted = _wanted(field, seed)
     fullest = tuple(whole_sensor(camera) for camera in cameras)
     order = FieldOrder(
@@ -142,7 +130,8 @@ def lay_field(
         )
     if is_detail(cameras[0]) and len(planned.points_m):
         planned = planned.shifted(_onto_window(planned, cameras[0], order))
-    return as_layout(planned, _near(planned, shown or cameras, terrain), is_empty=is_empty or wanted == 0)
+    laid = as_layout(planned, _near(planned, shown or cameras, terrain), order.covers)
+    return replace(laid, strips=()) if is_empty or wanted == 0 else laid
 
 
 def _wanted(field: FieldOptions, seed: Seed) -> int:

@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from engine.dataset.layout.shares import pick
-from engine.dataset.layout.sight import MAX_REACH_M, extent_of, is_in_picture, seen_m2
+from engine.dataset.layout.sight import MAX_REACH_M, corners_of_views, is_in_picture, seen_m2
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.streams import Seed, stream
@@ -235,7 +235,6 @@ class Field:
     columns: np.ndarray  # (n,) int
     roads_m: tuple[np.ndarray, ...]
     shown: float  # piles per full picture, mean over the cameras
-    covers: np.ndarray  # (2, 2) lowest and highest x and y of what the cameras see
 
     def shifted(self, by_m: np.ndarray) -> "Field":
         return replace(
@@ -255,6 +254,12 @@ class FieldOrder:
     row_spacing: float | None = None
     use_clusters: bool | None = None
 
+    @property
+    def covers(self) -> np.ndarray:
+        """(2, 2) lowest and highest x and y of what the cameras see."""
+        corners = corners_of_views(self.cameras)
+        return np.stack([corners.min(axis=(0, 1)), corners.max(axis=(0, 1))])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Course:
@@ -273,8 +278,7 @@ class _Course:
 
 def plan_field(order: FieldOrder) -> Field:
     """Plan a field around what the cameras see, and build it until they show the wanted piles on average."""
-    corners = np.concatenate(extent_of(order.cameras).corners_m)
-    low, high = corners.min(axis=0), corners.max(axis=0)
+    low, high = order.covers
     reach_m = min(float(np.hypot(*(high - low))) / 2 * 1.1 + 10, MAX_REACH_M)
     pattern = pattern_of(order)
     course = _course(order, pattern.style, (low + high) / 2, reach_m)
@@ -296,7 +300,7 @@ def pattern_of(order: FieldOrder) -> Pattern:
     seen = float(np.mean([seen_m2(camera) for camera in order.cameras]))
     style_roll, gap, *sizes = stream(order.seed, "field pattern").random(8).tolist()
     styles = STYLES if order.use_clusters is None else IN_ROWS
-    style = FieldStyle.TABLES if order.use_clusters else FieldStyle(pick(styles, np.array([style_roll]))[0])
+    style = FieldStyle.TABLES if order.use_clusters else FieldStyle(pick(styles, style_roll))
     along_m, across_m, pair_m = 1.8 + 5.0 * sizes[0] ** 1.5, 3.0 + 8.0 * sizes[1] ** 1.5, 0.0
     if style is FieldStyle.RAFT:
         along_m = 1.5 + 2.5 * sizes[0]
@@ -363,11 +367,9 @@ def _contour(terrain: Terrain, middle: np.ndarray, half_m: float) -> tuple[float
 
 
 def _build(order: FieldOrder, plots: Plots, pattern: Pattern, course: _Course) -> Field:
-    corners = np.concatenate(extent_of(order.cameras).corners_m)
-    covers = np.stack([corners.min(axis=0), corners.max(axis=0)])
     first = np.argsort(plots.order, kind="stable")
     first = first[_is_present(plots, order.seed)[first]]
-    test_points = _test_piles(order, covers)
+    test_points = _test_piles(order)
     tests = len(test_points)
     points = np.concatenate([test_points, course.world(plots.points[first])])
     grounded = order.terrain.grounded(points)
@@ -387,7 +389,6 @@ def _build(order: FieldOrder, plots: Plots, pattern: Pattern, course: _Course) -
         columns=of_kept(plots.columns, np.zeros(tests, int)),
         roads_m=tuple(course.world(road) for road in plots.roads),
         shown=shown,
-        covers=covers,
     )
 
 
@@ -422,9 +423,10 @@ def _is_present(plots: Plots, seed: Seed) -> np.ndarray:
     return present
 
 
-def _test_piles(order: FieldOrder, covers: np.ndarray) -> np.ndarray:
+def _test_piles(order: FieldOrder) -> np.ndarray:
     """(k, 2) single piles anywhere, set before the others to test the ground; often none."""
     draw = stream(order.seed, "field tests")
     count = min(max(int(2 * MAX_TEST_PILES * draw.random()) - MAX_TEST_PILES + 1, 0), order.wanted // 4)
-    points: np.ndarray = np.round(covers[0] + np.ptp(covers, axis=0) * draw.random((MAX_TEST_PILES, 2))[:count], 4)
+    low, high = order.covers
+    points: np.ndarray = np.round(low + (high - low) * draw.random((MAX_TEST_PILES, 2))[:count], 4)
     return points

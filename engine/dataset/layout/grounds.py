@@ -105,10 +105,8 @@ def draw_cover(kind: CoverKind, draw: np.random.Generator) -> tuple[Cover, Rgb]:
     color = color_of(hue_deg, between(limits.saturation, saturation), between(limits.brightness, brightness))
     dullness = between(limits.accent_saturation, dull)
     if limits.accent_hue_deg is None:
-        accent_hue, dullness = (
-            hue_deg + ACCENT_TURN_DEG * (2 * turn - 1),
-            dullness * between(limits.saturation, saturation),
-        )
+        accent_hue = hue_deg + ACCENT_TURN_DEG * (2 * turn - 1)
+        dullness *= between(limits.saturation, saturation)
     else:
         accent_hue = between(limits.accent_hue_deg, turn)
     accent = color_of(
@@ -198,12 +196,12 @@ def draw_ground(options: SceneOptions, ground: GroundOptions, seed: Seed) -> Gro
     shares = _shares(options.geological_preset, ground)
     draw = stream(seed, "ground looks")
     first_at, second_at, is_patched, second_share, patch_m = draw.random(5).tolist()
-    first = _pick(shares, first_at)
+    first = CoverKind(pick(shares, first_at))
     partners = shares if len(shares) > 1 else [(kind, 1.0) for kind in COVERS]  # the same ones if several were named
     others = tuple(each for each in partners if each[0] not in (first, CoverKind.PICTURE))
     kinds = [first]
     if is_patched < ground.ground_patches and others:
-        kinds.append(_pick(others, second_at))
+        kinds.append(CoverKind(pick(others, second_at)))
     drawn = []
     for kind in kinds:
         cover, earth = draw_cover(
@@ -237,10 +235,6 @@ def _shares(preset: Preset | None, ground: GroundOptions) -> tuple[Share, ...]:
     if preset is not None:
         return ((OF_PRESETS[preset], 1.0),)
     return tuple((kind, 1.0) for kind in COVERS)
-
-
-def _pick(shares: tuple[Share, ...], at: float) -> CoverKind:
-    return CoverKind(pick(shares, np.array([at]))[0])
 
 
 def _placed_picture(pictures: tuple[GroundPicture, ...], seed: Seed) -> GroundPicture:

@@ -93,7 +93,7 @@ def lay_tracks(site: PiledSite, things: tuple[Distractor, ...]) -> tuple[Track, 
         wander = driven_path(way, draw) if len(way) > 1 else way
         if is_driven < busy and len(way) > 1:
             tracks.append(track_of(wander, 0.3 + 0.7 * depth, CRAWLER if kind < 0.6 else LORRY))
-    half_m = min(site.extent.half_m + 4, 300.0)
+    half_m = min(site.half_m + 4, 300.0)
     square = Site(width_m=2 * half_m, depth_m=2 * half_m)
     standing = site.piles_m
     ways = np.concatenate([*site.layout.roads_m, (draw.random((4, 2)) * 2 - 1) * half_m])
@@ -117,7 +117,7 @@ def strew_lime(site: PiledSite) -> tuple[LimeLine, ...]:
     draw = stream(site.seed, "varied lime")
     is_limed, is_marked, many, size = draw.random(4).tolist()
     lines = list(lay_lime(site.layout, site.seed)) if is_limed < 0.6 else []
-    half_m = min(site.extent.half_m + 2, 200.0)
+    half_m = min(site.half_m + 2, 200.0)
     if is_marked > 0.35:
         return tuple(lines)
     count = int(many * MAX_SPOTS * min(half_m / 40, 1.0)) + 1

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.dataset.layout.shares import Shares, pick
+from engine.dataset.layout.shares import Shares, pick, weighted
 from engine.dataset.options import Preset
 from engine.dataset.scene.streams import Seed, stream
 from engine.dataset.scene.things import CapKind, Filling, FootKind, PaintColor, PaintPlace, PileKind
@@ -159,7 +159,7 @@ class PileSite:
         return self._blocks[number]
 
     def _kind(self, roll: float) -> PileKind:
-        return ALIASES[pick(self._kinds, np.array([roll]))[0]]
+        return ALIASES[pick(self._kinds, roll)]
 
     def _draw(self, number: int) -> PileBlock:
         rolls = iter(stream(self._seed, f"piles block {number}").random(40).tolist())
@@ -184,8 +184,8 @@ class PileSite:
             contrast=0.05 + 0.2 * next(rolls),
             tint=(1 + 0.05 * hue * gray, 1.0, 1 - 0.09 * hue * gray),
             feet=(
-                FootKind(_one(self._feet, next(rolls))),
-                FootKind(_one(self._feet, next(rolls))),
+                FootKind(pick(self._feet, next(rolls))),
+                FootKind(pick(self._feet, next(rolls))),
                 0.3 * next(rolls) ** 2,
             ),
             foot_size=next(rolls),
@@ -196,30 +196,20 @@ class PileSite:
             filling=Filling.OPEN if filling < 0.55 else Filling.EARTH if filling < 0.85 else Filling.CONCRETE,
             painted=0.0 if is_painted >= PAINTED_SHARE else 0.15 + 0.85 * next(rolls),
             paint=PaintPlace.HEAD if next(rolls) < 0.6 else PaintPlace.RING,
-            paint_color=PaintColor(_one(PAINTS, next(rolls))),
+            paint_color=PaintColor(pick(PAINTS, next(rolls))),
             capped=0.0 if is_capped >= CAPPED_SHARE else 0.5 + 0.5 * next(rolls),
             cap=CapKind.PLASTIC if cap < 0.65 else CapKind.PLATE,
-            cap_color=PaintColor(_one(CAP_COLORS, next(rolls))),
+            cap_color=PaintColor(pick(CAP_COLORS, next(rolls))),
             bars_m=0.15 + 0.75 * next(rolls) ** 1.5,
             dirty=next(rolls) ** 2,
         )
 
 
 def seen_weights(type_: PileType, clear_m: float) -> tuple[float, ...]:
-    """Weights of a kind's diameters in pictures that show diameters from `clear_m` clearly: thinner ones become rare
-    with the third power."""
+    """Weights of a kind's diameters where those from `clear_m` show clearly; thinner ones fall by the cube."""
     shares = [(weight, min(1.0, wide_m / max(clear_m, 1e-6))) for wide_m, weight in type_.diameters_m]
     return tuple(weight * share * share * share for weight, share in shares)
 
 
 def _size(type_: PileType, roll: float, clear_m: float) -> float:
     return type_.diameters_m[weighted(seen_weights(type_, clear_m), roll)][0]
-
-
-def _one(shares: Shares, roll: float) -> str:
-    return pick(shares, np.array([roll]))[0]
-
-
-def weighted(weights: tuple[float, ...], roll: float) -> int:
-    """Index of a weight for a roll of 0..1."""
-    return int(np.searchsorted(np.cumsum(weights), roll * sum(weights), side="right"))

@@ -1,13 +1,12 @@
 """Finds free places for things on a site, and stands them on the ground."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from engine.dataset.layout.habits import HABITS, Habit
 from engine.dataset.layout.rows_and_clusters import SiteLayout
 from engine.dataset.layout.settling import Site
-from engine.dataset.layout.sight import Extent
 from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.streams import Seed, stream
 from engine.dataset.scene.things import Distractor, DistractorKind, Pile
@@ -55,6 +54,8 @@ class Clearance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
+    """Fields of Distractor and PlacedAsset with the same names."""
+
     x_m: float
     y_m: float
     ground_m: float
@@ -68,8 +69,13 @@ class PiledSite:
     terrain: Terrain
     layout: SiteLayout
     piles: tuple[Pile, ...]
-    extent: Extent
+    views_m: np.ndarray  # (views, 4, 2) corners of what the views show, of `corners_of_views`
     seed: Seed
+
+    @property
+    def half_m(self) -> float:
+        """Half the side of the square around the origin that holds all views."""
+        return float(np.abs(self.views_m).max())
 
     @property
     def piles_m(self) -> np.ndarray:
@@ -86,7 +92,7 @@ class Placer:
 
     def __init__(self, site: PiledSite) -> None:
         self.terrain, self.piles_m = site.terrain, site.piles_m
-        self.half_m = min(site.extent.half_m + BEYOND_M, site.terrain.side_m / 2 - 1)
+        self.half_m = min(site.half_m + BEYOND_M, site.terrain.side_m / 2 - 1)
         square = Site(width_m=2 * self.half_m, depth_m=2 * self.half_m)
         self._things = Clearance(square, stream(site.seed, "clutter places"))
         self._from_piles = Clearance(square, stream(site.seed, "clutter places"))
@@ -174,21 +180,15 @@ def stand(
 ) -> Distractor:
     """A thing at this place, the rest of it random. Always draws the same count of random numbers."""
     own_turn, shade, color = draw.random(3).tolist()
-    shape_seed = int(draw.integers(2**32))
     tints = HABITS[kind].tints
     return Distractor(
         kind=kind,
-        x_m=seat.x_m,
-        y_m=seat.y_m,
-        ground_m=seat.ground_m,
+        **asdict(seat if lift_m is None else replace(seat, lift_m=lift_m)),
         turn=float(own_turn * 2 * np.pi) if turn is None else turn,
-        slope_x=seat.slope_x,
-        slope_y=seat.slope_y,
         scale=scale,
-        shape_seed=shape_seed,
+        shape_seed=int(draw.integers(2**32)),
         shade=0.8 + 0.35 * shade,
         tint=tints[int(color * len(tints))] if tint is None else tint,
-        lift_m=seat.lift_m if lift_m is None else lift_m,
     )
 
 

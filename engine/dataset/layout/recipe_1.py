@@ -1,6 +1,5 @@
 """Recipe 1: scenes of one camera, with the piles, distractors and marks of earlier versions, byte for byte. A table's
-plane follows the ground under its piles (least squares); a line of piles is cut into tables where posts would differ
-too much."""
+plane follows the ground under its piles (least squares); a line is cut where posts would differ too much."""
 
 import math
 from typing import Any
@@ -62,8 +61,7 @@ GRASS_HILLS = (0.30, 0.55)
 
 
 def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) -> list[slice]:
-    """Cut the line, (n, 2), (n,) and (n,) sorted by column, into even runs in order; single piles only if
-    unavoidable."""
+    """Cut the line, (n, 2), (n,) and (n,) sorted by column, into even runs in order; single piles only if need be."""
     count = int(columns[-1]) + 1
     starts = np.searchsorted(columns, np.arange(count + 1)).tolist()
     longest = math.ceil(count / math.ceil(count / MAX_COLUMNS))
@@ -94,8 +92,7 @@ def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) 
 
 
 def expose_m(off_m: np.ndarray, level: float, misses_m: np.ndarray) -> np.ndarray:
-    """(n,) height of each top above the ground: in one plane `level` (0..1) high, plus `misses_m`. off_m:
-    `off_plane_m`."""
+    """(n,) height of each top: in one plane, `level` (0..1) high, plus `misses_m`. `off_m`: of `off_plane_m`."""
     low = EXPOSED_M[0] + TOP_M + off_m.max()
     high = EXPOSED_M[1] - TOP_M + off_m.min()
     exposed_m: np.ndarray = low + (high - low) * level - off_m + misses_m

@@ -50,8 +50,7 @@ class SiteLayout:
 
 
 def lay_rows(settled: Settled, seed: Seed) -> SiteLayout:
-    """Lay out exactly num_rows x piles_per_row piles, a road after every fifth row, and one beside the first and the
-    last where there is room."""
+    """num_rows x piles_per_row piles, a road after each fifth row and, with room, beside the first and last."""
     site, row_spacing_m = settled.site, settled.row_spacing
     road, bend, gap, aside, up = stream(seed, "layout rows").random(5)
     spacing_m = _between(PILE_SPACING_M, gap, site.width_m / max(settled.piles_per_row - 1, 1))

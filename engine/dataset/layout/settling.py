@@ -40,7 +40,7 @@ USUAL_PILES_PER_CLUSTER = (50, 100)
 CLUSTERED_SHARE = 0.65
 """Share of pictures with clusters. Clusters hold about 225 piles, rows about 500: near the real mean of 322.7."""
 _OF_ROWS = ("num_rows", "piles_per_row", "row_spacing")
-_OF_CLUSTERS = ("num_clusters", "cluster_size", "min_piles_per_cluster", "max_piles_per_cluster")
+OF_CLUSTERS = ("num_clusters", "cluster_size", "min_piles_per_cluster", "max_piles_per_cluster")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +142,7 @@ class Settled:
 
 
 def settle(options: SceneOptions, seed: Seed) -> Settled:
-    """Complete the options with random values from this seed; fast. UsageError, with the number that fits, if they do
-    not."""
+    """Complete the options with random values; fast. UsageError, with the number that fits, if they do not fit."""
     options.check()
     draw = _Draw(options, seed)
     use_clusters = _settle_layout(options, seed)
@@ -209,7 +208,7 @@ class _Draw:
 def _settle_layout(options: SceneOptions, seed: Seed) -> bool:
     """True for clusters: given by name, implied by an option of one layout only, or else random."""
     rows = [field for field in _OF_ROWS if getattr(options, field) is not None]
-    clusters = [field for field in _OF_CLUSTERS if getattr(options, field) is not None]
+    clusters = [field for field in OF_CLUSTERS if getattr(options, field) is not None]
     if options.use_clusters is not None:
         idle = rows if options.use_clusters else clusters
         if idle:

@@ -1,7 +1,7 @@
 """Shares of several kinds, as given on the command line: `none,spoil` (equal), or `none=0.7,spoil=0.3`."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -37,8 +37,12 @@ def shares_parser(option: str, kinds: Iterable[str]) -> Callable[[str], Shares]:
     return parse
 
 
-def pick(shares: Shares, rolls: np.ndarray) -> list[str]:
-    """The kind for each of (n,) rolls, 0..1."""
-    ends = np.cumsum([weight for _, weight in shares])
-    places = np.minimum(np.searchsorted(ends, np.asarray(rolls) * ends[-1], side="right"), len(shares) - 1)
-    return [shares[place][0] for place in np.atleast_1d(places).tolist()]
+def pick(shares: Sequence[tuple[str, float]], roll: float) -> str:
+    """The kind for a roll of 0..1."""
+    return shares[weighted([weight for _, weight in shares], roll)][0]
+
+
+def weighted(weights: Sequence[float], roll: float) -> int:
+    """Index of a weight for a roll of 0..1."""
+    ends = np.cumsum(weights)
+    return min(int(np.searchsorted(ends, roll * ends[-1], side="right")), len(ends) - 1)

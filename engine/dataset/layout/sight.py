@@ -1,6 +1,6 @@
 """The part of the ground that the views of a scene show, and the things that may be seen in them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -25,28 +25,16 @@ has k1 near -0.11, which moves its corners by 7 %."""
 _Thing = TypeVar("_Thing", bound=Pile | Distractor | PlacedAsset)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Extent:
-    """Bounds of what the views show of the level plane z = 0."""
-
-    corners_m: tuple[np.ndarray, ...]
-    """(4, 2) per view: where the corners of its window meet the plane, clockwise from the top left."""
-
-    @property
-    def half_m(self) -> float:
-        """Half the side of the square around the origin that holds all views."""
-        return float(max(np.abs(corners).max() for corners in self.corners_m))
-
-
-def extent_of(cameras: tuple[SiteCamera, ...], z_m: float = 0.0) -> Extent:
-    """The extent of these views on a level plane. Rays towards the horizon end MAX_REACH_M from the camera."""
+def corners_of_views(cameras: tuple[SiteCamera, ...], z_m: float = 0.0) -> np.ndarray:
+    """(views, 4, 2) x and y where the corners of each window meet a level plane, clockwise from the top left. Rays
+    towards the horizon end MAX_REACH_M from the camera."""
     corners = []
     for camera in cameras:
         rays = camera.rays_of(camera.corners_px)
         away = np.maximum(np.linalg.norm(rays[:, :2], axis=1), 1e-9)
         depths = np.where(rays[:, 2] < 0, (camera.height_m - z_m) / np.maximum(-rays[:, 2], 1e-9), np.inf)
         corners.append(camera.place_m[:2] + rays[:, :2] * np.minimum(depths, MAX_REACH_M / away)[:, None])
-    return Extent(corners_m=tuple(corners))
+    return np.array(corners)
 
 
 def whole_sensor(camera: SiteCamera) -> SiteCamera:
@@ -63,7 +51,7 @@ def is_detail(camera: SiteCamera) -> bool:
 
 def seen_m2(camera: SiteCamera) -> float:
     """Level ground in the picture, up to MAX_REACH_M."""
-    x, y = extent_of((camera,)).corners_m[0].T
+    x, y = corners_of_views((camera,))[0].T
     return float(abs((x * np.roll(y, -1) - np.roll(x, -1) * y).sum()) / 2)
 
 
@@ -91,8 +79,7 @@ def is_in_picture(camera: SiteCamera, points_m: np.ndarray, margin_m: float = 0.
 
 
 def with_lens(camera: SiteCamera, camera_effects: str) -> SiteCamera:
-    """The camera with a window of all that the lens of these effects may show; the same camera if LENS_SHARE holds
-    it."""
+    """The camera with a window of all that the lens of these effects may show; the same one if LENS_SHARE holds it."""
     asked = parse_effects(camera_effects)
     if "distortion" not in asked:
         return camera

@@ -139,8 +139,7 @@ class SkyOptions:
 
 
 def draw_sun(options: SceneOptions, sky: SkyOptions, settled: Settled, seed: Seed, view: int) -> Sun:
-    """Draw sun and weather of one view, at a date and time of its own. UsageError if a sun's angle and its place, date
-    or time are both given."""
+    """Sun and weather of a view, at its own time. UsageError if a sun's angle and its place or time are given."""
     sun = _placed(options, sky, settled, seed, view)
     overcast_at, thick, is_veiled, thin, is_cloudy, cover, depth, size = (
         stream(seed, f"sky weather {view}").random(8).tolist()

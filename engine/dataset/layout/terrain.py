@@ -22,8 +22,7 @@ ROLLING_M = (0.25, 0.6)  # amplitude of the longest wave
 
 
 def make_terrain(settled: Settled, seed: Seed, side_m: float | None = None) -> Terrain:
-    """Make the height field, 0 m on average. `side_m`: None for a side beyond the view of recipe 1's camera
-    everywhere."""
+    """Make the height field, 0 m on average. `side_m`: None for a side beyond the view of recipe 1's camera."""
     most = MAX_CELLS
     if side_m is None:
         taller = max(1.0, settled.height / settled.width)

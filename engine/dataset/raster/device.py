@@ -37,8 +37,7 @@ class Device:
         return thing
 
     def program(self, name: str, vertex: str, *, defines: tuple[str, ...] = (), **units: int) -> moderngl.Program:
-        """`defines`: further ones of its fragment shader. `units`: the texture unit of each sampler; those that the
-        compiler dropped are skipped."""
+        """`defines`: more of its fragment shader. `units`: the texture unit of each sampler that the compiler kept."""
         all_defines = (*self._defines, *defines)
         program = self.kept(compile_program(self.context, name, all_defines, vertex=vertex, folder=SHADERS))
         view = program.get("View", None)

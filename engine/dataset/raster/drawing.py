@@ -157,8 +157,7 @@ class StageDrawing:
 
 
 def _depth_range(camera: SiteCamera, half_m: float, lowest_m: float, highest_m: float) -> tuple[float, float]:
-    """Least and greatest depth of the stage in the window: of heights `lowest_m` to `highest_m` on a square of twice
-    `half_m`."""
+    """Least and greatest depth of the stage: heights `lowest_m` to `highest_m` on a square of twice `half_m`."""
     drops = camera.drops_of(camera.corners_px)
     corners = corners_of(np.array([[-half_m, -half_m, lowest_m]]), np.array([[half_m, half_m, highest_m]]))[0]
     farthest_m = float(camera.depth_of(corners).max())

@@ -47,8 +47,8 @@ class Ground:
         return self._device.array(program, (self._vertices, VERTEX), index=self._index)
 
     def draw(self, array: moderngl.VertexArray, tile: Tile) -> None:
-        for first, last in _runs(tile.sees(self._boxes_px)):
-            start, end = int(self._starts[first]), int(self._starts[last])
+        edges = np.flatnonzero(np.diff(tile.sees(self._boxes_px), prepend=False, append=False))  # of runs of chunks
+        for start, end in self._starts[edges].reshape(-1, 2).tolist():
             array.render(moderngl.TRIANGLES, vertices=3 * (end - start), first=3 * start)
 
 
@@ -65,8 +65,7 @@ def terrain_texture(device: Device, mesh: Mesh, terrain: Terrain) -> moderngl.Te
 
 
 def _in_chunks(positions: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Triangles sorted by the square of their first vertex, (t, 3), and the start of each square's triangles,
-    (chunks,)."""
+    """Triangles, (t, 3), sorted by the square of their first vertex, and the start of each square's, (chunks,)."""
     squares = np.floor(positions[:, :2] / CHUNK_M).astype(np.int32)
     squares -= squares.min(axis=0)
     number = (squares[:, 1] * (squares[:, 0].max() + 1) + squares[:, 0])[triangles[:, 0]]
@@ -103,8 +102,3 @@ def _own_last_vertices(
     vertices[:count, 7] = np.maximum(np.maximum(depths[0], depths[1]), depths[2])
     index = np.stack([copies[triangles[:, 0]], copies[triangles[:, 1]], np.arange(count)], axis=1)
     return vertices, index.astype(np.uint32)
-
-
-def _runs(chosen: np.ndarray) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
-    return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]

@@ -87,9 +87,7 @@ class RasterTargets:
         depth = device.kept(context.depth_renderbuffer(size_px))
         self.ground_depth = device.texture(size_px, 1, "f4")
         self.ground = framebuffer([self.ground_depth], depth)
-        self._numbers_texture = device.texture(size_px, 1, "u2")
-        self._depth_texture = device.texture(size_px, 1, "f4")
-        self.numbers = framebuffer([self._numbers_texture, self._depth_texture], depth)
+        self.numbers = framebuffer([device.texture(size_px, 1, "u2"), device.texture(size_px, 1, "f4")], depth)
         self.depth_alone = framebuffer([], depth)
         """The depth buffer of `numbers` alone, because integer colours cannot be cleared together with depth."""
         self.marks_texture = device.texture(size_px, 4)

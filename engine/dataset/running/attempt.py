@@ -1,6 +1,5 @@
-"""Has each picture made by a process: starts it, watches it, kills it on timeout. That is `main` here, which makes one
-picture, or a fork of forking.py. A request is a line with `task`, `folder` and `log`, the answer one with `made` or
-`failure`."""
+"""Has each picture made by a process: starts it, watches it, kills it on timeout. It is `main` here, for one picture,
+or a fork of forking.py. A request is a line with `task`, `folder`, `log`, the answer with `made` or `failure`."""
 
 import json
 import logging
@@ -37,8 +36,7 @@ class PictureWorker:
     """Makes one picture at a time, each in a new process. Used by one thread at a time."""
 
     def __init__(self, environment: Mapping[str, str], *, warm_log: Path | None = None) -> None:
-        """`warm_log`: fork the processes from one that the first picture starts and that writes there. Else each starts
-        a new Python."""
+        """`warm_log`: fork processes from one that the first picture starts, which writes there; else start Pythons."""
         self._environment, self._warm_log = environment, warm_log
         self._process: WorkerProcess | None = None
 

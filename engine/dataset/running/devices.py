@@ -27,8 +27,7 @@ def device_environment(device: int | None) -> dict[str, str]:
 
 
 def devices_of(job: DatasetJob, jobs: int) -> tuple[int, ...]:
-    """The devices that so many jobs use in turn; empty for the default: GL's best one, all of Cycles' (also if there
-    are more cards than jobs)."""
+    """The devices of the jobs in turn; () for the default: GL's best, all of Cycles' (also if more than jobs)."""
     if job.devices:
         return job.devices
     if jobs < 2 or job.drawing.use_gpu is False or any(os.environ.get(name) for name in CHOSEN):
@@ -47,8 +46,7 @@ def devices_of(job: DatasetJob, jobs: int) -> tuple[int, ...]:
 
 
 def words_of(devices: tuple[int, ...], jobs: int) -> str:
-    """Which job uses which device: `pictures are drawn on device 0 (jobs 1, 3), device 1 (job 2)`. "" for the
-    default."""
+    """Which job uses which device: `pictures are drawn on device 0 (jobs 1, 3), device 1 (job 2)`; "" by default."""
     of_each = {device: range(place + 1, jobs + 1, len(devices)) for place, device in enumerate(devices[:jobs])}
     words = (
         f"device {device} (job{'s' if len(own) > 1 else ''} {', '.join(map(str, own))})"

@@ -57,8 +57,7 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
 
 
 def figures_of(job: DatasetJob, boxes: Iterator[tuple[int, np.ndarray]]) -> Statistics:
-    """The figures of all pictures, from the index and the boxes of each, (k, 4) in px; at the width of the (largest)
-    sensor, if only a window is drawn."""
+    """The figures of all pictures by index and boxes, (k, 4) px of each; at the width of the (largest) whole sensor."""
     widths = [file.sensor_width_px for file in job.recipe_2.given.files] or [job.options.width]
     most = max(widths)
     return measure((each * (most / widths[index % len(widths)]) for index, each in boxes), most)
@@ -98,9 +97,7 @@ def _pictures(folder: DatasetFolder, job: DatasetJob) -> Iterator[CardPicture]:
     entries = folder.manifest.entries(index for index, _ in folder.finished_labels())
     for entry, (_, boxes, _) in zip(entries, _labels(folder, job), strict=True):
         drawn = json.loads(bytes(entry.drawn))
-        yield CardPicture(
-            subset=drawn.get("subset", ""), boxes=boxes, brightness=drawn.get("look", {}).get("brightness")
-        )
+        yield drawn.get("subset", ""), boxes, drawn.get("look", {}).get("brightness")
 
 
 def _named(name: str, value: Any) -> dict[str, str]:

@@ -180,8 +180,7 @@ class DatasetFolder:
         return self._work.path / "workers.log"
 
     def commit(self, task: PictureTask, finished: Attempted, *, earlier: tuple[str, ...] = ()) -> None:
-        """Move the files of a finished attempt into place, then add it to the manifest. `earlier`: why earlier ones
-        failed. OSError."""
+        """Move an attempt's files into place and add it to the manifest. `earlier`: why others failed. OSError."""
         made = finished.made
         for path in made.sha256:
             target = self.path / path
@@ -217,7 +216,7 @@ class DatasetFolder:
                 for path in self.manifest.places[index].paths(index)
                 if path.partition("/")[0] not in unsure or (self.path / path).exists()
             )
-            yield FinishedPicture(index=index, subset="/".join(paths[-1].split("/")[1:-1]), paths=paths)
+            yield FinishedPicture(index=index, paths=paths)
 
     def engines(self, indices: range) -> list[str]:
         """The renderers of these pictures."""

@@ -1,5 +1,4 @@
-"""Pictures on the machines of a Ray cluster: a process per picture, as on this machine. Files are sent back as
-bytes."""
+"""Pictures on a Ray cluster: a process per picture, as on this machine. Files are sent back as bytes."""
 
 import contextlib
 import tempfile

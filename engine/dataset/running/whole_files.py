@@ -23,8 +23,7 @@ MAX_SHARE = 0.05
 
 
 class WholeFiles:
-    """Writes the files of each label format that the run writes, or the pictures have, before, during and after a run.
-    Single-threaded."""
+    """Writes each format that the run writes or pictures have: before, during, after it. Single-threaded."""
 
     def __init__(self, folder: DatasetFolder, job: DatasetJob, clock: Callable[[], float] = time.perf_counter) -> None:
         self._folder, self._recipe, self._task, self._clock = folder, job.recipe, job.task(job.indices[0]), clock
@@ -51,8 +50,7 @@ class WholeFiles:
                 remove_file(self._folder.path / name, missing_ok=True)
 
     def write_if_due(self) -> None:
-        """Write the files, but those that a program holds open, if that is a small part of the time since. Raises
-        OSError."""
+        """Write all but what a program holds open, if that takes a small part of the time since. Raises OSError."""
         if self._clock() >= self._due_s:
             with suppress(PermissionError):
                 self.write()

@@ -101,16 +101,14 @@ class SiteCamera:
         return depths
 
     def pixel_of(self, points: np.ndarray) -> np.ndarray:
-        """Project (n, 3) metres before the camera to (n, 2) pixels: column and row of the window, whose corner is (0,
-        0)."""
+        """Project (n, 3) metres before the camera to (n, 2) column and row of the window, whose corner is (0, 0)."""
         local = (np.asarray(points, np.float64) - self.place_m) @ self.rotation.T
         scale = self.focal_px / -local[:, 2]
         column, row = self.center_px
         return np.stack([column + local[:, 0] * scale, row - local[:, 1] * scale], axis=1)
 
     def on_level(self, pixels: np.ndarray, z_m: float = 0.0) -> np.ndarray:
-        """(n, 2) x and y where the rays through these pixels, (n, 2), meet the level at `z_m`; NaN for rays that do not
-        fall."""
+        """(n, 2) x and y where the rays of (n, 2) pixels meet the level at `z_m`; NaN for rays that do not fall."""
         ways = self.rays_of(pixels)
         with np.errstate(divide="ignore", invalid="ignore"):
             far = np.where(ways[:, 2] < 0, (z_m - self.height_m) / ways[:, 2], np.nan)
@@ -129,8 +127,7 @@ class SiteCamera:
         return rays
 
     def slab(self, low_m: float, high_m: float, farthest_m: float) -> np.ndarray:
-        """(8, 3) metres: where the corner rays meet the levels `low_m` (first four) and `high_m`, at most `farthest_m`
-        deep."""
+        """(8, 3) metres: the corner rays at the levels `low_m` (first four) and `high_m`, at most `farthest_m` deep."""
         off_px, drops = self._off_axis(self.corners_px), self.drops_of(self.corners_px)
         ends = []
         for z_m in (low_m, high_m):

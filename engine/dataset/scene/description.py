@@ -1,6 +1,5 @@
-"""Data classes of a construction site seen from above, with the limits of their numbers. x points right in the picture
-(east), y up (north), z towards the camera; metres and radians unless named; the origin is the middle of the picture at
-mean height."""
+"""Data classes of a construction site from above, with the limits of their numbers. x points right in the picture
+(east), y up (north), z to the camera; metres and radians unless named; origin: the picture's middle, mean height."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -98,8 +97,7 @@ class Terrain:
         return cells * self.cell_m
 
     def height_at(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
-        """Height of the drawn surface, same shape as x and y, clamped to the edge; cells are split from south-west to
-        north-east."""
+        """Height of the drawn surface, shaped as x and y, clamped to the edge; cells are split to the north-east."""
         last = self.heights_m.shape[0] - 1
         column = np.clip((np.asarray(x_m, np.float64) + self.side_m / 2) / self.cell_m, 0, last)
         row = np.clip((np.asarray(y_m, np.float64) + self.side_m / 2) / self.cell_m, 0, last)

@@ -126,9 +126,7 @@ def develop(
     out = np.empty_like(colors, order="C")
     kernels.develop(
         out,
-        np.require(
-            colors, np.uint8, ("C", "W")
-        ),  # for Numba, an array that is read-only is another type to compile for
+        np.require(colors, np.uint8, ("C", "W")),  # for Numba, a read-only array is another type
         np.require(depth_m, np.float32, ("C", "W")),
         levels.astype(np.float32),
         clear.astype(np.float32),

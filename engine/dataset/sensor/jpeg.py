@@ -169,8 +169,7 @@ def xmp_of(scene: SiteScene, effects: dict[str, Any]) -> bytes:
 
 
 def position_of(scene: SiteScene) -> tuple[float, float]:
-    """Latitude and longitude of the camera, degrees: metres on the ellipsoid from the site, which is on its sun's
-    latitude."""
+    """Latitude and longitude of the camera in degrees: metres on the ellipsoid from the site, on its sun's latitude."""
     camera = scene.camera
     site_deg = SITE_LATITUDE_DEG if scene.sun.latitude_deg is None else scene.sun.latitude_deg
     latitude = math.radians(site_deg)

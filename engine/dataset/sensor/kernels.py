@@ -133,8 +133,7 @@ def veil_row(
     numbers: np.ndarray,
     passing: np.ndarray,
 ) -> None:
-    """Mix a row with the airlight before it. `clear` (n,): share of light that passes, by distance; `passing` (w,) to
-    work with."""
+    """Mix a row with the airlight. `clear` (n,): share of light that passes by distance; `passing` (w,): scratch."""
     center, per_focal, scale = numbers[CENTER_X], numbers[PER_FOCAL], numbers[HAZE_SCALE]
     y = (F(row) + HALF - numbers[CENTER_Y]) * per_focal
     last = F(clear.size - 1)

@@ -49,8 +49,7 @@ class Lens:
 
     @cached_property
     def series(self) -> np.ndarray:
-        """(DEGREE + 1,) float64: r of the pinhole camera by r of the photograph, a polynomial of its squared distance
-        in px."""
+        """(DEGREE + 1,) float64: r of the pinhole camera by r of the photograph, by its squared distance in px."""
         # r^2 of the window's farthest corner in the photograph, and a little more.
         x, y = (
             max(abs(center), abs(size - center)) / self.focal_px

@@ -64,8 +64,7 @@ def photograph(
 
 
 def warm_up() -> None:
-    """Import Numba, OpenCV and the codecs, load or compile the kernels: 0.6 s, first 5 s. Starts no thread: a fork
-    would lack it."""
+    """Import Numba, OpenCV, codecs; load or compile kernels: 0.6 s, first 5 s. Starts no thread: forks lack it."""
     import cv2
     import PIL.Image  # noqa: F401  for the metadata
 

@@ -41,7 +41,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(json.dumps(part) + "\n", encoding="ascii")
         paths = (*parts, f"labels/{stem}.txt", f"images/{stem}.png")
-        pictures.append(FinishedPicture(index=index, subset=subset, paths=paths))
+        pictures.append(FinishedPicture(index=index, paths=paths))
         sha256 = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in paths}
         key = {"recipe": 2, "classes": CLASSES, "write": "yolo"}
         entries.append({"index": index, "seed": [0, index], "status": "done", "options": key, "sha256": sha256})

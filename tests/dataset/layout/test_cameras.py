@@ -11,7 +11,7 @@ from engine.dataset.layout.build import describe_recipe_2, levelled
 from engine.dataset.layout.cameras import CameraOptions, check_cameras, draw_cameras, parse_heading
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.layout.settling import settle
-from engine.dataset.layout.sight import MAX_REACH_M, extent_of
+from engine.dataset.layout.sight import MAX_REACH_M, corners_of_views
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.camera import SiteCamera
 from engine.errors import UsageError
@@ -79,7 +79,7 @@ def test_an_oblique_view_shows_the_horizon_only_if_asked() -> None:
     (asked,) = drawn(0, tilt=(60.0, 60.0), field_of_view=(84.0, 84.0))
     assert asked.pitch_deg == 60
     assert asked.drops_of(asked.corners_px).min() < 0
-    assert extent_of((asked,)).half_m < MAX_REACH_M + 300
+    assert np.abs(corners_of_views((asked,))).max() < MAX_REACH_M + 300
 
 
 def test_views_of_a_scene_overlap_and_differ() -> None:

@@ -7,7 +7,6 @@ import numpy as np
 from engine.dataset.layout.clutter import ClutterOptions, place_clutter
 from engine.dataset.layout.placer import PiledSite
 from engine.dataset.layout.rows_and_clusters import SiteLayout, Strip
-from engine.dataset.layout.sight import Extent
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import GroundLook, SiteScene, Sun, Terrain
@@ -69,8 +68,7 @@ def scattered(
     share = (hidden, hidden) if isinstance(hidden, float) else hidden
     options = SceneOptions(**given)  # type: ignore[arg-type]
     own = ClutterOptions(clutter=clutter, hidden_share=share, confusers=confusers)
-    extent = Extent(corners_m=(corners,))
-    site = PiledSite(terrain=rolling(), layout=layout, piles=piles, extent=extent, seed=(seed, 0))
+    site = PiledSite(terrain=rolling(), layout=layout, piles=piles, views_m=corners[None], seed=(seed, 0))
     return place_clutter(options, own, site)
 
 

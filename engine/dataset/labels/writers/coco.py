@@ -108,9 +108,8 @@ def categories_of(classes: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def write_coco(parts: Iterable[CocoPart], file: TextIO, categories: Sequence[dict[str, Any]]) -> None:
-    """Write the parts as one JSON file, one annotation per line; ValueError unless they ascend by index. Annotation ids
-    count from 1 (0 means "no match" to pycocotools), categories too (detectors reserve 0 for the background). One part
-    is in memory at a time."""
+    """Write the parts as one JSON file, one annotation per line; ValueError unless they ascend by index. Ids count from
+    1: 0 means "no match" to pycocotools, and detectors reserve category 0. One part is in memory at a time."""
     images: list[dict[str, Any]] = []
     written = 0
     file.write('{"info": {"description": "Foundation piles from above, rendered"},\n"annotations": [')

@@ -117,7 +117,6 @@ def finished_tiles(picture: FinishedPicture) -> list[FinishedPicture]:
     return [
         FinishedPicture(
             index=picture.index * len(names) + place,
-            subset=picture.subset,
             paths=tuple(sorted(paths[name], key=lambda path: path.startswith("images/"))),
         )
         for place, name in enumerate(names)

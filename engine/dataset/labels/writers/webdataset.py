@@ -10,7 +10,6 @@ the library's writer gets times of zero, no owners, and each field in its place.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -28,14 +27,10 @@ from engine.system.small_file import MAX_JSON_BYTES, open_regular, read_small
 FOLDER, SAMPLES, INDEX = "webdataset", "webdataset/samples", "webdataset/index.json"
 SHARD_PX = 1 << 29  # about 1 GB of PNGs at two bytes per pixel; pictures per shard are a power of two below it
 MAX_SHARD_PICTURES = 8192
+Sample = tuple[str, dict[str, Path]]
+"""File name without suffix, and without a dot, at which WebDataset splits it from the field; and file by field."""
 FIELDS = {"masks/instances": "instances.png", "masks/classes": "classes.png", "depth": "depth.png", "labels": "txt"}
 """Field for the files of these folders, beside the picture and its JSON."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardSample:
-    key: str  # file name without suffix; without a dot, at which WebDataset splits it from the field
-    files: tuple[tuple[str, Path], ...]  # field and file
 
 
 class ShardWriter(LabelWriter):
@@ -61,7 +56,7 @@ class ShardWriter(LabelWriter):
             for name, samples in _shards(contents):
                 path = contents.folder / FOLDER / name
                 sizes = json.dumps(
-                    [(each.key, [(field, file.stat().st_size) for field, file in each.files]) for each in samples]
+                    [(key, [(field, file.stat().st_size) for field, file in files.items()]) for key, files in samples]
                 )
                 told = {"pictures": len(samples), "sizes": hashlib.sha256(sizes.encode()).hexdigest()}
                 if known.get(name) != told or not _is_newer(path, samples):
@@ -102,7 +97,7 @@ def sample_values(record: PictureRecord, index: int) -> dict[str, Any]:
     }
 
 
-def write_shard(samples: Iterable[ShardSample], path: Path) -> None:
+def write_shard(samples: Iterable[Sample], path: Path) -> None:
     """Write a tar file and move it into place. Raises OSError; the old file stays then."""
     from webdataset import TarWriter  # 2 to 7 s where torch is installed, which it loads
 
@@ -112,13 +107,13 @@ def write_shard(samples: Iterable[ShardSample], path: Path) -> None:
         new.open("wb") as stream,
         TarWriter(stream, user="", group="", mode=0o644, mtime=0, encoder=False) as tar,
     ):
-        for sample in samples:
-            for field, file in sample.files:  # one at a time: it sorts the fields that it gets at once
+        for key, files in samples:
+            for field, file in files.items():  # one at a time: it sorts the fields that it gets at once
                 with open_regular(file) as content:
-                    tar.write({"__key__": sample.key, field: content.read()})
+                    tar.write({"__key__": key, field: content.read()})
 
 
-def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[ShardSample]]]:
+def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[Sample]]]:
     """File name and samples of each shard, one shard at a time; without pictures made before shards were asked for."""
     pictures = [picture for picture in contents.pictures if picture.paths_in(SAMPLES)]
     if not pictures:
@@ -141,7 +136,7 @@ def _pictures_per_shard(sample: Path) -> int:
     return min(MAX_SHARD_PICTURES, int(2 ** (most.bit_length() - 1)))
 
 
-def sample_of(folder: Path, picture: FinishedPicture) -> ShardSample:
+def sample_of(folder: Path, picture: FinishedPicture) -> Sample:
     """The files of a picture that are in its shard."""
     name = PurePosixPath(picture.paths[-1])
     files = {name.suffix[1:]: folder / name}
@@ -150,16 +145,16 @@ def sample_of(folder: Path, picture: FinishedPicture) -> ShardSample:
         field = "json" if parent == SAMPLES else FIELDS.get(parent)
         if field is not None:
             files[field] = folder / path
-    return ShardSample(key=name.stem, files=tuple(files.items()))
+    return name.stem, files
 
 
-def _is_newer(path: Path, samples: list[ShardSample]) -> bool:
+def _is_newer(path: Path, samples: list[Sample]) -> bool:
     """True if the shard is there and none of its files was written after it."""
     try:
         made_ns = path.stat().st_mtime_ns
     except FileNotFoundError:
         return False
-    return all(file.stat().st_mtime_ns <= made_ns for sample in samples for _, file in sample.files)
+    return all(file.stat().st_mtime_ns <= made_ns for _, files in samples for file in files.values())
 
 
 def _read_index(path: Path) -> dict[str, Any]:

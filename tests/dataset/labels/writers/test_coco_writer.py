@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, content in files.items():
             (path / name).parent.mkdir(parents=True)
             (path / name).write_bytes(content)
-        pictures.append(FinishedPicture(index=index, subset=subset, paths=(*files, source.record.file_name)))
+        pictures.append(FinishedPicture(index=index, paths=(*files, source.record.file_name)))
     contents = DatasetContents(folder=path, options=OPTIONS, subsets=SUBSETS, pictures=pictures)
     assert writer.finish(contents) == FILES
     return path
@@ -160,7 +160,7 @@ def test_a_damaged_part_is_told_and_the_old_file_stays(folder: Path, tmp_path: P
     (tmp_path / "coco_annotations.json").write_text("old", encoding="ascii")
     whole = (folder / "annotations/train/000000.json").read_text(encoding="ascii")
     (tmp_path / "annotations").mkdir()
-    picture = FinishedPicture(index=3, subset="", paths=("annotations/000003.json", "images/000003.png"))
+    picture = FinishedPicture(index=3, paths=("annotations/000003.json", "images/000003.png"))
     contents = DatasetContents(folder=tmp_path, options=OPTIONS, subsets=(), pictures=[picture])
     damaged = ["", whole[:-1], whole[:99], whole + "}", "[" * 100_000, "[]", "7", '{"image": [5], "annotations": []}']
     null = '{"image": {"id": 3}, "annotations": [null]}'
@@ -211,7 +211,7 @@ def test_pycocotools_loads_the_file_of_recipe_1_and_finds_every_pile(tmp_path: P
         files = writer.files(source_of_piles(pixels, index))
         for name, content in files.items():
             (tmp_path / name).write_bytes(content)
-        finished.append(FinishedPicture(index=index, subset="", paths=(*files, f"images/{index:06d}.png")))
+        finished.append(FinishedPicture(index=index, paths=(*files, f"images/{index:06d}.png")))
     contents = DatasetContents(folder=tmp_path, recipe=1, options=LabelOptions(), subsets=(), pictures=finished)
     assert writer.finish(contents) == ("coco_annotations.json",)
     coco = read(tmp_path / "coco_annotations.json")

@@ -31,7 +31,7 @@ def contents_of(folder: Path) -> DatasetContents:
         for name, content in files.items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(content)
-        pictures.append(FinishedPicture(index=index, subset="", paths=(*files, source.record.file_name)))
+        pictures.append(FinishedPicture(index=index, paths=(*files, source.record.file_name)))
     return DatasetContents(folder=folder, options=OPTIONS, subsets=(), pictures=pictures)
 
 

@@ -77,9 +77,7 @@ def test_every_tile_has_its_pixels_and_its_labels_in_every_format() -> None:
 
 def test_tiles_in_the_folder_are_counted_through_all_pictures(tmp_path: Path) -> None:
     task = source().task
-    picture = FinishedPicture(
-        index=7, subset="val", paths=(*reversed(TileWriter("tiles").paths(task)), "images/val/7.png")
-    )
+    picture = FinishedPicture(index=7, paths=(*reversed(TileWriter("tiles").paths(task)), "images/val/7.png"))
     tiles = finished_tiles(picture)
     assert [tile.index for tile in tiles] == list(range(7 * len(WINDOWS), 8 * len(WINDOWS)))
     assert [tile.paths[-1] for tile in tiles] == [

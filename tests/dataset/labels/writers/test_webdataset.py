@@ -30,7 +30,7 @@ def picture(folder: Path, index: int, subset: str = "") -> FinishedPicture:
     for path, content in zip(paths, (told, b"0 0.5 0.5 0.1 0.1\n", grey, grey), strict=True):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    return FinishedPicture(index=index, subset=subset, paths=paths)
+    return FinishedPicture(index=index, paths=paths)
 
 
 def contents(folder: Path, count: int, subsets: tuple[str, ...] = ()) -> DatasetContents:
