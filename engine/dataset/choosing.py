@@ -75,7 +75,7 @@ def choose_drawing(asked: DrawingOptions, *, is_far: bool = False) -> ChosenEngi
                 raise
             return _raster(f"using the raster engine, because Cycles is unavailable: {error}", given)
         if asked.use_gpu and not gpus:
-            raise UsageError(f"--use-gpu: Cycles has no GPU here, only the CPU ({found.path}); leave the option out")
+            raise UsageError(f"--use-gpu: Cycles has no GPU here, only the CPU ({found}); leave the option out")
     return ChosenEngine(drawing=drawing, blender=blender)
 
 

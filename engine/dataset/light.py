@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.dataset.scene.description import CloudShadows, GroundLook, Sun
+from engine.dataset.scene.streams import smooth_noise
 
 SKY_RGB = np.array([0.52, 0.63, 0.86]) * 0.35  # linear radiance of a clear sky, with light reflected by the soil
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
@@ -110,13 +111,7 @@ def cloud_map(clouds: CloudShadows) -> np.ndarray:
     for octave in range(OCTAVES):
         count = CLOUDS_A_SIDE << octave
         table = draw.uniform(-1, 1, (count, count))
-        place = (np.arange(SIDE_PX) + 0.5) / SIDE_PX * count
-        first = np.floor(place).astype(int)
-        part = place - first
-        weight = part**3 * (part * (part * 6 - 15) + 10)
-        rows = table[first % count] * (1 - weight)[:, None] + table[(first + 1) % count] * weight[:, None]
-        total += (rows[:, first % count] * (1 - weight) + rows[:, (first + 1) % count] * weight) / 2**octave
+        total += smooth_noise(table, (np.arange(SIDE_PX) + 0.5) / SIDE_PX * count) / 2**octave
     level, border = np.quantile(total, 1 - clouds.share), BORDER * total.std()
     inside = np.clip((total - level) / (2 * border) + 0.5, 0, 1)
-    found: np.ndarray = (1 - clouds.depth * inside * inside * (3 - 2 * inside)).astype(np.float32)
-    return found
+    return np.asarray(1 - clouds.depth * inside * inside * (3 - 2 * inside), np.float32)

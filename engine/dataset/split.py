@@ -15,8 +15,7 @@ MAX_PERIOD = 100_000  # scenes after which the pattern repeats; shares with thre
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    weights: tuple[int, ...]
-    """Scenes of each subset in one period: (8, 1, 1) for 80/10/10; two or three, each 1 or more."""
+    weights: tuple[int, ...]  # scenes of each subset in a period: (8, 1, 1) for 80/10/10; two or three, each 1 or more
 
     @property
     def subsets(self) -> tuple[str, ...]:

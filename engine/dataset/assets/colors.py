@@ -30,8 +30,7 @@ def srgb_codes(light: np.ndarray) -> np.ndarray:
     """(...) uint8."""
     light = np.clip(light, 0, 1)
     curve = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    codes: np.ndarray = np.rint(curve * 255).astype(np.uint8)
-    return codes
+    return np.asarray(np.rint(curve * 255), np.uint8)
 
 
 def face_colors(mesh: Any, *, is_gltf: bool) -> tuple[np.ndarray, np.ndarray]:

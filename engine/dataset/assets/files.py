@@ -15,8 +15,8 @@ from engine.system.foreign_data import picture_size_px
 from engine.system.small_file import read_small
 
 MAGIC, JSON_CHUNK = 0x46546C67, 0x4E4F534A
-TRIANGLE_MODES = {4: 3, 5: 1, 6: 1}
-"""Corners per triangle of lists; strips and fans have one triangle per corner, about."""
+TRIANGLE_MODES = {4: 3, 5: 1, 6: 1}  # corners per triangle of lists; strips and fans have about one
+FAN = 6  # the mode of a primitive
 COMPRESSIONS = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_texture_basisu")
 Json = dict[str, Any]
 MAX_BYTES = 1 << 30
@@ -103,21 +103,21 @@ def with_plain_materials(header: Json) -> Json:
     return header
 
 
-def textured(header: Json) -> set[str]:
-    """Places of the materials that have a texture for their colour."""
-    found = enumerate(header.get("materials", []))
-    return {str(place) for place, each in found if "baseColorTexture" in each.get("pbrMetallicRoughness", {})}
-
-
-def needs(header: Json) -> str:
-    """The compression that the file needs and nobody here can undo; "" if none."""
-    return next((name for name in COMPRESSIONS if name in header.get("extensionsRequired", ())), "")
-
-
-def notes_of(header: Json) -> tuple[str, ...]:
-    """Remarks about what of it is not drawn."""
+def prepared(content: bytes, suffix: str, words: str) -> tuple[bytes, set[str], tuple[str, ...]]:
+    """A glTF file for trimesh, places of materials with a texture for their colour, and remarks about what is not
+    drawn. UsageError, which begins with `words`, for what nobody here can read."""
+    header = header_of(content, suffix)
+    for name in COMPRESSIONS:
+        if name in header.get("extensionsRequired", ()):
+            raise UsageError(f"{words}: is compressed with {name}; export it without compression")
+    if any(each.get("mode") == FAN for mesh in header.get("meshes", []) for each in mesh["primitives"]):
+        raise UsageError(f"{words}: has triangle fans; export it with triangle lists")
     moving = [word for word, name in (("animated", "animations"), ("skinned", "skins")) if header.get(name)]
-    return (f"is {' and '.join(moving)}: drawn in its rest pose",) if moving else ()
+    notes = (f"is {' and '.join(moving)}: drawn in its rest pose",) if moving else ()
+    plain = with_header(content, with_plain_materials(header), suffix)
+    found = enumerate(header.get("materials", []))
+    pictured = {str(place) for place, each in found if "baseColorTexture" in each.get("pbrMetallicRoughness", {})}
+    return plain, pictured, notes
 
 
 def read_content(path: Path, words: str) -> bytes:

@@ -28,12 +28,10 @@ OPTION = "--asset"
 Finish = Literal["matt", "shiny", "metal"]
 FINISHES: tuple[Finish, ...] = ("matt", "shiny", "metal")
 MAX_TRIANGLES = 500_000
-FAN = 6  # glTF's mode of a primitive
 MIN_OPACITY = 0.15  # faces of less are left out: the empty corners of a leaf's picture, glass
 METALLIC, SHINY_ROUGHNESS = 0.5, 0.4
 SUNK_M = 0.03
-SUNK_SHARE = 0.02
-"""How deep a model stands in the ground, which is nowhere quite even: at most SUNK_M, and this share of its height."""
+SUNK_SHARE = 0.02  # how deep a model stands in uneven ground: at most SUNK_M, and this share of its height
 Y_UP = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], np.float64)  # from y up to z up
 BROKEN = (
     *(ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RuntimeError),
@@ -72,8 +70,7 @@ def face_normals(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class ModelPart:
     finish: Finish
     albedo: tuple[float, float, float]
-    corners: np.ndarray
-    """(t, 3, 3) float32, metres: three corners of each triangle, counter-clockwise seen from outside."""
+    corners: np.ndarray  # (t, 3, 3) float32, metres: corners of each triangle, counter-clockwise from outside
     normals: np.ndarray  # (t, 3, 3) float32, unit length, of each corner
 
 
@@ -82,7 +79,6 @@ class ReadModel:
     sha256: str
     parts: tuple[ModelPart, ...]
     size_m: tuple[float, float, float]
-    triangles: int
     notes: tuple[str, ...]  # remarks for people: parts of the file that are not drawn
 
 
@@ -103,18 +99,10 @@ def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
     notes: tuple[str, ...] = ()
     neighbours = Neighbours(path)
     try:
-        told = files.told_triangles(content, suffix)
-        _check_triangles(told, words)
+        _check_triangles(files.told_triangles(content, suffix), words)
         plain, pictured = content, set[str]()
         if suffix in (".glb", ".gltf"):
-            header = files.header_of(content, suffix)
-            if compression := files.needs(header):
-                raise UsageError(f"{words}: is compressed with {compression}; export it without compression")
-            if any(each.get("mode") == FAN for mesh in header.get("meshes", []) for each in mesh["primitives"]):
-                raise UsageError(f"{words}: has triangle fans; export it with triangle lists")
-            notes = files.notes_of(header)
-            plain = files.with_header(content, files.with_plain_materials(header), suffix)
-            pictured = files.textured(header)
+            plain, pictured, notes = files.prepared(content, suffix, words)
         scene = _load(plain, suffix, neighbours)
         if neighbours.faults:
             raise UsageError(f"{words}: {neighbours.faults[0]}")
@@ -140,7 +128,6 @@ def read_model(path: Path, up: UpAxis, scale: float, words: str) -> ReadModel:
         sha256=neighbours.sha256(content),
         parts=parts,
         size_m=(x_m, y_m, z_m),
-        triangles=sum(len(part.corners) for part in parts),
         notes=notes,
     )
 

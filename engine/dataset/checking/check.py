@@ -106,8 +106,7 @@ class _Read:
     facts: dict[str, PictureFacts]  # by picture, without damaged ones
     labels: dict[str, dict[str, ReadLabels]]
     problems: list[CheckProblem]
-    coco_ids: dict[str, set[int] | None] = field(default_factory=dict)
-    """Image ids of each COCO file; None for one that cannot be read."""
+    coco_ids: dict[str, set[int] | None] = field(default_factory=dict)  # image ids by COCO file; None if unreadable
 
 
 def check_folders(

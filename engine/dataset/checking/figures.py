@@ -68,7 +68,7 @@ def figures_of(facts: Sequence[PictureFacts], labels: Sequence[ReadLabels | None
         "box share": np.concatenate([np.zeros(0), *shares]),
     }
     for name in ("brightness", "contrast", "hue_deg", "saturation", "sharpness"):
-        values[name.removesuffix("_deg")] = np.array([getattr(each.look, name) for each in facts])
+        values[name.removesuffix("_deg")] = np.array([each.look[name] for each in facts])
     total = places.sum()
     return FolderFigures(
         sizes_px=sizes,
@@ -95,10 +95,8 @@ class FigureDistance:
     figure: str
     own: dict[str, float] | None  # mean and quantiles (5, 50, 95 %)
     real: dict[str, float] | None
-    distance: float | None
-    """1-D Wasserstein distance, in units of the real values' range from 5 to 95 %; None if one side has no values."""
-    overlap: float | None
-    """1 - the Kolmogorov-Smirnov statistic: 1 for equal distributions, 0 for those that do not touch."""
+    distance: float | None  # 1-D Wasserstein distance, by the real values' range from 5 to 95 %; None without values
+    overlap: float | None  # 1 - the Kolmogorov-Smirnov statistic: 1 for equal distributions, 0 if they do not touch
 
 
 def compare(own: FolderFigures, real: FolderFigures) -> list[FigureDistance]:

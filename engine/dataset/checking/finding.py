@@ -64,8 +64,7 @@ class FoundPicture:
 class FoundFolder:
     path: Path
     pictures: list[FoundPicture]
-    manifest: dict[int, dict[str, Any]] = field(default_factory=dict)
-    """The last line of each picture, by index; empty in a foreign folder."""
+    manifest: dict[int, dict[str, Any]] = field(default_factory=dict)  # last line by picture; {} in a foreign folder
     bad_lines: int = 0  # lines of the manifest that cannot be read
     coco: list[str] = field(default_factory=list)  # COCO files
     class_names: dict[int, str] = field(default_factory=dict)  # names of YOLO's classes

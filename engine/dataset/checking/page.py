@@ -28,8 +28,7 @@ class LabelPage:
     html: str
     pictures: int
     boxes: int
-    unreadable: tuple[str, ...]
-    """COCO files and pictures that cannot be read, each with the reason; in the page it has a picture's place."""
+    unreadable: tuple[str, ...]  # COCO files and pictures that cannot be read, each with the reason
 
 
 def label_page(path: Path, first: int, last: int) -> LabelPage:

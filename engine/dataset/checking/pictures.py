@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from engine.dataset.labels.look import PictureLook, look_of, shrunk
+from engine.dataset.labels.look import look_of, shrunk
 from engine.dataset.options import MAX_SIDE_PX
 from engine.system.small_file import open_regular
 from engine.system.work_folder import sha256_of
@@ -39,7 +39,7 @@ class PictureFacts:
     print_bits: np.ndarray
     """(4,) uint64: signs of the brightness differences between neighbours of a 17 x 16 picture. Near pictures differ
     in few bits, pictures of different things in about half. Source: Neal Krawetz's dHash."""
-    look: PictureLook
+    look: dict[str, float]  # of `look_of`
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from engine.dataset.cycles.finding import install_command, locate_blender
 def ask() -> dict[str, Any]:
     """The version and devices of Blender, asked in a child process; {} if it is not installed."""
     blender = locate_blender()
-    return {} if blender is None else ask_blender(blender) | {"path": str(blender.path)}
+    return {} if blender is None else ask_blender(blender) | {"path": str(blender)}
 
 
 def judge(blender: Answer) -> Check:

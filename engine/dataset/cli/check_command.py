@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from engine.dataset.checking.check import CheckProgress, CheckReport, FolderReport, LikeReport
 
 FAILED = 1
-MAX_SHOWN = 20
-"""Problems of one kind in one folder that are printed; --json has all."""
+MAX_SHOWN = 20  # problems of one kind in one folder that are printed; --json has all
 
 
 class DatasetCommand(TyperCommand):

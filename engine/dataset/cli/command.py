@@ -14,7 +14,7 @@ import typer
 from engine.cli.job_options import is_given, job_options, pop_options
 from engine.cli.progress import ProgressLook, shown_progress, time_left
 from engine.dataset.choosing import DrawingOptions, choose_drawing
-from engine.dataset.cli.check_command import DatasetCommand
+from engine.dataset.cli.check_command import FAILED, DatasetCommand
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.layout.options import Recipe2Options
@@ -26,7 +26,6 @@ from engine.system.power import kept_from_sleep
 if TYPE_CHECKING:
     from engine.dataset import DatasetProgress, DatasetReport
 
-FAILED = 1
 MAX_NAMED = 10
 VARIED: dict[str, Any] = {each.name: each.default_factory for each in fields(Recipe2Options)}
 """The options of recipe 2, by part."""

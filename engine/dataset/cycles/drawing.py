@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from engine.dataset.cycles.files import read_passes, write_stage
-from engine.dataset.cycles.finding import Blender, blender_environment, install_command
+from engine.dataset.cycles.finding import blender_command, blender_environment, install_command
 from engine.dataset.geometry.batches import Rendered, SceneStage
 from engine.dataset.task import RenderSettings
 from engine.errors import RenderError, UsageError
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def render(
-    stage: SceneStage, ground_rgb: np.ndarray, settings: RenderSettings, blender: Blender, *, folder: Path | None = None
+    stage: SceneStage, ground_rgb: np.ndarray, settings: RenderSettings, blender: Path, *, folder: Path | None = None
 ) -> Rendered:
     """Render the stage. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the ground of `plan_of`, row 0 north. Its
     files, in a new folder within `folder` (None: the system's), go even if this process is killed. UsageError for a
@@ -63,7 +63,7 @@ def render(
         shutil.rmtree(work, ignore_errors=True)
 
 
-def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
+def ask_blender(blender: Path, timeout_s: float = 60.0) -> dict[str, Any]:
     """Ask for `version`, `python` and `gpus` (names). UsageError if it is too old; RenderError if it does not start."""
     with (
         tempfile.TemporaryDirectory(prefix="multiverse-blender-", ignore_cleanup_errors=True) as folder,
@@ -72,7 +72,7 @@ def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
         try:
             lines = process.communicate(timeout=timeout_s)[0].splitlines()
         except subprocess.TimeoutExpired:
-            raise RenderError(f"{blender.path}: no answer within {timeout_s:g} s") from None
+            raise RenderError(f"{blender}: no answer within {timeout_s:g} s") from None
         finally:
             process.kill()
     for line in reversed(lines):
@@ -82,15 +82,15 @@ def ask_blender(blender: Blender, timeout_s: float = 60.0) -> dict[str, Any]:
             continue
         if isinstance(answer, dict):
             if "failure" in answer:
-                raise UsageError(f"{blender.path}: {answer['failure']}")
+                raise UsageError(f"{blender}: {answer['failure']}")
             return answer
     raise _death(blender, process.returncode, lines)
 
 
-def _started(blender: Blender, argument: str, folder: Path) -> subprocess.Popen[str]:
+def _started(blender: Path, argument: str, folder: Path) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
-            blender.command(SCRIPT, argument),
+            blender_command(blender, SCRIPT, argument),
             env=blender_environment(folder, os.environ),
             stdin=subprocess.PIPE,  # kept open: Blender exits when it is closed
             stdout=subprocess.PIPE,
@@ -99,10 +99,10 @@ def _started(blender: Blender, argument: str, folder: Path) -> subprocess.Popen[
             errors="replace",
         )
     except OSError as error:
-        raise RenderError(f"{blender.path}: cannot be run ({error.strerror or error})") from error
+        raise RenderError(f"{blender}: cannot be run ({error.strerror or error})") from error
 
 
-def _run(blender: Blender, work: Path, said: deque[str]) -> dict[str, Any]:
+def _run(blender: Path, work: Path, said: deque[str]) -> dict[str, Any]:
     """Run Blender to its end and return its answer; `said` receives its output."""
     with _started(blender, str(work), work) as process:
         try:
@@ -140,13 +140,13 @@ def _disk_errno(work: Path, said: Iterable[str]) -> int:
     return next((number for number in DISK_ERRNOS if os.strerror(number) in words), 0)
 
 
-def _death(blender: Blender, code: int, said: Iterable[str]) -> RenderError:
+def _death(blender: Path, code: int, said: Iterable[str]) -> RenderError:
     """The error for a process that ended without an answer: exit code and last output."""
     words = "; ".join(list(said)[-LAST_WORDS:])
     if "no bpy" in words:
-        return RenderError(f"{blender.path}: has {words}; install a Python with bpy: {install_command()}")
+        return RenderError(f"{blender}: has {words}; install a Python with bpy: {install_command()}")
     hint = " (out of memory?)" if code == -getattr(signal, "SIGKILL", 9) else ""
-    return RenderError(f"Blender ({blender.path}) ended too early: {exit_reason(code)}{hint}; {words}")
+    return RenderError(f"Blender ({blender}) ended too early: {exit_reason(code)}{hint}; {words}")
 
 
 def _channel(passes: dict[str, np.ndarray], word: str) -> np.ndarray:

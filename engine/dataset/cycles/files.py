@@ -17,7 +17,6 @@ from engine.dataset.light import cloud_map, light_of, period_m
 from engine.dataset.task import RenderSettings
 from engine.errors import RenderError
 
-STAGE, ARRAYS, GROUND, CLOUDS = "stage.json", "stage.npz", "ground.png", "clouds.png"
 MAGIC = b"\x76\x2f\x31\x01"
 FLOAT = 2
 HAS_TILES_OR_PARTS = 0x1A00
@@ -54,12 +53,12 @@ def write_stage(folder: Path, stage: SceneStage, ground_rgb: np.ndarray, setting
         "seed": scene.seed,
         **asdict(settings),
     }
-    with (folder / ARRAYS).open("wb") as file:
+    with (folder / "stage.npz").open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy also checks them against allow_pickle
-    _write_png(folder / GROUND, ground_rgb[..., ::-1])
+    _write_png(folder / "ground.png", ground_rgb[..., ::-1])
     if scene.sun.clouds is not None:
-        _write_png(folder / CLOUDS, np.rint(cloud_map(scene.sun.clouds)[::-1] * 65535).astype(np.uint16))
-    (folder / STAGE).write_text(json.dumps(values), encoding="utf-8")
+        _write_png(folder / "clouds.png", np.rint(cloud_map(scene.sun.clouds)[::-1] * 65535).astype(np.uint16))
+    (folder / "stage.json").write_text(json.dumps(values), encoding="utf-8")
 
 
 def _mesh_arrays(name: str, mesh: Mesh) -> dict[str, np.ndarray]:

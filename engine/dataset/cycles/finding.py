@@ -5,7 +5,6 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,24 +19,18 @@ WITHIN_A_FOLDER = ("bin/python", "Scripts/python.exe", "blender", "blender.exe",
 BPY_PYTHONS = ((3, 11), (3, 13))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blender:
-    path: Path
-
-    @property
-    def is_program(self) -> bool:
-        """True for the Blender program, by its name; False for a Python with bpy."""
-        return self.path.name.lower().startswith("blender")
-
-    def command(self, script: Path, *arguments: str) -> list[str]:
-        """The command line that runs the script isolated from the user's settings and modules."""
-        if not self.is_program:
-            return [str(self.path), "-I", str(script), "--", *arguments]
-        options = ["--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python", str(script)]
-        return [str(self.path), *options, "--", *arguments]
+def is_program(blender: Path) -> bool:
+    """True for the Blender program, by its name; False for a Python with bpy."""
+    return blender.name.lower().startswith("blender")
 
 
-def find_blender(given: str = "") -> Blender:
+def blender_command(blender: Path, script: Path, *arguments: str) -> list[str]:
+    """The command line that runs the script isolated from the user's settings and modules."""
+    options = ["--background", "--factory-startup", "-noaudio", "--python-exit-code", "1", "--python"]
+    return [str(blender), *(options if is_program(blender) else ["-I"]), str(script), "--", *arguments]
+
+
+def find_blender(given: str = "") -> Path:
     """Like `locate_blender`, but UsageError, with the command to install it, if there is none."""
     found = locate_blender(given)
     if found is None:
@@ -48,14 +41,14 @@ def find_blender(given: str = "") -> Blender:
     return found
 
 
-def locate_blender(given: str = "") -> Blender | None:
+def locate_blender(given: str = "") -> Path | None:
     """Find Blender, or None: `given` (a Python with bpy, its environment's folder, or a Blender program),
     MULTIVERSE_BLENDER, this Python, that of `install_command`, a `blender` on the PATH. UsageError if the first two
     name none."""
     for name, source in ((given, "--blender"), (os.environ.get(VARIABLE, ""), VARIABLE)):
         if name:
-            return Blender(path=_named(name, source))
-    return next((Blender(path=path) for path in _usual_places()), None)
+            return _named(name, source)
+    return next(_usual_places(), None)
 
 
 def install_command() -> str:

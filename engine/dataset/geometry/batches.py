@@ -92,8 +92,7 @@ class InstanceBatch:
     name: str
     mesh: Mesh
     surface: Surface
-    transforms: np.ndarray
-    """(k, 4, 4) float32 for column vectors, object space to world; scales may differ per axis, never mirrors."""
+    transforms: np.ndarray  # (k, 4, 4) float32 for column vectors, object to world; scales may differ, never mirrors
     instances: np.ndarray  # (k,) uint16: instance number of the thing, from 1; 0 for things without one
     tints: np.ndarray  # (k, 3) float32: factors for the albedo
     is_ground: bool = False  # True for loose ground, which does not darken the ground at its foot
@@ -114,6 +113,5 @@ class Rendered:
 
     colors: np.ndarray  # (height, width, 3) uint8, sRGB
     instances: np.ndarray  # (height, width) uint16: number of the pile at the centre of the pixel, from 1; 0 for none
-    depth_m: np.ndarray
-    """(height, width) float32: distance of that point from the camera along its axis; infinite for nothing."""
+    depth_m: np.ndarray  # (height, width) float32: distance of that point along the camera's axis; infinite for nothing
     renderer: str  # name and version of the renderer, for the manifest

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.dataset.geometry.batches import Surface
-from engine.dataset.geometry.kit import Kit, model_of
+from engine.dataset.geometry.kit import Kit, both_sides, model_of
 from engine.dataset.geometry.meshes import around, moved, put, sideways
 from engine.dataset.geometry.primitives import cylinder, extrude, loft, revolve, tube, uneven_disc
 from engine.dataset.scene.things import DistractorKind as Kind
@@ -179,8 +179,7 @@ def container(kit: Kit, variant: int) -> None:
     kit.box(Surface.PAINT, (-half, half), (-1.2, 1.2), (-0.1, 2.52))
     corrugation = np.arange(-half + 0.22, half - 0.1, 0.28)
     kit.bars(Surface.PAINT, corrugation, 0.07, (-1.215, 1.215), (0.1, 2.555))
-    for y in (-1.22, 1.1):
-        kit.box(Surface.PAINT, (-half, half), (y, y + 0.12), (2.42, 2.59))
+    kit.pair(Surface.PAINT, (-half, half), both_sides(1.16, 0.12), (2.42, 2.59))
     for x in (-half - 0.02, half - 0.1):
         kit.box(Surface.PAINT, (x, x + 0.12), (-1.22, 1.22), (2.42, 2.59))
         for y in (-1.23, 1.05):
@@ -194,8 +193,7 @@ def hut(kit: Kit, variant: int) -> None:
     kit.bars(Surface.GLASS, (-1.8, 1.4), 0.5, (-1.17, 1.17), (1.1, 1.9))
     if variant == 0:
         kit.box(Surface.STEEL, (-3.05, 3.05), (-1.25, 1.25), (2.5, 2.62))
-        for x in (-3.05, 2.95):
-            kit.box(Surface.PAINT, (x, x + 0.1), (-1.27, 1.27), (2.5, 2.66))
+        kit.bars(Surface.PAINT, (-3.0, 3.0), 0.05, (-1.27, 1.27), (2.5, 2.66))
         kit.box(Surface.BAG, (1.7, 2.5), (0.3, 0.9), (2.6, 2.95))
         return
     for side in (-1, 1):

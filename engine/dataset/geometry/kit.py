@@ -110,8 +110,7 @@ def _inside(span: Span, by: float) -> Span:
 
 
 Builder = Callable[[Kit, int], None]
-BUILDERS: dict[DistractorKind, tuple[int, Builder]] = {}
-"""Number of shapes of each kind, and what adds the solids of one of them to a kit."""
+BUILDERS: dict[DistractorKind, tuple[int, Builder]] = {}  # number of shapes, and what adds one to a kit
 
 
 def model_of(kind: DistractorKind, shapes: int = 1) -> Callable[[Builder], Builder]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine.dataset.geometry.batches import Mesh, Surface
-from engine.dataset.geometry.kit import Kit, model_of
+from engine.dataset.geometry.kit import Kit, both_sides, model_of
 from engine.dataset.geometry.meshes import around, moved, put, standing, turned
 from engine.dataset.geometry.primitives import beam, box, cylinder, loft, ring, stacked_rings, tube, waves
 from engine.dataset.scene.things import DistractorKind as Kind
@@ -15,8 +15,7 @@ MODULE_M = (1.13, 2.28)
 TABLE_TILT = 0.26  # radians; the lower edge is towards -y
 TABLE_LOW_M = 0.25  # height of the middle of the modules' lower edge above the piles' heads
 LEG_M = 1.6
-_MOUNTED = ((0, 1, 2, 3), (0, 1), (), (0, 2, 3), (1, 2), (3,))
-"""Which of a table's four modules are mounted, by variant."""
+_MOUNTED = ((0, 1, 2, 3), (0, 1), (), (0, 2, 3), (1, 2), (3,))  # mounted ones of a table's four modules, by variant
 
 
 @model_of(Kind.BAG, shapes=6)
@@ -269,10 +268,8 @@ def _add_module(kit: Kit) -> None:
     """A module around the origin: glass in a frame, a pale line across its middle between the two halves of cells."""
     wide, long_m = MODULE_M[0] / 2, MODULE_M[1] / 2
     kit.box(Surface.MODULE, (-wide + 0.02, wide - 0.02), (-long_m + 0.02, long_m - 0.02), (0.0, 0.03))
-    for x in (-wide, wide - 0.025):
-        kit.box(Surface.STEEL, (x, x + 0.025), (-long_m, long_m), (-0.005, 0.034))
-    for y in (-long_m, long_m - 0.025):
-        kit.box(Surface.STEEL, (-wide + 0.02, wide - 0.02), (y, y + 0.025), (-0.005, 0.034))
+    kit.bars(Surface.STEEL, (-wide + 0.0125, wide - 0.0125), 0.0125, (-long_m, long_m), (-0.005, 0.034))
+    kit.pair(Surface.STEEL, (-wide + 0.02, wide - 0.02), both_sides(long_m - 0.0125, 0.025), (-0.005, 0.034))
     kit.box(Surface.STEEL, (-wide + 0.02, wide - 0.02), (-0.008, 0.008), (0.01, 0.0305))
 
 
@@ -282,8 +279,7 @@ def module_pallet(kit: Kit, variant: int) -> None:
     high = (1.25, 1.25, 0.55)[variant % 3]
     for y in (-0.5, 0.0, 0.42):
         kit.box(Surface.TIMBER, (-1.15, 1.15), (y, y + 0.09), (-0.05, 0.12))
-    for x in np.linspace(-1.1, 1.0, 6):
-        kit.box(Surface.TIMBER, (x, x + 0.1), (-0.55, 0.55), (0.12, 0.14))
+    kit.bars(Surface.TIMBER, np.linspace(-1.05, 1.05, 6), 0.05, (-0.55, 0.55), (0.12, 0.14))
     if variant % 3 == 2:
         for k in range(7):
             kit.box(Surface.STEEL, (-1.14, 1.14), (-0.56, 0.56), (0.15 + 0.055 * k, 0.18 + 0.055 * k))

@@ -6,8 +6,7 @@ import numpy as np
 
 from engine.dataset.geometry.batches import Mesh
 
-Axes = tuple[float | np.ndarray, float | np.ndarray, float | np.ndarray]
-"""One number per axis: for all instances, or (count,)."""
+Axes = tuple[float | np.ndarray, float | np.ndarray, float | np.ndarray]  # a number per axis: one, or (count,)
 
 
 def standing(feet: np.ndarray, axes: np.ndarray, turns: np.ndarray) -> np.ndarray:
@@ -95,8 +94,7 @@ def moved(mesh: Mesh, matrix: np.ndarray) -> Mesh:
 
 def unit(vectors: np.ndarray) -> np.ndarray:
     """Normalise (..., 3) vectors to length 1."""
-    units: np.ndarray = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return units
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 def flat_shaded(corners: np.ndarray) -> Mesh:

@@ -237,8 +237,7 @@ def truck(kit: Kit, variant: int) -> None:
         for y in both_sides(1.18, 0.08):
             kit.box(Surface.PAINT, (-4.0, 1.9), y, (1.0, 2.3))
             kit.bars(Surface.PAINT, np.linspace(-3.6, 1.5, 6), 0.06, (y[0] - 0.05, y[1] + 0.05), (1.0, 2.2))
-        for x in ((-4.0, -3.92), (1.82, 1.9)):
-            kit.box(Surface.PAINT, x, (-1.2, 1.2), (1.0, 2.4))
+        kit.bars(Surface.PAINT, (-3.96, 1.86), 0.04, (-1.2, 1.2), (1.0, 2.4))
         kit.box(Surface.DARK_PAINT, (-4.0, 1.9), (-1.15, 1.15), (0.95, 1.3))
         heap = uneven_disc(np.random.default_rng([62]), 0.15, (1.0, 1.0, 0.75, 0.3), (0.0, 0.5, 0.8, 1.0))
         kit.solid(Surface.SPOIL, heap, (5.5, 2.2, 0.9), (-1.05, 0, 1.35))

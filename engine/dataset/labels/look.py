@@ -1,25 +1,15 @@
 """Figures of a picture's colours, by which synthetic pictures are compared with real ones."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 SMALL_PX = 256  # side at which colours are measured
 SHARP_PX = 1024  # side of the middle at full scale at which sharpness is measured
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureLook:
-    brightness: float  # mean of R, G, B, 0..1
-    contrast: float  # standard deviation of that
-    saturation: float  # mean of (max - min) / max, 0..1
-    hue_deg: float  # direction of the mean colour on the colour circle, 0..360
-    sharpness: float
-    """Standard deviation of the Laplacian of the middle at full scale, relative to that of the picture itself."""
-
-
-def look_of(pixels: np.ndarray) -> PictureLook:
-    """The figures of (height, width, 3) uint8 RGB."""
+def look_of(pixels: np.ndarray) -> dict[str, float]:
+    """The figures of (height, width, 3) uint8 RGB: brightness (mean of R, G, B, 0..1), contrast (standard deviation of
+    that), saturation (mean of (max - min) / max, 0..1), hue_deg (of the mean colour, 0..360), sharpness (deviation of
+    the Laplacian of the middle at full scale, by that of the middle itself)."""
     import cv2
 
     values = shrunk(pixels).astype(np.float32) / 255
@@ -31,13 +21,13 @@ def look_of(pixels: np.ndarray) -> PictureLook:
     middle = np.ascontiguousarray(pixels[top : top + SHARP_PX, left : left + SHARP_PX])
     middle = cv2.cvtColor(middle, cv2.COLOR_RGB2GRAY)
     hue = np.degrees(np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)) % 360
-    return PictureLook(
-        brightness=float(mean.mean(dtype=np.float64)),
-        contrast=float(mean.std(dtype=np.float64)),
-        saturation=float(np.mean((brightest - darkest) / np.maximum(brightest, 1 / 255), dtype=np.float64)),
-        hue_deg=float(hue),
-        sharpness=float(cv2.Laplacian(middle, cv2.CV_32F).std(dtype=np.float64) / max(float(middle.std()), 1.0)),
-    )
+    return {
+        "brightness": float(mean.mean(dtype=np.float64)),
+        "contrast": float(mean.std(dtype=np.float64)),
+        "saturation": float(np.mean((brightest - darkest) / np.maximum(brightest, 1 / 255), dtype=np.float64)),
+        "hue_deg": float(hue),
+        "sharpness": float(cv2.Laplacian(middle, cv2.CV_32F).std(dtype=np.float64) / max(float(middle.std()), 1.0)),
+    }
 
 
 def shrunk(pixels: np.ndarray) -> np.ndarray:

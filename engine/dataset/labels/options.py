@@ -11,10 +11,8 @@ from engine.jobs.kit import option
 
 Names = tuple[str, ...]
 YOLO_FORMATS: Names = ("yolo", "yolo-obb", "yolo-seg", "yolo-pose")
-FORMATS: Names = (*YOLO_FORMATS, "coco", "piles", "webdataset", "masks", "depth")
-"""Each has a writer in labels/writers/."""
-GONE_FORMATS = frozenset({"voc", "kitti", "hdf5", "normals"})
-"""Earlier versions wrote these, into folders of these names."""
+FORMATS: Names = (*YOLO_FORMATS, "coco", "piles", "webdataset", "masks", "depth")  # writers in labels/writers/
+GONE_FORMATS = frozenset({"voc", "kitti", "hdf5", "normals"})  # earlier versions wrote these, into such folders
 TILE_OPTIONS = ("overlap", "tile_min_area", "tile_quality")
 MIN_TILE_PX = 64
 RANGES = {

@@ -55,8 +55,7 @@ class ReadLabels:
     faults: list[str] = field(default_factory=list)  # lines that cannot be read, as words
     repeated: list[str] = field(default_factory=list)  # of YOLO: lines that stand twice, as words
     lines: list[int] = field(default_factory=list)  # of YOLO: line per box, from 1
-    hidden: list[bool] = field(default_factory=list)
-    """Per box, True if something stands before it; empty if the format does not tell."""
+    hidden: list[bool] = field(default_factory=list)  # of each box; empty if the format does not tell
     is_turned: bool = False
     """True if each line has the corners of a turned box. `boxes` are then those around them, larger than the things."""
 

@@ -21,16 +21,14 @@ class LabelledThing:
     class_id: int = -1  # place of the category among the classes to label, from 0; -1: it is not labelled
     is_crowd: bool = False  # True if its class is labelled, but too little of it is visible (--min-visible)
     place_m: tuple[float, float, float] = (0.0, 0.0, 0.0)  # foot: east, north and height in metres
-    told: dict[str, str | float] = field(default_factory=dict)
-    """Kind, sizes and looks for lists of things, rounded; JSON values."""
+    told: dict[str, str | float] = field(default_factory=dict)  # kind, sizes, looks for lists, rounded; JSON values
     head_px: tuple[float, float] | None = None
     """Middle of its top in the picture, also if hidden; None outside the picture and for things without a head."""
     is_head_visible: bool = False
     box: Box  # bounds of the visible pixels; whole numbers
     whole_box: Box  # bounds of the whole thing, as if nothing stood before it; may extend beyond the picture
     area_px: int  # visible pixels
-    visible_share: float = 1.0
-    """Visible share of its outline, above 0; 1 if nothing stands before it and no edge cuts it."""
+    visible_share: float = 1.0  # visible share of its outline, above 0; 1 if nothing hides it and no edge cuts it
     is_cut: bool = False  # True if the picture's edge cuts it
     is_hidden: bool = False  # True if something stands before a part of it
     mask: np.ndarray  # (y1 - y0, x1 - x0) bool: the visible pixels within `box`

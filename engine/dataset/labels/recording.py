@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,9 +36,7 @@ def make_record(stage: SceneStage, photograph: Photograph, options: LabelOptions
     outlines = find_outlines(stage, found.numbers, photograph.to_picture)
     heads = _heads(scene, photograph, [known[number] for number in found.numbers.tolist()])
     things = []
-    for number, (x0, y0, x1, y1), area, head in zip(
-        found.numbers.tolist(), found.boxes.tolist(), found.areas.tolist(), heads, strict=True
-    ):
+    for number, (x0, y0, x1, y1), area, head in zip(*(each.tolist() for each in found), heads, strict=True):
         thing = known[number]
         seen = judge(outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m)
         if isinstance(thing, PlacedAsset):
@@ -87,7 +85,7 @@ def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record
         "ground": plain(scene.ground) | {"cover": scene.ground.cover},
         "sun": plain(scene.sun),
         "effects": plain(photograph.effects),
-        "look": {name: round(value, 4) for name, value in asdict(look_of(photograph.rendered.colors)).items()},
+        "look": {name: round(value, 4) for name, value in look_of(photograph.rendered.colors).items()},
         "counts": {
             "piles": len(scene.piles),
             "others": len(scene.distractors) + len(scene.placed_assets),
@@ -114,9 +112,7 @@ def record_of_piles(numbers: np.ndarray, *, file_name: str) -> PictureRecord:
             area_px=area,
             mask=numbers[y0:y1, x0:x1] == number,
         )
-        for number, (x0, y0, x1, y1), area in zip(
-            found.numbers.tolist(), found.boxes.tolist(), found.areas.tolist(), strict=True
-        )
+        for number, (x0, y0, x1, y1), area in zip(*(each.tolist() for each in found), strict=True)
     ]
     height, width = numbers.shape
     return PictureRecord(
@@ -146,8 +142,7 @@ def _is_seen(
     return bool(depth_m[row, column] > head_depth_m + AHEAD_M)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Instances:
+class Instances(NamedTuple):
     """Visible instances, ascending by number, each number once."""
 
     numbers: np.ndarray  # (k,) int64, 1..65535

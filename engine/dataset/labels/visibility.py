@@ -23,8 +23,7 @@ GROUND_AHEAD_M = 0.2  # the same for bare ground and the nearest of a thing: onl
 
 @dataclass(slots=True, kw_only=True)
 class Outline:
-    solids: list[np.ndarray] = field(default_factory=list)
-    """(n, 2) float64 px each, convex; may extend beyond the picture."""
+    solids: list[np.ndarray] = field(default_factory=list)  # (n, 2) float64 px each, convex; may leave the picture
     near_m: float = np.inf  # smallest and largest depth of its corners
     far_m: float = -np.inf
 

@@ -21,8 +21,7 @@ from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import CoverKind, SiteScene
 from engine.dataset.scene.streams import Seed, stream
 
-LEVEL_SHARE = 0.65
-"""Share of sites with lower terraces than those of recipe 1: most solar sites are on fields and plains."""
+LEVEL_SHARE = 0.65  # share of sites with lower terraces than recipe 1's: most solar sites are on fields and plains
 BEYOND_M = 30.0  # ground around what the views show, for the feet of things that cast shadows into them
 
 

@@ -16,8 +16,7 @@ from engine.jobs.kit import Span, between, check_number, check_span, option, par
 from engine.system.picture_size import parse_size
 
 ALTITUDE_M: Span = (40.0, 160.0)
-ALTITUDES_M: Span = (15.0, 500.0)
-"""Lowest and highest that may be asked for; below, machines and trees reach up to the camera."""
+ALTITUDES_M: Span = (15.0, 500.0)  # lowest and highest to ask for; below, machines and trees reach up to the camera
 YAW_DEG: Span = (0.0, 360.0)
 TILT_DEG: Span = (0.0, 3.0)
 FIELDS_OF_VIEW_DEG: Span = (10.0, 110.0)
@@ -25,8 +24,7 @@ LENSES_DEG = (70.3, 73.7, 65.5, 77.6, 69.8, 66.6, 60.0)
 """Field of view across the picture by focal length and sensor of the makers' data sheets: Mavic 3 Enterprise (12.3 mm,
 17.3 mm), Phantom 4 Pro (8.8, 13.2), Mavic 2 Pro (10.3, 13.2), Air 2S (22.4 equivalent), Mini 3 Pro (24 equivalent,
 4:3), Mavic Pro (26 equivalent, 4:3), Zenmuse X5S (15, 17.3)."""
-STEADY_DEG = 10.0
-"""Tilt up to which it is the gimbal's error, in any direction; beyond, the pilot looks ahead with a level horizon."""
+STEADY_DEG = 10.0  # tilt up to which it is the gimbal's error, any way; beyond, the pilot looks ahead, horizon level
 LEVEL_DEG = 1.5  # greatest roll against the horizon then
 SCATTER = 0.3  # distance of a view's middle from that of the scene, as a share of the smallest view's shorter side
 STRIP_OVERLAP = 0.7
@@ -257,8 +255,7 @@ def _looks_at(camera: SiteCamera) -> np.ndarray:
     pixels = np.array([[camera.width_px, camera.height_px]]) / 2
     ray = camera.rays_of(pixels)[0]
     depth = camera.height_m / max(-ray[2], 0.2)
-    met: np.ndarray = camera.place_m[:2] + ray[:2] * depth
-    return met
+    return np.asarray(camera.place_m[:2] + ray[:2] * depth)
 
 
 def _aimed(camera: SiteCamera, target_m: np.ndarray) -> SiteCamera:

@@ -257,8 +257,7 @@ class _Yard:
         """Place of a group's member on a lattice along the site's rows."""
         row, column = divmod(member, max(int(np.ceil(np.sqrt(count))), 3))
         forth = np.array([np.cos(self._heading), np.sin(self._heading)])
-        place: np.ndarray = first + apart_m * (column * forth + row * np.array([-forth[1], forth[0]]))
-        return place
+        return np.asarray(first + apart_m * (column * forth + row * np.array([-forth[1], forth[0]])))
 
     def _anchor(self, habit: Habit, draw: np.random.Generator) -> tuple[np.ndarray | None, float, float | None]:
         """Where to look for a place: around a point, how far from it, and the direction to stand in, if any."""

@@ -150,8 +150,7 @@ def _onto_window(planned: Field, camera: SiteCamera, order: FieldOrder) -> np.nd
     chosen = shown[int(which * len(shown))] if len(shown) else int(which * len(points))
     inner = EDGE_SHARE + (1 - 2 * EDGE_SHARE) * np.array([column, row])
     pixel = (float(inner[0] * camera.width_px), float(inner[1] * camera.height_px))
-    shift: np.ndarray = ground_under(camera, pixel, order.terrain) - points[chosen]
-    return shift
+    return np.asarray(ground_under(camera, pixel, order.terrain) - points[chosen])
 
 
 def _near(planned: Field, cameras: tuple[SiteCamera, ...], terrain: Terrain) -> np.ndarray:

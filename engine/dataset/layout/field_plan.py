@@ -272,8 +272,7 @@ class _Course:
         forth = np.array([np.cos(self.heading), np.sin(self.heading)])
         aside = np.array([-forth[1], forth[0]])
         v = straight[:, 1] + self.bend.shift_m(straight[:, 0])
-        placed: np.ndarray = np.round(self.middle + straight[:, :1] * forth + v[:, None] * aside, 4)
-        return placed
+        return np.asarray(np.round(self.middle + straight[:, :1] * forth + v[:, None] * aside, 4))
 
 
 def plan_field(order: FieldOrder) -> Field:
@@ -428,5 +427,4 @@ def _test_piles(order: FieldOrder) -> np.ndarray:
     draw = stream(order.seed, "field tests")
     count = min(max(int(2 * MAX_TEST_PILES * draw.random()) - MAX_TEST_PILES + 1, 0), order.wanted // 4)
     low, high = order.covers
-    points: np.ndarray = np.round(low + (high - low) * draw.random((MAX_TEST_PILES, 2))[:count], 4)
-    return points
+    return np.asarray(np.round(low + (high - low) * draw.random((MAX_TEST_PILES, 2))[:count], 4))

@@ -34,8 +34,7 @@ LEAVES = _palette(
     "0.62 0.62 0.7, 0.36 0.46 0.55, 0.9 0.8 0.75, 1.25 0.9 0.75, 0.85 0.75 1.5, 1.7 0.85 0.7, 0.6 0.42 0.5"
 )
 """From fresh green over olive, grey and yellow to brown; light that comes from whole crowns is half that of a leaf."""
-WINTER_LEAVES = _palette("0.3 0.36 0.5, 0.45 0.45 0.7, 1 0.5 0.8, 0.75 0.45 0.9")
-"""Under snow: conifers, and dead leaves."""
+WINTER_LEAVES = _palette("0.3 0.36 0.5, 0.45 0.45 0.7, 1 0.5 0.8, 0.75 0.45 0.9")  # under snow: conifers, dead leaves
 CONCRETES = _palette("1 1 1, 0.8 0.8 0.8, 1.15 1.14 1.1, 0.7 0.66 0.6, 0.95 0.9 0.8")
 GRAVELS = _palette("0.7 0.7 0.72, 1 0.85 0.55, 0.45 0.44 0.44, 0.8 0.65 0.45, 1.1 1.1 1.1")
 BAGS = _palette("1 1 1, 1 1 1, 0.9 0.86 0.74, 0.75 0.76 0.78, 0.5 0.6 0.45")
@@ -74,8 +73,7 @@ class Habit:
     tints: tuple[Tint, ...] = NEUTRAL
     _: KW_ONLY
     apart_m: float = 0.0  # distance of a group's members on a lattice; 0: close together
-    from_pile_m: float = 1.0
-    """Minimum distance from its footprint to a pile's axis: more for tall things, which lean over in a picture."""
+    from_pile_m: float = 1.0  # least distance from its footprint to a pile's axis: more for what leans over in pictures
     max_slope: float = 0.3
     is_upright: bool = False  # True if it grows or stands plumb instead of leaning with the ground
     is_flat: bool = False  # True if it lies on the ground like paint: the ground must not show through

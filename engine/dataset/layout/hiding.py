@@ -15,8 +15,7 @@ TABLE_PILES = (1, 3)  # sections of a table in a row
 TABLE_PIECE_M = 4.65
 TABLE_OVER_M = (0.4, 1.05)  # how far a table's middle is off the row, so that its edge crosses the piles' heads
 TABLE_HALF_M = 1.1
-TABLE_COVERS_M = {0: 2.3, 4: 1.15}
-"""Half the length that the modules of a table cover, by its shape: all four, or the two in the middle."""
+TABLE_COVERS_M = {0: 2.3, 4: 1.15}  # half the length that a table's modules cover, by its shape: all four, or two
 FULL_BAGS, FULL_BUSHES = (0, 3), (0, 2, 3)  # shapes that are as high as their kind gets
 BOOM_AT_M = (2.5, -0.12)  # place under the boom of an excavator of shape 0: in front of its middle, and to its left
 HOUSE_FREE_M = 3.1  # free distance that the house of that machine needs

@@ -21,8 +21,7 @@ VEHICLES = (DistractorKind.CAR, DistractorKind.VAN, DistractorKind.PICKUP, Distr
 CRAWLERS = (DistractorKind.EXCAVATOR, DistractorKind.RIG)
 MAX_WANDERING = 5  # tracks and paths across the extent that follow nothing
 MAX_SPOTS = 30
-CRAWLER = (0.7, 1.8)
-"""Width of a band and distance of the two. The same for a car's tyres, a lorry's, and a footpath, which is one band."""
+CRAWLER = (0.7, 1.8)  # width of a band and distance of the two; so car tyres, a lorry's, a path, which is one band
 TYRES = (0.22, 1.5)
 LORRY = (0.5, 2.0)
 FOOTPATH = (0.45, 0.0)
@@ -56,8 +55,7 @@ def driven_path(way: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(whole, axis=0).T))])
     phase, wave_m = draw.uniform(0, 2 * np.pi), draw.uniform(25, 60)
     aside = WANDER_M * np.sin(2 * np.pi * length / wave_m + phase)
-    driven: np.ndarray = whole + aside[:, None] * np.stack([-forth[:, 1], forth[:, 0]], axis=1)
-    return driven
+    return np.asarray(whole + aside[:, None] * np.stack([-forth[:, 1], forth[:, 0]], axis=1))
 
 
 def route_to(to: np.ndarray, ways: np.ndarray, piles: np.ndarray, site: Site, draw: np.random.Generator) -> np.ndarray:
@@ -147,8 +145,7 @@ def _across(half_m: float, draw: np.random.Generator) -> np.ndarray:
     off, bow, phase = draw.random(3).tolist()
     along = np.linspace(-1.45, 1.45, PATH_POINTS)[:, None] * half_m
     sway = (2 * off - 1) * 0.8 * half_m + bow * 0.35 * half_m * np.sin(1.6 * along / half_m + 6.28 * phase)
-    path: np.ndarray = along * forth + sway * aside
-    return path
+    return np.asarray(along * forth + sway * aside)
 
 
 def track_of(points: np.ndarray, depth: float, form: tuple[float, float] = CRAWLER) -> Track:

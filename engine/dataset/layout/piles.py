@@ -199,7 +199,8 @@ def _plant_strip(
 def _on_foot(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: float) -> Pile:
     foot = block.feet[1] if rolls["other_foot"] < block.feet[2] else block.feet[0]
     size = 0.8 * block.foot_size + 0.2 * rolls["foot_wide"]
-    wide_m, high_m = _foot_m(foot, pile.diameter_m, size, rolls["foot_high"])
+    by_pile, least_m, more_m, low_m, higher_m = FEET_M.get(foot, (0.0,) * 5)
+    wide_m = by_pile * pile.diameter_m + least_m + more_m * size
     tilt_deg = MAX_UPRIGHT_DEG * rolls["lean"] ** 2
     if rolls["leaning"] < LEANING_SHARE:
         tilt_deg = MAX_UPRIGHT_DEG + (MAX_TILT_DEG - MAX_UPRIGHT_DEG) * rolls["lean"]
@@ -208,7 +209,7 @@ def _on_foot(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: floa
         pile,
         foot=foot,
         base_diameter_m=min(wide_m, max(MAX_FOOT_SHARE * room_m, pile.diameter_m)),
-        base_height_m=high_m,
+        base_height_m=low_m + higher_m * rolls["foot_high"],
         foot_shade=0.7 + 0.6 * rolls["foot_shade"],
         tilt_x=math.atan(slope * math.cos(direction)),
         tilt_y=math.atan(slope * math.sin(direction)),
@@ -254,11 +255,3 @@ def _diameter_m(block: PileBlock, options: PileOptions, room_m: float) -> float:
     else:
         wanted = block.diameter_m
     return float(round(min(wanted, MAX_DIAMETER_SHARE * room_m), 4))
-
-
-def _foot_m(foot: FootKind, diameter_m: float, size: float, high: float) -> tuple[float, float]:
-    """Diameter and height of a foot; size, high: 0..1."""
-    if foot not in FEET_M:
-        return 0.0, 0.0
-    by_pile, least_m, more_m, low_m, higher_m = FEET_M[foot]
-    return by_pile * diameter_m + least_m + more_m * size, low_m + higher_m * high

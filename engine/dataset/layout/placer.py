@@ -39,6 +39,12 @@ class Clearance:
         self.room_m = np.full(shape[0], REACH_M)
         """(n,) distance from each point to the nearest disc's edge, at most REACH_M; negative inside a disc."""
 
+    def cells(self, points_m: np.ndarray) -> np.ndarray:
+        """(n,) index of the lattice's cell that holds each point, (n, 2); the nearest one outside the site."""
+        cell = np.floor((points_m - self._corner) / CELL_M).astype(int)
+        column, row = np.clip(cell, 0, (self._columns - 1, self._rows - 1)).T
+        return np.asarray(row * self._columns + column)
+
     def take(self, middles_m: np.ndarray, radius_m: float) -> None:
         """Mark discs of one radius as occupied; middles: (k, 2)."""
         steps = np.arange(-int(np.ceil((REACH_M + radius_m) / CELL_M)), int(np.ceil((REACH_M + radius_m) / CELL_M)) + 1)
@@ -98,11 +104,6 @@ class Placer:
         self._from_piles = Clearance(square, stream(site.seed, "clutter places"))
         if len(self.piles_m):
             self._from_piles.take(self.piles_m, 0.0)
-        self._columns = max(int(2 * self.half_m / CELL_M), 1)
-
-    @property
-    def points_m(self) -> np.ndarray:
-        return self._things.points_m
 
     def find(
         self,
@@ -114,15 +115,15 @@ class Placer:
     ) -> Seat | None:
         """A free place, random over the extent or around a point; None if none of some tries is free and level."""
         if near is None:
-            chosen = draw.integers(0, len(self.points_m), TRIES)
+            chosen = draw.integers(0, len(self._things.points_m), TRIES)
         else:
             away = draw.random((TRIES, 2)) * 2 - 1
-            chosen = self._cells(near + away * spread_m * np.linspace(0.5, 1.6, TRIES)[:, None])
+            chosen = self._things.cells(near + away * spread_m * np.linspace(0.5, 1.6, TRIES)[:, None])
         radius_m = habit.footprint_m * scale
         is_free = self._things.room_m[chosen] >= radius_m + APART_M
         is_free &= self._from_piles.room_m[chosen] >= min(radius_m + habit.from_pile_m, 7.9)
         for point in chosen[is_free][:8]:
-            x, y = (float(value) for value in self.points_m[point])
+            x, y = self._things.points_m[point].tolist()
             seat = self.seat(x, y, radius_m, habit)
             if seat is not None:
                 return seat
@@ -136,7 +137,7 @@ class Placer:
             away = points_m[:, None] - self.piles_m[None]
             if float((away * away).sum(axis=2).min()) < from_pile_m**2:
                 return False
-        return bool((self._things.room_m[self._cells(points_m)] >= from_thing_m).all())
+        return bool((self._things.room_m[self._things.cells(points_m)] >= from_thing_m).all())
 
     def take(self, points_m: np.ndarray, radius_m: float) -> None:
         self._things.take(np.atleast_2d(points_m), radius_m)
@@ -159,13 +160,6 @@ class Placer:
             return None
         lift_m = highest if habit.is_flat else min(lowest + SUNK_M, 0.0)
         return Seat(x_m=x, y_m=y, ground_m=ground_m, slope_x=east, slope_y=north, lift_m=lift_m + habit.lift_m)
-
-    def _cells(self, points_m: np.ndarray) -> np.ndarray:
-        """(n,) index of the lattice's cell that holds each point; the nearest one outside the extent."""
-        cells = np.floor(points_m / CELL_M + self._columns / 2).astype(int)
-        column, row = np.clip(cells, 0, self._columns - 1).T
-        found: np.ndarray = row * self._columns + column
-        return found
 
 
 def stand(

@@ -20,8 +20,7 @@ from engine.dataset.scene.streams import Seed, stream
 from engine.dataset.scene.things import Distractor, DistractorKind, Pile, PileKind
 
 EXPOSED_M = (0.3, 1.0)
-TOP_M = 0.015
-"""Maximum deviation of a top from the table's plane, so that a table's tops are within 30 mm; 40 are allowed."""
+TOP_M = 0.015  # greatest deviation of a top from the table's plane: tops are within 30 mm; 40 are allowed
 MAX_COLUMNS = 10
 UNEVEN_M = EXPOSED_M[1] - EXPOSED_M[0] - 2 * TOP_M
 JITTER_M = 0.005
@@ -37,8 +36,7 @@ FLANGE_M = 0.22
 HOOPED_SHARE = 0.8
 CRACKED_SHARE = 0.2
 RUST_SHARES = (0.5, 0.3, 0.15, 0.05)
-BASE_M = (1.22, 1.5)
-"""Determines a pile's bounding box: 32 to 40 px in a picture 5280 px wide; real boxes are 35 x 38 px."""
+BASE_M = (1.22, 1.5)  # determines a pile's box: 32 to 40 px in a picture 5280 px wide; real ones are 35 x 38 px
 BASE_HIGH_M = (0.06, 0.2)
 MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)  # from the largest
 LOOSE = (DistractorKind.DEBRIS, DistractorKind.REBAR)
@@ -54,8 +52,7 @@ SCALES = (0.85, 1.0)
 DRIVEN_SHARE = 0.7  # share of the roads and of the lanes between rows that have tracks; the first always does
 LOESS = np.array([(0.42, 0.30, 0.16), (0.50, 0.38, 0.22), (0.15, 0.17, 0.05)])
 """Soil, subsoil, grass: yellow-brown silt, lighter where it is cut."""
-HILLS = np.array([(0.26, 0.125, 0.065), (0.36, 0.175, 0.09), (0.08, 0.13, 0.03)])
-"""Weathered red earth under more grass."""
+HILLS = np.array([(0.26, 0.125, 0.065), (0.36, 0.175, 0.09), (0.08, 0.13, 0.03)])  # weathered red earth, more grass
 GRASS_LOESS = (0.08, 0.28)
 GRASS_HILLS = (0.30, 0.55)
 

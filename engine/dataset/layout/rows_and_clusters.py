@@ -25,8 +25,7 @@ from engine.dataset.scene.streams import Seed, stream
 BEND_M = 2.0  # maximum offset of a row's middle from the straight line between its ends
 ROAD_BEYOND_M = 4.0  # length by which a road extends beyond its rows at either end
 POINTS_OF_ROAD = 25
-THROWS = 200
-"""Random attempts before clusters are placed on a lattice, because random placement fails on a crowded site."""
+THROWS = 200  # tries before clusters are placed on a lattice: on a crowded site random places fail
 MAX_HEADING = math.radians(5)
 FLAT_SPACING_M = 4.15
 STEEP = 0.35  # rise per metre beyond which the spacing is constant
@@ -36,8 +35,7 @@ SLOPE_OVER_M = 12.0
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Strip:
     points_m: np.ndarray  # (n, 2) positions of the piles, before jitter; sorted by column
-    columns: np.ndarray
-    """(n,) int from 0: column of each pile; piles of one column are next to each other across the line."""
+    columns: np.ndarray  # (n,) int from 0: column of each pile; those of a column are side by side across the line
     heading: float  # direction of the line in radians from east, counter-clockwise
     axis_m: np.ndarray  # (columns, 2): centre of the line at each column
     cluster: int = 0

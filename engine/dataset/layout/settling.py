@@ -37,8 +37,7 @@ SUN_ENERGY = (1.5, 2.5)
 USUAL_BAGS, USUAL_MACHINES = 30, 15
 USUAL_CLUSTER_M = 30.0
 USUAL_PILES_PER_CLUSTER = (50, 100)
-CLUSTERED_SHARE = 0.65
-"""Share of pictures with clusters. Clusters hold about 225 piles, rows about 500: near the real mean of 322.7."""
+CLUSTERED_SHARE = 0.65  # of pictures. Clusters hold about 225 piles, rows about 500: near the real mean of 322.7
 _OF_ROWS = ("num_rows", "piles_per_row", "row_spacing")
 OF_CLUSTERS = ("num_clusters", "cluster_size", "min_piles_per_cluster", "max_piles_per_cluster")
 

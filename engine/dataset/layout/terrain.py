@@ -7,17 +7,15 @@ import numpy as np
 from engine.dataset.layout.settling import Settled
 from engine.dataset.scene.camera import CAMERA_HEIGHT_M
 from engine.dataset.scene.description import Terrain
-from engine.dataset.scene.streams import Seed, stream
+from engine.dataset.scene.streams import Seed, smooth_noise, stream
 
 FINEST_CELL_M = 0.5
 MAX_CELLS = 499
 MAX_WIDE_CELLS = 1200  # the same for a side that follows the views
-RISER_PER_HEIGHT = 1.6
-"""Length of the slope between two terraces per height: 1:1.07 at its steepest, about what cut loam holds."""
+RISER_PER_HEIGHT = 1.6  # length of the slope between terraces by height: 1:1.07 at its steepest, as cut loam holds
 RISER_SHARE = 0.5  # maximum share of the slope in the distance from one terrace to the next
 CURVE_M = 6.0
-WAVES_M = (56.0, 28.0, 14.0, 7.0, 3.5)
-"""Wavelengths of the rolling ground; each has half the amplitude of the previous one."""
+WAVES_M = (56.0, 28.0, 14.0, 7.0, 3.5)  # wavelengths of the rolling ground, each half as high as the one before
 ROLLING_M = (0.25, 0.6)  # amplitude of the longest wave
 
 
@@ -64,8 +62,7 @@ def _terraces(settled: Settled, seed: Seed, along_m: np.ndarray) -> np.ndarray:
     terrace = forth / pitch_m + settled.num_terraces / 2
     edge = np.clip(np.round(terrace), 1, settled.num_terraces - 1)
     up = np.clip((terrace - edge) * pitch_m / max(riser_m, 1e-6) + 0.5, 0, 1)
-    heights_m: np.ndarray = settled.terrace_height * (edge - 1 + up * up * (3 - 2 * up))
-    return heights_m
+    return np.asarray(settled.terrace_height * (edge - 1 + up * up * (3 - 2 * up)))
 
 
 def _rolling(seed: Seed, along_m: np.ndarray) -> np.ndarray:
@@ -75,14 +72,7 @@ def _rolling(seed: Seed, along_m: np.ndarray) -> np.ndarray:
     table = draw.uniform(-1, 1, (64, 64))
     total = np.zeros((len(along_m), len(along_m)))
     for octave, wave_m in enumerate(WAVES_M):
-        place = along_m / wave_m + 7.3 * octave
-        first = np.floor(place).astype(int)
-        part = place - first
-        weight = part**3 * (part * (part * 6 - 15) + 10)
-        low, high = first % 64, (first + 1) % 64
-        # Not a matrix product: its sums may be rounded differently on another processor.
-        rows = table[low] * (1 - weight)[:, None] + table[high] * weight[:, None]  # (n, 64)
-        total += (rows[:, low] * (1 - weight) + rows[:, high] * weight) * height_m / 2**octave
+        total += smooth_noise(table, along_m / wave_m + 7.3 * octave) * height_m / 2**octave
     return total
 
 

@@ -43,8 +43,7 @@ class Things:
         self._meshes: dict[int, moderngl.Buffer] = {}  # vertices, shared between batches, by the mesh's id
         self._programs = (numbered, shaded, shadowed)
         batches = [batch for batch in batches if len(batch.transforms)]
-        self.corners = [box_corners(batch) for batch in batches]
-        """Bounding boxes of each batch's instances, (k, 8, 3) metres."""
+        self.corners = [box_corners(batch) for batch in batches]  # bounding boxes of instances, (k, 8, 3) metres
         self.shading = [corners for batch, corners in zip(batches, self.corners, strict=True) if not batch.is_ground]
         """Those of them that darken the ground at their foot."""
         self._loaded = [

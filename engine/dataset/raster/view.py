@@ -97,8 +97,7 @@ class View:
     farthest_m: float
     shadow: ShadowSpace = ShadowSpace()
     tile_px: tuple[int, int, int, int] = (0, 0, 1, 1)  # left and top of the tile, width and height of the target
-    plan_pixel_m: float = 0.0
-    """0 for the camera's picture. Otherwise for a plan of the ground; the camera then only gives the size."""
+    plan_pixel_m: float = 0.0  # 0 for the camera's picture, else for a plan of the ground, of the camera's size
 
     def packed(self) -> bytes:
         """The block as 26 rows of 16 bytes, std140."""

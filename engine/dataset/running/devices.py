@@ -15,10 +15,8 @@ from engine.render.egl_devices import GPU_VARIABLE, list_egl_devices
 from engine.system.worker_process import WorkerProcess, claim_output
 
 ANSWER_S = 60.0
-CARDS: Final = Path("/proc/driver/nvidia/gpus")
-"""A folder for each card that NVIDIA's driver for Linux has."""
-CHOSEN: Final = (GPU_VARIABLE, "CUDA_VISIBLE_DEVICES")
-"""Set by a user who has chosen already."""
+CARDS: Final = Path("/proc/driver/nvidia/gpus")  # a folder for each card that NVIDIA's driver has
+CHOSEN: Final = (GPU_VARIABLE, "CUDA_VISIBLE_DEVICES")  # set by a user who has chosen already
 
 
 def device_environment(device: int | None) -> dict[str, str]:

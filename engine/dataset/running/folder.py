@@ -53,8 +53,7 @@ class RunPlan:
     kept: int  # number of pictures of the run that need not be drawn
     missing: tuple[int, ...]  # indices to draw: those of the run that are not finished, and damaged ones beyond it
     forgotten: frozenset[int]  # indices whose files are removed because they will be made again
-    broken: frozenset[int]
-    """Indices of pictures in the manifest of which a file is damaged or missing; what is left of them is removed."""
+    broken: frozenset[int]  # indices of pictures of which a file is damaged or missing; what is left of them is removed
     is_checked: bool  # False if the check was interrupted: then what the folder holds is not known
     notes: tuple[str, ...]
 

@@ -38,8 +38,7 @@ class LocalRunner:
     ) -> None:
         """`is_long`: most slots make more than one picture. `devices`: numbers of graphics cards, taken in turn."""
         self.jobs, self.words = jobs, words_of(devices, jobs)  # words: "" for the default card
-        self.devices = tuple(devices[slot % len(devices)] for slot in range(jobs)) if devices else ()
-        """The device of each job."""
+        self.devices = tuple(devices[slot % len(devices)] for slot in range(jobs)) if devices else ()  # of each job
         self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
         threads = str(max(1, cores() // jobs))
         # Otherwise Mesa's rasteriser and NumPy would use all cores in every process. The pictures are the same.

@@ -67,7 +67,3 @@ class PictureOutcome:
     task: PictureTask
     result: Attempted | Failure
     earlier: tuple[str, ...] = ()  # reasons for the failure of earlier attempts
-
-    @property
-    def attempts(self) -> int:
-        return len(self.earlier) + 1

@@ -14,8 +14,7 @@ class DatasetProgress(JobProgress):
     made: int = 0  # pictures made by this run
     failed: int = 0
     at_work: int = 0
-    is_checking: bool = False
-    """True before drawing: `done` of `expected` existing pictures were compared with the manifest."""
+    is_checking: bool = False  # before drawing: `done` of `expected` existing pictures were compared with the manifest
 
     @property
     def seconds_left(self) -> float | None:

@@ -212,8 +212,8 @@ class _Run:
         return bool(self._end_reason) or self._asked()
 
     def _take(self, outcome: PictureOutcome) -> None:
-        task, result = outcome.task, outcome.result
-        self._retried += outcome.attempts - 1
+        task, result, attempts = outcome.task, outcome.result, len(outcome.earlier) + 1
+        self._retried += len(outcome.earlier)
         for reason in outcome.earlier:
             self._say(f"picture {task.name} was retried: {reason}")
         try:
@@ -225,10 +225,10 @@ class _Run:
             reason = result.reason
             if result.ends_run:
                 self._end_reason = reason
-            self._folder.note_failure(task, reason, attempts=outcome.attempts)
+            self._folder.note_failure(task, reason, attempts=attempts)
         except OSError as error:
             reason = self._end_reason = str(unwritable(self._folder.path, error))
-        self._failed.append(FailedPicture(index=task.index, reason=reason, attempts=outcome.attempts))
+        self._failed.append(FailedPicture(index=task.index, reason=reason, attempts=attempts))
         self._say(f"picture {task.name} failed: {reason}")
 
     def _refresh(self) -> None:

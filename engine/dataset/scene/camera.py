@@ -7,7 +7,7 @@ import numpy as np
 from msgspec import Meta
 
 from engine.dataset.options import MAX_SIDE_PX
-from engine.dataset.scene.ranges import Number, Turn
+from engine.dataset.scene.things import Number, Turn
 
 CAMERA_HEIGHT_M = 100.0
 FIELD_OF_VIEW_DEG = 90.0  # metres across the width of the picture
@@ -32,8 +32,7 @@ class SiteCamera:
     pitch_deg: Annotated[float, Meta(ge=-89, le=89)] = 0.0
     """Angle between the axis and straight down, towards the picture's top. Below 90."""
     roll_deg: Turn = 0.0  # rotation of the camera around its axis after that, clockwise seen from behind it
-    sensor_px: tuple[SensorSide, SensorSide] | None = None
-    """Width and height of the sensor; None: the window is the whole sensor."""
+    sensor_px: tuple[SensorSide, SensorSide] | None = None  # width and height; None: the window is the sensor
     strip_overlap: Annotated[float, Meta(ge=0, le=0.95)] | None = None
     """Share of the view that the next one of a strip of views shows, too; None outside strips."""
     left_px: WindowPlace = 0  # column and row of the sensor where the window begins

@@ -9,8 +9,18 @@ import numpy as np
 from msgspec import Meta
 
 from engine.dataset.scene.camera import SiteCamera
-from engine.dataset.scene.ranges import Factor, InstanceNumber, Number, Points, Rgb, Share, Slope, Word
-from engine.dataset.scene.things import Distractor, Pile
+from engine.dataset.scene.things import (
+    Distractor,
+    Factor,
+    InstanceNumber,
+    Number,
+    Pile,
+    Points,
+    Rgb,
+    Share,
+    Slope,
+    Word,
+)
 
 UpAxis = Literal["y", "z"]
 Side = Annotated[float, Meta(ge=0, le=1000)]
@@ -57,8 +67,7 @@ class Sun:
     energy: Annotated[float, Meta(ge=0, le=20)]
     overcast: Share = 0.0  # share of its light that clouds scatter: 0 in a clear sky; with 1 nothing casts a shadow
     clouds: "CloudShadows | None" = None
-    exposure_stops: Annotated[float, Meta(ge=-5, le=5)] = 0.0
-    """Error of the camera's metering: 1 makes the picture one stop brighter."""
+    exposure_stops: Annotated[float, Meta(ge=-5, le=5)] = 0.0  # error of the metering: 1 is one stop brighter
     latitude_deg: Annotated[float, Meta(ge=-90, le=90)] | None = None
     """Place, day and time that the sun stands for, if it was found by them."""
     date: str = ""  # YYYY-MM-DD
@@ -88,8 +97,7 @@ class Terrain:
 
     size_m: Annotated[float, Meta(ge=1, le=10_000)]  # side of the site, which contains all things
     cell_m: Annotated[float, Meta(ge=0.01, le=100)]
-    heights_m: np.ndarray
-    """(n, n) float32: [0, 0] is the south-west corner, rows go north; the side is (n - 1) * cell_m."""
+    heights_m: np.ndarray  # (n, n) float32: [0, 0] is the south-west corner, rows go north; the side is (n - 1) cells
 
     @property
     def side_m(self) -> float:
@@ -177,8 +185,7 @@ class GroundLook:
     grass: Rgb
     grass_share: Share  # share of the ground that grass covers, 0..1
     noise_seed: Word  # 32 bits
-    covers: tuple[Cover, ...] = ()
-    """Recipe 2: one look, or two in patches. Recipe 1: none, which is bare earth with grass."""
+    covers: tuple[Cover, ...] = ()  # recipe 2: one look, or two in patches; recipe 1: none: bare earth with grass
     second_share: Share = 0.0  # share of the ground under the second cover, 0..1
     patch_m: Annotated[float, Meta(ge=0.1, le=1000)] = 20.0  # from one patch of the second cover to the next
     picture: GroundPicture | None = None  # replaces the first cover's colours

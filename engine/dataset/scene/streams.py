@@ -23,6 +23,17 @@ def stream(seed: Seed, part: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=entropy, spawn_key=key)))
 
 
+def smooth_noise(table: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """(n, n) values between those of a square table, which repeats, at these (n,) places along both axes."""
+    first = np.floor(places).astype(int)
+    part = places - first
+    weight = part**3 * (part * (part * 6 - 15) + 10)
+    low, high = first % len(table), (first + 1) % len(table)
+    # Not a matrix product: its sums may be rounded differently on another processor.
+    rows = table[low] * (1 - weight)[:, None] + table[high] * weight[:, None]
+    return np.asarray(rows[:, low] * (1 - weight) + rows[:, high] * weight)
+
+
 def _words(numbers: tuple[int, ...]) -> list[int]:
     """Words of 32 bits that no other numbers have: SeedSequence joins those of all numbers, so that (2**32 + 1, 0)
     would be (1, 1). Where one needs more than a word, all are preceded by their count, and each by that of its

@@ -1,4 +1,5 @@
-"""The things on a site: foundation piles, and everything that must not be mistaken for one."""
+"""The things on a site: foundation piles, and everything that must not be mistaken for one; and the limits of a scene's
+numbers, which msgspec checks when it is read from JSON."""
 
 import math
 from dataclasses import dataclass
@@ -7,8 +8,19 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.dataset.scene.ranges import Factor, InstanceNumber, Number, Slope, Tint, Whole, Word
-
+Number = Annotated[float, Meta(ge=-1e6, le=1e6)]
+Whole = Annotated[int, Meta(ge=-(10**6), le=10**6)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Factor = Annotated[float, Meta(ge=0, le=10)]
+Slope = Annotated[float, Meta(ge=-3, le=3)]
+Turn = Annotated[float, Meta(ge=-720, le=720)]  # degrees
+Word = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+InstanceNumber = Annotated[int, Meta(ge=1, le=65535)]
+"""The largest that a picture can hold; 0, the default of new things, is not written to files."""
+ColorFactor = Annotated[float, Meta(ge=0, le=100)]
+Tint = tuple[ColorFactor, ColorFactor, ColorFactor]
+Rgb = tuple[Share, Share, Share]  # linear light, Rec. 709 primaries.
+Points = tuple[tuple[Number, Number], ...]  # metres
 PILE_CATEGORY = "pile"
 
 
@@ -54,8 +66,7 @@ class PileKind(StrEnum):
     PHC = "phc"  # prestressed concrete tube, 300, 400 or 500 mm
     SPIRAL_STEEL = "spiral_steel"  # screw pile, 76 to 159 mm, with a flange of 220 mm on top
     CAST_IN_PLACE = "cast_in_place"  # concrete post with bars, 300 mm in recipe 1
-    STEEL_TUBE = "steel_tube"
-    """Driven tube, with or without a flange. This and the following kinds are in recipe 2 only."""
+    STEEL_TUBE = "steel_tube"  # driven tube, with or without a flange. This and the next kinds are in recipe 2 only
     H_SECTION = "h_section"  # rolled section, driven: a post of a solar table
     C_SECTION = "c_section"  # cold-formed section with lips, driven
 
@@ -152,8 +163,7 @@ class Pile:
     ground_m: Number  # z of the ground at its axis
     exposed_m: Annotated[float, Meta(ge=0.01, le=20)]  # height of the top above that, along z
     diameter_m: Annotated[float, Meta(ge=0.01, le=5)]  # a section's depth, its larger side
-    base_diameter_m: Annotated[float, Meta(ge=0, le=20)]
-    """Diameter of the collar of concrete or spoil around the foot, see `foot`."""
+    base_diameter_m: Annotated[float, Meta(ge=0, le=20)]  # of the collar or heap around the foot, see `foot`
     base_height_m: Annotated[float, Meta(ge=0, le=5)]
     flange_diameter_m: Annotated[float, Meta(ge=0, le=5)] = 0.0  # 0 if there is no flange
     has_hoop: bool = False  # True if a steel ring is around the head of a PHC pile
@@ -225,9 +235,7 @@ class Distractor:
     scale: Annotated[float, Meta(ge=0.01, le=20)] = 1.0
     shape_seed: Word = 0  # 32 bits; seeds the shape of things that differ each time, such as debris
     shade: Factor = 1.0
-    number: InstanceNumber = 0
-    """Its instance number in every picture of the scene; 0: it has none and cannot be labelled."""
-    tint: Tint = (1.0, 1.0, 1.0)
-    """Factors for the colour of what is painted, woven or grown on it; not of its glass, rubber or steel."""
+    number: InstanceNumber = 0  # its number in every picture of the scene; 0: none, and it cannot be labelled
+    tint: Tint = (1.0, 1.0, 1.0)  # factors for what is painted, woven or grown on it; not glass, rubber or steel
     lift_m: Annotated[float, Meta(ge=-20, le=50)] = 0.0
     """Height of its foot above `ground_m`: a table stands on piles, a lid lies on uneven ground."""

@@ -145,8 +145,7 @@ def develop(
 def balance(warmth_ev: float, tint_ev: float) -> np.ndarray:
     """(3,) gains of red, green and blue that keep a grey's luminance."""
     gains = 2.0 ** np.array([warmth_ev / 2, tint_ev, -warmth_ev / 2])
-    balanced: np.ndarray = gains / (gains @ LUMINANCE)
-    return balanced
+    return np.asarray(gains / (gains @ LUMINANCE))
 
 
 def _clear_air(haze: float) -> tuple[np.ndarray, float]:

@@ -58,10 +58,8 @@ def code(colors: np.ndarray, quality: int) -> bytes:
     """The JPEG file without metadata."""
     import simplejpeg
 
-    coded: bytes = simplejpeg.encode_jpeg(
-        np.ascontiguousarray(colors), quality=quality, colorspace="RGB", colorsubsampling="420", fastdct=False
-    )
-    return coded
+    settings = {"quality": quality, "colorspace": "RGB", "colorsubsampling": "420", "fastdct": False}
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(colors), **settings))
 
 
 def _segment(content: bytes) -> bytes:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.dataset.cycles.finding import Blender, find_blender
+from engine.dataset.cycles.finding import find_blender
 from engine.errors import UsageError
 from tests.dataset.cycles.yard import Drawn
 
 
 @pytest.fixture
-def blender(require: Callable[[object, str], None]) -> Blender:
+def blender(require: Callable[[object, str], None]) -> Path:
     try:
         return find_blender()
     except UsageError as error:
@@ -20,14 +20,14 @@ def blender(require: Callable[[object, str], None]) -> Blender:
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path) -> Callable[[str], Blender]:
+def stand_in(tmp_path: Path) -> Callable[[str], Path]:
     """A shell script in place of Blender; `$folder` is its last argument."""
 
-    def write(lines: str) -> Blender:
+    def write(lines: str) -> Path:
         path = tmp_path / "blender"
         path.write_text(f"#!/bin/sh\nfor folder; do :; done\n{lines}\n")
         path.chmod(0o755)
-        return Blender(path=path)
+        return path
 
     return write
 

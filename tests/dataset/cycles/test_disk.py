@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.dataset.cycles.drawing import render
-from engine.dataset.cycles.finding import Blender
+from engine.dataset.cycles.finding import is_program
 from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters
 from tests.support.long_form import only_soak
 
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell s
 
 
 @pytest.fixture
-def blender_after(stand_in: Callable[[str], Blender], blender: Blender) -> Callable[..., Blender]:
+def blender_after(stand_in: Callable[[str], Path], blender: Path) -> Callable[..., Path]:
     """Blender with shell commands before and after it."""
-    if blender.is_program:
+    if is_program(blender):
         pytest.skip("the script gets the arguments of a Blender program and passes them to a Python with bpy")
-    return lambda before, after="": stand_in(f'{before}\n{blender.path} -I "$7" -- "$folder"\n{after}')
+    return lambda before, after="": stand_in(f'{before}\n{blender} -I "$7" -- "$folder"\n{after}')
 
 
-def failed(blender: Blender, drawn: Drawn, folder: Path) -> OSError:
+def failed(blender: Path, drawn: Drawn, folder: Path) -> OSError:
     folder.mkdir()
     with pytest.raises(OSError) as caught:
         render(drawn.stage(is_small=True), quarters(), SETTINGS, blender, folder=folder)
@@ -36,21 +36,21 @@ def failed(blender: Blender, drawn: Drawn, folder: Path) -> OSError:
 
 
 def test_a_disk_error_in_blenders_python_is_raised(
-    blender_after: Callable[..., Blender], drawn: Drawn, tmp_path: Path
+    blender_after: Callable[..., Path], drawn: Drawn, tmp_path: Path
 ) -> None:
     blender = blender_after('rm "$folder/stage.npz"')
     assert failed(blender, drawn, tmp_path / "work").errno == errno.ENOENT
 
 
 def test_a_picture_that_blender_cannot_write_is_a_disk_error(
-    blender_after: Callable[..., Blender], drawn: Drawn, tmp_path: Path
+    blender_after: Callable[..., Path], drawn: Drawn, tmp_path: Path
 ) -> None:
     blender = blender_after("ulimit -f 20")  # units of 512 or 1024 bytes
     assert failed(blender, drawn, tmp_path / "work").errno == errno.EFBIG
 
 
 @pytest.fixture
-def on_a_small_disk(tmp_path: Path) -> Callable[[Blender], str]:
+def on_a_small_disk(tmp_path: Path) -> Callable[[Path], str]:
     """Draw the yard on a disk of 1.2 MB and classify the failure: the stage takes 0.7 MB, Blender's output 1 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -60,18 +60,17 @@ def on_a_small_disk(tmp_path: Path) -> Callable[[Blender], str]:
         pytest.skip("needs a Linux with user namespaces, to mount a small file system")
     code = (
         "from pathlib import Path\n"
-        "from engine.dataset.cycles.finding import Blender\n"
         "from engine.dataset.running.policy import failure_of\n"
         "from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters, render\n"
         "try:\n"
-        "    render(Drawn().stage(), quarters(), SETTINGS, Blender(path=Path({!r})), folder=Path({!r}))\n"
+        "    render(Drawn().stage(), quarters(), SETTINGS, Path({!r}), folder=Path({!r}))\n"
         "except Exception as error:\n"
         "    failure = failure_of(error)\n"
         "    print(failure.reason, failure.ends_run)\n"
     )
 
-    def draw(blender: Blender) -> str:
-        command = [*apart, sys.executable, "-c", code.format(str(blender.path), str(disk))]
+    def draw(blender: Path) -> str:
+        command = [*apart, sys.executable, "-c", code.format(str(blender), str(disk))]
         return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
 
     return draw
@@ -79,6 +78,6 @@ def on_a_small_disk(tmp_path: Path) -> Callable[[Blender], str]:
 
 @only_soak
 def test_a_disk_that_blender_fills_ends_the_run(
-    on_a_small_disk: Callable[[Blender], str], blender: Blender, tmp_path: Path
+    on_a_small_disk: Callable[[Path], str], blender: Path, tmp_path: Path
 ) -> None:
     assert on_a_small_disk(blender) == f"{tmp_path / 'disk'}: No space left on device True\n"

@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.dataset.cycles.finding import Blender, blender_environment, find_blender, install_command, locate_blender
+from engine.dataset.cycles.finding import (
+    blender_command,
+    blender_environment,
+    find_blender,
+    install_command,
+    locate_blender,
+)
 from engine.errors import UsageError
 
 
@@ -40,17 +46,17 @@ def test_a_given_blender_is_preferred_to_a_found_one(
     bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_path = program(bare / "blender")
-    assert find_blender() == Blender(path=on_path)
+    assert find_blender() == on_path
     made = program(tmp_path / "home/blender/bin/python")
     assert str(made) in install_command()
-    assert find_blender() == Blender(path=made)
+    assert find_blender() == made
     monkeypatch.setattr("engine.dataset.cycles.finding.find_spec", lambda name: name)
-    assert find_blender() == Blender(path=Path(sys.executable))
+    assert find_blender() == Path(sys.executable)
     by_variable = program(tmp_path / "environment/bin/python")
     monkeypatch.setenv("MULTIVERSE_BLENDER", str(tmp_path / "environment"))
-    assert find_blender() == Blender(path=by_variable)
+    assert find_blender() == by_variable
     given = program(tmp_path / "Blender.app/Contents/MacOS/Blender")
-    assert find_blender(str(tmp_path / "Blender.app")) == find_blender(str(given)) == Blender(path=given)
+    assert find_blender(str(tmp_path / "Blender.app")) == find_blender(str(given)) == given
 
 
 def test_a_wrong_path_is_reported_with_its_source(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,12 +71,12 @@ def test_a_wrong_path_is_reported_with_its_source(bare: Path, tmp_path: Path, mo
 
 def test_a_blender_program_and_a_python_with_bpy_have_their_own_command_lines() -> None:
     script = Path("draw.py")
-    program = Blender(path=Path("/opt/blender-4.5/blender")).command(script, "folder")
+    program = blender_command(Path("/opt/blender-4.5/blender"), script, "folder")
     assert program[1:] == [
         "--background", "--factory-startup", "-noaudio", "--python-exit-code", "1",
         "--python", "draw.py", "--", "folder",
     ]  # fmt: skip
-    assert Blender(path=Path("/opt/env/bin/python")).command(script, "folder")[1:] == ["-I", "draw.py", "--", "folder"]
+    assert blender_command(Path("/opt/env/bin/python"), script, "folder")[1:] == ["-I", "draw.py", "--", "folder"]
 
 
 def test_blender_reads_no_user_settings_and_writes_to_its_folder_only(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from engine.dataset.cycles.drawing import ask_blender, render
-from engine.dataset.cycles.finding import Blender
 from engine.dataset.geometry.staging import set_stage
 from engine.dataset.labels.reading import read_labels
 from engine.dataset.options import SceneOptions
@@ -29,7 +28,7 @@ def boxes_of(instances: np.ndarray) -> dict[int, tuple[int, ...]]:
     return boxes
 
 
-def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Blender, drawn: Drawn) -> None:
+def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Path, drawn: Drawn) -> None:
     scene, rendered = yard(), drawn(blender)
     assert set(np.unique(rendered.instances)) == set(range(37))
     camera, depth = scene.camera, rendered.depth_m.astype(np.float64)
@@ -45,7 +44,7 @@ def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Blender, drawn:
 
 
 @only_soak
-def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(blender: Blender) -> None:
+def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(blender: Path) -> None:
     from engine.dataset.raster.drawing import render as render_by_raster
 
     scene = yard()
@@ -62,13 +61,13 @@ def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(b
 
 
 @only_soak
-def test_the_same_scene_gives_the_same_bytes(blender: Blender, drawn: Drawn) -> None:
+def test_the_same_scene_gives_the_same_bytes(blender: Path, drawn: Drawn) -> None:
     one, other = drawn(blender, is_small=True), drawn(blender, turn=1, is_small=True)
     for name in ("colors", "instances", "depth_m"):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
 
 
-def test_a_missing_gpu_is_refused_in_one_line(blender: Blender, drawn: Drawn) -> None:
+def test_a_missing_gpu_is_refused_in_one_line(blender: Path, drawn: Drawn) -> None:
     found = ask_blender(blender)
     assert drawn(blender).renderer == f"Cycles, Blender {found['version']}, CPU"
     settings = RenderSettings(engine="cycles", max_samples=1, noise_threshold=0.5, use_gpu=True)
@@ -88,7 +87,7 @@ def test_settings_out_of_range_are_refused_by_name(drawn: Drawn) -> None:
 
 @only_soak
 def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
-    blender: Blender, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    blender: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     options = SceneOptions(
@@ -101,7 +100,7 @@ def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
     ):
         folder = tmp_path / drawing.engine
         folder.mkdir()
-        task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender.path))
+        task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender))
         made = make_picture(task, folder)
         assert made.labelled == 20
         boxes.append(read_labels(folder / task.path("labels", ".txt"), 240, 180, 1)[0])

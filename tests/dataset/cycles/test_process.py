@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from engine.dataset.cycles.drawing import ask_blender, render
-from engine.dataset.cycles.finding import Blender
+from engine.dataset.cycles.finding import is_program
 from engine.errors import RenderError, UsageError
 from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters
 
@@ -23,7 +23,7 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell s
 
 @posix_only
 def test_a_blender_that_dies_is_reported_with_its_last_output(
-    stand_in: Callable[[str], Blender], drawn: Drawn, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    stand_in: Callable[[str], Path], drawn: Drawn, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     work = tmp_path / "work"
     work.mkdir()
@@ -37,7 +37,7 @@ def test_a_blender_that_dies_is_reported_with_its_last_output(
 
 
 @posix_only
-def test_the_failure_that_blender_reports_is_raised(stand_in: Callable[[str], Blender], drawn: Drawn) -> None:
+def test_the_failure_that_blender_reports_is_raised(stand_in: Callable[[str], Path], drawn: Drawn) -> None:
     for is_usage, kind in (("true", UsageError), ("false", RenderError)):
         answer = (
             f'{{"failure": "System is out of\\\\n GPU memory", "is_usage": {is_usage}, "errno": null, "trace": ""}}'
@@ -47,22 +47,22 @@ def test_the_failure_that_blender_reports_is_raised(stand_in: Callable[[str], Bl
 
 
 def test_a_blender_that_is_too_old_says_so_before_it_draws(
-    stand_in: Callable[[str], Blender], blender: Blender, drawn: Drawn, tmp_path: Path
+    stand_in: Callable[[str], Path], blender: Path, drawn: Drawn, tmp_path: Path
 ) -> None:
-    if blender.is_program or sys.platform == "win32":
+    if is_program(blender) or sys.platform == "win32":
         pytest.skip("needs a shell script around Blender's Python")
     newer = tmp_path / "newer.py"
     old = stand_in(
-        f'sed \'s/^OLDEST = (4, 2)/OLDEST = (97, 1)/\' "$7" > {newer}\nexec {blender.path} -I {newer} -- "$folder"'
+        f'sed \'s/^OLDEST = (4, 2)/OLDEST = (97, 1)/\' "$7" > {newer}\nexec {blender} -I {newer} -- "$folder"'
     )
-    with pytest.raises(UsageError, match=rf"^{old.path}: Blender [\d.]+ is older than 97\.1, the oldest"):
+    with pytest.raises(UsageError, match=rf"^{old}: Blender [\d.]+ is older than 97\.1, the oldest"):
         ask_blender(old)
     with pytest.raises(UsageError, match=r"^Blender [\d.]+ is older than 97\.1"):
         render(drawn.stage(), quarters(), SETTINGS, old)
 
 
 def test_without_bpy_the_error_names_the_command_that_installs_it(drawn: Drawn) -> None:
-    python = Blender(path=Path(sys.executable))
+    python = Path(sys.executable)
     try:
         found: dict[str, Any] = ask_blender(python)
     except RenderError as error:
@@ -74,16 +74,15 @@ def test_without_bpy_the_error_names_the_command_that_installs_it(drawn: Drawn) 
 
 
 def test_blender_ends_with_its_parent_and_leaves_no_file(
-    blender: Blender, tmp_path: Path, wait_for: Callable[..., Any]
+    blender: Path, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
     work = tmp_path / "work"
     work.mkdir()
     code = (
         "from pathlib import Path\n"
         "from tests.dataset.cycles.yard import Drawn, RenderSettings, quarters, render\n"
-        "from engine.dataset.cycles.finding import Blender\n"
         "settings = RenderSettings(engine='cycles', max_samples=65536, noise_threshold=0.0001, use_gpu=False)\n"
-        f"render(Drawn().stage(), quarters(), settings, Blender(path=Path({str(blender.path)!r})),"
+        f"render(Drawn().stage(), quarters(), settings, Path({str(blender)!r}),"
         f" folder=Path({str(work)!r}))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)

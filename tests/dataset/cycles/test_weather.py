@@ -1,12 +1,12 @@
 """Weather and ground of recipe 2 as Blender draws them, beside the raster engine."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.dataset.cycles.drawing import render
-from engine.dataset.cycles.finding import Blender
 from engine.dataset.geometry.staging import set_stage
 from engine.dataset.layout.grounds import GroundOptions, draw_ground
 from engine.dataset.options import SceneOptions
@@ -31,9 +31,7 @@ CLOUDS = CloudShadows(share=0.5, depth=0.85, size_m=9.0, noise_seed=7)
         ),
     ],
 )
-def test_both_engines_draw_the_same_brightness_and_the_same_cloud_shadows(
-    blender: Blender, name: str, sun: Sun
-) -> None:
+def test_both_engines_draw_the_same_brightness_and_the_same_cloud_shadows(blender: Path, name: str, sun: Sun) -> None:
     scene = yard()
     options = GroundOptions(ground=((CoverKind(name), 1.0),), ground_patches=0.0)
     look = draw_ground(SceneOptions(), options, (0, 1))

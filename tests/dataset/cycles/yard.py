@@ -1,11 +1,11 @@
 """A small site, and pictures of it drawn by Blender."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from engine.dataset.cycles.drawing import render
-from engine.dataset.cycles.finding import Blender
 from engine.dataset.geometry.batches import Rendered, SceneStage
 from engine.dataset.geometry.staging import set_stage
 from engine.dataset.scene.camera import SiteCamera
@@ -50,7 +50,7 @@ class Drawn:
     def __init__(self) -> None:
         self._known: dict[tuple[float, int, bool], Rendered] = {}
 
-    def __call__(self, blender: Blender, energy: float = 2.0, turn: int = 0, *, is_small: bool = False) -> Rendered:
+    def __call__(self, blender: Path, energy: float = 2.0, turn: int = 0, *, is_small: bool = False) -> Rendered:
         """`turn`: draws the same picture again for another number."""
         asked = energy, turn, is_small
         if asked not in self._known:

@@ -162,8 +162,7 @@ def _cut_source(source: LabelSource, tile: TileTask) -> LabelSource:
 def cut_things(record: PictureRecord, window: TileWindow, min_share: float) -> tuple[LabelledThing, ...]:
     """Everything that a tile shows, masks cut and boxes measured anew. A thing of which it shows less than `min_share`
     of the visible pixels is a sliver (`is_crowd`)."""
-    cut = (_cut_thing(thing, window, min_share) for thing in record.things)
-    return tuple(thing for thing in cut if thing is not None)
+    return tuple(cut for thing in record.things if (cut := _cut_thing(thing, window, min_share)) is not None)
 
 
 def _cut_thing(thing: LabelledThing, window: TileWindow, min_share: float) -> LabelledThing | None:

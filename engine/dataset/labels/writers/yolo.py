@@ -66,8 +66,7 @@ def _box(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
 
 
 def _outline(points: np.ndarray, record: PictureRecord) -> list[float | int]:
-    shares: list[float | int] = (points / (record.width_px, record.height_px)).reshape(-1).tolist()
-    return shares
+    return list((points / (record.width_px, record.height_px)).reshape(-1).tolist())
 
 
 def _box_and_head(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
