@@ -339,7 +339,7 @@ class PresetControl:
     def values_of(self, name: str) -> Mapping[str, Value] | None:
         """The values of the preset; None if there is none of that name. Render thread; raises nothing."""
         loaded = self.shelf.find(name)
-        return None if loaded is None else self._guard.attempt(self._arranged(loaded).by_address)
+        return None if loaded is None else self._guard.attempt(lambda: self._arranged(loaded).by_address())
 
     def _fade_command(self, *, is_picture: bool) -> Handler:
         """The handler of `/preset/load`, or of `/preset/glide`."""
