@@ -107,7 +107,8 @@ class SegmentationLink(PictureLink[Build]):
         if plain := {address: value for address, value in changes.items() if address not in BUILT.values()}:
             self.supervisor.set_values(plain)
             self._prompts = tuple(str(snapshot[f"/sam3/prompt/{n}"]) for n in PROMPTS)
-        self._rebuild(snapshot)
+        if len(plain) < len(changes):
+            self._rebuild(snapshot)
 
     def _rebuild(self, snapshot: Snapshot) -> None:
         build = {address: snapshot[address] for address in BUILT.values()}

@@ -73,6 +73,23 @@ def switch(link: SegmentationLink, store: ParamStore) -> Callable[[bool], None]:
     return switch
 
 
+def test_a_build_that_failed_is_asked_for_once_though_a_frame_still_has_its_value(
+    link: SegmentationLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(link.supervisor, "swap", lambda settings: asked.append(settings["spec"]["resolution"]))
+    store = link._store
+    before = store.get("/sam3/resolution")
+    link.follow(store.snapshot())
+    store.set("/sam3/resolution", 336)
+    of_the_frame = store.snapshot()
+    link.follow(of_the_frame)
+    link._on_swap(False, "no memory")
+    link.follow(of_the_frame)
+    link.follow(store.snapshot())
+    assert asked == [336] and store.get("/sam3/resolution") == before
+
+
 def test_a_malformed_sheet_is_reported_and_the_last_masks_stay(
     link: SegmentationLink, results: Results, switch: Callable[[bool], None], reports: Any
 ) -> None:
