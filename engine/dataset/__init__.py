@@ -6,7 +6,7 @@ layout/      lays a scene out, a pure function of options and seed, in both reci
 geometry/    a scene as meshes; raster/ and cycles/: two engines that draw it
 light.py     sun, sky and exposure, the same for both engines
 sensor/      recipe 2: effects of lens, sensor and file on the drawn picture
-labels/      what can be seen: label formats (writers/), a contact sheet and figures
+labels/      what can be seen: label formats (writers/) and figures
 picture.py   one picture from task to files; running/: many pictures, one process each, here or on a Ray cluster
 card/        a dataset's README with plots; checking/: finds what is wrong with a dataset, and shows it
 """

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from engine.dataset.card.card import CardPicture, write_card
+from engine.dataset.card.card import CardPicture, remove_card, write_card
 from engine.dataset.frozen import FrozenFile
 from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
@@ -111,6 +111,19 @@ def test_it_warns_of_many_boxes_large_pictures_and_no_split(tmp_path: Path) -> N
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "give `max_det=700`" in text and "maxDets=[1, 10, 1000]" in text and "--split 80/10/10" in text
     assert "At `imgsz=640` a box of the middle size has 1 px" in text
+
+
+def test_a_card_goes_with_its_plots_and_an_earlier_versions_preview_but_no_other_readme(tmp_path: Path) -> None:
+    card(tmp_path, pictures([3]))
+    for name in ("preview.png", "notes.txt"):
+        (tmp_path / name).touch()
+    remove_card(tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["notes.txt"]
+    assert list((tmp_path / "card").iterdir()) == []
+    (tmp_path / "README.md").write_text("# Mine", encoding="utf-8")
+    (tmp_path / "preview.png").touch()
+    remove_card(tmp_path)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"notes.txt", "README.md", "preview.png"}
 
 
 def test_a_dataset_without_boxes_has_a_card(tmp_path: Path) -> None:

@@ -80,13 +80,14 @@ def write_card(
 
 
 def remove_card(folder: Path) -> None:
-    """Remove the card of `write_card` and its plots, but no README.md of another making. Raises OSError."""
+    """Remove the card of `write_card`, its plots, and the preview that earlier versions laid beside it, but nothing
+    where README.md is of another making. Raises OSError."""
     try:
         with open_regular(folder / README) as file:
             is_ours = file.read(len(TITLE)) == TITLE.encode("ascii")
     except FileNotFoundError:
         return
-    for name in (README, *(f"{FOLDER}/{name}" for name in PLOTS)) if is_ours else ():
+    for name in (README, "preview.png", *(f"{FOLDER}/{name}" for name in PLOTS)) if is_ours else ():
         remove_file(folder / name, missing_ok=True)
 
 

@@ -31,7 +31,7 @@ class DatasetCommand(TyperCommand):
             verb = typer.main.get_command(VERBS[args[0]])
             return verb.make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
         if any(word.replace("_", "-") == "--save-hdf5" for word in args):
-            raise UsageError(gone("--save-hdf5"))
+            raise UsageError(gone("--save-hdf5", "--save-coco"))
         return super().make_context(info_name, args, parent=parent, **extra)
 
 

@@ -24,12 +24,10 @@ RANGES = {
 }
 
 
-def gone(option: str) -> str:
-    """The line about a format that is no longer written."""
-    return (
-        f"{option}: is no longer written; --write coco,masks,depth, and convert these with supervision or datumaro: "
-        "docs/dataset.md, Other formats"
-    )
+def gone(option: str, instead: str = "--write coco,masks,depth") -> str:
+    """The line about a format that is no longer written. `instead`: the option that writes what can be converted."""
+    how = "and convert these with supervision or datumaro: docs/dataset.md, Other formats"
+    return f"{option}: is no longer written; {instead}, {how}"
 
 
 def parse_names(text: str) -> Names:
