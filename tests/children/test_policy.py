@@ -38,10 +38,12 @@ def test_a_prompt_that_worked_after_two_deaths_starts_from_zero_and_another_that
     policy.proved("/sd/prompt", "heavy")
     deaths(policy, 3, **{"/sd/prompt": "heavy"})
     assert policy.quarantined == ()
+    shown = []
     for _ in range(3):
         policy.proved("/sd/prompt", "a meadow")
         policy.died({"/sd/prompt": "poison"}, had_result=True, is_final=False)
-    assert policy.quarantined == ("/sd/prompt: poison",)
+        shown.append(policy.quarantined)
+    assert shown == [(), (), ("/sd/prompt: poison",)]
 
 
 def test_a_model_that_kills_three_times_and_a_final_fault_are_not_restarted() -> None:

@@ -5,6 +5,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from engine.osc.decode import Message
 from engine.osc.encode import encode_message, encode_reply
 from engine.osc.framing import Framing, frame
 from engine.system.clock import SteppedClock
+from tests.support.desk import open_desk
 
 ANGLE = "/layer/1/angle"
 
@@ -40,6 +42,22 @@ def test_a_stream_may_come_in_single_bytes_and_many_packets_at_once(rig: Any) ->
     client.socket.sendall(many)
     answers = [client.hear().args[0] for _ in range(400)]
     assert answers == [7.0, 45.0, 90.0, 135.0] * 100
+
+
+def test_what_a_client_holds_and_hears_ends_with_its_connection(wait_for: Callable[..., Any], tmp_path: Path) -> None:
+    with open_desk(tmp_path) as desk:
+        parts = desk.engine._parts.desk
+        desk.done("/preset/load", "Mandala")
+        desk.done("/bank/put", 1, 1, "Silk")
+        for address, look in (("/preset/flash", "Poster"), ("/pad/1", "Silk")):
+            client = SimpleTCPClient(*desk.engine.osc_address)
+            client.send_message("/map/feedback", 1)
+            client.send_message(address, [look, 1] if address == "/preset/flash" else 1)
+            wait_for(lambda look=look: parts.preset_control.current.name == look, "the held look")
+            assert len(parts.map_feedback._subscribers) == 1
+            client.close()
+            wait_for(lambda: parts.preset_control.current.name == "Mandala", "the look before")
+            wait_for(lambda: not parts.map_feedback._subscribers, "the end of the subscription")
 
 
 @pytest.mark.parametrize(
