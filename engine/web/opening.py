@@ -41,7 +41,7 @@ def open_web(
     tree = QueryTree(desk.store, desk.dispatcher.feedback.last_told)
     hub = closing(QueryHub(desk.dispatcher, run.warnings.report))
     tree.show_cues(desk.cues.cues)
-    desk.cues.watchers.append(lambda cues: hub.send_paths(tree.show_cues(cues)))
+    desk.cues.watch(lambda cues: hub.send_paths(tree.show_cues(cues)))
     desk.dispatcher.views.watch(lambda inputs: hub.send_paths(tree.show_inputs(inputs)))
     return closing(
         WebServer(

@@ -74,16 +74,14 @@ class BankControl:
         """The present banks. Any thread."""
         report_problems(tools.report, "banks", problems)
         self._file = KeptFile(path, "list of banks", BankError, previous=PREVIOUS_NAME if problems else "")
-        self._armed = ""
-        """The preset that the next press of its pad takes."""
+        self._armed = ("", 0)
+        """The preset that the next press of its pad takes, while `PresetMixer.changes` is still this."""
         self._held: dict[tuple[int, int], _Held] = {}
         self._down: dict[int, int] = {}
         """The bank of each pad that `/pad/<n>` has pressed: another one may be shown when it is released."""
         self._lock = threading.Lock()  # protects these three and edits of `banks`
         self._disk = tools.disk.open("banks", path.parent)
-        presets.mixer.watchers.append(self._on_prepared)
-        presets.save_watchers.append(self._on_saved)
-        presets.rename_watchers.append(self._on_renamed)
+        presets.watch(self._on_preset)
 
     def close(self) -> None:
         self._disk.close()
@@ -139,17 +137,17 @@ class BankControl:
     def _press_down(self, bank: int, pad: int, preset: str, *, is_tap: bool, reply: Reply) -> None:
         """The caller holds `_lock`."""
         name, before = self._presets.shelf.get(preset).name, self._presets.prepared
-        is_second = name == self._armed == before
+        is_second = (name, self._presets.mixer.changes) == self._armed and name == before
         if not is_tap:
             now_s, may_flash = self._clock.now_s(), not is_second
             held = _Held(name=name, since_s=now_s, before=before, by=reply.sender, may_flash=may_flash)
             self._held[bank, pad] = held
         if is_second:
-            self._armed = ""
+            self._armed = ("", 0)
             self._take(name, bank, pad, reply)
         else:
             self._presets.prepare(name)
-            self._armed = name
+            self._armed = (name, self._presets.mixer.changes)
             reply.done(bank, pad, name)
 
     def _take(self, name: str, bank: int, pad: int, reply: Reply) -> None:
@@ -211,18 +209,13 @@ class BankControl:
         try:
             for held in self._held.values():
                 if held.may_flash and now_s - held.since_s > HELD_S:
-                    held.may_flash, self._armed = False, ""
+                    held.may_flash, self._armed = False, ("", 0)
                     self._presets.flash(held.name, is_pressed=True, by=held.by)
                     held.is_flashing = True
         except PresetError as error:
             self._report("banks", str(error))
         finally:
             self._lock.release()
-
-    def _on_prepared(self, name: str) -> None:
-        """Takes no lock, because the press that prepares may hold it."""
-        if name != self._armed:
-            self._armed = ""
 
     # -- their state ---------------------------------------------------------------------------
 
@@ -316,6 +309,12 @@ class BankControl:
         self._disk.post(save, lambda reason: fail(f"changed, but not saved: {reason}"))
 
     # -- presets come and go: the disk's thread ------------------------------------------------
+
+    def _on_preset(self, name: str, new: str) -> None:
+        if not name:
+            self._on_saved(new)
+        elif new:
+            self._on_renamed(name, new)
 
     def _on_saved(self, name: str) -> None:
         """Give a new preset, or one that is back, its pad."""

@@ -28,7 +28,7 @@ class Rig(PresetRig):
         self.path = folder / FILE_NAME
         self.pulse = Pulse()
         self.launching = Launching(self.store, lambda: self.pulse, self.tell)
-        self.presets.rename_watchers.append(self.launching.rename)
+        self.presets.watch(self.launching.rename)
         self.store.set(TAKE_FADE, "0")
         self.banks = BankControl(self.tools, self.path, presets=self.presets, launching=self.launching)
         self.banks.add_commands(self.commands)

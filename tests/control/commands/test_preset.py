@@ -308,8 +308,6 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
 
 
 def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(looks: PresetRig) -> None:
-    heard: list[str] = []
-    looks.presets.mixer.watchers.append(heard.append)
     assert "nothing is prepared" in looks.failed("/preset/take")
     looks.done("/preset/prepare", "day")
     assert looks.store.get(BRIGHTNESS) == 0.5 and looks.presets.prepared == "day"
@@ -318,7 +316,7 @@ def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(looks: Pres
     assert (looks.presets.current.name, looks.presets.prepared) == ("day", "night")
     looks.done("/preset/cut")
     assert looks.store.get(BRIGHTNESS) == 0.5 and looks.crossfade.snapshot()[1] is None
-    assert heard == ["day", "night", "day"]
+    assert told_of(looks, "/preset/prepared") == [("day",), ("night",), ("day",)]
     assert ("/preset/prepared", "day") in looks.ask("/preset/list")
     looks.done("/preset/prepare")
     assert told_of(looks, "/preset/prepared")[-1] == ("",)
