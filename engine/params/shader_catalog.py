@@ -20,6 +20,7 @@ from typing import Final
 from engine.errors import IsfError
 from engine.system.disk_store import DiskQueue, DiskStore
 from engine.system.small_file import read_small
+from engine.system.translate_errors import refused
 from osc_schema import Rejected
 
 SUFFIXES: Final = (".fs", ".isf")
@@ -148,12 +149,10 @@ class ShaderCatalog:
         folder = next((each for each in self._folders if each.root == entry.root), None)
 
         def read() -> None:
-            try:
+            with refused("cannot be read", IsfError):
                 if folder is not None:
                     folder.note(entry.path)
                 source = read_source(entry.path)
-            except OSError as error:
-                raise IsfError(f"cannot be read ({error.strerror or error})") from None
             on_text(source)
 
         queue = self._queues.get(entry.root)
