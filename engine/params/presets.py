@@ -46,6 +46,7 @@ _FACTORY: dict[str, dict[str, Value]] = {
 """The values of each built-in preset that differ from the schema's defaults."""
 NO_INPUTS: Mapping[str, str] = MappingProxyType({})
 FACTORY_NAMES = tuple(_FACTORY)
+_SPELLED = {name.casefold(): name for name in FACTORY_NAMES}
 _LOOK_AREAS = frozenset(
     {"mode", "multiverse", "colour", "layer", "feedback", "mirror", "text", "post", "fx", "mod", "lfo"}
 )
@@ -65,12 +66,13 @@ def clean_name(name: str) -> str:
 
 
 def is_factory(name: str) -> bool:
-    return _factory_name(name) is not None
+    """True if a preset of that name is built in; ignores case, as some file systems do."""
+    return name.casefold() in _SPELLED
 
 
 def factory_preset(name: str) -> LoadedPreset | None:
     """The built-in preset of that name, ignoring case, or None."""
-    known = _factory_name(name)
+    known = _SPELLED.get(name.casefold())
     return None if known is None else LoadedPreset(name=known, values=entries_of(_factory_values(known).items()))
 
 
@@ -286,11 +288,6 @@ def _saved_file(entry: os.DirEntry[str], suffix: str) -> SavedFile | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return SavedFile(path=Path(entry.path), mtime_ns=status.st_mtime_ns, size=status.st_size, inode=status.st_ino)
-
-
-def _factory_name(name: str) -> str | None:
-    """The spelling of a built-in name, or None. Ignores case, as some file systems do."""
-    return next((known for known in _FACTORY if known.casefold() == name.casefold()), None)
 
 
 def _factory_values(name: str) -> dict[str, Value]:
