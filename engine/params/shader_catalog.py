@@ -81,7 +81,8 @@ class ShaderCatalog:
         self._lock = threading.Lock()
         self._folders = [_Folder(folder.absolute()) for folder in dict.fromkeys(folders)]
         self._queues: dict[Path, DiskQueue] = {}
-        self._entries: tuple[ShaderEntry, ...] = ()
+        self.entries: tuple[ShaderEntry, ...] = ()
+        """All shaders, sorted by name. Replaced as a whole. Any thread."""
         self._by_name: Mapping[str, ShaderEntry] = {}
         self._watched: frozenset[Path] = frozenset()
 
@@ -95,11 +96,6 @@ class ShaderCatalog:
             queue.close()
 
     # -- any thread ----------------------------------------------------------------------------
-
-    @property
-    def entries(self) -> tuple[ShaderEntry, ...]:
-        """All shaders, sorted by name."""
-        return self._entries
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -126,7 +122,7 @@ class ShaderCatalog:
         import difflib  # imported here: needed only after a mistake
 
         late = [str(folder.root) for folder in self._folders if not folder.is_read]
-        names = {entry.name.casefold(): entry.name for entry in self._entries}
+        names = {entry.name.casefold(): entry.name for entry in self.entries}
         alike = [names[each] for each in difflib.get_close_matches(name[:80].casefold(), names, NEAREST)]
         of_the_user = self._folders[:-1] or self._folders  # the last is the engine's own
         where = ", ".join(str(folder.root) for folder in of_the_user)
@@ -176,8 +172,8 @@ class ShaderCatalog:
     def _merge(self) -> None:
         with self._lock:
             entries, by_name = _named(self._folders)
-            has_changed = entries != self._entries
-            self._entries, self._by_name = entries, by_name
+            has_changed = entries != self.entries
+            self.entries, self._by_name = entries, by_name
         if has_changed:
             self._on_changed(len(entries))
 
