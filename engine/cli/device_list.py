@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import MultiverseError
@@ -62,6 +62,10 @@ def find_devices(*, wants_ndi: bool) -> DeviceList:
         loopback_advice=loopback_advice(inputs),
         problems=tuple(problems),
     )
+
+
+def ask_devices(ndi: str = "") -> dict[str, Any]:
+    return asdict(find_devices(wants_ndi=bool(ndi)))
 
 
 def ask_camera_formats() -> dict[str, Any]:

@@ -99,7 +99,8 @@ def write_report(path: Path, checks: Sequence[Check], selftest: dict[str, Any], 
 
     with ExitStack() as stack:
         arguments = {"devices": ["ndi"] if wants_ndi else [], "camera_formats": []}
-        probes = {name: stack.enter_context(closing(Probe(name, *words))) for name, words in arguments.items()}
+        asked = {name: Probe(f"engine.cli.device_list:ask_{name}", *words) for name, words in arguments.items()}
+        probes = {name: stack.enter_context(closing(probe)) for name, probe in asked.items()}
         answers = {name: probe.read() for name, probe in probes.items()}
     found = {
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
