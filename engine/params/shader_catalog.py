@@ -70,14 +70,15 @@ class ShaderCatalog:
         folders: Sequence[Path],
         disk: DiskStore,
         *,
+        post: Callable[[Callable[[], None]], None],
         on_changed: Callable[[int], None],
         on_saved: Callable[[Path], None],
     ) -> None:
         """`folders`, the first wins: of two shaders of one name, the one in the earlier folder has it. The last one
         comes with the engine. `on_changed(count)`: the list has changed; `on_saved(path)`: a watched file has been
-        saved. Both on a disk thread."""
+        saved. `post(action)` runs both, and the answers of `read`, where the caller wants them."""
         self._disk = disk
-        self._on_changed, self._on_saved = on_changed, on_saved
+        self._post, self._on_changed, self._on_saved = post, on_changed, on_saved
         self._lock = threading.Lock()
         self._folders = [_Folder(folder.absolute()) for folder in dict.fromkeys(folders)]
         self._queues: dict[Path, DiskQueue] = {}
@@ -141,7 +142,7 @@ class ShaderCatalog:
     def read(
         self, entry: ShaderEntry, on_text: Callable[[ShaderSource], None], on_failure: Callable[[str], None]
     ) -> None:
-        """Read a file; if it is watched, a later change is reported. Answers on its folder's disk thread."""
+        """Read a file; if it is watched, a later change is reported."""
         folder = next((each for each in self._folders if each.root == entry.root), None)
 
         def read() -> None:
@@ -149,13 +150,16 @@ class ShaderCatalog:
                 if folder is not None:
                     folder.note(entry.path)
                 source = read_source(entry.path)
-            on_text(source)
+            self._post(partial(on_text, source))
+
+        def fail(reason: str) -> None:
+            self._post(partial(on_failure, reason))
 
         queue = self._queues.get(entry.root)
         if queue is None:
-            on_failure("the shader folders are not open")
+            fail("the shader folders are not open")
         else:
-            queue.post(read, on_failure)
+            queue.post(read, fail)
 
     # -- the folder's disk thread --------------------------------------------------------------
 
@@ -167,7 +171,7 @@ class ShaderCatalog:
                 self._merge()
             folder.is_read = True  # its names are in the list now
         for path in folder.saved(self._watched):
-            self._on_saved(path)
+            self._post(partial(self._on_saved, path))
 
     def _merge(self) -> None:
         with self._lock:
@@ -175,7 +179,7 @@ class ShaderCatalog:
             has_changed = entries != self.entries
             self.entries, self._by_name = entries, by_name
         if has_changed:
-            self._on_changed(len(entries))
+            self._post(partial(self._on_changed, len(entries)))
 
 
 def read_source(path: Path) -> ShaderSource:
