@@ -188,7 +188,7 @@ def _dshow_log() -> str:
 
 
 def log_of_opening(file: str, format_name: str, options: dict[str, str]) -> tuple[str, str]:
-    """What FFmpeg logs while it opens a device, and the error with which it does not, or ""."""
+    """FFmpeg's log of opening a device, and its error if it does not open, else ""."""
     import av
     import av.logging
 

@@ -15,15 +15,14 @@ from osc_schema import Rejected
 
 WaitFor = Callable[..., Any]
 Open = Callable[..., ShaderCatalog]
+OnSaved = Callable[[Path], None]
 
 
 @pytest.fixture
 def open_catalog(reports: Any, wait_for: WaitFor) -> Iterator[Open]:
     opened: list[ShaderCatalog] = []
 
-    def open_catalog(
-        *folders: Path, on_saved: Callable[[Path], None] = lambda path: None, waits: bool = True
-    ) -> ShaderCatalog:
+    def open_catalog(*folders: Path, on_saved: OnSaved = lambda path: None, waits: bool = True) -> ShaderCatalog:
         catalog = ShaderCatalog(
             folders, DiskStore(reports), post=operator.call, on_changed=lambda count: None, on_saved=on_saved
         )
