@@ -49,7 +49,6 @@ def open_web(
             Served(
                 taps=previews,
                 status=status,
-                features=lambda: desk.dispatcher.feedback.features,
                 modulation=lambda: looks.shown.modulation,
                 fade=lambda: desk.crossfade.progress,
                 waiting=lambda: desk.mapping.waiting(run.clock.now_s()),

@@ -66,8 +66,7 @@ class BankControl:
     def __init__(self, tools: Tools, path: Path, *, presets: PresetControl, launching: Launching) -> None:
         """Reads the banks; without a file they are filled."""
         self._store, self._clock, self._tell, self._report = tools.store, tools.clock, tools.tell, tools.report
-        self._presets = presets
-        self._launching = launching
+        self._presets, self._mixer, self._launching = presets, presets.mixer, launching
         read, problems = read_banks(path)
         own = [name for name in presets.shelf.names() if name not in FACTORY_NAMES]
         self.banks = first_banks(own, LOOKS) if read is None else read
@@ -136,8 +135,8 @@ class BankControl:
 
     def _press_down(self, bank: int, pad: int, preset: str, *, is_tap: bool, reply: Reply) -> None:
         """The caller holds `_lock`."""
-        name, before = self._presets.shelf.get(preset).name, self._presets.prepared
-        is_second = (name, self._presets.mixer.changes) == self._armed and name == before
+        name, before = self._presets.shelf.get(preset).name, self._mixer.prepared
+        is_second = (name, self._mixer.changes) == self._armed and name == before
         if not is_tap:
             now_s, may_flash = self._clock.now_s(), not is_second
             held = _Held(name=name, since_s=now_s, before=before, by=reply.sender, may_flash=may_flash)
@@ -146,15 +145,15 @@ class BankControl:
             self._armed = ("", 0)
             self._take(name, bank, pad, reply)
         else:
-            self._presets.prepare(name)
-            self._armed = (name, self._presets.mixer.changes)
+            self._mixer.prepare(name)
+            self._armed = (name, self._mixer.changes)
             reply.done(bank, pad, name)
 
     def _take(self, name: str, bank: int, pad: int, reply: Reply) -> None:
         time = time_of(self._store.get(TAKE_FADE))
 
         def take(name: str) -> None:
-            self._presets.take(time, answer(reply, bank, pad, name), name=name)
+            self._mixer.take(time, answer(reply, bank, pad, name), name=name)
 
         quantum = self._launching.quantum()
         if quantum == "now":
@@ -190,10 +189,10 @@ class BankControl:
         """The caller holds `_lock`."""
         if not held.is_flashing:
             return
-        self._presets.flash(held.name, is_pressed=False)
-        if self._presets.prepared == held.name:  # a flash leaves what was prepared
+        self._mixer.flash(held.name, is_pressed=False)
+        if self._mixer.prepared == held.name:  # a flash leaves what was prepared
             is_there = held.before and self._presets.shelf.find(held.before) is not None
-            self._presets.prepare(held.before if is_there else "")
+            self._mixer.prepare(held.before if is_there else "")
 
     def release_of(self, sender: str) -> None:
         """Release the pads that a sender holds, who is gone."""
@@ -210,7 +209,7 @@ class BankControl:
             for held in self._held.values():
                 if held.may_flash and now_s - held.since_s > HELD_S:
                     held.may_flash, self._armed = False, ("", 0)
-                    self._presets.flash(held.name, is_pressed=True, by=held.by)
+                    self._mixer.flash(held.name, is_pressed=True, by=held.by)
                     held.is_flashing = True
         except PresetError as error:
             self._report("banks", str(error))
@@ -229,7 +228,7 @@ class BankControl:
         pads = banks[number - 1].pads if number <= len(banks) else {}
         names, faulty = set(self._presets.shelf.names()), self._presets.faults.told
         queued, on_air = self._launching.waiting_preset, self._presets.current.name
-        prepared = self._presets.prepared
+        prepared = self._mixer.prepared
 
         def state_of(pad: Pad | None) -> tuple[PadState, str]:
             if pad is None or pad.preset not in names:

@@ -68,7 +68,7 @@ class PresetControl:
         self._take_picture = take_picture
         self.current = CurrentPreset(tools.store, tools.tell)
         self.faults = PresetFaults(self.shelf, upcoming.fault_of, tools.tell)
-        self.mixer = mixer = PresetMixer(
+        self.mixer = PresetMixer(
             tools,
             shelf=self.shelf,
             get=self._get,
@@ -78,7 +78,6 @@ class PresetControl:
             apply=self.apply,
             expect=self.expect,
         )
-        self.prepare, self.take, self.flash = mixer.prepare, mixer.take, mixer.flash
         self._is_open = False
         self._guard = Guard(log, tools.report, "preset.trail", "the look that waits gets no trail")
         self._order = LookOrder(tools.store)
@@ -96,11 +95,6 @@ class PresetControl:
         """Call `changed(name, new)` on the disk's thread after a preset was renamed, deleted (`new` is ""), or saved as
         a new one or restored (`name` is ""). It must not block. Before the engine starts."""
         self._watchers.append(changed)
-
-    @property
-    def prepared(self) -> str:
-        """Name of the preset that the next take loads; "" if there is none. Any thread."""
-        return self.mixer.prepared
 
     def add_commands(self, table: CommandTable) -> None:
         self.mixer.add_commands(table)
@@ -355,15 +349,16 @@ class PresetControl:
         return on_command
 
     def _on_prepare(self, args: Args, reply: Reply) -> None:
-        name, prepares = preset_name(args) if args else "", self.mixer.prepares
+        name, mixer = preset_name(args) if args else "", self.mixer
+        prepares = mixer.prepares
 
         def prepare() -> None:
-            self.prepare(name)
-            reply.done(self.prepared)
+            mixer.prepare(name)
+            reply.done(mixer.prepared)
 
         def prepare_if_newest() -> None:
-            if self.mixer.prepares != prepares:
-                raise PresetError(f"superseded by preset {self.prepared}" if self.prepared else "superseded")
+            if mixer.prepares != prepares:
+                raise PresetError(f"superseded by preset {mixer.prepared}" if mixer.prepared else "superseded")
             prepare()
 
         if not name or self.shelf.find(name) is not None:
@@ -401,12 +396,12 @@ class PresetControl:
 
     def _on_current(self, args: Args, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.state)
-        reply.send(PREPARED, self.prepared)
+        reply.send(PREPARED, self.mixer.prepared)
         reply.done()
 
     def _on_list(self, args: Args, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.state)
-        reply.send(PREPARED, self.prepared)
+        reply.send(PREPARED, self.mixer.prepared)
         for name in self.shelf.names():
             reply.send("/preset/name", name)
         self.faults.send(reply)

@@ -85,7 +85,7 @@ class PresetMixer:
         self._shelf, self._get, self._current, self._crossfade = shelf, get, current, crossfade
         self._load, self._apply, self._expect = load, apply, expect
         self.prepared = ""
-        """Name of the preset that the next take loads; "" if there is none."""
+        """Name of the preset that the next take loads; "" if there is none. Any thread."""
         self._awaited = ""
         """`prepared` as of the newest `step`: what is taken later in that frame begins in the next one."""
         self.prepares = 0
