@@ -16,7 +16,7 @@ ALLOWED = {
         render/blue_noise render/compiling render/isf/isf_file render/shader_source web/serving/page_files
     """,
     "a file of the system: /proc, /sys, a camera": """
-        cli/device_list ipc/process_identity dataset/running/estimate jobs/kit/ray_cluster
+        ipc/process_identity dataset/running/estimate jobs/kit/ray_cluster
         sources/camera sources/devices system/shared_udp_port system/trial_process
     """,
     "written by this very run, in a folder that it has made or locked": """

@@ -189,7 +189,7 @@ def test_a_hand_that_moves_back_leaves_no_trace(folder: Path, undisturbed: list[
         desk = engine._parts.desk
         desk.preset_control.shelf.folder.save("plain", without_effects(PresetFolder(folder).load("Prism").by_address()))
         desk.preset_control._read_folder()
-        desk.preset_control.prepare("plain")
+        desk.preset_control.mixer.prepare("plain")
         shown += pictures(engine, BEGIN)
         for step in range(END + 1 - BEGIN):
             position = [0.1, 0.3, 0.6, 0.9, 0.5, 0.2][step] if step < 6 else 0.0

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import MultiverseError
@@ -64,6 +64,10 @@ def find_devices(*, wants_ndi: bool) -> DeviceList:
     )
 
 
+def ask_devices(ndi: str = "") -> dict[str, Any]:
+    return asdict(find_devices(wants_ndi=bool(ndi)))
+
+
 def ask_camera_formats() -> dict[str, Any]:
     """`name`, `index` and `formats`, FFmpeg's own lines, of each camera. macOS may ask for the camera's permission.
 
@@ -83,26 +87,11 @@ def ask_camera_formats() -> dict[str, Any]:
 
 def ask_formats(camera: "CameraDevice", platform: str) -> list[str]:
     """FFmpeg's log lines about one camera, or its error. `platform` as in `sys.platform`."""
-    import av
-    import av.logging
+    from engine.sources.devices import log_of_opening
 
     form, file, options = format_question(camera, platform)
-    before = av.logging.get_level(), av.logging.get_skip_repeated()
-    av.logging.set_level(av.logging.INFO)
-    av.logging.set_skip_repeated(False)
-    try:
-        with av.logging.Capture() as told:
-            av.open(file, format=form, options=options).close()
-    except (av.FFmpegError, OSError, ValueError) as error:
-        refused = str(error)
-    else:
-        refused = ""
-    finally:
-        # Avoids a deadlock: closing a decoder waits for its threads with the GIL held, and a thread that logs to Python
-        # waits for the GIL.
-        av.logging.set_level(before[0])
-        av.logging.set_skip_repeated(before[1])
-    lines = [line.strip() for line in "".join(text for _, _, text in told).splitlines() if line.strip()]
+    told, refused = log_of_opening(file, form, options)
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
     return lines or [refused or "FFmpeg logged nothing"]
 
 

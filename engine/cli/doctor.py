@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.errors import UsageError
+from engine.system.translate_errors import refused
 
 if TYPE_CHECKING:
     from engine.cli.doctor_checks import Check
@@ -60,10 +61,8 @@ def doctor(
         result = run_selftest()
         checks.append(doctor_checks.selftest_check(result))
         if out is not None:
-            try:
+            with refused(f"--out {out}: cannot be written", UsageError):
                 out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-            except OSError as error:
-                raise UsageError(f"--out {out}: cannot be written ({error.strerror or error})") from None
         if report is not None:
             write_report(report, checks, result, wants_ndi=ndi)
             what_next = "read it, tick off what you see in the programs that it names, and send it"

@@ -1,6 +1,6 @@
 """The doctor's checks, each one row: its questions, and a judge that turns the answers into a state and words.
 
-A question is a function that is asked here, or the name of one of `probe.QUESTIONS`, or `module:function`, which a
+A question is a function that is asked here, or the name of an `ask_...` of `probe.py`, or `module:function`, which a
 child process answers, because a driver may crash or hang; the children run in parallel. Judges are pure. docs/mac.md
 and docs/windows.md use the same words; tests compare them. Nothing here opens a microphone or a camera, so macOS asks
 for no permission.

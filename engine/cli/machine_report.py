@@ -22,6 +22,7 @@ from engine.cli.doctor_checks import Check
 from engine.cli.probe import Probe
 from engine.errors import UsageError
 from engine.system.package_version import package_version
+from engine.system.translate_errors import refused
 
 MIN_NAME_CHARACTERS: Final = 2  # a shorter name would match too many words
 EVERYBODYS_NAMES: Final = ("localhost", "root", "user", "admin")
@@ -98,7 +99,8 @@ def write_report(path: Path, checks: Sequence[Check], selftest: dict[str, Any], 
 
     with ExitStack() as stack:
         arguments = {"devices": ["ndi"] if wants_ndi else [], "camera_formats": []}
-        probes = {name: stack.enter_context(closing(Probe(name, *words))) for name, words in arguments.items()}
+        asked = {name: Probe(f"engine.cli.device_list:ask_{name}", *words) for name, words in arguments.items()}
+        probes = {name: stack.enter_context(closing(probe)) for name, probe in asked.items()}
         answers = {name: probe.read() for name, probe in probes.items()}
     found = {
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -115,10 +117,8 @@ def write_report(path: Path, checks: Sequence[Check], selftest: dict[str, Any], 
         "checks": [asdict(check) for check in checks],
         **{name: {"problem": answer.error} if answer.error else answer.values for name, answer in answers.items()},
     }
-    try:
+    with refused(f"--report {path}: cannot be written", UsageError):
         write_atomic(path, render(redact(found, _private_names()), sys.platform))
-    except OSError as error:
-        raise UsageError(f"--report {path}: cannot be written ({error.strerror or error})") from None
 
 
 def _private_names() -> dict[str, str]:

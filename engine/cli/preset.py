@@ -11,6 +11,7 @@ import typer
 from engine.cli import osc
 from engine.cli.osc import ENGINE, Target
 from engine.errors import PresetError, UsageError
+from engine.system.translate_errors import refused
 
 if TYPE_CHECKING:
     from engine.params import PresetFolder
@@ -220,10 +221,8 @@ def _check_free(file: Path, overwrite: bool) -> None:
 def _write(file: Path, content: bytes) -> None:
     from engine.system.atomic_file import write_atomic
 
-    try:
+    with refused(f"{file}: cannot be written", PresetError):
         write_atomic(file, content)
-    except OSError as error:
-        raise PresetError(f"{file}: cannot be written ({error.strerror or error})") from None
 
 
 def _open(folder: Path | None) -> "PresetFolder":

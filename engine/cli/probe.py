@@ -1,6 +1,7 @@
 """Queries one part of the system in a child process, because the query may crash, hang or load large libraries.
 
-`main` answers with one line of JSON: the answer, or `{"error": ..., "traceback": ...}`. `Probe` is the parent's side.
+A query is named as `module:function`, one of those below as `gl` for `ask_gl`. `main` answers with one line of JSON:
+the answer, or `{"error": ..., "traceback": ...}`. `Probe` is the parent's side.
 """
 
 import json
@@ -8,13 +9,11 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Any
 
-from engine.cli.device_list import ask_camera_formats, find_devices
 from engine.errors import NoGLError, SourceError
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
 
@@ -64,7 +63,7 @@ class Probe:
         self._process.kill()
 
 
-def _ask_gl() -> dict[str, Any]:
+def ask_gl() -> dict[str, Any]:
     from engine.render.context import is_software, open_context
     from engine.render.egl_devices import list_egl_devices
     from engine.render.gl_targets import DEEP_DTYPE, deepest_dtype
@@ -89,7 +88,7 @@ def _ask_gl() -> dict[str, Any]:
     return answer | {"unused": None if unused is None else asdict(unused)}
 
 
-def _ask_gpus() -> dict[str, Any]:
+def ask_gpus() -> dict[str, Any]:
     from engine.render.context import name_devices
 
     named = name_devices() if sys.platform == "linux" else ()
@@ -101,7 +100,7 @@ def _ask_gpus() -> dict[str, Any]:
     }
 
 
-def _ask_numba() -> dict[str, Any]:
+def ask_numba() -> dict[str, Any]:
     import numba
     import numpy as np
 
@@ -116,7 +115,7 @@ def _ask_numba() -> dict[str, Any]:
     return {"threads": numba.get_num_threads(), "layer": numba.threading_layer()}  # type: ignore[attr-defined]  # missing in the stubs
 
 
-def _ask_audio() -> dict[str, Any]:
+def ask_audio() -> dict[str, Any]:
     from engine.audio.devices import list_devices, loopback_advice
 
     devices = list_devices()
@@ -131,7 +130,7 @@ def _ask_audio() -> dict[str, Any]:
     }
 
 
-def _ask_permissions() -> dict[str, Any]:
+def ask_permissions() -> dict[str, Any]:
     """The stored permissions of macOS for microphone and camera: "allowed", "refused", "not asked" or "unknown".
 
     Through pyobjc, which comes with Syphon. Does not make macOS ask the user.
@@ -148,13 +147,13 @@ def _ask_permissions() -> dict[str, Any]:
     }
 
 
-def _ask_cameras() -> dict[str, Any]:
+def ask_cameras() -> dict[str, Any]:
     from engine.sources.devices import list_cameras
 
     return {"cameras": [camera.label for camera in list_cameras() if not camera.is_screen]}
 
 
-def _ask_midi() -> dict[str, Any]:
+def ask_midi() -> dict[str, Any]:
     """`missing`: why there are no ports at all; "" if there may be some."""
     from engine.control.midi.system import LibremidiSystem
     from engine.errors import MultiverseError
@@ -168,7 +167,7 @@ def _ask_midi() -> dict[str, Any]:
     return {"missing": "", "ports": list(dict.fromkeys(ports))}
 
 
-def _ask_encoders() -> dict[str, Any]:
+def ask_encoders() -> dict[str, Any]:
     import av
 
     def can_encode(name: str) -> bool:
@@ -187,7 +186,7 @@ def _ask_encoders() -> dict[str, Any]:
     }
 
 
-def _ask_torch() -> dict[str, Any]:
+def ask_torch() -> dict[str, Any]:
     """{} if it is not installed. `problem`: why the card cannot be used, in one line; `devices` is empty then, unless
     the cards answer."""
     if find_spec("torch") is None:
@@ -215,7 +214,7 @@ def _ask_torch() -> dict[str, Any]:
     }
 
 
-def _ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
+def ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
     """Receives one picture of a texture sink as another program would, through the source of `--camera KIND:NAME`, and
     saves it: (height, width, 3) uint8 RGB, row 0 at the top as programs on that system show it."""
     import numpy as np
@@ -245,7 +244,7 @@ def _ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
     return {"listed_as": listed_as or name}
 
 
-def _ask_syphon() -> dict[str, Any]:
+def ask_syphon() -> dict[str, Any]:
     """{} if it cannot run here."""
     from engine.sinks.registry import unavailable_reason
     from engine.sinks.syphon import application_name
@@ -255,30 +254,12 @@ def _ask_syphon() -> dict[str, Any]:
     return {"application": application_name()}
 
 
-QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
-    "gl": _ask_gl,
-    "gpus": _ask_gpus,
-    "numba": _ask_numba,
-    "audio": _ask_audio,
-    "permissions": _ask_permissions,
-    "cameras": _ask_cameras,
-    "encoders": _ask_encoders,
-    "midi": _ask_midi,
-    "torch": _ask_torch,
-    "receive": _ask_receive,
-    "syphon": _ask_syphon,
-    "camera_formats": ask_camera_formats,
-    "devices": lambda ndi="": asdict(find_devices(wants_ndi=bool(ndi))),
-}
-
-
 def main(name: str, *arguments: str) -> None:
     answers = claim_output()
     if sys.platform != "win32":  # there an import may wait for the end of a read from the input (numpy#24290)
         end_with_parent()
     try:
-        question = QUESTIONS[name] if name in QUESTIONS else resolve_name(name)  # `module:function` of a plug-in
-        answer = question(*arguments)
+        answer = resolve_name(name if ":" in name else f"{__name__}:ask_{name}")(*arguments)
     except Exception as error:  # an error in a driver or library is the answer
         reason = " ".join(str(error).split()) or type(error).__name__
         answer = {"error": reason, "traceback": traceback.format_exc()}

@@ -13,6 +13,7 @@ import typer
 
 from engine.errors import MultiverseError, UsageError
 from engine.system.python_process import command
+from engine.system.translate_errors import refused
 
 if TYPE_CHECKING:
     from osc_schema import Command, Param
@@ -166,11 +167,9 @@ def _give(content: str | bytes, out: Path | None) -> None:
 
 
 def _write(content: str | bytes, path: Path) -> None:
-    try:
+    with refused(f"{path}: cannot be written", MultiverseError):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-    except OSError as error:
-        raise MultiverseError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def _host(host: str) -> str:

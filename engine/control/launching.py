@@ -175,9 +175,9 @@ class Launching:
         return last if is_late and last and not is_used else last + beats  # 0: the message before began the count
 
     def rename(self, name: str, new: str) -> None:
-        """Follow a preset, or a cue, that was renamed."""
+        """Follow a preset, or a cue, that was renamed. One without a name has none before, or none any more."""
         launch = self._waiting.get(LOOK)
-        if launch is None:
+        if launch is None or not name or not new:
             return
         if launch.preset == name:
             launch.preset = new

@@ -20,6 +20,7 @@ from engine.control.udp import UdpTransport, ask_for_buffers, granted_receive_bu
 from engine.errors import MultiverseError, PortTakenError
 from engine.system.refused_port import refusal_reason
 from engine.system.reporting import Report
+from engine.system.translate_errors import refused
 
 READ_INTERVAL_S = 0.001  # single packets are read together: at 40 000 a second this halves the processor time
 MAX_HOLD_S = 0.05  # longest time that packets wait while a frame is drawn
@@ -164,10 +165,8 @@ class OscServer:
         """Bind a UDP socket and a TCP listener to the same address; `localhost` is 127.0.0.1."""
         host, port = self._wanted
         option = f"--osc {display_address(host, port)}"
-        try:
+        with refused(f"{option}: no such host here", MultiverseError):
             family, _, _, _, address = addresses_of(host, port, socket.SOCK_DGRAM)[0]
-        except OSError as error:
-            raise MultiverseError(f"{option}: no such host here ({error.strerror or error})") from None
         try:
             return _bind_both(family, address)
         except OSError as error:

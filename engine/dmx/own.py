@@ -50,16 +50,14 @@ receiving_ports: set[int] = set()
 
 Source = tuple[Protocol, str]
 """Protocol and `LevelsPacket.source`."""
-own_sources: set[Source] = set()
-"""Those of this process; changed by the two functions below, because senders may share one: in sACN they all do."""
-_senders: Counter[Source] = Counter()
+own_sources: Counter[Source] = Counter()
+"""Those of this process, with the number of senders that share one: in sACN they all do."""
 _lock = threading.Lock()
 
 
 def add_sources(sources: Iterable[Source]) -> None:
     """A sender begins."""
     with _lock:
-        _senders.update(sources)
         own_sources.update(sources)
 
 
@@ -67,10 +65,9 @@ def remove_sources(sources: Iterable[Source]) -> None:
     """A sender ends: what no other one sends is not ours any more."""
     with _lock:
         for source in sources:
-            _senders[source] -= 1
-            if not _senders[source]:
-                del _senders[source]
-                own_sources.discard(source)
+            own_sources[source] -= 1
+            if not own_sources[source]:
+                del own_sources[source]
 
 
 def component_id(folder: Path) -> bytes:

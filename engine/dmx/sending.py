@@ -142,7 +142,6 @@ class DmxSender:
         """`ports`: for tests, the address to bind instead of the protocol's; `poll_to`: `HOST:PORT` for ArtPoll instead
         of the broadcast addresses. SinkError for a `route.to` or interface that is none."""
         self.route = route
-        self.packets = 0
         self._cid, self._now_s = cid, now_s
         self._streams = Streams(range(1, 256) if route.protocol == "artnet" else range(256))
         self._port = ARTNET_PORT if route.protocol == "artnet" else SACN_PORT
@@ -260,7 +259,6 @@ class DmxSender:
                 continue
             except OSError as error:
                 raise SinkError(f"dmx: {address[0]} cannot be reached ({error.strerror or error})") from None
-            self.packets += 1
 
     def _everywhere(self, is_wanted: bool) -> list[Address]:
         """The broadcast addresses of this machine's networks, or of the chosen one."""

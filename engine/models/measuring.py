@@ -59,8 +59,8 @@ def matmul_tflops(place: MeasuredDevice) -> float:
     side = MATMUL_SIDE[place.kind]
     wait = device_wait(torch.device(place.device))
     a, b = (torch.randn(side, side, device=place.device, dtype=place.dtype) for _ in range(2))
-    runs_s = in_turn_s({"product": lambda: torch.matmul(a, b)}, wait, rounds=MATMUL_RUNS)["product"]
-    return 2.0 * side**3 / min(runs_s) / 1e12
+    runs_ms = in_turn_ms({"product": lambda: torch.matmul(a, b)}, wait, rounds=MATMUL_RUNS, min_calls=1)["product"]
+    return 2.0 * side**3 / min(runs_ms) / 1e9
 
 
 def reset_peak_memory(device: torch.device) -> None:
@@ -77,7 +77,7 @@ def memory_mb(device: torch.device) -> float:
     return held_bytes / 2**20
 
 
-def calls_a_run(call: Call, wait: Call, *, min_calls: int = 1, now_s: Callable[[], float] = time.perf_counter) -> int:
+def calls_a_run(call: Call, wait: Call, *, min_calls: int, now_s: Callable[[], float] = time.perf_counter) -> int:
     """How many calls take `RUN_S`, from `min_calls` to `MAX_CALLS`. Calls twice; the first may do one-time work."""
     call()
     took_s = run_s(call, 1, wait, now_s)
@@ -94,22 +94,31 @@ def run_s(call: Call, count: int, wait: Call, now_s: Callable[[], float] = time.
     return (now_s() - began_s) / count
 
 
-def in_turn_s(
+def in_turn_ms(
     calls: Mapping[str, Call],
-    wait: Call,
+    wait: Call = lambda: None,
     *,
     rounds: int,
     seconds: float = 0.0,
-    min_calls: int = 1,
+    warm_up: int = 0,
+    min_calls: int = 0,
+    after: Callable[[str], object] = lambda name: None,
     now_s: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Seconds a call of each contender, one figure a round; `rounds` of them, and as many as `seconds` allow. In a
-    round each contender has one run, so that other load on the machine affects all of them."""
-    counts = {name: calls_a_run(call, wait, min_calls=min_calls, now_s=now_s) for name, call in calls.items()}
-    times_s: dict[str, list[float]] = {name: [] for name in calls}
+    """Ms a call of each contender, one figure a round; `rounds` of them, and as many as `seconds` allow, after
+    `warm_up` others. In a round each contender has one run, so that other load on the machine affects all of them, and
+    `after(name)` follows. A run is one call; with `min_calls` at least so many of them, and as many as take `RUN_S`."""
+    for call in [*calls.values()] * warm_up:
+        call()
+    counts = {
+        name: calls_a_run(call, wait, min_calls=min_calls, now_s=now_s) if min_calls else 1
+        for name, call in calls.items()
+    }
+    times_ms: dict[str, list[float]] = {name: [] for name in calls}
     end_s, done = now_s() + seconds, 0
     while done < rounds or now_s() < end_s:
         for name, call in calls.items():
-            times_s[name].append(run_s(call, counts[name], wait, now_s))
+            times_ms[name].append(1000.0 * run_s(call, counts[name], wait, now_s))
+            after(name)
         done += 1
-    return times_s
+    return times_ms

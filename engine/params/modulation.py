@@ -38,6 +38,7 @@ MIN_HZ, OCTAVES = 55.0, 5.0
 SHOWN_RELEASE_MS: Final = 150.0  # the default of a route
 
 _LFO_SOURCES: Final = {f"lfo{n}": n for n in LFOS}
+_LEVELS: Final = ("rms", "peak", "envelope", "low", "mid", "high", "pitch")
 _PULSES: Final = ("beat", "bar", "kick", "snare", "hat")
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
@@ -204,7 +205,7 @@ def _sound_level(
     """The level of a source other than an LFO in this frame; `at`: index of its channel."""
     if source in pulses:
         return float(pulses[source])
-    return float(has_onset[at]) if source == "onset" else _LEVELS[source](features.channels[at])
+    return float(has_onset[at]) if source == "onset" else _channel_level(source, features.channels[at])
 
 
 def _moved(values: Mapping[str, Any], parts: Mapping[str, float]) -> dict[str, float]:
@@ -219,20 +220,9 @@ def _with(values: Mapping[str, Any], moved: Mapping[str, float]) -> Mapping[str,
     return MappingProxyType(copy)
 
 
-def _level_position(linear: float) -> float:
-    return min(1.0, max(0.0, (dbfs(linear) - FLOOR_DBFS) / (CEILING_DBFS - FLOOR_DBFS)))
-
-
-def _pitch_position(pitch_hz: float) -> float:
-    return min(1.0, max(0.0, math.log2(max(pitch_hz, MIN_HZ) / MIN_HZ) / OCTAVES))
-
-
-_LEVELS: Final[dict[str, Callable[[ChannelFeatures], float]]] = {
-    "rms": lambda channel: _level_position(channel.rms),
-    "peak": lambda channel: _level_position(channel.peak),
-    "envelope": lambda channel: _level_position(channel.envelope),
-    "low": lambda channel: _level_position(channel.low),
-    "mid": lambda channel: _level_position(channel.mid),
-    "high": lambda channel: _level_position(channel.high),
-    "pitch": lambda channel: _pitch_position(channel.pitch_hz),
-}
+def _channel_level(source: str, channel: ChannelFeatures) -> float:
+    if source == "pitch":
+        level = math.log2(max(channel.pitch_hz, MIN_HZ) / MIN_HZ) / OCTAVES
+    else:
+        level = (dbfs(getattr(channel, source)) - FLOOR_DBFS) / (CEILING_DBFS - FLOOR_DBFS)
+    return min(1.0, max(0.0, level))

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +24,7 @@ from engine.system.atomic_file import remove_file, replace_file
 from engine.system.kept_file import KeptFile
 from engine.system.plain_text import some_of
 from engine.system.small_file import read_small
+from engine.system.translate_errors import refused
 from osc_schema import Param, Value
 
 _OWN_NAME = re.compile(r"^name = .*$", re.MULTILINE)
@@ -44,6 +46,7 @@ _FACTORY: dict[str, dict[str, Value]] = {
 """The values of each built-in preset that differ from the schema's defaults."""
 NO_INPUTS: Mapping[str, str] = MappingProxyType({})
 FACTORY_NAMES = tuple(_FACTORY)
+_SPELLED = {name.casefold(): name for name in FACTORY_NAMES}
 _LOOK_AREAS = frozenset(
     {"mode", "multiverse", "colour", "layer", "feedback", "mirror", "text", "post", "fx", "mod", "lfo"}
 )
@@ -63,12 +66,13 @@ def clean_name(name: str) -> str:
 
 
 def is_factory(name: str) -> bool:
-    return _factory_name(name) is not None
+    """True if a preset of that name is built in; ignores case, as some file systems do."""
+    return name.casefold() in _SPELLED
 
 
 def factory_preset(name: str) -> LoadedPreset | None:
     """The built-in preset of that name, ignoring case, or None."""
-    known = _factory_name(name)
+    known = _SPELLED.get(name.casefold())
     return None if known is None else LoadedPreset(name=known, values=entries_of(_factory_values(known).items()))
 
 
@@ -138,20 +142,16 @@ class PresetFolder:
         kept in its place, so that a second call undoes the first. Raises PresetError, without any change, if none is
         kept."""
         path = self._path_of(name)
-        try:
+        with refused(f"{self._replaced.path}: cannot be read", PresetError):
             kept = self._replaced.newest(clean_name(name))
-        except OSError as error:
-            raise PresetError(f"{self._replaced.path}: cannot be read ({error.strerror or error})") from None
         if kept is None:
             raise PresetError(f"preset {name!r}: no overwritten or deleted preset is kept under this name")
         loaded = self.read(name, kept.path)
         if path.is_file():
             self._put_aside(clean_name(name), path)
         picture = path.with_suffix(PICTURE_SUFFIX)
-        try:
+        with refused(f"{path}: cannot be brought back", PresetError):
             replace_file(kept.path, path)
-        except OSError as error:
-            raise PresetError(f"{path}: cannot be brought back ({error.strerror or error})") from None
         if kept.picture.is_file():
             _try_picture(lambda: replace_file(kept.picture, picture))
         else:
@@ -178,10 +178,8 @@ class PresetFolder:
         refuse_factory(name)
         path = self._existing(name)
         self._put_aside(clean_name(name), path)
-        try:
+        with refused(f"{path}: cannot be deleted", PresetError):
             remove_file(path)
-        except OSError as error:
-            raise PresetError(f"{path}: cannot be deleted ({error.strerror or error})") from None
         _try_picture(lambda: remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True))
 
     def rename(self, name: str, new: str) -> tuple[str, str]:
@@ -226,13 +224,10 @@ class PresetFolder:
         return self._files(SUFFIX)
 
     def _files(self, suffix: str) -> dict[str, SavedFile]:
-        try:
-            with os.scandir(self.path) as entries:
-                files = [file for entry in entries if (file := _saved_file(entry, suffix)) is not None]
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise PresetError(f"{self.path}: cannot be read ({error.strerror or error})") from None
+        files: list[SavedFile] = []
+        cannot_be_read = refused(f"{self.path}: cannot be read", PresetError)
+        with cannot_be_read, suppress(FileNotFoundError), os.scandir(self.path) as entries:
+            files = [file for entry in entries if (file := _saved_file(entry, suffix)) is not None]
         saved = {}
         for file in files:
             try:
@@ -256,11 +251,8 @@ class PresetFolder:
         return self.path / f"{clean}{SUFFIX}"
 
     def _put_aside(self, name: str, path: Path) -> None:
-        try:
+        with refused(f"{path}: not changed: it cannot be copied to {self._replaced.path}", PresetError):
             self._replaced.put_aside(name, path, path.with_suffix(PICTURE_SUFFIX))
-        except OSError as error:
-            reason = f"it cannot be copied to {self._replaced.path} ({error.strerror or error})"
-            raise PresetError(f"{path}: not changed: {reason}") from None
 
 
 def _file(path: Path) -> KeptFile:
@@ -296,11 +288,6 @@ def _saved_file(entry: os.DirEntry[str], suffix: str) -> SavedFile | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return SavedFile(path=Path(entry.path), mtime_ns=status.st_mtime_ns, size=status.st_size, inode=status.st_ino)
-
-
-def _factory_name(name: str) -> str | None:
-    """The spelling of a built-in name, or None. Ignores case, as some file systems do."""
-    return next((known for known in _FACTORY if known.casefold() == name.casefold()), None)
 
 
 def _factory_values(name: str) -> dict[str, Value]:

@@ -20,6 +20,7 @@ from typing import Final
 from engine.errors import IsfError
 from engine.system.disk_store import DiskQueue, DiskStore
 from engine.system.small_file import read_small
+from engine.system.translate_errors import refused
 from osc_schema import Rejected
 
 SUFFIXES: Final = (".fs", ".isf")
@@ -69,18 +70,20 @@ class ShaderCatalog:
         folders: Sequence[Path],
         disk: DiskStore,
         *,
+        post: Callable[[Callable[[], None]], None],
         on_changed: Callable[[int], None],
         on_saved: Callable[[Path], None],
     ) -> None:
         """`folders`, the first wins: of two shaders of one name, the one in the earlier folder has it. The last one
         comes with the engine. `on_changed(count)`: the list has changed; `on_saved(path)`: a watched file has been
-        saved. Both on a disk thread."""
+        saved. `post(action)` runs both, and the answers of `read`, where the caller wants them."""
         self._disk = disk
-        self._on_changed, self._on_saved = on_changed, on_saved
+        self._post, self._on_changed, self._on_saved = post, on_changed, on_saved
         self._lock = threading.Lock()
         self._folders = [_Folder(folder.absolute()) for folder in dict.fromkeys(folders)]
         self._queues: dict[Path, DiskQueue] = {}
-        self._entries: tuple[ShaderEntry, ...] = ()
+        self.entries: tuple[ShaderEntry, ...] = ()
+        """All shaders, sorted by name. Replaced as a whole. Any thread."""
         self._by_name: Mapping[str, ShaderEntry] = {}
         self._watched: frozenset[Path] = frozenset()
 
@@ -94,11 +97,6 @@ class ShaderCatalog:
             queue.close()
 
     # -- any thread ----------------------------------------------------------------------------
-
-    @property
-    def entries(self) -> tuple[ShaderEntry, ...]:
-        """All shaders, sorted by name."""
-        return self._entries
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -125,7 +123,7 @@ class ShaderCatalog:
         import difflib  # imported here: needed only after a mistake
 
         late = [str(folder.root) for folder in self._folders if not folder.is_read]
-        names = {entry.name.casefold(): entry.name for entry in self._entries}
+        names = {entry.name.casefold(): entry.name for entry in self.entries}
         alike = [names[each] for each in difflib.get_close_matches(name[:80].casefold(), names, NEAREST)]
         of_the_user = self._folders[:-1] or self._folders  # the last is the engine's own
         where = ", ".join(str(folder.root) for folder in of_the_user)
@@ -144,23 +142,24 @@ class ShaderCatalog:
     def read(
         self, entry: ShaderEntry, on_text: Callable[[ShaderSource], None], on_failure: Callable[[str], None]
     ) -> None:
-        """Read a file; if it is watched, a later change is reported. Answers on its folder's disk thread."""
+        """Read a file; if it is watched, a later change is reported."""
         folder = next((each for each in self._folders if each.root == entry.root), None)
 
         def read() -> None:
-            try:
+            with refused("cannot be read", IsfError):
                 if folder is not None:
                     folder.note(entry.path)
                 source = read_source(entry.path)
-            except OSError as error:
-                raise IsfError(f"cannot be read ({error.strerror or error})") from None
-            on_text(source)
+            self._post(partial(on_text, source))
+
+        def fail(reason: str) -> None:
+            self._post(partial(on_failure, reason))
 
         queue = self._queues.get(entry.root)
         if queue is None:
-            on_failure("the shader folders are not open")
+            fail("the shader folders are not open")
         else:
-            queue.post(read, on_failure)
+            queue.post(read, fail)
 
     # -- the folder's disk thread --------------------------------------------------------------
 
@@ -172,15 +171,15 @@ class ShaderCatalog:
                 self._merge()
             folder.is_read = True  # its names are in the list now
         for path in folder.saved(self._watched):
-            self._on_saved(path)
+            self._post(partial(self._on_saved, path))
 
     def _merge(self) -> None:
         with self._lock:
             entries, by_name = _named(self._folders)
-            has_changed = entries != self._entries
-            self._entries, self._by_name = entries, by_name
+            has_changed = entries != self.entries
+            self.entries, self._by_name = entries, by_name
         if has_changed:
-            self._on_changed(len(entries))
+            self._post(partial(self._on_changed, len(entries)))
 
 
 def read_source(path: Path) -> ShaderSource:

@@ -131,11 +131,8 @@ class ParamStore:
         self.apply([(param, accepted.value)], by=by)
         return accepted
 
-    def set_many(
-        self, changes: Iterable[tuple[str, object]], *, by: str, together: Iterable[str] = ()
-    ) -> list[Change | Rejected]:
-        """Set a group at once. Returns, in order, each newest change, or the reason why an entry was left out.
-        `together`: as in `apply`."""
+    def set_many(self, changes: Iterable[tuple[str, object]], *, by: str) -> list[Change | Rejected]:
+        """Set a group at once. Returns, in order, each newest change, or the reason why an entry was left out."""
         results: list[Change | Rejected | Param] = []
         good: list[tuple[Param, Value]] = []
         for address, value in changes:
@@ -149,7 +146,7 @@ class ParamStore:
             else:
                 results.append(param)
         with self._lock:
-            self._apply(good, by, together)
+            self._apply(good, by)
             return [self._newest(item) if isinstance(item, Param) else item for item in results]
 
     def apply(self, changes: Entries, *, by: str, together: Iterable[str] = (), arrived_s: float | None = None) -> None:

@@ -77,7 +77,7 @@ class TimecodeClock:
 
     def __init__(self) -> None:
         self._rate_finder = RateFinder()
-        self._rate: TimecodeRate = RATES["25"]
+        self.rate: TimecodeRate = RATES["25"]
         self._line: _Line | None = None
         self._candidate: tuple[float, float] | None = None
         """Time and position of a reading that nothing has confirmed yet."""
@@ -86,15 +86,11 @@ class TimecodeClock:
         self._heard_s = self._read_s = float("-inf")
         """Time of the newest reading, and of the newest one that the line follows."""
 
-    @property
-    def rate(self) -> TimecodeRate:
-        return self._rate
-
     def add(self, reading: TimecodeReading) -> None:
         """Take a reading; in order of time."""
         label = Label(reading.hours, reading.minutes, reading.seconds, reading.frames)
-        self._rate = self._rate_of(label, reading)
-        position_s = seconds_of(label, self._rate) + reading.lead_frames / self._rate.fps
+        self.rate = self._rate_of(label, reading)
+        position_s = seconds_of(label, self.rate) + reading.lead_frames / self.rate.fps
         self._heard_s = reading.at_s
         if reading.is_still:
             self._line = _Line(reading.at_s, position_s, 0.0)

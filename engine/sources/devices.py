@@ -184,19 +184,26 @@ def _dshow_log() -> str:
     """FFmpeg's list of DirectShow devices, from its log. On a machine without a camera or without a sound input
     `dshow_get_device_list` (libavdevice/dshow.c) returns EIO, because Windows has no enumerator for an empty category.
     The log still lists the devices."""
+    return log_of_opening("dummy", "dshow", {"list_devices": "true"})[0]  # always an error, too: AVERROR_EXIT
+
+
+def log_of_opening(file: str, format_name: str, options: dict[str, str]) -> tuple[str, str]:
+    """FFmpeg's log of opening a device, and its error if it does not open, else ""."""
     import av
     import av.logging
 
-    before = av.logging.get_level(), av.logging.get_skip_repeated()
+    before, refused = (av.logging.get_level(), av.logging.get_skip_repeated()), ""
     av.logging.set_level(av.logging.INFO)
     av.logging.set_skip_repeated(False)
     told: list[Any] = []
     try:
         with av.logging.Capture() as told:
-            av.open("dummy", format="dshow", options={"list_devices": "true"}).close()
-    except (av.FFmpegError, OSError):
-        pass  # always raised: AVERROR_EXIT
+            av.open(file, format=format_name, options=options).close()
+    except (av.FFmpegError, OSError, ValueError) as error:
+        refused = str(error)
     finally:
+        # Avoids a deadlock: closing a decoder waits for its threads with the GIL held, and a thread that logs to Python
+        # waits for the GIL.
         av.logging.set_level(before[0])
         av.logging.set_skip_repeated(before[1])
-    return "".join(text for _, _, text in told)
+    return "".join(text for _, _, text in told), refused

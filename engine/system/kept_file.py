@@ -6,6 +6,7 @@ from typing import Any
 from engine.errors import MultiverseError
 from engine.system.atomic_file import replace_file, write_atomic
 from engine.system.small_file import read_toml
+from engine.system.translate_errors import refused
 
 
 class KeptFile:
@@ -52,13 +53,9 @@ class KeptFile:
         if text == self.text:
             return
         if self._previous and self.path.exists():
-            try:
+            with refused(f"{self.path}: cannot be renamed", self._error):
                 replace_file(self.path, self.path.with_name(self._previous))
-            except OSError as error:
-                raise self._error(f"{self.path}: cannot be renamed ({error.strerror or error})") from None
         self._previous = ""
-        try:
+        with refused(f"{self.path}: cannot be written", self._error):
             write_atomic(self.path, text)
-        except OSError as error:
-            raise self._error(f"{self.path}: cannot be written ({error.strerror or error})") from None
         self.text = text

@@ -28,6 +28,16 @@ def translate_errors(messages: Mapping[type[Exception], Description], *, as_: ty
         raise as_(text) from error
 
 
+@contextmanager
+def refused(doing: str, error: type[MultiverseError]) -> Iterator[None]:
+    """Context that raises `error` for an OSError, in one line: `doing` and the system's reason, as in
+    "clip.mov: cannot be read (No such file or directory)"."""
+    try:
+        yield
+    except OSError as reason:
+        raise error(f"{doing} ({reason.strerror or reason})") from None
+
+
 def reason_of(error: Exception) -> str:
     """The text of the system or the library in one line; the error's type if there is no text."""
     text = getattr(error, "strerror", None) or str(error)

@@ -12,7 +12,7 @@ from typing import Any
 from engine.errors import FolderBusyError, SinkError
 from engine.system.atomic_file import MAX_HELD_LIVE_S, remove_file, remove_folder, when_free
 from engine.system.small_file import open_regular
-from engine.system.translate_errors import reason_of, translate_errors
+from engine.system.translate_errors import refused
 
 LOCK = "lock"
 
@@ -121,4 +121,4 @@ def _is_taken(file: FileIO) -> bool:
 
 def one_line(output: Path) -> contextlib.AbstractContextManager[None]:
     """Turn an OSError while writing `output` into SinkError."""
-    return translate_errors({OSError: lambda error: f"{output}: cannot be written ({reason_of(error)})"}, as_=SinkError)
+    return refused(f"{output}: cannot be written", SinkError)

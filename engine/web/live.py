@@ -148,9 +148,9 @@ class LiveFeed:
 
     def tick(self, number: int) -> None:
         """Queue the messages that are due now for every browser. Called 20 times a second."""
-        channels = [{name: getattr(channel, name) for name in LEVELS} for channel in self._served.features()]
-        beat = self._served.dispatcher.feedback.beat
-        beat_now = {name: getattr(beat, name) for name in BEAT}
+        heard = self._served.dispatcher.feedback
+        channels = [{name: getattr(channel, name) for name in LEVELS} for channel in heard.features]
+        beat_now = {name: getattr(heard.beat, name) for name in BEAT}
         self._put_all("levels", {"levels": channels, "beat": beat_now, "fade": self._served.fade()})
         if number % TICKS_A_MOVE == 0:
             self._put_modulation()

@@ -41,7 +41,7 @@ def open_web(
     tree = QueryTree(desk.store, desk.dispatcher.feedback.last_told)
     hub = closing(QueryHub(desk.dispatcher, run.warnings.report))
     tree.show_cues(desk.cues.cues)
-    desk.cues.watchers.append(lambda cues: hub.send_paths(tree.show_cues(cues)))
+    desk.cues.watch(lambda cues: hub.send_paths(tree.show_cues(cues)))
     desk.dispatcher.views.watch(lambda inputs: hub.send_paths(tree.show_inputs(inputs)))
     return closing(
         WebServer(
@@ -49,7 +49,6 @@ def open_web(
             Served(
                 taps=previews,
                 status=status,
-                features=lambda: desk.dispatcher.feedback.features,
                 modulation=lambda: looks.shown.modulation,
                 fade=lambda: desk.crossfade.progress,
                 waiting=lambda: desk.mapping.waiting(run.clock.now_s()),

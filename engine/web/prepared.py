@@ -231,7 +231,7 @@ def prepared_picture(
 
     return PreparedPicture(
         tap,
-        prepared=lambda: presets.shelf.find(presets.prepared) if presets.prepared else None,
+        prepared=lambda: presets.shelf.find(presets.mixer.prepared) if presets.mixer.prepared else None,
         store=desk.store,
         sound=sound,
         tempo=desk.tempo,

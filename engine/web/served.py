@@ -8,7 +8,6 @@ from engine.control import Dispatcher
 from engine.params import Modulation
 from engine.params.fade_time import FadeProgress
 from engine.params.preset_shelf import PresetPicture
-from engine.values import ChannelFeatures
 from engine.web.preview import PreviewTap
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ class Served:
     """The available pictures by name: `main` and the run's extra pictures."""
     status: Callable[[], object]
     """Encoded with msgspec."""
-    features: Callable[[], tuple[ChannelFeatures, ...]]
     modulation: Callable[[], Modulation]
     """That of the look on screen."""
     fade: Callable[[], FadeProgress | None] = lambda: None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.cli.doctor_checks import Check
-from engine.cli.probe import QUESTIONS, Answer
+from engine.cli.probe import Answer, ask_permissions
 from engine.render.context import refusal
 from tests.support.doctor import check, first_hour_checks
 
@@ -94,7 +94,7 @@ def test_permissions_are_read_and_never_requested(monkeypatch: pytest.MonkeyPatc
     fake.loadBundle = lambda name, scope, bundle_path: None
     fake.lookUpClass = {"AVCaptureDevice": Device}.__getitem__
     monkeypatch.setitem(sys.modules, "objc", fake)
-    assert QUESTIONS["permissions"]() == {"microphone": "refused", "camera": "not asked"}
+    assert ask_permissions() == {"microphone": "refused", "camera": "not asked"}
     noted["soun"] = noted["vide"] = 3
-    assert set(QUESTIONS["permissions"]().values()) == {"allowed"}
+    assert set(ask_permissions().values()) == {"allowed"}
     assert asked == ["soun", "vide"] * 2

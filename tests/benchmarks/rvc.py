@@ -14,7 +14,7 @@ import torch
 from engine.cli.benches import rvc
 from engine.cli.benches.measuring import in_own_process
 from engine.models.device_work import device_wait
-from engine.models.measuring import in_turn_s
+from engine.models.measuring import in_turn_ms
 from engine.models.rvc.highpass import RATE_HZ, high_pass, high_pass_on_host
 from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval
 from engine.models.rvc.synthesizer import NOISE_SCALE
@@ -51,9 +51,9 @@ def _measure(asked, progress):
     return result
 
 
-def in_turn_ms(calls, device):
-    times_s = in_turn_s(calls, device_wait(device), rounds=ROUNDS)
-    return {name: round(float(np.median(each)) * 1000.0, 3) for name, each in times_s.items()}
+def medians_ms(calls, device):
+    times_ms = in_turn_ms(calls, device_wait(device), rounds=ROUNDS, min_calls=1)
+    return {name: round(float(np.median(each)), 3) for name, each in times_ms.items()}
 
 
 def time_filters(sound, device):
@@ -63,7 +63,7 @@ def time_filters(sound, device):
     there, order_5 = torch.from_numpy(sound).to(device)[None], signal.butter(5, 48, "high", fs=RATE_HZ)
     calls = {"device": lambda: high_pass(there), "host": lambda: high_pass_on_host(sound)}
     calls["scipy"] = lambda: signal.filtfilt(*order_5, sound)
-    ms = in_turn_ms(calls, device)
+    ms = medians_ms(calls, device)
     return {
         "seconds": round(len(sound) / RATE_HZ, 3),
         "ms": ms,
@@ -101,7 +101,7 @@ def time_retrieval(count, channels, device, threads):
     calls = {"ours": lambda: ours.search(asked)[1], "flat": lambda: by_faiss(flat)}
     for wide in (1, 8):
         calls[f"ivf_nprobe_{wide}"] = partial(by_faiss, ivf, params=faiss.SearchParametersIVF(nprobe=wide))
-    ms = in_turn_ms(calls, device)
+    ms = medians_ms(calls, device)
     found = {name: call().cpu().numpy() for name, call in calls.items()}
     return {
         "embeddings": count,
@@ -135,7 +135,7 @@ def time_synthesizer(synthesizer):
         return their_network.infer(phone, length, pitch, f0.to(dtype), speaker)
 
     with torch.inference_mode():
-        ms = in_turn_ms(
+        ms = medians_ms(
             {"ours": lambda: peers.ours_whole(synthesizer, phone, pitch, f0, speaker), PEER: theirs}, device
         )
         torch.manual_seed(0)

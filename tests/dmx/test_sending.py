@@ -69,7 +69,7 @@ def test_a_sacn_universe_that_is_left_and_the_end_are_told_three_times(node: soc
     assert received(node).universe == 1
     sender.close()
     assert [received(node).is_end for _ in range(3)] == [True] * 3
-    assert own.own_sources == set()
+    assert not own.own_sources
     sender.close()
 
 

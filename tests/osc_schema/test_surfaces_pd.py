@@ -114,7 +114,7 @@ def test_pd_wraps_resets_taps_names_long_menus_and_sends_back_nothing(open_bench
         bench.drive("/master/panic", 1)
         bench.wait(lambda: params.get("/layer/1/ratio") == 0.5, "panic")
         bench.drive("/pad/2", 1)
-        bench.wait(lambda: engine._parts.desk.preset_control.prepared == list(LOOKS)[1], "a tap on a pad")
+        bench.wait(lambda: engine._parts.desk.preset_control.mixer.prepared == list(LOOKS)[1], "a tap on a pad")
         assert not engine._parts.desk.banks._held, "Pd's bang sends no release"
         told_chosen_told = ["symbol kick", "symbol peak", "symbol kick"]
         bench.wait(lambda: bench.printed("source") == told_chosen_told, "the names of a long menu")

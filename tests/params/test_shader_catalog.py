@@ -1,5 +1,6 @@
 """The list of shaders in some folders."""
 
+import operator
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -14,16 +15,17 @@ from osc_schema import Rejected
 
 WaitFor = Callable[..., Any]
 Open = Callable[..., ShaderCatalog]
+OnSaved = Callable[[Path], None]
 
 
 @pytest.fixture
 def open_catalog(reports: Any, wait_for: WaitFor) -> Iterator[Open]:
     opened: list[ShaderCatalog] = []
 
-    def open_catalog(
-        *folders: Path, on_saved: Callable[[Path], None] = lambda path: None, waits: bool = True
-    ) -> ShaderCatalog:
-        catalog = ShaderCatalog(folders, DiskStore(reports), on_changed=lambda count: None, on_saved=on_saved)
+    def open_catalog(*folders: Path, on_saved: OnSaved = lambda path: None, waits: bool = True) -> ShaderCatalog:
+        catalog = ShaderCatalog(
+            folders, DiskStore(reports), post=operator.call, on_changed=lambda count: None, on_saved=on_saved
+        )
         opened.append(catalog)
         catalog.start()
         if waits:

@@ -73,6 +73,7 @@ class Stand:
             if command.address.endswith("/list"):  # a page asks for them at once, and shows each refusal as a notice
                 commands.add(command.address, lambda args, reply: reply.done())
         self.dispatcher = Dispatcher(self.store, commands, SystemClock(), report)
+        self.dispatcher.feedback.offer_features(tuple(ChannelFeatures(rms=number / 4) for number in range(4)))
         self.sending = SendingThread(self.dispatcher)
         self.hub = QueryHub(self.dispatcher, report)
         self.taps = {name: PreviewTap() for name in options.pop("pictures", ("main", "sd"))}
@@ -82,7 +83,6 @@ class Stand:
             Served(
                 taps=self.taps,
                 status=options.pop("status", Status),
-                features=lambda: tuple(ChannelFeatures(rms=number / 4) for number in range(4)),
                 modulation=lambda: self.modulation,
                 fade=options.pop("fade", lambda: None),
                 waiting=options.pop("waiting", dict),

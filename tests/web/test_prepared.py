@@ -214,7 +214,7 @@ def test_it_has_the_beat_of_the_show(played: Show) -> None:
 def test_viewers_of_a_run_see_it_beside_the_show(played: Show) -> None:
     config = Config(width=160, height=90, fps=10.0, audio="demo", renderer="gl", web="127.0.0.1:0")
     with open_engine(config) as engine:
-        engine.desk.preset_control.prepare("Poster")
+        engine.desk.preset_control.mixer.prepare("Poster")
         assert engine.page_url is not None
         address = urlsplit(engine.page_url)
         client = SocketClient((str(address.hostname), int(str(address.port))), "/preview?picture=prepared")

@@ -10,8 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,38 +67,6 @@ def show_config(asked: LoopBench, **others: Any) -> Config:
 def percentiles(values: Sequence[float], **percents: float) -> dict[str, float]:
     """Each percentile under its name, with three decimals."""
     return {name: round(float(np.percentile(values, percent)), 3) for name, percent in percents.items()}
-
-
-def alone_ms(
-    calls: Mapping[str, Callable[[], object]],
-    *,
-    rounds: int,
-    seconds: float = 0.0,
-    warm_up: int = 0,
-    wait: Callable[[], object] = lambda: None,
-    after: Callable[[str], object] = lambda name: None,
-) -> dict[str, list[float]]:
-    """Ms of each call, in alternating rounds, so that other load on the machine affects all contenders.
-
-    After `warm_up` rounds at least `rounds`, and as many as `seconds` allow. `wait`: for the device, before and after a
-    call; `models/measuring.py` times many short calls between two waits. `after`: gets the name after each counted
-    call.
-    """
-    for _ in range(warm_up):
-        for call in calls.values():
-            call()
-    times_ms: dict[str, list[float]] = {name: [] for name in calls}
-    end_s, done = time.perf_counter() + seconds, 0
-    while done < rounds or time.perf_counter() < end_s:
-        for name, call in calls.items():
-            wait()
-            began_s = time.perf_counter()
-            call()
-            wait()
-            times_ms[name].append((time.perf_counter() - began_s) * 1000.0)
-            after(name)
-        done += 1
-    return times_ms
 
 
 def stage_shares(stages_ms: dict[str, float], total_ms: float, pieces: int = 1) -> dict[str, dict[str, float]]:

@@ -24,7 +24,7 @@ class SyncProbe:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._number = 0
+        self.asked = 0
         self._asked_s: float | None = None
         self._next_s = 0.0
         self.waits_ms: list[float] = []
@@ -34,13 +34,13 @@ class SyncProbe:
         if self._asked_s is None:
             if now_s < self._next_s:
                 return
-            self._number += 1
+            self.asked += 1
             self._asked_s = now_s
-            self._socket.send(b"/sync\0\0\0,i\0\0" + struct.pack(">i", self._number))
+            self._socket.send(b"/sync\0\0\0,i\0\0" + struct.pack(">i", self.asked))
             return
         if not select.select([self._socket], [], [], 0.0)[0]:
             return
-        if self._socket.recv(1024) == b"/synced\0,i\0\0" + struct.pack(">i", self._number):
+        if self._socket.recv(1024) == b"/synced\0,i\0\0" + struct.pack(">i", self.asked):
             self.waits_ms.append((now_s - self._asked_s) * 1000.0)
             self._asked_s = None
             self._next_s = now_s + random.uniform(*PROBE_INTERVAL_S)
@@ -48,10 +48,6 @@ class SyncProbe:
     @property
     def is_waiting(self) -> bool:
         return self._asked_s is not None
-
-    @property
-    def asked(self) -> int:
-        return self._number
 
 
 def flood(

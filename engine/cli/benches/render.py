@@ -18,7 +18,7 @@ import psutil
 
 import osc_schema
 from engine.app import open_engine
-from engine.cli.benches.measuring import Progress, alone_ms, show_config
+from engine.cli.benches.measuring import Progress, show_config
 from engine.cli.benches.options import RenderBench, Size
 from engine.errors import MultiverseError, RenderError
 from engine.params.looks import PLAIN
@@ -33,6 +33,7 @@ from engine.values import ChannelFeatures, FrameId
 PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
 WINDOW_S = 0.05
 NUMBA_FRAMES = 15
+WARM_UP_ROUNDS = 2
 UNGUARDED = {"/safety/flash_guard": False}
 EFFECTS = {f"/post/{name}": 0.5 for name in ("bloom", "glow", "chromatic", "vignette", "grain")}
 TINY_PX = 16  # so small that only overhead remains
@@ -175,7 +176,14 @@ def plain_values() -> dict[str, Any]:
 
 
 def medians_ms(calls: Mapping[str, Callable[[], object]], frames: int) -> dict[str, float]:
-    return {name: median(own_ms) for name, own_ms in alone_ms(calls, rounds=frames, warm_up=2).items()}
+    """The median of each call, in alternating rounds, after two that do not count."""
+    times_ms: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(frames + WARM_UP_ROUNDS):
+        for name, call in calls.items():
+            began_s = time.perf_counter()
+            call()
+            times_ms[name].append((time.perf_counter() - began_s) * 1000.0)
+    return {name: median(own_ms[WARM_UP_ROUNDS:]) for name, own_ms in times_ms.items()}
 
 
 def live_loop(asked: RenderBench, progress: Progress) -> dict[str, Any]:

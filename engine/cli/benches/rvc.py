@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.cli.benches.measuring import Progress, alone_ms, device_facts, in_own_process, percentiles, stage_shares
+from engine.cli.benches.measuring import Progress, device_facts, in_own_process, percentiles, stage_shares
 from engine.cli.benches.options import RvcBench
 from engine.models.rvc.shapes import shape_named
 
@@ -104,7 +104,7 @@ def _model(shape: str, embeddings: int, place: "MeasuredDevice", dtype: str) -> 
 
 def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     """Convert one sound from 16 kHz in memory to the model's rate in memory."""
-    from engine.models.measuring import memory_mb, reset_peak_memory
+    from engine.models.measuring import in_turn_ms, memory_mb, reset_peak_memory
     from engine.models.rvc.offline import PerformanceProfiler, VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
     from engine.models.rvc.spec import VoiceSettings
@@ -115,7 +115,7 @@ def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     converter.convert_sound(sound)  # warm-up
     reset_peak_memory(model.device)
     # The result is copied to the host, so the device has finished.
-    times_ms = alone_ms({"sound": lambda: converter.convert_sound(sound)}, rounds=ROUNDS)["sound"]
+    times_ms = in_turn_ms({"sound": lambda: converter.convert_sound(sound)}, rounds=ROUNDS)["sound"]
     took_s, peak_mb = float(np.median(times_ms)) / 1000.0, memory_mb(model.device)
     profiler = PerformanceProfiler(model.device)
     profiled = VoiceConverter(model, VoiceSettings(), options, profiler=profiler)
@@ -184,6 +184,7 @@ def _streamed(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
 
 def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
     """Convert files of three seconds, one piece each, in one call: both ways alternately; on a CPU once."""
+    from engine.models.measuring import in_turn_ms
     from engine.models.rvc.cutting import piece_of, spans_of
     from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
@@ -210,7 +211,7 @@ def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
         made[size] = converters[size].convert(pieces)  # all of them: the last batch may be a smaller one
 
     calls = {str(size): partial(convert, size) for size in converters}
-    times_ms = alone_ms(calls, rounds=ROUNDS if is_gpu else 1, warm_up=1 if is_gpu else 0)
+    times_ms = in_turn_ms(calls, rounds=ROUNDS if is_gpu else 1, warm_up=1 if is_gpu else 0)
     one_s, four_s = (float(np.median(each)) / 1000.0 for each in times_ms.values())
     return {
         "files": files,

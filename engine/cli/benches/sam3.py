@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.cli.benches.clip import LoopedClip, write_clip
-from engine.cli.benches.measuring import Progress, alone_ms, device_facts, in_own_process, percentiles, stage_shares
+from engine.cli.benches.measuring import Progress, device_facts, in_own_process, percentiles, stage_shares
 from engine.cli.benches.options import Sam3Bench
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 
@@ -136,7 +136,7 @@ class _Case:
 
     def finding(self, shape: str, seconds: float) -> dict[str, Any]:
         """Detect objects in single pictures."""
-        from engine.models.measuring import memory_mb, reset_peak_memory
+        from engine.models.measuring import in_turn_ms, memory_mb, reset_peak_memory
         from engine.models.sam3.shapes import gflop
         from engine.models.sam3.timing import ReferenceSegmenter, difference
 
@@ -167,7 +167,7 @@ class _Case:
             return lambda: call(next(pictures))
 
         fed_calls = {name: fed(call) for name, call in calls.items()}
-        times_ms = alone_ms(fed_calls, rounds=MIN_CALLS, seconds=seconds, warm_up=WARM_UP_CALLS, wait=self._wait)
+        times_ms = in_turn_ms(fed_calls, self._wait, rounds=MIN_CALLS, seconds=seconds, warm_up=WARM_UP_CALLS)
         ms = {name: float(np.median(each)) / self._batch for name, each in times_ms.items()}
         reset_peak_memory(model.device)
         calls["call"](batches[0])
@@ -182,7 +182,7 @@ class _Case:
 
     def following(self, seconds: float) -> dict[str, Any]:
         """Track objects over consecutive pictures."""
-        from engine.models.measuring import memory_mb, reset_peak_memory
+        from engine.models.measuring import in_turn_ms, memory_mb, reset_peak_memory
         from engine.models.sam3.timing import ReferenceTracker, tensors_mb
 
         model = self._model
@@ -203,7 +203,7 @@ class _Case:
                 for name, call in sides.items():
                     before_mb = tensors_mb(model.device)
                     for picture in block:
-                        times_ms[name] += alone_ms({"": partial(call, picture)}, rounds=1, wait=self._wait)[""]
+                        times_ms[name] += in_turn_ms({"": partial(call, picture)}, self._wait, rounds=1)[""]
                     grown_mb[name].append((tensors_mb(model.device) - before_mb) / BLOCK_PICTURES)
         result["by_objects"] = self._by_objects(ours, seconds)
         count = len(times_ms["ours"])

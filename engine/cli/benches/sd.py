@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from engine.cli.benches.measuring import Progress, alone_ms, device_facts, in_own_process
+from engine.cli.benches.measuring import Progress, device_facts, in_own_process
 from engine.cli.benches.options import SdBench
 from engine.errors import ModelError
 
@@ -138,11 +138,8 @@ class _ShapeBench:
             if name == "ours":
                 stages.append(painter.clock.read_ms())
 
-        times_ms = alone_ms(
-            calls, rounds=MIN_CALLS, seconds=self._seconds / 2, warm_up=WARM_UP_CALLS, wait=self._rival.wait, after=read
-        )
-        ms = {name: statistics.median(times) for name, times in times_ms.items()}
-        fps = {name: 1.0 / each for name, each in self._times_s(calls).items()}
+        ms = self._times_ms(calls, rounds=MIN_CALLS, warm_up=WARM_UP_CALLS, min_calls=0, after=read)
+        fps = {name: 1000.0 / each for name, each in self._times_ms(calls).items()}
         work = gflop(self._shape, side, side)
         work_gflop = work["encode"] + steps * work["unet"] + work["decode"]
         result: dict[str, Any] = {
@@ -186,7 +183,7 @@ class _ShapeBench:
         of_regions = {f"/sd/prompts/{n}/text": f"{PROMPT}, {n}" for n in range(1, 5)} | {"/sd/regions": True}
         calls = {str(amount): paint(painter) for amount, painter in painters.items()}
         calls["regions"] = paint(self._painter(side, 2, has_graphs=True, **of_regions))
-        times = self._times_s(calls)
+        times = self._times_ms(calls)
         return {
             "consistency": PAN_AMOUNT,
             "flicker": round(steady, 2),
@@ -205,7 +202,7 @@ class _ShapeBench:
         for sees in ("input", "edges", "soft", "depth", "pose"):
             values = {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": sees}
             calls[sees] = partial(self._painter(side, 2, has_graphs=True, **values).paint, black)
-        times = self._times_s(calls)
+        times = self._times_ms(calls)
         self._model.controlnets, self._model.detectors = (), {}
         ratios = {f"{sees}_times_the_time": round(times[sees] / times["none"], 3) for sees in times if sees != "none"}
         return {"size": side, **ratios}
@@ -226,7 +223,7 @@ class _ShapeBench:
         live = self._painter(side, 2, has_graphs=True, model=adapted, **{"/sd/ip_adapter/live": "source"})
         painters = {"none": self._painter(side, 2, has_graphs=True), "still": still, "live": live}
         calls: dict[str, Call] = {name: partial(painter.paint, picture) for name, painter in painters.items()}
-        times = self._times_s(calls)
+        times = self._times_ms(calls)
         ratios = {f"{name}_times_the_time": round(times[name] / times["none"], 3) for name in ("still", "live")}
         return {"size": side, **ratios}
 
@@ -255,12 +252,14 @@ class _ShapeBench:
         del self._model
         self._rival.close()
 
-    def _times_s(self, calls: dict[str, Call]) -> dict[str, float]:
-        """The time of each call in a row, in turn with the others."""
-        from engine.models.measuring import in_turn_s
+    def _times_ms(
+        self, calls: dict[str, Call], *, rounds: int = MIN_RUNS, min_calls: int = CALLS_A_RUN, **more: Any
+    ) -> dict[str, float]:
+        """The time of each call in a row, or alone with `min_calls` 0, in turn with the others: see `in_turn_ms`."""
+        from engine.models.measuring import in_turn_ms
 
         wait, seconds = self._rival.wait, self._seconds / 2
-        taken = in_turn_s(calls, wait, rounds=MIN_RUNS, seconds=seconds, min_calls=CALLS_A_RUN)
+        taken = in_turn_ms(calls, wait, rounds=rounds, seconds=seconds, min_calls=min_calls, **more)
         return {name: statistics.median(each) for name, each in taken.items()}
 
     def _painter(self, side: int, steps: int, *, has_graphs: bool, model: Any = None, **more: Any) -> Any:

@@ -66,24 +66,21 @@ class BankControl:
     def __init__(self, tools: Tools, path: Path, *, presets: PresetControl, launching: Launching) -> None:
         """Reads the banks; without a file they are filled."""
         self._store, self._clock, self._tell, self._report = tools.store, tools.clock, tools.tell, tools.report
-        self._presets = presets
-        self._launching = launching
+        self._presets, self._mixer, self._launching = presets, presets.mixer, launching
         read, problems = read_banks(path)
         own = [name for name in presets.shelf.names() if name not in FACTORY_NAMES]
         self.banks = first_banks(own, LOOKS) if read is None else read
         """The present banks. Any thread."""
         report_problems(tools.report, "banks", problems)
         self._file = KeptFile(path, "list of banks", BankError, previous=PREVIOUS_NAME if problems else "")
-        self._armed = ""
-        """The preset that the next press of its pad takes."""
+        self._armed = ("", 0)
+        """The preset that the next press of its pad takes, while `PresetMixer.changes` is still this."""
         self._held: dict[tuple[int, int], _Held] = {}
         self._down: dict[int, int] = {}
         """The bank of each pad that `/pad/<n>` has pressed: another one may be shown when it is released."""
         self._lock = threading.Lock()  # protects these three and edits of `banks`
         self._disk = tools.disk.open("banks", path.parent)
-        presets.mixer.watchers.append(self._on_prepared)
-        presets.save_watchers.append(self._on_saved)
-        presets.rename_watchers.append(self._on_renamed)
+        presets.watch(self._on_preset)
 
     def close(self) -> None:
         self._disk.close()
@@ -138,25 +135,25 @@ class BankControl:
 
     def _press_down(self, bank: int, pad: int, preset: str, *, is_tap: bool, reply: Reply) -> None:
         """The caller holds `_lock`."""
-        name, before = self._presets.shelf.get(preset).name, self._presets.prepared
-        is_second = name == self._armed == before
+        name, before = self._presets.shelf.get(preset).name, self._mixer.prepared
+        is_second = (name, self._mixer.changes) == self._armed and name == before
         if not is_tap:
             now_s, may_flash = self._clock.now_s(), not is_second
             held = _Held(name=name, since_s=now_s, before=before, by=reply.sender, may_flash=may_flash)
             self._held[bank, pad] = held
         if is_second:
-            self._armed = ""
+            self._armed = ("", 0)
             self._take(name, bank, pad, reply)
         else:
-            self._presets.prepare(name)
-            self._armed = name
+            self._mixer.prepare(name)
+            self._armed = (name, self._mixer.changes)
             reply.done(bank, pad, name)
 
     def _take(self, name: str, bank: int, pad: int, reply: Reply) -> None:
         time = time_of(self._store.get(TAKE_FADE))
 
         def take(name: str) -> None:
-            self._presets.take(time, answer(reply, bank, pad, name), name=name)
+            self._mixer.take(time, answer(reply, bank, pad, name), name=name)
 
         quantum = self._launching.quantum()
         if quantum == "now":
@@ -192,10 +189,10 @@ class BankControl:
         """The caller holds `_lock`."""
         if not held.is_flashing:
             return
-        self._presets.flash(held.name, is_pressed=False)
-        if self._presets.prepared == held.name:  # a flash leaves what was prepared
+        self._mixer.flash(held.name, is_pressed=False)
+        if self._mixer.prepared == held.name:  # a flash leaves what was prepared
             is_there = held.before and self._presets.shelf.find(held.before) is not None
-            self._presets.prepare(held.before if is_there else "")
+            self._mixer.prepare(held.before if is_there else "")
 
     def release_of(self, sender: str) -> None:
         """Release the pads that a sender holds, who is gone."""
@@ -211,18 +208,13 @@ class BankControl:
         try:
             for held in self._held.values():
                 if held.may_flash and now_s - held.since_s > HELD_S:
-                    held.may_flash, self._armed = False, ""
-                    self._presets.flash(held.name, is_pressed=True, by=held.by)
+                    held.may_flash, self._armed = False, ("", 0)
+                    self._mixer.flash(held.name, is_pressed=True, by=held.by)
                     held.is_flashing = True
         except PresetError as error:
             self._report("banks", str(error))
         finally:
             self._lock.release()
-
-    def _on_prepared(self, name: str) -> None:
-        """Takes no lock, because the press that prepares may hold it."""
-        if name != self._armed:
-            self._armed = ""
 
     # -- their state ---------------------------------------------------------------------------
 
@@ -236,7 +228,7 @@ class BankControl:
         pads = banks[number - 1].pads if number <= len(banks) else {}
         names, faulty = set(self._presets.shelf.names()), self._presets.faults.told
         queued, on_air = self._launching.waiting_preset, self._presets.current.name
-        prepared = self._presets.prepared
+        prepared = self._mixer.prepared
 
         def state_of(pad: Pad | None) -> tuple[PadState, str]:
             if pad is None or pad.preset not in names:
@@ -316,6 +308,12 @@ class BankControl:
         self._disk.post(save, lambda reason: fail(f"changed, but not saved: {reason}"))
 
     # -- presets come and go: the disk's thread ------------------------------------------------
+
+    def _on_preset(self, name: str, new: str) -> None:
+        if not name:
+            self._on_saved(new)
+        elif new:
+            self._on_renamed(name, new)
 
     def _on_saved(self, name: str) -> None:
         """Give a new preset, or one that is back, its pad."""

@@ -75,10 +75,12 @@ class CueControl:
         """Number of the cue that the timecode started last; 0 if a person has started another one since. Any thread."""
         self._lock = threading.Lock()  # an automatic follow may coincide with a command
         self._disk = tools.disk.open("cues", path.parent)
-        presets.deletion_watchers.append(self._on_preset_deleted)
-        presets.rename_watchers.append(self._on_preset_renamed)
-        self.watchers: list[Callable[[CueList], object]] = []
-        """Called after each edit, on the editing thread; they must not block."""
+        presets.watch(lambda name, new: self._on_preset_renamed(name, new) if new else self._on_preset_deleted(name))
+        self._watchers: list[Callable[[CueList], object]] = []
+
+    def watch(self, changed: Callable[[CueList], object]) -> None:
+        """Call `changed` after each edit, on the editing thread; it must not block. Before the engine starts."""
+        self._watchers.append(changed)
 
     def close(self) -> None:
         with self._lock:
@@ -274,8 +276,8 @@ class CueControl:
     def _tell_changed(self) -> None:
         cues = self.cues
         self._tell("/cue/changed", len(cues))
-        for watcher in self.watchers:
-            watcher(cues)
+        for changed in self._watchers:
+            changed(cues)
 
     def _save(self) -> None:
         """Write the list, once for several edits in a row. The disk's thread."""

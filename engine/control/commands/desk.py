@@ -141,7 +141,7 @@ def open_desk(
         )
     )
     launching = Launching(store, tempo.read_pulse, tools.tell, presets.values_of)
-    presets.rename_watchers.append(launching.rename)
+    presets.watch(launching.rename)
     cues_path = Path(config.cues) if config.cues else beside / CUES_FILE
     cues = closing(
         CueControl(tools, cues_path, presets=presets, pulse=tempo.read_pulse, rename_waiting=launching.rename)

@@ -22,14 +22,7 @@ from engine.control.commands.mapping_feedback import MapFeedback
 from engine.control.foreign.midi_bridges import read_midi
 from engine.errors import MappingError
 from engine.osc.decode import Message
-from engine.params.mapping.built_in_maps import (
-    BUILT_IN,
-    belongs_to_mapped_program,
-    built_in,
-    is_built_in,
-    is_from,
-    map_of_root,
-)
+from engine.params.mapping.built_in_maps import BUILT_IN, built_in, is_built_in, is_from, map_of_root
 from engine.params.mapping.control_map import ControlMap
 from engine.params.mapping.controls import MAX_CHARACTERS, TIMECODE_KINDS, Control, MidiEvent, Movement
 from engine.params.mapping.entry import NUMERIC, MapEntry, changed, make_entry
@@ -126,7 +119,7 @@ class MapControl:
             # Replaces the entries that an earlier run added, perhaps for other layers.
             self._map.add_all(new, instead_of=partial(is_from, name))
         feedback.set_entries(self._map.entries)
-        self._is_unwritten = False
+        self._file = KeptFile(path, "map", MappingError)
         self._disk = tools.disk.open("map", path.parent)
         # It may be a network folder that hangs.
         self._named_maps = tools.disk.open("map", self._folder, poll=self._list_maps)
@@ -219,8 +212,7 @@ class MapControl:
 
         Takes no lock: the map replaces its table of roots as a whole.
         """
-        is_known = self._map.has_root(root) or belongs_to_mapped_program(root, self._map.has_root)
-        return "" if is_known else map_of_root(root)
+        return map_of_root(root, self._map.has_root)
 
     def is_mapped(self, address: str) -> bool:
         """True if an OSC address is mapped."""
@@ -391,26 +383,18 @@ class MapControl:
     # -- files ---------------------------------------------------------------------------------
 
     def _on_changed(self) -> None:
-        """Announce a change and save the map. Changes made while the disk is busy are written together."""
+        """Announce a change and save the map."""
         with self._lock:
             count = len(self._map)
             self._feedback.set_entries(self._map.entries)
-            is_waiting, self._is_unwritten = self._is_unwritten, True
         self._tell("/map/changed", count)
-        if not is_waiting:
-            self._disk.post(self._save_map, self._on_save_failed)
+        self._disk.post(self._save_map, partial(self._report, "map"))
 
     def _save_map(self) -> None:
-        """Write the map. The disk's thread."""
+        """Write the map, once for several changes in a row. The disk's thread."""
         with self._lock:
-            self._is_unwritten = False
             entries = self._map.entries
-        KeptFile(self._path, "map", MappingError).write(map_text(entries, self._unread))
-
-    def _on_save_failed(self, reason: str) -> None:
-        with self._lock:
-            self._is_unwritten = False  # the next change tries again
-        self._report("map", reason)
+        self._file.write(map_text(entries, self._unread))
 
     def _checked(self, loaded: LoadedMap, origin: str) -> LoadedMap:
         """Report the problems of a map, one line each, and return it."""

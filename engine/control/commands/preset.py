@@ -68,7 +68,7 @@ class PresetControl:
         self._take_picture = take_picture
         self.current = CurrentPreset(tools.store, tools.tell)
         self.faults = PresetFaults(self.shelf, upcoming.fault_of, tools.tell)
-        self.mixer = mixer = PresetMixer(
+        self.mixer = PresetMixer(
             tools,
             shelf=self.shelf,
             get=self._get,
@@ -78,16 +78,10 @@ class PresetControl:
             apply=self.apply,
             expect=self.expect,
         )
-        self.prepare, self.take, self.flash = mixer.prepare, mixer.take, mixer.flash
         self._is_open = False
         self._guard = Guard(log, tools.report, "preset.trail", "the look that waits gets no trail")
         self._order = LookOrder(tools.store)
-        self.deletion_watchers: list[Callable[[str], None]] = []
-        """Called with a deleted preset's name. These and the next: on the disk's thread; they must not block."""
-        self.save_watchers: list[Callable[[str], None]] = []
-        """Called with the name of a preset that was new, or restored, and was saved."""
-        self.rename_watchers: list[Callable[[str, str], None]] = []
-        """Called with the former and the new name of a preset that was renamed."""
+        self._watchers: list[Callable[[str, str], None]] = []
         self._disk = tools.disk.open("presets", presets.path, poll=self._read_folder)
         if not self._disk.has_polled.wait(MAX_START_S):
             line = f"{presets.path}: does not respond; until it does, only the presets already read can be loaded"
@@ -97,10 +91,10 @@ class PresetControl:
     def close(self) -> None:
         self._disk.close()
 
-    @property
-    def prepared(self) -> str:
-        """Name of the preset that the next take loads; "" if there is none. Any thread."""
-        return self.mixer.prepared
+    def watch(self, changed: Callable[[str, str], None]) -> None:
+        """Call `changed(name, new)` on the disk's thread after a preset was renamed, deleted (`new` is ""), or saved as
+        a new one or restored (`name` is ""). It must not block. Before the engine starts."""
+        self._watchers.append(changed)
 
     def add_commands(self, table: CommandTable) -> None:
         self.mixer.add_commands(table)
@@ -285,12 +279,11 @@ class PresetControl:
             if change.content is None:
                 self.current.forget(change.name)
                 self.mixer.follow_change(change.name, "")
-                for watcher in self.deletion_watchers:
-                    watcher(change.name)
+                self._tell_watchers(change.name, "")
             elif was_replaced:
                 self._tell("/preset/replaced", name)
             else:
-                self._tell_saved(change.name)
+                self._tell_watchers("", change.name)
 
         def fail(reason: str) -> None:
             self.shelf.drop(change)
@@ -303,9 +296,9 @@ class PresetControl:
 
         self._disk.post(write, fail)
 
-    def _tell_saved(self, name: str) -> None:
-        for watcher in self.save_watchers:
-            watcher(name)
+    def _tell_watchers(self, name: str, new: str) -> None:
+        for changed in self._watchers:
+            changed(name, new)
 
     def _launched_as(self, handler: Handler, args: Args) -> Launched | Look:
         """The preset that a command loads when its beat comes. Raises PresetError for an invalid name."""
@@ -356,15 +349,16 @@ class PresetControl:
         return on_command
 
     def _on_prepare(self, args: Args, reply: Reply) -> None:
-        name, prepares = preset_name(args) if args else "", self.mixer.prepares
+        name, mixer = preset_name(args) if args else "", self.mixer
+        prepares = mixer.prepares
 
         def prepare() -> None:
-            self.prepare(name)
-            reply.done(self.prepared)
+            mixer.prepare(name)
+            reply.done(mixer.prepared)
 
         def prepare_if_newest() -> None:
-            if self.mixer.prepares != prepares:
-                raise PresetError(f"superseded by preset {self.prepared}" if self.prepared else "superseded")
+            if mixer.prepares != prepares:
+                raise PresetError(f"superseded by preset {mixer.prepared}" if mixer.prepared else "superseded")
             prepare()
 
         if not name or self.shelf.find(name) is not None:
@@ -380,7 +374,7 @@ class PresetControl:
             self.current.follow(loaded)
             reply.done(name)
             self._tell("/preset/changed", loaded.name)
-            self._tell_saved(loaded.name)
+            self._tell_watchers("", loaded.name)
 
         self._disk.post(restore, reply.fail)
 
@@ -393,8 +387,7 @@ class PresetControl:
             old, renamed = self.shelf.rename(name, new)
             self.current.rename(old, renamed)
             self.mixer.follow_change(old, renamed)
-            for watcher in self.rename_watchers:
-                watcher(old, renamed)
+            self._tell_watchers(old, renamed)
             reply.done(renamed)
             for changed in (old, renamed):
                 self._tell("/preset/changed", changed)
@@ -403,12 +396,12 @@ class PresetControl:
 
     def _on_current(self, args: Args, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.state)
-        reply.send(PREPARED, self.prepared)
+        reply.send(PREPARED, self.mixer.prepared)
         reply.done()
 
     def _on_list(self, args: Args, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.state)
-        reply.send(PREPARED, self.prepared)
+        reply.send(PREPARED, self.mixer.prepared)
         for name in self.shelf.names():
             reply.send("/preset/name", name)
         self.faults.send(reply)

@@ -85,13 +85,13 @@ class PresetMixer:
         self._shelf, self._get, self._current, self._crossfade = shelf, get, current, crossfade
         self._load, self._apply, self._expect = load, apply, expect
         self.prepared = ""
-        """Name of the preset that the next take loads; "" if there is none."""
+        """Name of the preset that the next take loads; "" if there is none. Any thread."""
         self._awaited = ""
         """`prepared` as of the newest `step`: what is taken later in that frame begins in the next one."""
         self.prepares = 0
         """How often a preset, or none, was prepared."""
-        self.watchers: list[Callable[[str], None]] = []
-        """Called after another preset, or none (""), was prepared, on any thread; they must not block."""
+        self.changes = 0
+        """How often another one than before."""
         self._begin = self._position
         """Where a fade by hand begins: the crossfader as it stood when the look was prepared or the last fade ended."""
         self._has_hand = False
@@ -305,10 +305,8 @@ class PresetMixer:
             if is_new and not self._has_hand and not self._is_flashing:
                 self._begin = self._position
             if is_new:
+                self.changes += 1
                 self._tell(PREPARED, name)
-        if is_new:
-            for watcher in self.watchers:
-                watcher(name)
 
     def _known(self, name: str) -> str:
         """The name, or "" if there is no such preset any more."""

@@ -63,15 +63,13 @@ class ShaderControl:
         is_offline: bool,
         threads: int = 1,
     ) -> None:
-        """`catalog(on_changed=..., on_saved=...)` and `testing(post=...)` make those parts.
+        """`catalog(post=..., on_changed=..., on_saved=...)` and `testing(post=...)` make those parts.
         `threads`: those that draw in the show; a test on a software rasteriser has one."""
         self._store, self._tell, self._report = tools.store, tools.tell, tools.report
         self._views = views
         self._stage = stage
         self._is_offline, self._threads = is_offline, threads
-        self.catalog = catalog(
-            on_changed=self._on_list_changed, on_saved=lambda path: self._post(partial(self._on_saved, path))
-        )
+        self.catalog = catalog(post=self._post, on_changed=self._on_list_changed, on_saved=self._on_saved)
         self._slots = {slot: Slot(name=slot) for slot in SLOTS}
         self._coming: dict[str, Coming] = {}
         """By slot."""
@@ -159,10 +157,6 @@ class ShaderControl:
         for view in self._views.every:
             reply.send("/fx/input", view.address, view.label)
         reply.done(len(entries))
-
-    def _on_list_changed(self, count: int) -> None:
-        self._tell("/fx/changed", count)
-        self._post(self._look_again)
 
     def _post(self, action: Callable[[], None]) -> None:
         self._inbox.put(action)
@@ -277,8 +271,9 @@ class ShaderControl:
         elif self.catalog.has_read_all:
             self._fail(slot, self.catalog.not_found(slot.wanted))
 
-    def _look_again(self) -> None:
-        """The list has changed: a file that was missing may be there now."""
+    def _on_list_changed(self, count: int) -> None:
+        """A file that was missing may be there now."""
+        self._tell("/fx/changed", count)
         for slot in self._slots.values():
             if slot.wanted and slot.entry is None:
                 self._find(slot)
@@ -304,13 +299,10 @@ class ShaderControl:
     def _read_coming(self, slot_name: str, name: str, entry: ShaderEntry) -> None:
         coming = self._coming[slot_name] = Coming(name=name, entry=entry)
 
-        def accept(text: ShaderText) -> None:
-            coming.text = text
+        def accept(source: ShaderSource) -> None:
+            coming.text = ShaderText(entry=entry, source=source)
 
-        def on_text(source: ShaderSource) -> None:  # the disk's thread
-            self._post(partial(accept, ShaderText(entry=entry, source=source)))
-
-        self.catalog.read(entry, on_text, lambda reason: self._post(partial(self._set_fault, name, reason)))
+        self.catalog.read(entry, accept, partial(self._set_fault, name))
 
     def _outcome_of(self, coming: Coming) -> Outcome | None:
         return self._testing.outcome_of(coming.text) if coming.text is not None else None
@@ -327,13 +319,10 @@ class ShaderControl:
             self._on_text(slot, ticket, coming.text)
             return
 
-        def on_text(source: ShaderSource) -> None:  # the disk's thread
-            self._post(partial(self._on_text, slot, ticket, ShaderText(entry=entry, source=source)))
+        def accept(source: ShaderSource) -> None:
+            self._on_text(slot, ticket, ShaderText(entry=entry, source=source))
 
-        def refuse(reason: str) -> None:
-            self._post(partial(self._on_refused, slot, ticket, reason))
-
-        self.catalog.read(entry, on_text, refuse)
+        self.catalog.read(entry, accept, partial(self._on_refused, slot, ticket))
 
     def _on_refused(self, slot: Slot, ticket: object, reason: str) -> None:
         if slot.ticket is ticket:

@@ -298,15 +298,12 @@ class ShaderTesting:
         idle = self._idle
         idle.reading = entry
 
-        def accept(text: ShaderText | None) -> None:
-            idle.reading, idle.text = None, text
-            if text is not None:
-                self._look_up(text)
+        def accept(source: ShaderSource | None) -> None:
+            idle.reading, idle.text = None, ShaderText(entry=entry, source=source) if source else None
+            if idle.text is not None:
+                self._look_up(idle.text)
 
-        def on_text(source: ShaderSource) -> None:  # the folder's disk thread
-            self._post(partial(accept, ShaderText(entry=entry, source=source)))
-
-        catalog.read(entry, on_text, lambda reason: self._post(partial(accept, None)))
+        catalog.read(entry, accept, lambda reason: accept(None))
 
     def _is_guest(self, entry: ShaderEntry) -> bool:
         """True for a shader that did not come with the engine."""

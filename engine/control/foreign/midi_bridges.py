@@ -84,7 +84,7 @@ _CHANNEL_STATUS: Final[dict[int, _Event]] = {
     0xD0: "pressure",
     0xE0: "bend",
 }
-_SYSTEM_STATUS: Final[dict[int, MidiKind]] = {0xF8: "clock", 0xFA: "start", 0xFB: "continue", 0xFC: "stop"}
+SYSTEM_STATUS: Final[dict[int, MidiKind]] = {0xF8: "clock", 0xFA: "start", 0xFB: "continue", 0xFC: "stop"}
 PORT_FORM: Final = "port"
 """The form for a port of the engine: bytes of MIDI instead of OSC."""
 _STAGE: Final = {"cc": "/control", "note": "/note", "bend": "/pitch", "pressure": "/channel_pressure"}
@@ -102,7 +102,7 @@ def read_midi(message: Message) -> MidiEvent | None:
         numbers = _numbers(args)
         return _channel_event(known[0], numbers[0], numbers[1:], "") if len(numbers) == known[1] + 1 else None
     if address in ("/mtc", "/sysex"):
-        return _timecode(address[1:], args, "")
+        return timecode_event(address[1:], args, "")
     if address.startswith(("/midi:", "/midi/")):
         return _of_named(address, args)
     return None
@@ -112,7 +112,7 @@ def _of_named(address: str, args: tuple[object, ...]) -> MidiEvent | None:
     """Read an address from Sonic Pi or osmid: device, channel and, as the last part, the kind of event."""
     place, _, what = address[6:].rpartition("/")
     if what in _TIMECODE:
-        return _timecode(_TIMECODE[what], args, _device(place))
+        return timecode_event(_TIMECODE[what], args, _device(place))
     if what in _WITHOUT_CHANNEL:
         return MidiEvent(kind=_WITHOUT_CHANNEL[what], device=_device(place))
     known = _TYPES.get(what)
@@ -134,7 +134,7 @@ def _of_bytes(midi: Midi) -> MidiEvent:
     if midi.status == 0xF1:
         return MidiEvent(kind="mtc", value=midi.data1 & 0x7F)
     if midi.status >= 0xF0 or midi.status < 0x80:
-        return MidiEvent(kind=_SYSTEM_STATUS.get(midi.status, "other"))
+        return MidiEvent(kind=SYSTEM_STATUS.get(midi.status, "other"))
     kind = _CHANNEL_STATUS[midi.status & 0xF0]
     first, second = midi.data1 & 0x7F, midi.data2 & 0x7F
     data = [second << 7 | first] if kind == "bend" else [first] if kind in ("program", "pressure") else [first, second]
@@ -143,7 +143,7 @@ def _of_bytes(midi: Midi) -> MidiEvent:
     return event
 
 
-def _timecode(what: str, args: tuple[object, ...], device: str) -> MidiEvent | None:
+def timecode_event(what: str, args: tuple[object, ...], device: str) -> MidiEvent | None:
     """Read a quarter frame (`mtc`) or a system exclusive message (`sysex`); None if it is not in a known form."""
     if what == "mtc" and len(args) == 1 and isinstance(args[0], str):
         label = parse_label(args[0])

@@ -5,8 +5,9 @@ from collections.abc import Sequence, Set
 from functools import lru_cache
 from typing import Final
 
+from engine.control.foreign.midi_bridges import SYSTEM_STATUS, timecode_event
 from engine.osc.decode import Message
-from engine.params.mapping.controls import MidiEvent, MidiKind
+from engine.params.mapping.controls import TIMECODE_KINDS, MidiEvent
 
 _NAMES: Final = {
     0x80: "note_off",
@@ -16,9 +17,7 @@ _NAMES: Final = {
     0xD0: "channel_pressure",
     0xE0: "pitch_bend",
 }
-_TIMES: Final[dict[int, MidiKind]] = {0xF8: "clock", 0xFA: "start", 0xFB: "continue", 0xFC: "stop"}
 _BETWEEN_WORDS: Final = re.compile(r"[^a-z0-9.+()-]+")
-_FULL_FRAME: Final = b"\x01\x01"
 _PASSING: Final = (0xB0, 0xD0, 0xE0)  # controllers, pressure, bend: of these only the newest value counts
 _SELECTING: Final = frozenset((6, 38, 96, 97, 98, 99, 100, 101))  # controllers of NRPNs: their order counts
 MAX_IN_ORDER: Final = 32  # messages of one device in one turn; a cable carries 3 in that time
@@ -49,17 +48,13 @@ def _address(status: int, device: str) -> str | None:
 def time_event(midi: bytes, device: str) -> MidiEvent | None:
     """The event of a clock, a song position or a timecode message; None for other messages."""
     status = midi[0]
-    if status in _TIMES:
-        return MidiEvent(kind=_TIMES[status], device=device)
-    if status == 0xF1:
-        return MidiEvent(kind="mtc", value=midi[1], device=device)
+    if status in SYSTEM_STATUS:
+        return MidiEvent(kind=SYSTEM_STATUS[status], device=device)
     if status == 0xF2:
         return MidiEvent(kind="song_position", value=midi[2] << 7 | midi[1], device=device)
-    if status == 0xF0 and len(midi) == 10 and midi[1] == 0x7F and midi[3:5] == _FULL_FRAME:
-        hours, minutes, seconds, frames = midi[5:9]
-        packed = hours << 21 | minutes << 14 | seconds << 7 | frames
-        return MidiEvent(kind="mtc_full", value=packed, device=device)
-    return None
+    what = {0xF0: "sysex", 0xF1: "mtc"}.get(status)
+    event = timecode_event(what, (midi,), device) if what else None
+    return event if event is not None and event.kind in TIMECODE_KINDS else None
 
 
 def thinned(waiting: list[Timed], down: set[bytes]) -> list[Timed]:

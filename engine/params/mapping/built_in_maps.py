@@ -167,14 +167,12 @@ def built_in(name: str) -> Tables:
     return resolume(read_place(text)) if colon else BUILT_IN[name.casefold()]
 
 
-def map_of_root(root: str) -> str | None:
-    """The built-in map for addresses that start with `root`, or None."""
+def map_of_root(root: str, is_mapped: Callable[[str], bool]) -> str | None:
+    """The built-in map with addresses that begin with `root`, or None; "" if the program that sends it has some mapped.
+    `is_mapped(root)`: True if one with this beginning is."""
+    if is_mapped(root) or (root in RESOLUME_ROOTS and is_mapped("composition")):
+        return ""
     return "resolume" if root == "composition" else None
-
-
-def belongs_to_mapped_program(root: str, is_mapped: Callable[[str], bool]) -> bool:
-    """True if `root` is sent by a program that has other addresses mapped."""
-    return root in RESOLUME_ROOTS and is_mapped("composition")
 
 
 def is_from(name: str, entry: MapEntry) -> bool:

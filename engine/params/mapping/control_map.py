@@ -98,9 +98,11 @@ class ControlMap:
         self._at: dict[Control, list[tuple[MapEntry, Hold]]] = {}
         self._patterns: WildcardIndex[tuple[MapEntry, Hold]] = WildcardIndex()
         self._holds: dict[tuple[MapEntry, Control], Hold] = {}  # states of patterns before the last change
-        self._addresses: frozenset[str] = frozenset()  # of OSC controls, patterns included
+        self.addresses: frozenset[str] = frozenset()
+        """The mapped OSC addresses, patterns included. Replaced as a whole when the map changes."""
         self._roots: frozenset[str] = frozenset()
-        self._controls: dict[Control, bool] = {}
+        self.controls: Mapping[Control, bool] = {}
+        """The mapped controls; True for those with feedback. Replaced as a whole when the map changes."""
         self._waiting: dict[str, tuple[float, float]] = {}  # by target: position and time; replaced, never changed
 
     @property
@@ -119,17 +121,7 @@ class ControlMap:
 
     def is_mapped(self, address: str) -> bool:
         """True if an argument of that OSC address is mapped."""
-        return address in self._addresses or self._patterns.has_match(address)
-
-    @property
-    def addresses(self) -> frozenset[str]:
-        """The mapped OSC addresses, patterns included. Replaced as a whole when the map changes."""
-        return self._addresses
-
-    @property
-    def controls(self) -> Mapping[Control, bool]:
-        """The mapped controls; True for those with feedback. Replaced as a whole when the map changes."""
-        return self._controls
+        return address in self.addresses or self._patterns.has_match(address)
 
     def waiting(self, now_s: float) -> dict[str, float]:
         """The faders that were moved in the last 3 s and have not taken over yet: their positions on the range of their
@@ -242,9 +234,9 @@ class ControlMap:
         controls: dict[Control, bool] = {}
         for entry, _ in entries:
             controls[entry.control] = entry.feedback or controls.get(entry.control, False)
-        self._controls = controls
-        self._addresses = frozenset(entry.control.place for entry, _ in entries if entry.control.kind == "osc")
-        self._roots = frozenset(address.split("/", 2)[1] for address in self._addresses)
+        self.controls = controls
+        self.addresses = frozenset(entry.control.place for entry, _ in entries if entry.control.kind == "osc")
+        self._roots = frozenset(address.split("/", 2)[1] for address in self.addresses)
 
     def _held(self, entry: MapEntry, control: Control) -> tuple[MapEntry, Hold]:
         """The entry with its state from before a change of the map, so that a repeated value triggers nothing."""

@@ -17,6 +17,7 @@ from engine.errors import MultiverseError, PortTakenError
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.refused_port import EXHAUSTED, refusal_reason
 from engine.system.reporting import Report
+from engine.system.translate_errors import refused
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -141,11 +142,8 @@ async def _run_loop(times: int) -> None:
 def listen(host: str, port: int) -> socket.socket:
     """Open a listening socket. Raises MultiverseError, whose text names `--web`."""
     option = f"--web {display_address(host, port)}"
-    try:
-        found = addresses_of(host, port, socket.SOCK_STREAM)
-    except OSError as error:
-        raise MultiverseError(f"{option}: no such host here ({error.strerror or error})") from None
-    family, kind, protocol, _, address = found[0]
+    with refused(f"{option}: no such host here", MultiverseError):
+        family, kind, protocol, _, address = addresses_of(host, port, socket.SOCK_STREAM)[0]
     listening = socket.socket(family, kind, protocol)
     try:
         # Elsewhere it lets a restarted server bind at once; on Windows it would let two servers share the port.

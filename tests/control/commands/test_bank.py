@@ -28,7 +28,7 @@ class Rig(PresetRig):
         self.path = folder / FILE_NAME
         self.pulse = Pulse()
         self.launching = Launching(self.store, lambda: self.pulse, self.tell)
-        self.presets.rename_watchers.append(self.launching.rename)
+        self.presets.watch(self.launching.rename)
         self.store.set(TAKE_FADE, "0")
         self.banks = BankControl(self.tools, self.path, presets=self.presets, launching=self.launching)
         self.banks.add_commands(self.commands)
@@ -86,9 +86,9 @@ def test_at_first_there_are_ones_own_presets_by_name_and_then_the_looks(rig: Rig
 def test_a_tap_prepares_a_second_one_takes_and_what_left_is_not_taken_by_one_press(rig: Rig) -> None:
     rig.done("/preset/load", "low")
     rig.tap(1)
-    assert rig.presets.prepared == "high" and rig.after(0.1) == 1.0
+    assert rig.presets.mixer.prepared == "high" and rig.after(0.1) == 1.0
     rig.tap(1)
-    assert rig.after(0.1) == 3.0 and rig.presets.prepared == "low", "the look that left waits"
+    assert rig.after(0.1) == 3.0 and rig.presets.mixer.prepared == "low", "the look that left waits"
     rig.tap(2)
     assert rig.after(0.1) == 3.0
     rig.tap(2)
@@ -106,7 +106,7 @@ def test_a_held_pad_flashes_until_it_is_released_and_leaves_what_was_prepared(ri
     rig.done("/pad/1", 1)
     assert rig.after(HELD_S + 0.1) == 3.0
     rig.done("/pad/1", 0)
-    assert rig.after(0.1) == 1.0 and rig.presets.prepared == ""
+    assert rig.after(0.1) == 1.0 and rig.presets.mixer.prepared == ""
     rig.tap(3)
     for _ in range(2):  # the second hold is no second tap
         rig.done("/pad/1", 1)
@@ -115,7 +115,7 @@ def test_a_held_pad_flashes_until_it_is_released_and_leaves_what_was_prepared(ri
         rig.store.set("/bank/shown", 2)  # it is the same pad that is released
         rig.done("/pad/1", 0)
         rig.store.set("/bank/shown", 1)
-        assert rig.after(0.1) == 1.0 and rig.presets.prepared == "mid"
+        assert rig.after(0.1) == 1.0 and rig.presets.mixer.prepared == "mid"
     rig.done("/preset/prepare", "high")
     for _ in range(2):
         rig.done("/pad/1", 1)
@@ -138,7 +138,7 @@ def test_a_pad_whose_holder_is_gone_is_released(rig: Rig) -> None:
     rig.banks.release_of("")  # as the rig is called
     assert rig.after(0.1) == 1.0
     rig.tap(1)
-    assert rig.presets.prepared == "high", "it can be pressed again"
+    assert rig.presets.mixer.prepared == "high", "it can be pressed again"
 
 
 def test_the_second_press_waits_for_the_beat_and_blinks_meanwhile(rig: Rig) -> None:
@@ -174,7 +174,7 @@ def test_a_preset_that_is_renamed_while_it_is_held_is_released(rig: Rig) -> None
     assert rig.after(HELD_S + 0.1) == 3.0
     rig.done("/preset/rename", "high", "higher")
     rig.done("/pad/1", 0)
-    assert rig.after(0.1) == 1.0 and rig.presets.prepared == ""
+    assert rig.after(0.1) == 1.0 and rig.presets.mixer.prepared == ""
 
 
 def test_pads_are_put_swapped_and_coloured_and_the_file_keeps_them(rig: Rig, tmp_path: Path, reports: Any) -> None:
@@ -206,7 +206,7 @@ def test_presets_find_their_pads_when_they_come_go_and_come_back(rig: Rig, wait_
     rig.done("/preset/delete", "low")
     assert [pad for pad, *_ in rig.listed()[1]] == [1, 3, 4]
     rig.tap(2) if rig.ask("/pad/2", 1)[-1][0] == "/done" else None
-    assert rig.presets.prepared == "", "an empty pad does nothing"
+    assert rig.presets.mixer.prepared == "", "an empty pad does nothing"
     rig.done("/preset/delete", "mid")
     rig.done("/preset/restore", "mid")
     assert rig.listed()[1] == [(1, "high", ""), (3, "mid", ""), (4, "new", "")], "where it was"

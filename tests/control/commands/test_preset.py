@@ -308,17 +308,15 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
 
 
 def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(looks: PresetRig) -> None:
-    heard: list[str] = []
-    looks.presets.mixer.watchers.append(heard.append)
     assert "nothing is prepared" in looks.failed("/preset/take")
     looks.done("/preset/prepare", "day")
-    assert looks.store.get(BRIGHTNESS) == 0.5 and looks.presets.prepared == "day"
+    assert looks.store.get(BRIGHTNESS) == 0.5 and looks.presets.mixer.prepared == "day"
     looks.say("/preset/take", 2.0)
     assert looks.store.get(BRIGHTNESS) == 2.0 and looks.crossfade.snapshot()[1] is not None
-    assert (looks.presets.current.name, looks.presets.prepared) == ("day", "night")
+    assert (looks.presets.current.name, looks.presets.mixer.prepared) == ("day", "night")
     looks.done("/preset/cut")
     assert looks.store.get(BRIGHTNESS) == 0.5 and looks.crossfade.snapshot()[1] is None
-    assert heard == ["day", "night", "day"]
+    assert told_of(looks, "/preset/prepared") == [("day",), ("night",), ("day",)]
     assert ("/preset/prepared", "day") in looks.ask("/preset/list")
     looks.done("/preset/prepare")
     assert told_of(looks, "/preset/prepared")[-1] == ("",)
@@ -379,16 +377,16 @@ def test_a_hand_fades_to_what_is_prepared_and_back(rig: PresetRig) -> None:
     rig.done("/preset/prepare", "day")
     assert by_hand(rig, 0.6, 1.0) == pytest.approx(0.5)
     assert (rig.store.get(BRIGHTNESS), rig.store.get("/mirror/mode")) == (2.0, "off")
-    assert (rig.presets.current.name, rig.presets.prepared) == ("night", "day")
+    assert (rig.presets.current.name, rig.presets.mixer.prepared) == ("night", "day")
     assert by_hand(rig, 0.1, 2.0) == pytest.approx(0.5)
     rig.store.set(BRIGHTNESS, 2.2, by="hand")
     assert by_hand(rig, 0.2, 3.0) is None
     assert (rig.store.get(BRIGHTNESS), rig.store.get("/mirror/mode"), rig.crossfade.returns) == (0.7, "xy", 1)
     assert by_hand(rig, 0.0, 4.0) is None
-    assert (rig.store.get(BRIGHTNESS), rig.presets.current.name, rig.presets.prepared) == (2.0, "day", "night")
+    assert (rig.store.get(BRIGHTNESS), rig.presets.current.name, rig.presets.mixer.prepared) == (2.0, "day", "night")
     assert by_hand(rig, 0.5, 5.0) == pytest.approx(0.5), "from the end where it stands"
     rig.done("/preset/cut")
-    assert (rig.presets.current.name, rig.presets.prepared) == ("night", "day")
+    assert (rig.presets.current.name, rig.presets.mixer.prepared) == ("night", "day")
     assert by_hand(rig, 0.5, 6.0) is None, "a cut ends it, and the next fade begins there"
     assert by_hand(rig, 0.75, 7.0) == pytest.approx(0.5)
 
@@ -406,7 +404,7 @@ def test_a_hand_is_superseded_by_panic_and_pauses_for_a_flash(looks: PresetRig) 
     panicked = looks.store.get(BRIGHTNESS)
     assert by_hand(looks, 0.0, 3.0) is None
     assert looks.store.get(BRIGHTNESS) == panicked not in (0.5, 2.0, 3.0)
-    assert (looks.presets.current.name, looks.presets.prepared) == ("night", "day")
+    assert (looks.presets.current.name, looks.presets.mixer.prepared) == ("night", "day")
     with pytest.raises(Rejected):
         looks.store.set("/preset/crossfader", float("nan"))
 
@@ -419,12 +417,12 @@ def test_what_is_prepared_follows_its_file(rig: PresetRig, tmp_path: Path) -> No
     assert rig.store.get(BRIGHTNESS) == 0.9
     rig.done("/preset/prepare", "night")
     rig.done("/preset/delete", "night")
-    assert rig.presets.prepared == "" and "nothing is prepared" in rig.failed("/preset/take")
+    assert rig.presets.mixer.prepared == "" and "nothing is prepared" in rig.failed("/preset/take")
     saved(rig, "night", **{BRIGHTNESS: 0.9})
     rig.done("/preset/prepare", "night")
     (tmp_path / "night.toml").unlink()  # by another program
     assert "not found" in rig.failed("/preset/load", "noon")  # which reads the folder again
-    assert rig.presets.prepared == ""
+    assert rig.presets.mixer.prepared == ""
 
 
 def test_a_renamed_preset_keeps_its_content_and_its_roles(rig: PresetRig, tmp_path: Path) -> None:
@@ -439,7 +437,7 @@ def test_a_renamed_preset_keeps_its_content_and_its_roles(rig: PresetRig, tmp_pa
     assert "built in" in rig.failed("/preset/rename", "night", "Aurora")
     assert "not found" in rig.failed("/preset/rename", "noon", "late")
     assert rig.done("/preset/rename", "night", "Night Lyon") == ("Night Lyon",)
-    assert (rig.presets.current.name, rig.presets.prepared) == ("Night Lyon", "Night Lyon")
+    assert (rig.presets.current.name, rig.presets.mixer.prepared) == ("Night Lyon", "Night Lyon")
     assert not file.exists() and (tmp_path / "Night Lyon.jpg").read_bytes() == b"jpeg"
     text = (tmp_path / "Night Lyon.toml").read_text(encoding="utf-8")
     assert "# dimmed for Lyon" in text and 'name = "Night Lyon"' in text

@@ -37,7 +37,6 @@ class Site:
             Served(
                 taps={},
                 status=dict,
-                features=tuple,
                 modulation=Modulation,
                 fade=lambda: None,
                 tree=self.tree,
