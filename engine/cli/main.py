@@ -116,12 +116,14 @@ def options(
 
 
 def _commands_for(first: str) -> typer.Typer:
-    """The commands that are needed if this is the first word. Prints a line for each added one that is left out."""
+    """The commands that are needed if this is the first word. Prints why added ones are left out: that of this name, or
+    all if all are listed."""
     is_alone = first in NAMES or first in plugins.declared(ADDED)
     found = commands_of([first] if is_alone else None)
     if first not in NAMES:
         for line in plugins.faults():
-            print(f"multiverse: {line}", file=sys.stderr)
+            if not is_alone or line.startswith(f"plug-in {first} of "):
+                print(f"multiverse: {line}", file=sys.stderr)
     return found if found.registered_commands or found.registered_groups else commands_of()
 
 

@@ -250,9 +250,7 @@ def _ask_syphon() -> dict[str, Any]:
     from engine.sinks.registry import unavailable_reason
     from engine.sinks.syphon import application_name
 
-    if unavailable_reason("syphon"):
-        return {}
-    return {"application": application_name()}
+    return {} if unavailable_reason("syphon") else {"application": application_name()}
 
 
 QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -279,8 +277,11 @@ def main(name: str, *arguments: str) -> None:
     try:
         question = QUESTIONS[name] if name in QUESTIONS else resolve_name(name)  # `module:function` of a plug-in
         answer = question(*arguments)
+        if not isinstance(answer, dict):
+            raise TypeError(f"{name} gave a {type(answer).__name__}, not a dict")
+        line = json.dumps(answer)
     except Exception as error:  # an error in a driver or library is the answer
         reason = " ".join(str(error).split()) or type(error).__name__
-        answer = {"error": reason, "traceback": traceback.format_exc()}
-    answers.write(json.dumps(answer).encode() + b"\n")
+        line = json.dumps({"error": reason, "traceback": traceback.format_exc()})
+    answers.write(line.encode() + b"\n")
     answers.flush()
