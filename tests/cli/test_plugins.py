@@ -1,7 +1,6 @@
 """A package with a command and a check is installed, and `multiverse` has them; broken ones cost a line each."""
 
 import json
-import os
 import subprocess
 import sys
 import tomllib
@@ -9,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.test_plugins import install
+from tests.live.test_plugins import install, with_packages
 
-ROOT = Path(__file__).parents[2]
 PLUGIN = Path(__file__).parent / "plugin"
 CHECK = "from engine.cli.doctor_checks import Check, CheckRow\n"
 BROKEN = {
@@ -55,7 +53,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "multiverse.checks": {"first": "both:A", "second": "both:B"},
     }
     install(packages, "both", "", points)
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(ROOT)])}
+    return with_packages(packages)
 
 
 def said(environment: dict[str, str], folder: Path, *words: str) -> tuple[int, str, list[str]]:
