@@ -28,7 +28,6 @@ from tests.support.hostile_shaders import KINDS, hostile_shader
 from tests.support.long_form import IS_SOAK
 from tests.support.reading_client import ReadingClient
 
-ROOT = Path(__file__).parents[1]
 WATCHER = Path(__file__).parent / "support/gap_watcher.py"
 READER = Path(__file__).parents[1] / "engine/sinks/shared_reader.py"
 SECONDS, FILE_EVERY_S = (600.0, 2) if IS_SOAK else (5.0, 1)
