@@ -160,8 +160,7 @@ class Looks:
             self._freeze(HELD_UP)
 
     def _begin(self, period_s: float | None, late: int) -> None:
-        why = "" if period_s is None else self.cost.begin(period_s, late)
-        if why:
+        if period_s is not None and (why := self.cost.begin(period_s, late)):
             self._freeze(why)
             return
         self.leaving, self.drawn_as = self.shown.copy(), BOTH

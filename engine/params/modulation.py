@@ -1,13 +1,14 @@
 """Modulation: the sound and the LFOs move parameters, on top of their set values.
 
 Sources as a level 0..1, clipped, scaled for music on a stage:
-- rms, peak, envelope, low, mid, high: (dBFS + 48) / 42, so 0 at -48 dBFS and 1 at -6 dBFS.
+- rms, peak, envelope, low, mid, high: (dBFS + 48) / 42, so 0 at -48 dBFS and 1 at -6 dBFS. Linear in amplitude, music
+  would stay in the lowest fifth.
 - pitch: log2(f / 55 Hz) / 5, so 0 at A1, 1 at A6: each octave is an equal step.
 - onset: 1 in the frame after an onset, else 0; onsets are counted, so that none between two frames is missed.
 - beat, bar: 1 in the frame after a beat, or after the first of a bar, else 0; those of `/tempo/source`.
-- kick, snare, hat: 1 in the frame after a hit, else 0; heard in the sum of all source channels. Channel 0 is the
-  channel with the highest RMS in this frame. Release is that of a peak follower: y = max(x, x + (y - x) exp(-dt /
-  release)), the same at any frame rate. LFOs are used unchanged.
+- kick, snare, hat: 1 in the frame after a hit, else 0; heard in the sum of all source channels.
+Channel 0 is the channel with the highest RMS in this frame. Release is that of a peak follower: y = max(x, x + (y - x)
+exp(-dt / release)), the same at any frame rate. LFOs are used unchanged.
 
 Each route adds `amount (level^(4^curve) + offset)` of its target's range to the target's value, in the logarithm on an
 exponential scale. The routes to one target are summed, then clipped or wrapped, and added to the gliding value; they do
@@ -28,7 +29,7 @@ from engine.params.lfo import Lfos
 from engine.params.macros import spread
 from engine.params.shader_inputs import is_input_address
 from engine.params.store import Snapshot
-from engine.values import AudioFeatures, ChannelFeatures, dbfs
+from engine.values import AudioFeatures, dbfs
 from osc_schema import Param, Rejected, Value
 from osc_schema.modulation import LFOS, ROUTES
 from osc_schema.scale import scale_of
@@ -38,6 +39,7 @@ MIN_HZ, OCTAVES = 55.0, 5.0
 SHOWN_RELEASE_MS: Final = 150.0  # the default of a route
 
 _LFO_SOURCES: Final = {f"lfo{n}": n for n in LFOS}
+_LEVELS: Final = ("rms", "peak", "envelope", "low", "mid", "high")  # fields of ChannelFeatures
 _PULSES: Final = ("beat", "bar", "kick", "snare", "hat")
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
@@ -175,7 +177,7 @@ class Modulation:
 
     def _all_levels(self, values: Mapping[str, Any], sound: Callable[[str], float], dt_s: float) -> dict[str, float]:
         levels = {name: self._lfos.level(n, values) for name, n in _LFO_SOURCES.items()}
-        for source in (*_LEVELS, "onset", *_PULSES):
+        for source in (*_LEVELS, "pitch", "onset", *_PULSES):
             levels[source] = _released(self.sources.get(source, 0.0), sound(source), dt_s, SHOWN_RELEASE_MS)
         return levels
 
@@ -204,7 +206,10 @@ def _sound_level(
     """The level of a source other than an LFO in this frame; `at`: index of its channel."""
     if source in pulses:
         return float(pulses[source])
-    return float(has_onset[at]) if source == "onset" else _LEVELS[source](features.channels[at])
+    if source == "onset":
+        return float(has_onset[at])
+    channel = features.channels[at]
+    return _pitch_position(channel.pitch_hz) if source == "pitch" else _level_position(getattr(channel, source))
 
 
 def _moved(values: Mapping[str, Any], parts: Mapping[str, float]) -> dict[str, float]:
@@ -225,14 +230,3 @@ def _level_position(linear: float) -> float:
 
 def _pitch_position(pitch_hz: float) -> float:
     return min(1.0, max(0.0, math.log2(max(pitch_hz, MIN_HZ) / MIN_HZ) / OCTAVES))
-
-
-_LEVELS: Final[dict[str, Callable[[ChannelFeatures], float]]] = {
-    "rms": lambda channel: _level_position(channel.rms),
-    "peak": lambda channel: _level_position(channel.peak),
-    "envelope": lambda channel: _level_position(channel.envelope),
-    "low": lambda channel: _level_position(channel.low),
-    "mid": lambda channel: _level_position(channel.mid),
-    "high": lambda channel: _level_position(channel.high),
-    "pitch": lambda channel: _pitch_position(channel.pitch_hz),
-}

@@ -37,8 +37,8 @@ class SinkSpec:
 
     kind: str
     argument: str = ""
-    """A texture's name (syphon, spout, shared, ndi), a display (window) or a file (record, snapshot); "" for the kind's
-    default."""
+    """What follows the `=`, as the kind's `argument` in `KINDS` says, such as a texture's name, a display or a file; ""
+    for the kind's default."""
     picture: PictureName = "main"
 
     @classmethod
