@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Collection
 from difflib import get_close_matches
+from types import ModuleType
 from typing import Annotated, Any, Final
 
 import typer
@@ -61,7 +62,8 @@ def commands_of(names: Collection[str] | None = None) -> typer.Typer:
         try:
             if name in NAMES:
                 raise TypeError("there is a command of this name")
-            module = point.load()
+            if not isinstance(module := point.load(), ModuleType):
+                raise TypeError("must name a module, without a colon")
             typer.main.get_command(_add(_group(), name, module))  # finds faults in what it declares
             _add(app, name, module)
         except (Exception, SystemExit) as error:  # foreign code

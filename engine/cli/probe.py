@@ -15,7 +15,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from engine.cli.device_list import ask_camera_formats, find_devices
-from engine.errors import NoGLError, SourceError
+from engine.errors import ModelError, MultiverseError, NoGLError, SourceError
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
 
 TIMEOUT_S = 120.0  # importing torch from a cold disk takes long
@@ -157,7 +157,6 @@ def _ask_cameras() -> dict[str, Any]:
 def _ask_midi() -> dict[str, Any]:
     """`missing`: why there are no ports at all; "" if there may be some."""
     from engine.control.midi.system import LibremidiSystem
-    from engine.errors import MultiverseError
 
     try:
         system = LibremidiSystem()
@@ -194,7 +193,6 @@ def _ask_torch() -> dict[str, Any]:
         return {}
     import torch
 
-    from engine.errors import ModelError
     from engine.models.device_work import chosen_device
 
     cuda: Any = torch.cuda  # partly annotated

@@ -49,7 +49,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for name, text in WRONG_CHECKS.items():
         install(packages, name, text, {"multiverse.checks": {name: f"{name}:ROW"}})
     points = {
-        "multiverse.commands": {"ill named": "both"},
+        "multiverse.commands": {"ill named": "both", "colon": "os:getcwd"},
         "multiverse.checks": {"first": "both:A", "second": "both:B"},
     }
     install(packages, "both", "", points)
@@ -72,6 +72,7 @@ def test_an_added_command_is_listed_and_runs_and_broken_ones_cost_a_line_each(
     reasons = (
         "ill named of multiverse-both is left out: both: its name may have only a-z",
         "breaks of multiverse-breaks is left out: breaks: RuntimeError: no card in this machine",
+        "colon of multiverse-both is left out: os:getcwd: TypeError: must name a module",
         "empty of multiverse-empty is left out: empty: AttributeError",
         "leaves of multiverse-leaves is left out: leaves: SystemExit: 3",
         "schema of multiverse-schema is left out: schema: TypeError: there is a command of this name",
