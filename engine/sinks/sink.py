@@ -37,8 +37,8 @@ class SinkSpec:
 
     kind: str
     argument: str = ""
-    """What follows the `=`, as the kind's `argument` in `KINDS` says, such as a texture's name, a display or a file; ""
-    for the kind's default."""
+    """The text after the `=`, as the kind's `argument` in `KINDS` says: a texture's name, a display, a file ...; "" for
+    the kind's default."""
     picture: PictureName = "main"
 
     @classmethod
