@@ -123,7 +123,8 @@ class Sink(Protocol):
 
     To fail, raise an exception from any method: `SinkSet` then closes the sink, reports it, and retries later with a
     new one. A sink that inherits from this may leave out `set_format`, `pump` and `drain`, if it has nothing to do
-    there. The class is found by its name: `XyzSink` in `engine/sinks/xyz.py`, for the kind `xyz`."""
+    there. One that `start` leaves with something to say has `warning`, one line, "" for none. The class is found by its
+    name: `XyzSink` in `engine/sinks/xyz.py`, for the kind `xyz`."""
 
     kind: str
     name: str
