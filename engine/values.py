@@ -10,7 +10,7 @@ import numpy as np
 Deinterlace = Literal["field", "frame"]
 """The part of an interlaced film that becomes a picture: each field, or each frame, which is two of them."""
 CHANNELS = 4  # audio channels of the Multiverse, one layer each
-FINISHED = "multiverse"
+FINISHED = "multiverse"  # `source` of the finished picture
 MAX_OBJECTS = 16  # of one segmentation
 MIDDLE_C_HZ = 261.63  # its hue is 0, red
 WAVE_POINTS = 1024  # points of a channel's displayed wave, oldest at index 0

@@ -41,7 +41,7 @@ CLASSES = {
 }
 """Name of the class that each group's entry points must give; not the class, because it may need libraries."""
 
-_faults: dict[str, str] = {}
+_faults: dict[tuple[str, str], str] = {}
 
 
 def faults() -> tuple[str, ...]:
@@ -50,10 +50,10 @@ def faults() -> tuple[str, ...]:
 
 
 def leave_out(point: EntryPoint, reason: str) -> None:
-    """Say in `faults` why this plug-in is not used; once for each of its modules."""
+    """Say in `faults` why this plug-in is not used; once for its model and its parameters in one module."""
     package = point.dist.name if point.dist is not None else PACKAGE
     line = f"plug-in {point.name} of {package} is left out: {point.value}: {' '.join(reason.split())}"
-    _faults.setdefault(point.module, line)
+    _faults.setdefault((point.module, point.name), line)
 
 
 @cache
@@ -91,7 +91,7 @@ def loaded(group: str) -> dict[str, Any]:
 
 
 def are_installed() -> bool:
-    """True if another package than the engine's adds something that has parameters."""
+    """True if another package adds what the generated files would contain, or a check."""
     return any(_foreign(group) for group in (*CLASSES, "multiverse.sources"))
 
 

@@ -28,6 +28,7 @@ from tests.support.free_port import free_port as find_free_port
 CEILING_S = 120.0
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["MULTIVERSE_PLUGINS"] = "off"  # of this environment: they would be in the help and in the pages
 # One thread: each test worker and its children share one core, and OpenMP threads that wait for each other spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Importing engine.models made OpenMP's threads spin briefly. Workers and the engines that tests start inherit that as

@@ -2,7 +2,6 @@
 by another process."""
 
 import json
-import os
 import random
 import re
 import signal
@@ -21,7 +20,7 @@ from engine.osc.encode import encode_message
 from engine.params.looks import LOOKS
 from osc_schema import ParamType
 from tests.control.dmx.test_fixture import ADDRESS, HOST, UNIVERSE, LightingDesk
-from tests.live.test_plugins import install
+from tests.live.test_plugins import install, with_packages
 from tests.support import failing_plugins
 from tests.support.free_port import free_port
 from tests.support.hostile_fonts import FAN_OUT, hostile_fonts, hostile_logos, write_hostile
@@ -29,7 +28,6 @@ from tests.support.hostile_shaders import KINDS, hostile_shader
 from tests.support.long_form import IS_SOAK
 from tests.support.reading_client import ReadingClient
 
-ROOT = Path(__file__).parents[1]
 WATCHER = Path(__file__).parent / "support/gap_watcher.py"
 READER = Path(__file__).parents[1] / "engine/sinks/shared_reader.py"
 SECONDS, FILE_EVERY_S = (600.0, 2) if IS_SOAK else (5.0, 1)
@@ -149,8 +147,7 @@ def play(client: ReadingClient, desk: LightingDesk, seconds: float) -> set[objec
 
 @contextmanager
 def running_show(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], ReadingClient]]:
-    packages = os.pathsep.join([str(folder / "packages"), str(ROOT)])
-    environment = os.environ | {"MULTIVERSE_HOME": str(folder / "home"), "PYTHONPATH": packages}
+    environment = with_packages(folder / "packages") | {"MULTIVERSE_HOME": str(folder / "home")}
     arguments = "--config show.toml --audio demo --osc 127.0.0.1:0 --web off --sink shared=hostile --size".split()
     more = ("--eager", "any", "--set", "/eager/enable=on", *more)
     log = folder / "log.txt"

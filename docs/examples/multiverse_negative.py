@@ -6,7 +6,7 @@
 The page has a fader for its parameter, the status says how fast it paints, and if it crashes it is started again.
 """
 
-import numpy as np
+from typing import Any
 
 from engine.live.kit.live_model import LiveEntry
 from osc_schema.declare import number, switch
@@ -30,10 +30,10 @@ ENTRY = LiveEntry(
 )
 
 
-def paint(picture: np.ndarray, values: dict[str, float]) -> np.ndarray:
-    """Called as often as the show leaves time for. Import PyTorch here, not at the top of the file.
+def paint(picture: Any, values: dict[str, float]) -> Any:
+    """Called as often as the show leaves time for. Import NumPy, PyTorch and the like here: every start reads the top.
 
-    `picture`: (height, width, 3 or 4) uint8; the result may have another size.
+    `picture`: (height, width, 3 or 4) uint8; the result may have another size, and has values 0..255.
     """
     amount = values["/neg/amount"]
     return picture * (1 - amount) + (255 - picture) * amount

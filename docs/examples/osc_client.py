@@ -17,7 +17,7 @@ from pythonosc.udp_client import SimpleUDPClient
 def ask(client: SimpleUDPClient, address: str, *arguments: object) -> list[OscMessage]:
     """Send a command or a question, and return its answers, which come to the port that it was sent from.
 
-    /sync, sent behind it, is answered last."""
+    /sync, sent behind it, is answered last; only what takes longer, such as /child/sd/restart, comes after it."""
     client.send_message(address, arguments)
     client.send_message("/sync", 1)
     answers: list[OscMessage] = []

@@ -109,8 +109,7 @@ class Analyser:
         pitch_hz = self._pitch.follow(heard_hz, has_pitch)
         share = tone_share(power, heard_hz, self._rate_hz)
         heard = heard_hz, share, has_pitch, pitch_hz
-        leaving = settings.leaving
-        if leaving is None:
+        if (leaving := settings.leaving) is None:
             self._leaving_hue = None
         else:
             if self._leaving_hue is None or self._leaving_number != settings.leaving_number:
@@ -123,8 +122,7 @@ class Analyser:
         low, mid, high = self._plan.low_mid_high(mean_squares) * gain
         envelope = self._envelope.follow(loudness * gain[:, None], settings.decay_ms)
         self._gain_linear = gain
-        levels = (rms * gain, peak * gain, pitch_hz, confidence, hue, onset, low, mid, high, envelope, gain_db)
-        self._measured[:] = levels
+        self._measured[:] = rms * gain, peak * gain, pitch_hz, confidence, hue, onset, low, mid, high, envelope, gain_db
 
     def features(self, settings: AudioSettings) -> AudioFeatures:
         """The newest hop's features and the waves that end with it. Before the first hop: silence, and a different

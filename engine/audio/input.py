@@ -128,8 +128,7 @@ class AudioInput(ABC):
 
     def _sounded_s(self, sample: float) -> float | None:
         """Time on the clock at which a sample sounded; None before the first mark."""
-        mark = self._ring.mark
-        if mark is None:
+        if (mark := self._ring.mark) is None:
             return None
         marked, sounded_s = mark
         return sounded_s + (sample - marked) / self.sample_rate_hz

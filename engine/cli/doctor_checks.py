@@ -85,7 +85,12 @@ def run_checks(rows: Iterable[CheckRow] | None = None) -> list[Check]:
 
 def added_rows() -> Iterator[CheckRow]:
     """The rows of `multiverse.checks`, the engine's lodgers and other packages; a row in place of each that fails."""
-    for found in plugins.loaded("multiverse.checks").values():
+    taken = {each.name for each in ROWS}
+    for name, found in plugins.loaded("multiverse.checks").items():
+        if found.name in taken:
+            plugins.leave_out(plugins.declared("multiverse.checks")[name], f"there is another check {found.name!r}")
+            continue
+        taken.add(found.name)
         if not all(isinstance(question, str) for question in found.questions):
             found = replace(found, questions=(), judge=lambda: warning("each question must be named module:function"))
         yield replace(found, judge=partial(_judged, found.judge))
@@ -97,8 +102,8 @@ def _judged(judge: Judge, *answers: Any) -> Check | None:
     """The answer of a foreign judge, or a warning that says why there is none."""
     try:
         found = judge(*answers)
-        if not isinstance(found, Check | None):
-            raise TypeError(f"gave a {type(found).__name__}, not a Check")
+        if found is not None and (fault := plugins.fault_of(found, f"{__name__}.Check")):
+            raise TypeError(f"the judge's answer: {fault}")
     except (Exception, SystemExit) as error:  # foreign code
         return warning(f"this check has failed ({in_one_line(error)})")
     return found

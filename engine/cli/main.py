@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Collection
 from difflib import get_close_matches
+from types import ModuleType
 from typing import Annotated, Any, Final
 
 import typer
@@ -61,7 +62,8 @@ def commands_of(names: Collection[str] | None = None) -> typer.Typer:
         try:
             if name in NAMES:
                 raise TypeError("there is a command of this name")
-            module = point.load()
+            if not isinstance(module := point.load(), ModuleType):
+                raise TypeError("must name a module, without a colon")
             typer.main.get_command(_add(_group(), name, module))  # finds faults in what it declares
             _add(app, name, module)
         except (Exception, SystemExit) as error:  # foreign code
@@ -116,12 +118,14 @@ def options(
 
 
 def _commands_for(first: str) -> typer.Typer:
-    """The commands that are needed if this is the first word. Prints a line for each added one that is left out."""
+    """The commands that are needed if this is the first word. Prints why added ones are left out: that of this name, or
+    all if all are listed."""
     is_alone = first in NAMES or first in plugins.declared(ADDED)
     found = commands_of([first] if is_alone else None)
     if first not in NAMES:
         for line in plugins.faults():
-            print(f"multiverse: {line}", file=sys.stderr)
+            if not is_alone or line.startswith(f"plug-in {first} of "):
+                print(f"multiverse: {line}", file=sys.stderr)
     return found if found.registered_commands or found.registered_groups else commands_of()
 
 

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Any
 
-from engine.errors import NoGLError, SourceError
+from engine.errors import ModelError, MultiverseError, NoGLError, SourceError
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
 
 TIMEOUT_S = 120.0  # importing torch from a cold disk takes long
@@ -156,7 +156,6 @@ def ask_cameras() -> dict[str, Any]:
 def ask_midi() -> dict[str, Any]:
     """`missing`: why there are no ports at all; "" if there may be some."""
     from engine.control.midi.system import LibremidiSystem
-    from engine.errors import MultiverseError
 
     try:
         system = LibremidiSystem()
@@ -193,7 +192,6 @@ def ask_torch() -> dict[str, Any]:
         return {}
     import torch
 
-    from engine.errors import ModelError
     from engine.models.device_work import chosen_device
 
     cuda: Any = torch.cuda  # partly annotated
@@ -249,9 +247,7 @@ def ask_syphon() -> dict[str, Any]:
     from engine.sinks.registry import unavailable_reason
     from engine.sinks.syphon import application_name
 
-    if unavailable_reason("syphon"):
-        return {}
-    return {"application": application_name()}
+    return {} if unavailable_reason("syphon") else {"application": application_name()}
 
 
 def main(name: str, *arguments: str) -> None:
@@ -260,8 +256,11 @@ def main(name: str, *arguments: str) -> None:
         end_with_parent()
     try:
         answer = resolve_name(name if ":" in name else f"{__name__}:ask_{name}")(*arguments)
+        if not isinstance(answer, dict):
+            raise TypeError(f"{name} gave a {type(answer).__name__}, not a dict")
+        line = json.dumps(answer)
     except Exception as error:  # an error in a driver or library is the answer
         reason = " ".join(str(error).split()) or type(error).__name__
-        answer = {"error": reason, "traceback": traceback.format_exc()}
-    answers.write(json.dumps(answer).encode() + b"\n")
+        line = json.dumps({"error": reason, "traceback": traceback.format_exc()})
+    answers.write(line.encode() + b"\n")
     answers.flush()

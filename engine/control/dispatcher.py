@@ -9,12 +9,14 @@ Steps. Changes are collected into one `store.apply`, so they land in one frame, 
 see the changes before it, but not those after it. Questions (`/get`, `/sync` ...) are answered after the last step. A
 bundle inside a bundle belongs to the outer one's step, unless its own time is later.
 
-Time. Values are checked when a bundle arrives and applied by `tick`, on the render thread, in the first frame after it
-is due. That thread never uses a socket or runs a handler: from the first command on, an OSC thread runs the rest
-(`run_deferred`). A bundle more than 10 s ahead is refused, with the usual cause, a wrong clock.
+Time. Values are checked when a bundle arrives, so that its sender hears of a mistake at once, and applied by `tick`, on
+the render thread, in the first frame after it is due; what waits for a beat begins to wait then. That thread never uses
+a socket or runs a handler: from the first command on, an OSC thread runs the rest (`run_deferred`). A bundle more than
+10 s ahead is refused, with the usual cause, a wrong clock.
 
 Foreign messages. An address that nothing here has is looked up in the map. What it is mapped to is set by the sender
-`map`, so that the sender is sent these changes too: its display shows its own control, not our parameter.
+`map`, so that the sender is sent these changes too: its display shows its own control, not our parameter. One that is
+not mapped and resembles none of our addresses is listed without a warning: other programs send hundreds a second.
 """
 
 import logging
@@ -124,12 +126,10 @@ class Dispatcher:
     def receive(self, data: bytes, sender: Sender, arrived_s: float | None = None) -> None:
         """Execute one packet. Never raises: a malformed one is counted and reported. Any thread. `arrived_s`: when it
         arrived, by `time.perf_counter`; None: now."""
-        if arrived_s is None:
-            arrived_s = time.perf_counter()
+        arrived_s = time.perf_counter() if arrived_s is None else arrived_s
         with self._receiving:
-            counters = self.counters
-            counters.packets += 1
-            counters.bytes += len(data)
+            self.counters.packets += 1
+            self.counters.bytes += len(data)
             self.attempt(partial(self._execute, data, sender, arrived_s))
 
     def _execute(self, data: bytes, sender: Sender, arrived_s: float) -> None:

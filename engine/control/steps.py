@@ -1,8 +1,8 @@
 """The steps of a packet: what it sets, commands and asks; and the queue of the bundles that are due later.
 
-MIDI arguments from bridges (`m`: port, status, data 1, data 2) are fader positions across the parameter's range:
-controllers, note velocities (off: the lower end), pressure and bend. A program change is a menu index or a whole
-number.
+MIDI arguments from bridges (`m`: port, status, data 1, data 2) are fader positions across the parameter's range,
+snapped to its steps: controllers, note velocities (off: the lower end), pressure and bend. A program change is a menu
+index or a whole number.
 
 Patterns have two limits, because `//*` matches every parameter: it cannot set protected areas (picture size, sinks,
 models, triggers), and patterns set so many values a second that a buffer full of them delays no `/engine/quit`.

@@ -3,7 +3,7 @@
 During a picture fade there are two looks. The old one has the values from before the fade, and a copy of the pipeline
 that goes on from its state: glides finish, LFOs run, it still reacts to the kick. What presets do not hold (the master,
 the gain of the sound) has the current values in both. If there is not time to draw two looks, the old one freezes: its
-last picture dissolves into the new look (drawing_cost.py).
+last picture dissolves into the new look (drawing_cost.py). An expected one gets its trail before (expected_look.py).
 """
 
 from collections.abc import Mapping
@@ -160,8 +160,7 @@ class Looks:
             self._freeze(HELD_UP)
 
     def _begin(self, period_s: float | None, late: int) -> None:
-        why = "" if period_s is None else self.cost.begin(period_s, late)
-        if why:
+        if period_s is not None and (why := self.cost.begin(period_s, late)):
             self._freeze(why)
             return
         self.leaving, self.drawn_as = self.shown.copy(), BOTH

@@ -1,13 +1,14 @@
 """Modulation: the sound and the LFOs move parameters, on top of their set values.
 
 Sources as a level 0..1, clipped, scaled for music on a stage:
-- rms, peak, envelope, low, mid, high: (dBFS + 48) / 42, so 0 at -48 dBFS and 1 at -6 dBFS.
+- rms, peak, envelope, low, mid, high: (dBFS + 48) / 42, so 0 at -48 dBFS and 1 at -6 dBFS. Linear in amplitude, music
+  would stay in the lowest fifth.
 - pitch: log2(f / 55 Hz) / 5, so 0 at A1, 1 at A6: each octave is an equal step.
 - onset: 1 in the frame after an onset, else 0; onsets are counted, so that none between two frames is missed.
 - beat, bar: 1 in the frame after a beat, or after the first of a bar, else 0; those of `/tempo/source`.
-- kick, snare, hat: 1 in the frame after a hit, else 0; heard in the sum of all source channels. Channel 0 is the
-  channel with the highest RMS in this frame. Release is that of a peak follower: y = max(x, x + (y - x) exp(-dt /
-  release)), the same at any frame rate. LFOs are used unchanged.
+- kick, snare, hat: 1 in the frame after a hit, else 0; heard in the sum of all source channels.
+Channel 0 is the channel with the highest RMS in this frame. Release is that of a peak follower: y = max(x, x + (y - x)
+exp(-dt / release)), the same at any frame rate. LFOs are used unchanged.
 
 Each route adds `amount (level^(4^curve) + offset)` of its target's range to the target's value, in the logarithm on an
 exponential scale. The routes to one target are summed, then clipped or wrapped, and added to the gliding value; they do
@@ -38,7 +39,7 @@ MIN_HZ, OCTAVES = 55.0, 5.0
 SHOWN_RELEASE_MS: Final = 150.0  # the default of a route
 
 _LFO_SOURCES: Final = {f"lfo{n}": n for n in LFOS}
-_LEVELS: Final = ("rms", "peak", "envelope", "low", "mid", "high", "pitch")
+_LEVELS: Final = ("rms", "peak", "envelope", "low", "mid", "high", "pitch")  # of ChannelFeatures
 _PULSES: Final = ("beat", "bar", "kick", "snare", "hat")
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
@@ -176,7 +177,7 @@ class Modulation:
 
     def _all_levels(self, values: Mapping[str, Any], sound: Callable[[str], float], dt_s: float) -> dict[str, float]:
         levels = {name: self._lfos.level(n, values) for name, n in _LFO_SOURCES.items()}
-        for source in (*_LEVELS, "onset", *_PULSES):
+        for source in (*_LEVELS, "pitch", "onset", *_PULSES):
             levels[source] = _released(self.sources.get(source, 0.0), sound(source), dt_s, SHOWN_RELEASE_MS)
         return levels
 

@@ -3,7 +3,8 @@
 A one-pole filter: 63 % of the way after one time constant. With y the gliding value and t the target, a frame of dt
 seconds does `y += (t - y) (1 - exp(-dt / tau))`, the exact solution, so the values at a given time are the same at any
 frame rate. Parameters that wrap take the short way round; those with an exponential scale glide in the logarithm. A
-menu that glides, such as the palette, has a share of each item: the chosen one's goes to 1 and the others' to 0.
+menu that glides, such as the palette, has a share of each item: the chosen one's goes to 1 and the others' to 0,
+so that a choice in the middle of a glide does not jump either.
 """
 
 import math
@@ -161,8 +162,7 @@ class Slew:
         values = snapshot.to_dict()
         parts: dict[float, float] = {}  # time constant -> part of the way; most parameters have the same
         for address, glide in tuple(self._moving.items()):
-            part = parts.get(glide.smoothing_ms)
-            if part is None:
+            if (part := parts.get(glide.smoothing_ms)) is None:
                 part = parts[glide.smoothing_ms] = _part_of_way(dt_s, glide.smoothing_ms)
             values[address] = glide.move(part)
             if glide.is_there:

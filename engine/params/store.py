@@ -186,7 +186,7 @@ class ParamStore:
             return self._snapshot
 
     def changes_since(self, version: int) -> tuple[tuple[Change, ...], int]:
-        """The newest change of each address set after `version`, in their order, and the current version."""
+        """The newest change of each address set after `version`, oldest first, and the current version."""
         if version == self._version:
             return (), version
         with self._lock:

@@ -387,8 +387,7 @@ class GLRenderer:
             raise RenderError("the renderer is closed")
 
     def _require_no_error(self) -> None:
-        error = self._context.error
-        if error != NO_ERROR:
+        if (error := self._context.error) != NO_ERROR:
             raise RenderError(f"the GL driver reports {error}")
 
 

@@ -45,7 +45,7 @@ class PictureInput:
     features: tuple[ChannelFeatures, ...]
     """Four, in layer order; their pitches colour the layers."""
     layer5: VideoFrame | None
-    """The camera or SD picture for layer 5 and simple mode; None for black."""
+    """The picture of the camera or of a model, for layer 5 and simple mode; None for black."""
     region: RegionMap | None
     """None for all layers everywhere, even if the look has regions."""
     time_s: float

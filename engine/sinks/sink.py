@@ -37,8 +37,8 @@ class SinkSpec:
 
     kind: str
     argument: str = ""
-    """A texture's name (syphon, spout, shared, ndi), a display (window) or a file (record, snapshot); "" for the kind's
-    default."""
+    """The text after the `=`, as the kind's `argument` in `KINDS` says: a texture's name, a display, a file ...; "" for
+    the kind's default."""
     picture: PictureName = "main"
 
     @classmethod
@@ -123,7 +123,8 @@ class Sink(Protocol):
 
     To fail, raise an exception from any method: `SinkSet` then closes the sink, reports it, and retries later with a
     new one. A sink that inherits from this may leave out `set_format`, `pump` and `drain`, if it has nothing to do
-    there. The class is found by its name: `XyzSink` in `engine/sinks/xyz.py`, for the kind `xyz`."""
+    there. One that `start` leaves with something to say has `warning`, one line, "" for none. The class is found by its
+    name: `XyzSink` in `engine/sinks/xyz.py`, for the kind `xyz`."""
 
     kind: str
     name: str

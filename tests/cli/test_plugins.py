@@ -1,7 +1,6 @@
 """A package with a command and a check is installed, and `multiverse` has them; broken ones cost a line each."""
 
 import json
-import os
 import subprocess
 import sys
 import tomllib
@@ -9,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.test_plugins import install
+from tests.live.test_plugins import install, with_packages
 
-ROOT = Path(__file__).parents[2]
 PLUGIN = Path(__file__).parent / "plugin"
 CHECK = "from engine.cli.doctor_checks import Check, CheckRow\n"
 BROKEN = {
@@ -27,6 +25,10 @@ WRONG_CHECKS = {
     "raising": CHECK + "ROW = CheckRow('raising', (), lambda: 1 / 0, '')",
     "asking": CHECK + "def ask(): raise OSError('no bus')\n"
     "ROW = CheckRow('asking', ('asking:ask',), lambda answer: Check('note', '', answer.error), '')",
+    "none": CHECK + "def ask(): ...\n"
+    "ROW = CheckRow('none', ('none:ask',), lambda answer: Check('note', '', answer.error), '')",
+    "odd": CHECK + "ROW = CheckRow('odd', (), lambda: Check('good', '', ''), '')",
+    "twice": CHECK + "ROW = CheckRow('odd', (), lambda: None, '')",
     "unnamed": CHECK + "ROW = CheckRow('unnamed', (lambda: 1 / 0,), lambda answer: None, '')",
 }
 DOCTOR = """
@@ -46,7 +48,12 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         install(packages, name, text, {"multiverse.commands": {name: name}})
     for name, text in WRONG_CHECKS.items():
         install(packages, name, text, {"multiverse.checks": {name: f"{name}:ROW"}})
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(ROOT)])}
+    points = {
+        "multiverse.commands": {"ill named": "both", "colon": "os:getcwd"},
+        "multiverse.checks": {"first": "both:A", "second": "both:B"},
+    }
+    install(packages, "both", "", points)
+    return with_packages(packages)
 
 
 def said(environment: dict[str, str], folder: Path, *words: str) -> tuple[int, str, list[str]]:
@@ -63,7 +70,9 @@ def test_an_added_command_is_listed_and_runs_and_broken_ones_cost_a_line_each(
     assert code == 0 and {"heat", "run", "schema", "dataset"} <= listed and not {"breaks", "empty"} & listed
     assert "Tell whether a number is too hot." in out
     reasons = (
+        "ill named of multiverse-both is left out: both: its name may have only a-z",
         "breaks of multiverse-breaks is left out: breaks: RuntimeError: no card in this machine",
+        "colon of multiverse-both is left out: os:getcwd: TypeError: must name a module",
         "empty of multiverse-empty is left out: empty: AttributeError",
         "leaves of multiverse-leaves is left out: leaves: SystemExit: 3",
         "schema of multiverse-schema is left out: schema: TypeError: there is a command of this name",
@@ -107,8 +116,23 @@ def test_an_added_check_is_a_row_of_the_doctor_and_a_broken_one_costs_only_its_o
         [sys.executable, "-c", DOCTOR], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
     )
     rows = {name: (state, detail) for state, name, detail, _ in json.loads(done.stdout)}
-    told = {"heat": "21.5 degrees", "asking": "no bus", "unnamed": "each question must be named module:function"}
+    told = {
+        "heat": "21.5 degrees",
+        "asking": "no bus",
+        "none": "none:ask gave a NoneType, not a dict",
+        "unnamed": "each question must be named module:function",
+    }
     told["raising"] = "this check has failed (ZeroDivisionError: division by zero)"
-    assert {name: rows[name][1] for name in told} == told
-    assert "text of multiverse-text is left out: text:ROW: is a str, not a CheckRow" in rows["plug-in 1"][1]
+    wrong = "this check has failed (TypeError: the judge's answer: its state must be as Check declares)"
+    assert {name: rows[name][1] for name in told} == told and rows["odd"] == ("warning", wrong)
+    left_out = [detail for name, (_, detail) in rows.items() if name.startswith("plug-in ")]
+    reasons = (
+        "first of multiverse-both is left out: both:A: AttributeError",
+        "second of multiverse-both is left out: both:B: AttributeError",
+        "text of multiverse-text is left out: text:ROW: is a str, not a CheckRow",
+        "twice of multiverse-twice is left out: twice:ROW: there is another check 'odd'",
+    )
+    assert len(left_out) == len(reasons)
+    for detail, reason in zip(left_out, reasons, strict=True):
+        assert detail.startswith(f"plug-in {reason}")
     assert "Blender" in rows, "the room of the synthetic pictures comes in by this door, too"

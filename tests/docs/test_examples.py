@@ -16,6 +16,7 @@ from pythonosc.osc_message import OscMessage
 
 from engine.errors import SharedMemoryError
 from engine.ipc import FrameRing
+from tests.live.test_plugins import with_packages
 from tests.support.free_port import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -68,9 +69,10 @@ def show(packages: Path, tmp_path: Path) -> Iterator[tuple[int, socket.socket, s
             f"--camera rainbow:slow --neg on --sink lamp=127.0.0.1:{lamp.getsockname()[1]} --sink shared={name} "
             "--set /mode=simple --set /layer/5/source=neg --set /safety/flash_guard=off"
         )
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(ROOT)])}
         command = [sys.executable, "-m", "engine.cli.main", "run", *options.split()]
-        process = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, env=with_packages(packages), cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        )
         try:
             yield port, lamp, name
         finally:

@@ -83,6 +83,11 @@ def install(folder: Path, name: str, text: str, points: dict[str, dict[str, str]
     (information / "entry_points.txt").write_text("\n".join(lines))
 
 
+def with_packages(folder: Path) -> dict[str, str]:
+    """The environment of a program that has the plug-ins in this folder."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]), "MULTIVERSE_PLUGINS": "on"}
+
+
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """With the package, and broken ones, installed into a folder on Python's path."""
@@ -94,7 +99,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         install(packages, name, text, points)
     install(packages, "outputs", OUTPUTS, {"multiverse.sinks": {"far": "outputs:FAR", "my laser": "outputs:FAR"}})
     install(packages, "inputs", "", {"multiverse.sources": {"shared": "inputs:Near"}})
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(ROOT)])}
+    return with_packages(packages)
 
 
 class Run:

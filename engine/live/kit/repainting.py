@@ -1,9 +1,9 @@
 """A live model of one function, `LiveEntry(paint="module:function")`, that repaints pictures in a child process.
 
 `paint(picture, values)` gets an RGB or RGBA picture, (height, width, channels) uint8, and the values of the model's
-parameters by address, with `model` as configured; it returns one of any size. The picture is the camera's, or the
-finished one if there is no camera. It is called as often as the show leaves room for: it rests after late frames, as SD
-does.
+parameters by address, with `model` as configured; it returns one of any size with values 0..255. The picture is the
+camera's, or the finished one if there is no camera. It is called as often as the show leaves room for: it rests after
+late frames, as SD does.
 """
 
 import time
@@ -98,10 +98,12 @@ def run(port: ChildPort) -> None:
         pacer.begin_call(None)
         port.enter(Phase.RUNNING)
         began_s = time.perf_counter()
-        painted = np.ascontiguousarray(np.asarray(paint(frame.pixels, values))[..., :3], np.uint8)
-        height, width, channels = painted.shape
+        painted = np.asarray(paint(frame.pixels, values))
+        if painted.ndim != 3 or painted.shape[2] not in (3, 4):
+            raise ValueError(f"{port.settings['paint']} gave the shape {painted.shape}, not (height, width, 3 or 4)")
+        painted = np.ascontiguousarray(painted[..., :3], np.uint8)
         if writer is None or writer.shape != painted.shape:
-            writer = port.open_output("picture", width, height, channels)
+            writer = port.open_output("picture", painted.shape[1], painted.shape[0], 3)
         writer.write(painted, index=frame.index, time_s=frame.time_s)
         port.result((time.perf_counter() - began_s) * 1000.0)
         pacer.end_call()

@@ -2,15 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pytest
 
 from engine.children.mailbox import Mailbox
 from engine.children.messages import OutputMade, ToChild, Update
 from engine.children.port import ChildPort
-from engine.ipc import ChildWords, ControlPipe, FrameRing, Gate
+from engine.ipc import ChildWords, ControlPipe, FrameRing, Gate, RingOwner
 from engine.ipc.control_pipe import open_pipe
 from engine.live.kit import repainting
 
@@ -25,7 +27,13 @@ def paint(picture: np.ndarray, values: dict[str, Any]) -> np.ndarray:
     return picture
 
 
-def test_a_painting_plug_in_rests_more_and_more_while_frames_are_late(wait_for: Callable[..., Any]) -> None:
+def paint_grey(picture: np.ndarray, values: dict[str, Any]) -> np.ndarray:
+    return picture[..., 0]
+
+
+@contextmanager
+def opened(paint: str) -> Iterator[tuple[ChildPort, Mailbox, Gate, RingOwner]]:
+    """The child's end of a model with this function, and the ring of its source."""
     ours, theirs = open_pipe()
     gate, words = Gate.create(), ChildWords.create("eager words")
     source = FrameRing.create("eager source", 8, 8, channels=4)  # the finished picture
@@ -34,8 +42,23 @@ def test_a_painting_plug_in_rests_more_and_more_while_frames_are_late(wait_for: 
         mailbox = Mailbox(ControlPipe(theirs, ToChild), words)
         mailbox.updates.put(Update(number=1, values={"/eager/enable": True}, inputs={"source": source.segment}))
         mailbox.outputs.put(OutputMade(name="picture", segment=painted.segment))
-        settings = {"name": "eager", "paint": f"{__name__}:paint", "model": "any"}
+        settings = {"name": "eager", "paint": f"{__name__}:{paint}", "model": "any"}
         port = ChildPort(settings=settings, send=lambda message: None, mailbox=mailbox, words=words, gate=gate)
+        yield port, mailbox, gate, source
+        port.close()
+    for each in (source, painted, gate, words):
+        each.close()
+
+
+def test_a_picture_without_colours_is_refused_by_its_shape() -> None:
+    with opened("paint_grey") as (port, _, _, source):
+        source.write(np.zeros((8, 8, 4), np.uint8), index=1, time_s=0.0)
+        with pytest.raises(ValueError, match=r":paint_grey gave the shape \(8, 8\), not \(height, width, 3 or 4\)"):
+            repainting.run(port)
+
+
+def test_a_painting_plug_in_rests_more_and_more_while_frames_are_late(wait_for: Callable[..., Any]) -> None:
+    with opened("paint") as (port, mailbox, gate, source):
         thread = threading.Thread(target=repainting.run, args=(port,))
         thread.start()
 
@@ -51,6 +74,3 @@ def test_a_painting_plug_in_rests_more_and_more_while_frames_are_late(wait_for: 
         wait_for(lambda: share() < 0.15, "its rests")
         mailbox.should_stop = True
         thread.join()
-        port.close()
-    for each in (source, painted, gate, words):
-        each.close()
