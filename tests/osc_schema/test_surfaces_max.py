@@ -63,6 +63,13 @@ class Player:
         self.sent: list[Message] = []
         self.visits = 0
         self.read(json.loads(patch)["patcher"])
+        self.ends: dict[str, list[Box]] = defaultdict(list)
+        self.sources: dict[Box, list[Box]] = defaultdict(list)
+        for box in self.boxes:
+            self.ends[" ".join(map(str, box.arguments)) if box.kind == "prepend" else box.text].append(box)
+            for cords in box.cords.values():
+                for target, _ in cords:
+                    self.sources[target].append(box)
         for box in self.boxes:
             if box.kind in ("loadbang", "loadmess"):
                 self.out(box, 0, box.arguments or ("bang",))
@@ -91,14 +98,10 @@ class Player:
 
     def control(self, address: str) -> Box:
         """The box that a person moves to send `address`."""
-        ends = [box for box in self.boxes if (box.kind == "prepend" and box.arguments == (address,))
-                or (box.kind == "message" and box.text == address)]  # fmt: skip
-        while ends[0].kind in ("prepend", "message", "route"):
-            ends = self.sources(ends[0])
-        return ends[0]
-
-    def sources(self, box: Box) -> list[Box]:
-        return [other for other in self.boxes for cords in other.cords.values() if any(box is to for to, _ in cords)]
+        box = self.ends[address][0]
+        while box.kind in ("prepend", "message", "route"):
+            box = self.sources[box][0]
+        return box
 
     def move(self, box: Box, value: Any) -> list[Message]:
         """Turn, choose, type or press like a person; returns the messages to the engine."""
@@ -196,7 +199,7 @@ def test_every_control_is_the_box_of_its_type_with_its_range_and_default(player:
         box = player.control(param.address)
         assert box.kind == KINDS[param.type], param.address
         assert param.description in box.raw["hint"] and param.address in box.raw["annotation"]
-        preset = [feed.arguments for feed in player.sources(box) if feed.kind == "loadmess"]
+        preset = [feed.arguments for feed in player.sources[box] if feed.kind == "loadmess"]
         if box.kind == "live.dial":
             value = box.raw["saved_attribute_attributes"]["valueof"]
             assert (value["parameter_mmin"], value["parameter_mmax"]) == (param.low, param.high)
