@@ -169,14 +169,3 @@ def test_tensors_that_a_class_would_ignore_are_refused_and_those_that_are_no_wei
             ModelError, match=r"1 of its tensors have no place in a .*, the first is .*; it is another kind"
         ):
             load(spec, "cpu", "float32")
-
-
-def test_a_shard_that_was_not_fetched_is_named(folder: Path) -> None:
-    unet = folder / "unet"
-    whole = unet / "diffusion_pytorch_model.safetensors"
-    first, second = (unet / f"diffusion_pytorch_model-0000{number}-of-00002.safetensors" for number in (1, 2))
-    whole.rename(first)
-    index = unet / "diffusion_pytorch_model.safetensors.index.json"
-    index.write_text(json.dumps({"weight_map": {"a": first.name, "b": second.name}}), encoding="utf-8")
-    (line,) = plan_model(ModelSpec(model=str(folder))).missing
-    assert line.endswith(f"unet: {second.name} is missing, one of 2 files listed in {index.name}; download it")
