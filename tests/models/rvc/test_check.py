@@ -89,14 +89,6 @@ def test_a_missing_better_pitch_tracker_is_only_a_note(
     assert any("rmvpe" in note for note in report.notes) and load(spec, "cpu", "float32").notes == report.notes
 
 
-def test_an_index_of_another_version_is_reported_before_loading(tiny_models: TinyModels) -> None:
-    other = tiny_models.voice(version="v1", rate_hz=48_000, speakers=3)
-    spec = replace(spec_of(tiny_models.voice()), index=str(other / "voice.index"))
-    assert "have 256 numbers, the voice's 768" in check(spec).missing[0]
-    with pytest.raises(ModelError, match="have 256 numbers, the voice's 768"):
-        load(spec, "cpu", "float32")
-
-
 def test_content_that_is_not_a_hubert_is_named(voice: Path) -> None:
     (voice / "content" / "config.json").write_text('{"model_type": "wav2vec2"}')
     assert "model_type wav2vec2; a voice needs hubert" in check(spec_of(voice)).missing[0]
@@ -122,8 +114,3 @@ def test_content_that_would_run_something_is_listed_and_runs_nothing(voice: Path
     torch.save({"encoder.layers.0.x": torch.zeros(1), "y": Call(os.system, f"touch {voice / 'marker'}")}, content)
     (line,) = check(replace(spec_of(voice), content=str(content))).missing
     assert "refused: it would run os.system, which no HuBERT needs" in line and not (voice / "marker").exists()
-
-
-def test_a_folder_is_not_a_voice(tiny_voice: Path) -> None:
-    with pytest.raises(ModelError, match="is a folder"):
-        check(VoiceSpec(model=str(tiny_voice)))

@@ -156,7 +156,6 @@ def without_end() -> list[Any]:
         ([1, 2], f"no RVC voice {NEEDS}a list)"),
         ({}, f"no RVC voice {NEEDS}[])"),
         ({"weight": 3, "config": 4}, f"no RVC voice {NEEDS}['weight', 'config'])"),
-        ({"model": {}, "iteration": 7}, f"a training checkpoint, not a voice: extract the voice with RVC {NEEDS}"),
         ({"weight": {}, "config": [1, 2]}, "its config is no list of 18 items"),
         (None, "no such file"),
     ],

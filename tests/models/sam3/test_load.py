@@ -93,13 +93,6 @@ def test_other_folders_are_refused_by_what_they_are(tmp_path: Path, copied: Path
     refused(spec_of(copied), r"config\.json cannot be read")
 
 
-def test_a_missing_tokenizer_is_named(copied: Path) -> None:
-    """Otherwise transformers would silently make one that knows no words."""
-    for file in ("tokenizer.json", "vocab.json", "merges.txt"):
-        (copied / file).unlink(missing_ok=True)
-    refused(spec_of(copied), r"the tokenizer is missing \(vocab\.json and merges\.txt, or tokenizer\.json\)")
-
-
 def test_missing_weights_are_named(copied: Path) -> None:
     (copied / WEIGHTS).unlink()
     refused(spec_of(copied), rf"has no weights \({WEIGHTS}\)")
