@@ -143,11 +143,11 @@ def test_offloading_on_a_cpu_reports_that_it_has_no_effect(tiny_sam3: Path) -> N
     assert not model.is_offloaded
 
 
-def test_offloaded_weights_find_the_same(tiny_sam3: Path) -> None:
+def test_offloaded_weights_find_the_same(small_sam3: Path) -> None:
     """From main memory to main memory, but through accelerate's hooks: between calls the layers have no weights."""
     results = []
     for is_offloaded in (False, True):
-        model = load(spec_of(tiny_sam3), "cpu", "float32")
+        model = load(spec_of(small_sam3, 112), "cpu", "float32")
         whole = model.memory_bytes()
         if is_offloaded:
             offload(model)
