@@ -66,8 +66,11 @@ class Player:
         self.read(json.loads(patch)["patcher"])
         self.ends: dict[str, list[Box]] = defaultdict(list)
         self.sources: dict[Box, list[Box]] = defaultdict(list)
+        self.receivers: dict[Message, list[Box]] = defaultdict(list)
         for box in self.boxes:
             self.ends[" ".join(map(str, box.arguments)) if box.kind == "prepend" else box.text].append(box)
+            if box.kind == "r":
+                self.receivers[box.arguments].append(box)
             for cords in box.cords.values():
                 for target, _ in cords:
                     self.sources[target].append(box)
@@ -124,9 +127,8 @@ class Player:
             case "inlet" | "r":
                 self.out(box, 0, message)
             case "s":
-                for other in self.boxes:
-                    if other.kind == "r" and other.arguments == box.arguments:
-                        self.take(other, 0, message)
+                for receiver in self.receivers[box.arguments]:
+                    self.take(receiver, 0, message)
             case "route" if first in box.arguments:
                 self.out(box, box.arguments.index(first), rest or ("bang",))
             case "route":
