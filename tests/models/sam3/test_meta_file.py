@@ -109,11 +109,12 @@ def folder(small_seeing_sam3: Path, tmp_path: Path) -> Path:
     ("name", "prefix"),
     [
         ("sam3.pt", "detector."),
-        ("sam3.1_multiplex.pt", "detector."),
         ("sam3.1_multiplex.safetensors", "detector."),
         # trained as the image model, by DDP (facebookresearch/sam3, issues 434 and 606)
         ("checkpoint.pt", "module."),
-        *in_long_form(("checkpoint.pt", ""), ("checkpoint.safetensors", "module.detector.")),
+        *in_long_form(
+            ("sam3.1_multiplex.pt", "detector."), ("checkpoint.pt", ""), ("checkpoint.safetensors", "module.detector.")
+        ),
     ],
 )
 def test_the_detector_of_metas_checkpoint_finds_the_same(
