@@ -228,7 +228,7 @@ def test_ids_and_masks_are_those_of_transformers(
         recondition_on_trk_masks=not is_corrected,
     )
     compared = 0
-    frames = 100 if IS_SOAK else 21
+    frames = 100 if IS_SOAK else 28
     for index in range(frames):
         ours, theirs = pair.both()
         assert ours.keys() == theirs.keys(), index
