@@ -10,7 +10,7 @@ from engine.render.isf.parse import parse_isf
 from tests.support.hostile_shaders import hostile_shader
 from tests.support.long_form import IS_SOAK
 
-ROUNDS = 20_000 if IS_SOAK else 300
+ROUNDS = 20_000 if IS_SOAK else 500
 LETTERS = 240_000 if IS_SOAK else 30_000
 MAX_S = LETTERS / 24_000  # of processor time: the longest text that is taken needs a tenth of it
 PIECES = r"""
