@@ -12,7 +12,7 @@ caches.
 
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -76,14 +76,15 @@ class _Pair:
 
 
 @contextmanager
-def _pair(size: tuple[int, int, int], target: Callable[..., None], *arguments: object) -> Iterator[_Pair]:
-    """Start a child process that runs `target(segment, queue, pipe, *arguments)`, and wait until it is ready."""
+def _pair(size: tuple[int, int, int], blocks: int, nap_s: float) -> Iterator[_Pair]:
+    """Start a child process that runs `take_in_turn`, and wait until it is ready."""
     context = multiprocessing.get_context("spawn")
     width, height, channels = size
     ring = FrameRing.create("bench ipc", width, height, channels=channels)
     queue = context.Queue(2)
     pipe, child_pipe = context.Pipe()
-    child = context.Process(target=target, args=(ring.segment, queue, child_pipe, *arguments), daemon=True)
+    reading = (ring.segment, queue, child_pipe, blocks, nap_s)
+    child = context.Process(target=take_in_turn, args=reading, daemon=True)
     child.start()
     child_pipe.close()
     try:
@@ -102,7 +103,7 @@ def _compare(size: tuple[int, int, int], blocks: int, queue_wake_ms: float) -> d
     picture = np.random.default_rng(1).integers(0, 256, (height, width, channels), np.uint8)
     queue_s: list[tuple[float, ...]] = []
     ring_s: list[tuple[float, ...]] = []
-    with _pair(size, take_in_turn, blocks, BLOCK) as pair:
+    with _pair(size, blocks, 0.0) as pair:
         for _ in range(blocks):
             queue_s += [pair.send_by_queue(picture) for _ in range(BLOCK)][SETTLING:]
             ring_s += [pair.send_by_ring(picture) for _ in range(BLOCK)][SETTLING:]
@@ -124,7 +125,7 @@ def _wake_up(blocks: int) -> dict[str, float]:
     pixel = np.zeros((1, 1, 3), np.uint8)
     queue_s: list[float] = []
     ring_s: list[float] = []
-    with _pair((1, 1, 3), sleep_in_turn, blocks, BLOCK) as pair:
+    with _pair((1, 1, 3), blocks, POLL_S) as pair:
         for _ in range(blocks):
             for give, times in ((pair.send_by_queue, queue_s), (pair.send_by_ring, ring_s)):
                 for number in range(BLOCK):
@@ -145,41 +146,24 @@ def _medians_ms(rounds: list[tuple[float, ...]]) -> list[float]:
 # -- the reader process: takes pictures and reports their arrival times through a pipe
 
 
-def take_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block: int) -> None:
-    """Alternately take `block` pictures from the queue and from the ring; polls the ring without sleeping."""
+def take_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, nap_s: float) -> None:
+    """Alternately take a block of pictures from the queue and from the ring, which is polled every `nap_s`."""
     reader = FrameRing.attach(segment)
     pipe.send(None)
     spare = None
     for _ in range(blocks):
-        _take_queue(queue, pipe, block)
-        for _ in range(block):
-            found_s, frame = _spin(reader, spare)
+        for _ in range(BLOCK):
+            queue.get()
+            pipe.send((time.perf_counter(),))
+        for _ in range(BLOCK):
+            found_s, frame = _spin(reader, spare, nap_s)
             pipe.send((found_s, time.perf_counter()))
             spare = frame.pixels
     reader.close()
 
 
-def sleep_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, block: int) -> None:
-    """`take_in_turn`, but sleeping while it waits for the ring."""
-    reader = FrameRing.attach(segment)
-    pipe.send(None)
-    for _ in range(blocks):
-        _take_queue(queue, pipe, block)
-        for _ in range(block):
-            _spin(reader, None, POLL_S)
-            got_s = time.perf_counter()
-            pipe.send((got_s, got_s))
-    reader.close()
-
-
-def _take_queue(queue: Any, pipe: Connection, count: int) -> None:
-    for _ in range(count):
-        queue.get()
-        pipe.send((time.perf_counter(),))
-
-
-def _spin(reader: RingReader, spare: np.ndarray | None, nap_s: float = 0.0) -> tuple[float, RingFrame]:
-    """The next frame, and the start time of the poll that found it. `nap_s`: sleep between two polls."""
+def _spin(reader: RingReader, spare: np.ndarray | None, nap_s: float) -> tuple[float, RingFrame]:
+    """The next frame, and the start time of the poll that found it. `nap_s`: sleep between two polls, 0 for none."""
     before = reader.sequence
     while True:
         began_s = time.perf_counter()

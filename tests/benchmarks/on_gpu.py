@@ -125,7 +125,7 @@ PARTS = (
         "isolation",
         145,
         f"isolation {ON} --model random:sd15 --size 1920x1080 --fps 60 --seconds 10 --rounds 2",
-        f"isolation {ON} --size 96x64 --fps 12 --sd-size 64x64 --seconds 1 --rounds 1 --launches 0",
+        f"isolation {ON} --size 96x64 --fps 6 --sd-size 64x64 --seconds 1 --rounds 1 --launches 0",
     ),
     bench(
         "render",

@@ -16,19 +16,9 @@ from engine.render.colour import dark_losses, palette_rgb, ramp_rgb, station
 Values = Mapping[str, Any]
 
 
-def draw_reference(
-    values: Values,
-    waves: np.ndarray,
-    pitches_hz: Sequence[float],
-    width: int,
-    height: int,
-    *,
-    layer5: np.ndarray | None = None,
-    region: np.ndarray | None = None,
-) -> np.ndarray:
+def draw_reference(*scene: Any, **pictures: Any) -> np.ndarray:
     """`draw_deep_reference` without a trail, rounded to 8 bits: (height, width, 4) uint8."""
-    deep = draw_deep_reference(values, waves, pitches_hz, width, height, layer5=layer5, region=region)
-    return np.round(deep / 257).astype(np.uint8)
+    return np.round(draw_deep_reference(*scene, **pictures) / 257).astype(np.uint8)
 
 
 def draw_deep_reference(

@@ -28,14 +28,6 @@ CARD = {"card": "NVIDIA H100 80GB"}
 BENCHES = [each for each in PARTS if "--json" in each.words]
 
 
-def python(*words: str, limit_s: float = 120.0) -> tuple[int | None, str]:
-    """Exit code and all that is printed."""
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
-        code = run_python(words, limit_s, out, out)
-        out.seek(0)
-        return code, out.read()
-
-
 RUN = {each.name for each in PARTS if each.tiny} if IS_SOAK else {"isolation", "render"}
 """Parts that a dry day really runs: in the short form those that neither tests/bench nor another test here runs."""
 
@@ -181,7 +173,10 @@ def test_figures_with_goals_come_first_and_the_tests_of_a_card_are_here() -> Non
     files = [word for each in suites for word in each.words if word.startswith("tests/")]
     assert len(files) >= 11 and all((on_gpu.ROOT / file).is_file() for file in files)
     options = [word for word in suites[0].words if not word.startswith("tests/")]
-    code, printed = python(*options, "tests/benchmarks/test_page.py", "--collect-only")
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
+        code = run_python([*options, "tests/benchmarks/test_page.py", "--collect-only"], 120.0, out, out)
+        out.seek(0)
+        printed = out.read()
     assert code == 0 and "tests collected" in figures(printed)["summary"], printed
 
 

@@ -39,16 +39,15 @@ def test_beat_reports_lock_phase_error_f_measure_cost_and_timecode(
 def test_a_bench_prints_what_it_has_and_ends_with_an_error(
     error: BaseException, reason: str, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(progress: Progress) -> dict[str, object]:
-        progress("timecode", 0.0)
+    def broken(score: object) -> None:
         raise error
 
-    monkeypatch.setattr(beat, "COST_S", 1.0)
-    monkeypatch.setattr(timecode, "measure", broken)
+    monkeypatch.setattr(beat, "CLICKS_S", 14.0)
+    monkeypatch.setattr(beat, "compose", broken)
     said = bench_here("beat", "--tempos", "2", "--songs", "1", "--passages", "0", "--json")
     result = json.loads(said.out)
     assert (said.code, said.err) == (1, f"multiverse: {reason}\n")
-    assert result["clicks"] and result["failed"] == {"part": "timecode", "reason": reason}
+    assert result["clicks"] and result["failed"] == {"part": "songs", "reason": reason}
 
 
 def test_a_bench_that_moved_says_where_it_is(say: Callable[..., Said]) -> None:

@@ -9,12 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.video import (
-    MIN_BATCHES,
-    MIN_FRAMES,
-)
+from tests.benchmarks.video import MIN_BATCHES, MIN_FRAMES
 from tests.cli.conftest import Said
-from tests.support.long_form import IS_SOAK, only_soak
+from tests.support.long_form import only_soak
 
 PROOFS = [sys.executable, "-m", "tests.benchmarks"]
 STAGES = ["read", "encode", "process", "decode", "save"]
@@ -32,22 +29,16 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
     assert mode["pictures_differ"] < 0.1, "both paint the same pictures, except for rounding"
 
 
-def by_a_process(*arguments: str) -> Said:
-    command = [*PROOFS, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    return Said(done.returncode, done.stdout, done.stderr)
-
-
 @pytest.mark.soak
 @only_soak
 def test_painting_beats_diffusers_frame_by_frame_with_the_same_pictures(
-    tmp_path: Path, bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    asked = ["--size", "64x128", "--batch", "4", "--steps", "2", "--seconds", "0", "--device", "cpu", "--json"]
-    said = by_a_process("video", *asked) if IS_SOAK else bench_here("video", *asked)
-    assert (said.code, said.err) == (0, "")
-    result = json.loads(said.out)
+    asked = "--size 64x128 --batch 4 --steps 2 --seconds 0 --device cpu --json"
+    done = subprocess.run([*PROOFS, "video", *asked.split()], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
     assert (result["device"], result["dtype"], result["picture"], result["cfg"]) == ("cpu", "float32", "64x128", 6.0)
     assert result["threads"] == 1 and result["cores"] == (None if sys.platform == "darwin" else 1)
     assert "gain from CUDA graphs and overlapping streams" in result["unverified without a device"]

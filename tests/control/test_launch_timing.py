@@ -17,7 +17,7 @@ from engine.params import ParamStore, PresetFolder, Tempo
 from engine.system.clock import SteppedClock
 from tests.benchmarks.beat_songs import RATE_HZ, clicks
 from tests.support.held_sound import held_sound
-from tests.support.long_form import in_long_form
+from tests.support.long_form import IS_SOAK, in_long_form
 
 FPS, BPM, BEATS = 60.0, 126.0, 60
 BEAT_S = 60.0 / BPM
@@ -93,7 +93,7 @@ def test_a_launch_starts_on_the_beat_that_is_heard_in_the_sound(tmp_path: Path, 
         dispatcher, store = engine._parts.desk.dispatcher, engine._parts.desk.store
         sender = make_peer().sender()
         shown = store.get("/layer/1/angle")
-        for frame in engine.frames(seconds=15.5):
+        for frame in engine.frames(seconds=15.5 if IS_SOAK else 9.5):
             if store.get("/layer/1/angle") != shown:
                 shown = store.get("/layer/1/angle")
                 nearest_s = song.beats_s[np.abs(song.beats_s - frame.id.time_s).argmin()]
@@ -101,7 +101,7 @@ def test_a_launch_starts_on_the_beat_that_is_heard_in_the_sound(tmp_path: Path, 
                     late_frames.append((frame.id.time_s - nearest_s) * FPS)
             if frame.index % 20 == 10:
                 dispatcher.receive(encode_message("/layer/1/angle", float(frame.index % 170), "beat"), sender)
-    assert len(late_frames) >= 20
+    assert len(late_frames) >= (20 if IS_SOAK else 9)
     assert np.percentile(np.abs(late_frames), 95) <= 1.0, late_frames
 
 

@@ -234,7 +234,6 @@ def test_the_index_next_to_a_single_file_selects_no_classes(tiny_models: Any, tm
         ("unet", {"time_embedding_dim": 20_000_000}, "another shape, the first is"),
         ("text_encoder", {"intermediate_size": 2_000_000}, "asks for .* weights, its files have"),
         ("scheduler", {"trained_betas": "all"}, "scheduler: cannot be loaded"),
-        ("scheduler", {"_class_name": "CosineDPMSolverMultistepScheduler"}, "its scheduler Cosine.* noise as EDM"),
     ],
 )
 def test_a_model_that_needs_other_code_is_refused_in_one_line(

@@ -117,23 +117,6 @@ def test_each_chain_is_captured_on_a_separate_stream(sham_card: ShamCard) -> Non
         assert len(set(living)) == 4
 
 
-def test_a_capture_is_limited_to_the_memory_left_and_measures_convolutions(
-    sham_card: ShamCard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cudnn: Any = torch.backends.cudnn
-    seen: list[bool] = []
-
-    def noted(state: State) -> State:
-        seen.append(cudnn.benchmark)
-        return state
-
-    limited: list[torch.device] = []
-    monkeypatch.setattr(graphs, "limit_to_free", limited.append)
-    GraphCalls(capture_cuda).run("a", [noted], value(1.0))
-    assert limited == [torch.device("cpu")], "the device of the buffers, once"
-    assert seen == [True] * 4 and not cudnn.benchmark, "three runs, one capture"
-
-
 def test_a_capture_that_fails_leaves_nothing_behind() -> None:
     def fail(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
         raise torch.OutOfMemoryError("full")

@@ -2,15 +2,23 @@
 
 import json
 import os
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import notes_on, read_config, require_no_adapter
+from engine.models.rvc import VoiceSpec
+from engine.models.sam3 import SegmentationSpec
+from engine.models.sd import ModelSpec
 from engine.models.weight_files import read_header, weights_in
+from tests.support.tiny_single_file import copy_configuration, original_tensors
 
 
 def written(folder: Path, told: Any) -> Path:
@@ -141,3 +149,29 @@ def test_a_number_format_that_the_library_does_not_know_is_no_damage(tmp_path: P
     assert str(error.value) == (
         f"{file}: has a number format that the installed safetensors cannot read; use the file in float16"
     )
+
+
+def test_models_are_checked_without_torch_and_what_a_pickle_names_is_not_imported(
+    tiny_models: Any, tiny_sam3: Path, tmp_path: Path
+) -> None:
+    sd, voice = tiny_models.sd(vae="kl"), tiny_models.voice()
+    torch.save({"state_dict": original_tensors(sd)}, tmp_path / "x.ckpt")
+    copy_configuration(sd, tmp_path / "x")
+    with zipfile.ZipFile(tmp_path / "y.pth", "w") as archive:
+        archive.writestr("y/data.pkl", b"\x80\x02cantigravity\nfly\n)R.")
+    parts = {"index": str(voice / "voice.index"), "content": str(voice / "content"), "pitch": "yin"}
+    specs = [ModelSpec(model=str(model)) for model in (tmp_path / "x.ckpt", tiny_models.sd())]
+    code = (
+        "import sys; from pathlib import Path; from engine.models.pickle_file import read_pickle\n"
+        "from engine.models.rvc.check import VoiceSpec, check as check_voice\n"
+        "from engine.models.sam3.check import SegmentationSpec, check as check_sam3\n"
+        "from engine.models.sd.plan.model_plan import ModelSpec, plan_model\n"
+        f"plans = [plan_model(spec) for spec in {specs!r}]\n"
+        f"plans += [check_sam3({SegmentationSpec(model=str(tiny_sam3))!r})]\n"
+        f"plans += [check_voice({VoiceSpec(model=str(voice / 'voice.pth'), **parts)!r})]\n"
+        f"read_pickle(Path({str(tmp_path / 'y.pth')!r}))\n"
+        "print([plan.missing for plan in plans])\n"
+        "assert not {'torch', 'transformers', 'faiss', 'scipy', 'antigravity'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert (done.returncode, done.stdout) == (0, "[(), (), (), ()]\n"), done.stderr

@@ -1,12 +1,9 @@
 """The content and imports of a pickle are found without running it."""
 
 import os
-import subprocess
-import sys
 import tracemalloc
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +14,7 @@ from engine.errors import ModelError
 from engine.models import pickle_file
 from engine.models.pickle_file import pickled_tensors, read_pickle
 from engine.models.weight_files import Tensor
-
-
-class Call:
-    """Pickled, it calls `function(*arguments)` when loaded."""
-
-    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self._call = function, arguments
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return self._call
+from tests.support.hostile_pickle import Call
 
 
 @pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])
@@ -156,19 +144,6 @@ def test_arbitrary_bytes_give_a_one_line_error_or_values(tmp_path: Path) -> None
             read_pickle(tmp_path / "y.pth").tensors("weight")
         except ModelError as error:
             assert "\n" not in str(error)
-
-
-def test_neither_torch_nor_what_the_pickle_names_is_imported(tmp_path: Path) -> None:
-    torch.save({"weight": {"a": torch.zeros(3)}}, tmp_path / "x.pth")
-    with zipfile.ZipFile(tmp_path / "y.pth", "w") as archive:
-        archive.writestr("y/data.pkl", b"\x80\x02cantigravity\nfly\n)R.")
-    code = (
-        "import sys; from pathlib import Path; from engine.models.pickle_file import read_pickle\n"
-        f"assert read_pickle(Path({str(tmp_path / 'x.pth')!r})).tensors('weight')\n"
-        f"read_pickle(Path({str(tmp_path / 'y.pth')!r}))\n"
-        "assert not {'torch', 'antigravity', 'scipy'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
 
 
 def test_a_name_with_control_characters_is_printed_in_one_line(tmp_path: Path) -> None:

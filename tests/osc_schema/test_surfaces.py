@@ -19,7 +19,6 @@ from osc_schema.generate.pages import pages
 WALKED = {"/cue/go", "/cue/back", "/preset/next", "/preset/previous"}
 PLAYED = WALKED | {"/preset/load", "/camera/open", *(f"/pad/{n}" for n in range(1, 17))}
 NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
-TEXTS = (ParamType.TEXT, ParamType.FILE)
 ADDRESSES = Counter([*(param.address for param in osc_schema.PARAMS), *PLAYED])
 
 

@@ -17,10 +17,8 @@ import osc_schema
 from osc_schema import Param, ParamType
 from osc_schema.generate import touchosc
 from osc_schema.generate.pages import pages
+from tests.osc_schema.test_surfaces import ADDRESSES
 
-WALKED = {"/cue/go", "/cue/back", "/preset/next", "/preset/previous"}
-PLAYED = WALKED | {"/preset/load", "/camera/open", *(f"/pad/{n}" for n in range(1, 17))}
-ADDRESSES = Counter([*(param.address for param in osc_schema.PARAMS), *PLAYED])
 NUMBERS = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT)
 # The parts of the app that the scripts use: a control, the labels beside it, and the messages it sends.
 APP = """

@@ -18,7 +18,15 @@ from engine.models.random_models import seeded
 
 KINDS = ("sd15", "turbo", "sdxl", "sd21")
 VAES = ("analytic", "kl")
-SAMPLERS = ("lcm", "turbo", "turbo_ancestral", "ddim", "pndm", "euler")
+SAMPLERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lcm": ("LCM", {}),
+    "turbo": ("EulerDiscrete", {"timestep_spacing": "trailing"}),
+    "turbo_ancestral": ("EulerAncestralDiscrete", {"timestep_spacing": "trailing"}),
+    "ddim": ("DDIM", {"clip_sample": False, "set_alpha_to_one": False}),
+    "pndm": ("PNDM", {"skip_prk_steps": True, "set_alpha_to_one": False}),
+    "euler": ("EulerDiscrete", {}),
+}
+"""diffusers' scheduler and its options."""
 TEXT_WIDTH = 32
 CONTEXT_TOKENS = 77
 NOISE_TABLE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
@@ -59,29 +67,11 @@ def build_tiny_sd(
 
 
 def tiny_scheduler(sampler: str, prediction_type: str) -> Any:
-    from diffusers import (
-        DDIMScheduler,
-        EulerAncestralDiscreteScheduler,
-        EulerDiscreteScheduler,
-        LCMScheduler,
-        PNDMScheduler,
-    )
+    import diffusers
 
+    kind, options = SAMPLERS[sampler]
     table = NOISE_TABLE | {"prediction_type": prediction_type, "steps_offset": 1}
-    match sampler:
-        case "lcm":
-            return LCMScheduler(**table)
-        case "turbo":
-            return EulerDiscreteScheduler(**table, timestep_spacing="trailing")
-        case "turbo_ancestral":
-            return EulerAncestralDiscreteScheduler(**table, timestep_spacing="trailing")
-        case "ddim":
-            return DDIMScheduler(**table, clip_sample=False, set_alpha_to_one=False)
-        case "pndm":
-            return PNDMScheduler(**table, skip_prk_steps=True, set_alpha_to_one=False)
-        case "euler":
-            return EulerDiscreteScheduler(**table)
-    raise ValueError(f"{sampler}: not one of {', '.join(SAMPLERS)}")
+    return getattr(diffusers, f"{kind}Scheduler")(**table, **options)
 
 
 def tiny_unet(kind: str) -> Any:

@@ -30,8 +30,6 @@ class tdAttributeError(tdError, AttributeError):
 class ParMode(enum.Enum):
     CONSTANT = 0
     EXPRESSION = 1
-    EXPORT = 2
-    BIND = 3
 
 
 class Slot:

@@ -34,12 +34,9 @@ _NETWORK = {
     "active": toggle(True),
     "protocol": menu("msging", "multicastmsging", "reliablemsging"),
     "address": text("localhost"),
-    "shared": toggle(False),
     "callbacks": BuiltIn("DAT", ""),
     "clamp": toggle(True),
     "maxlines": number(100),
-    "clear": BuiltIn("Pulse", None),
-    "bytes": toggle(False),
 }
 _TOP = {"outputresolution": menu("useinput", "eighth", "quarter", "half", "custom")}
 _CHOP = {"timeslice": toggle(False), "scope": text("*")}
@@ -65,19 +62,10 @@ PARAMETERS: dict[str, dict[str, BuiltIn]] = {
     },
     "executeDAT": {
         "active": toggle(True),
-        "start": toggle(False),
-        "create": toggle(False),
         "framestart": toggle(False),
     },
     "syphonspoutinTOP": _TOP | {"usespoutactivesender": toggle(True), "sendername": BuiltIn("StrMenu", "")},
     "syphonspoutoutTOP": _TOP | {"sendername": text("TDSyphonSpoutOut")},
-    "ndioutTOP": _TOP
-    | {
-        "active": toggle(True),
-        "name": text(),
-        "fps": number(60),
-        "audiochop": BuiltIn("OP", ""),
-    },
     "inTOP": _TOP | {"label": text()},
     "ndiinTOP": _TOP
     | {"active": toggle(True), "name": BuiltIn("StrMenu", ""), "extraips": text(), "bandwidth": menu("high", "low")},
@@ -105,7 +93,6 @@ PARAMETERS: dict[str, dict[str, BuiltIn]] = {
     | {
         "method": menu("strech", "preserve", "index", "newint"),  # sic
         "rate": number(60),
-        "relative": menu("abs", "rel", "cur"),
     },
     "audiooscillatorCHOP": _CHOP,
     "outCHOP": _CHOP | {"label": text()},

@@ -1,13 +1,12 @@
 """The builder run in the fake TouchDesigner, and the component without an engine."""
 
 import ast
-import contextlib
 import json
 import re
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -260,36 +259,26 @@ def test_a_missing_engine_and_a_listen_port_in_use_are_reported_once(studio: Stu
         assert polled(3) == told
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[[Iterable[bytes]], tuple[int, list[str | None]]]]:
-    """`serve(bodies)` answers each request with the next; returns the port, and the list of the tokens received."""
-    with contextlib.ExitStack() as stack:
+class TreeServer(HTTPServer):
+    """Answers a request with `tree`, and keeps the token that came with it."""
 
-        def start(bodies: Iterable[bytes]) -> tuple[int, list[str | None]]:
-            tokens: list[str | None] = []
-            left = iter(bodies)
-
-            class Handler(BaseHTTPRequestHandler):
-                def do_GET(self) -> None:
-                    tokens.append(self.headers["Authorization"])
-                    self.send_response(200)
-                    self.end_headers()
-                    self.wfile.write(next(left))
-
-                def log_message(self, *_: object) -> None:
-                    pass
-
-            server = stack.enter_context(HTTPServer(("127.0.0.1", 0), Handler))
-            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-            thread.start()
-            stack.callback(thread.join)
-            stack.callback(server.shutdown)
-            return server.server_port, tokens
-
-        yield start
+    timeout = 120.0
+    tree = b""
+    token: str | None = None
 
 
-def test_pages_are_rebuilt_for_an_engine_with_other_parameters(studio: Studio, until: Until, serve: Any) -> None:
+class TreeHandler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.token = self.headers["Authorization"]
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.server.tree)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_pages_are_rebuilt_for_an_engine_with_other_parameters(studio: Studio, until: Until) -> None:
     tree = json.loads(QueryTree(ParamStore(), {}).answer("/", None, {}).body)
     layer = tree["CONTENTS"]["layer"]["CONTENTS"]["1"]["CONTENTS"]
     layer["curve"]["RANGE"] = [{"MIN": 0.0, "MAX": 2.0}]
@@ -299,12 +288,16 @@ def test_pages_are_rebuilt_for_an_engine_with_other_parameters(studio: Studio, u
         "FULL_PATH": "/scene", "CONTENTS": {"tint": {"FULL_PATH": "/scene/tint", "TYPE": "ffff", "DESCRIPTION": "New.",
         "RANGE": [{"MIN": 0, "MAX": 1}] * 4, "MULTIVERSE": own}},
     }  # fmt: skip
-    port, tokens = serve([json.dumps(tree).encode()])
-    studio.set("Webport", port)
-    studio.set("Token", "secret")
-    studio.pulse("Fit")
-    until(lambda: studio.value("Message").startswith("pages updated"), "the new pages")
-    assert tokens == ["Bearer secret"]
+    with TreeServer(("127.0.0.1", 0), TreeHandler) as server:
+        server.tree = json.dumps(tree).encode()
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        studio.set("Webport", server.server_port)
+        studio.set("Token", "secret")
+        studio.pulse("Fit")
+        until(lambda: studio.value("Message").startswith("pages updated"), "the new pages")
+        thread.join()
+    assert server.token == "Bearer secret"
     assert studio.value("Message").endswith(f"{len(osc_schema.PARAMS)} parameters, 2 of them new or changed")
     assert studio.comp.par.L1curve.max == 2.0
     assert studio.comp.par["L1phase"] is None

@@ -25,15 +25,8 @@ from tests.benchmarks.detector.network import FoundBoxes, build_network, count_w
 from tests.benchmarks.detector.pictures import cut_views, draw_pictures, folder_name, read_pictures
 from tests.benchmarks.detector.scoring import Ranked, nearness, overlap, rank
 from tests.benchmarks.detector.sets import CYCLES, PLAIN, RECIPE_1, SETS, TRAINING, VIEW_PX, DetectorBench, read_sets
-from tests.benchmarks.detector.threshold import SpotRule, best_rule, find_spots
-from tests.benchmarks.detector.training import (
-    BATCH,
-    CROP_PX,
-    LabelledPicture,
-    TrainedNetwork,
-    has_fast_bfloat16,
-    train,
-)
+from tests.benchmarks.detector.threshold import best_rule, find_spots
+from tests.benchmarks.detector.training import BATCH, CROP_PX, LabelledPicture, has_fast_bfloat16, train
 
 TRAIN, TRY = "training", "set"
 VIEWS_A_PICTURE = 16  # views cut from a whole picture of recipe 1; 48 would fit beside one another
@@ -81,38 +74,37 @@ def _measure(asked: DetectorBench, progress: Progress) -> dict[str, Any]:
         facts = result["training"][recipe] = _facts(TRAINING[recipe], some)
         rule = best_rule(some[:MAX_RULE_PICTURES])
         facts["rule"] = asdict(rule)
-        _add(result["sets"], f"rule, {recipe}", [_figures(tried, _finder(rule))])
+        _add(result["sets"], f"rule, {recipe}", [_figures(tried, partial(find_spots, rule=rule))])
         runs = []
         for seed in range(asked.seeds):
-            begun = (number + seed / asked.seeds) / len(TRAINING)
-            trained = _trained(some, steps, seed, _part(progress, recipe, begun, 1 / len(TRAINING) / asked.seeds))
-            runs.append(_figures(tried, partial(find, trained.network)))
-            facts.setdefault("seconds", []).append(round(trained.seconds, 1))
-            facts.setdefault("loss", []).append(round(trained.loss, 3))
+            begun, share = (number + seed / asked.seeds) / len(TRAINING), 1 / len(TRAINING) / asked.seeds
+            network, seconds, loss = _trained(some, steps, seed, partial(_say, progress, recipe, begun, share))
+            runs.append(_figures(tried, partial(find, network)))
+            facts.setdefault("seconds", []).append(round(seconds, 1))
+            facts.setdefault("loss", []).append(round(loss, 3))
         _add(result["sets"], recipe, runs)
     result["goals"] = goals(result["sets"])
     result["markdown"] = markdown(result)
     return result
 
 
-def _part(progress: Progress, recipe: str, begun: float, share: float) -> Callable[[float, float], None]:
-    def on_step(done: float, loss: float) -> None:
-        progress(f"training on {recipe}, loss {loss:.2f}", DRAWING_SHARE + (1 - DRAWING_SHARE) * (begun + done * share))
-
-    return on_step
+def _say(progress: Progress, recipe: str, begun: float, share: float, done: float, loss: float) -> None:
+    progress(f"training on {recipe}, loss {loss:.2f}", DRAWING_SHARE + (1 - DRAWING_SHARE) * (begun + done * share))
 
 
-def _trained(pictures: Pictures, steps: int, seed: int, on_step: Callable[[float, float], None]) -> TrainedNetwork:
+def _trained(
+    pictures: Pictures, steps: int, seed: int, say: Callable[[float, float], None]
+) -> tuple[torch.nn.Module, float, float]:
+    """The network, the seconds that its training took, and the mean loss of the last tenth of the steps."""
     losses: list[float] = []
 
     def note(step: int, loss: float) -> None:
         losses.append(loss)
-        on_step(step / steps, loss)
+        say(step / steps, loss)
 
     began_s = time.perf_counter()
     network = train(pictures, steps=steps, seed=seed, is_bfloat16=has_fast_bfloat16(), on_step=note)
-    seconds = time.perf_counter() - began_s
-    return TrainedNetwork(network=network, seconds=seconds, loss=mean(losses[-max(steps // 10, 1) :]))
+    return network, time.perf_counter() - began_s, mean(losses[-max(steps // 10, 1) :])
 
 
 def _draw(
@@ -158,10 +150,6 @@ def _sides_px(picture: LabelledPicture) -> np.ndarray:
     boxes = picture.boxes[~picture.is_ignored]
     sides: np.ndarray = (boxes[:, 2:] - boxes[:, :2]).mean(axis=1)
     return sides
-
-
-def _finder(rule: SpotRule) -> Finder:
-    return lambda colors: find_spots(colors, rule)
 
 
 def _figures(tried: dict[str, Pictures], finder: Finder) -> dict[str, Any]:

@@ -265,12 +265,3 @@ def _overlap(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     high = torch.minimum(found[:, :2] + sides[0] / 2, wanted[:, :2] + sides[1] / 2)
     shared = (high - low).clamp(min=0).prod(dim=1)
     return shared / (sides[0].prod(dim=1) + sides[1].prod(dim=1) - shared)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainedNetwork:
-    network: nn.Module
-    seconds: float
-    """Wall time of the training."""
-    loss: float
-    """Mean of the last tenth of the steps."""

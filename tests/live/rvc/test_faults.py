@@ -16,6 +16,7 @@ from engine.ipc import Gate
 from tests.children.toys import ATTENTIVE
 from tests.live.rvc.faults import CARD_FREE_MB, FULL, SPOILT, TIGHT
 from tests.live.rvc.studio import BLOCK, VoiceStudio, pitch_of
+from tests.support.hostile_pickle import Call
 
 SOON = 320  # samples: what a pitch tracker and a crossfade blur
 WaitFor = Callable[..., Any]
@@ -147,7 +148,7 @@ def test_what_cannot_be_loaded_ends_the_child_without_restart_and_runs_no_code(
 
     sprung, narrow = tmp_path / "sprung", tmp_path / "narrow.index"
     trapped, cut = (shutil.copytree(tiny_voice, tmp_path / name) / "voice.pth" for name in ("trapped", "cut"))
-    torch.save(torch.load(trapped, weights_only=True) | {"info": Trap(sprung)}, trapped)
+    torch.save(torch.load(trapped, weights_only=True) | {"info": Call(os.system, f"touch {sprung}")}, trapped)
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     write_index(narrow, np.random.default_rng(0).standard_normal((64, 256)).astype(np.float32))
     cases = (
@@ -161,13 +162,3 @@ def test_what_cannot_be_loaded_ends_the_child_without_restart_and_runs_no_code(
         detail = failure(studio, wait_for)
         assert all(word in detail for word in words), detail
     assert not sprung.exists()
-
-
-class Trap:
-    """Unpickling it calls a function that writes a file."""
-
-    def __init__(self, sprung: Path) -> None:
-        self._sprung = sprung
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.system, (f"touch {self._sprung}",)

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from engine.models.rvc import VoiceSpec
 from engine.models.rvc.check import check
 from engine.models.rvc.load import load
 from tests.conftest import TinyModels
+from tests.support.hostile_pickle import Call
 
 
 def spec_of(folder: Path) -> VoiceSpec:
@@ -64,15 +63,6 @@ def test_random_weights_need_no_files_and_are_the_same_each_time() -> None:
         load(replace(spec, model="random:v3-96k"), "cpu", "float32")
 
 
-def test_checking_needs_no_torch_and_no_faiss(tiny_voice: Path) -> None:
-    code = (
-        "import sys; from engine.models.rvc import VoiceSpec; from engine.models.rvc.check import check\n"
-        f"assert check({spec_of(tiny_voice)!r}).is_complete\n"
-        "assert not {'torch', 'transformers', 'faiss', 'scipy'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
-
-
 def test_each_thing_that_is_missing_is_one_line_with_how_to_get_it(
     tiny_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,14 +89,6 @@ def test_a_missing_better_pitch_tracker_is_only_a_note(
     assert any("rmvpe" in note for note in report.notes) and load(spec, "cpu", "float32").notes == report.notes
 
 
-def test_an_index_of_another_version_is_reported_before_loading(tiny_models: TinyModels) -> None:
-    other = tiny_models.voice(version="v1", rate_hz=48_000, speakers=3)
-    spec = replace(spec_of(tiny_models.voice()), index=str(other / "voice.index"))
-    assert "have 256 numbers, the voice's 768" in check(spec).missing[0]
-    with pytest.raises(ModelError, match="have 256 numbers, the voice's 768"):
-        load(spec, "cpu", "float32")
-
-
 def test_content_that_is_not_a_hubert_is_named(voice: Path) -> None:
     (voice / "content" / "config.json").write_text('{"model_type": "wav2vec2"}')
     assert "model_type wav2vec2; a voice needs hubert" in check(spec_of(voice)).missing[0]
@@ -128,16 +110,7 @@ def test_a_v1_voice_needs_the_final_projection(tiny_models: TinyModels, tmp_path
 
 
 def test_content_that_would_run_something_is_listed_and_runs_nothing(voice: Path) -> None:
-    class Command:
-        def __reduce__(self) -> Any:
-            return os.system, (f"touch {voice / 'marker'}",)
-
     content = voice / "content.pt"
-    torch.save({"encoder.layers.0.x": torch.zeros(1), "y": Command()}, content)
+    torch.save({"encoder.layers.0.x": torch.zeros(1), "y": Call(os.system, f"touch {voice / 'marker'}")}, content)
     (line,) = check(replace(spec_of(voice), content=str(content))).missing
     assert "refused: it would run os.system, which no HuBERT needs" in line and not (voice / "marker").exists()
-
-
-def test_a_folder_is_not_a_voice(tiny_voice: Path) -> None:
-    with pytest.raises(ModelError, match="is a folder"):
-        check(VoiceSpec(model=str(tiny_voice)))

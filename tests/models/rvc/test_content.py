@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from engine.errors import ModelError
 from engine.models.rvc.content import ContentEncoder, load_content
 from tests.models.rvc.small_hubert import SmallHubert, fairseq_names, small_hubert
+from tests.support.hostile_pickle import Call
 
 SOUND = torch.randn(1, 6_000, generator=torch.Generator().manual_seed(2)) * 0.2
 LAST = "encoder.layers.7.feed_forward.output_dense.bias"
@@ -23,6 +23,9 @@ LAYOUTS = [
     "folder with a head",
     "fairseq",
     "fairseq before torch 1.6",
+    "fairseq beside another model's config",
+    "pickle beside its config",
+    *(f"{names} names in content.{kind}" for names in ("its", "fairseq's") for kind in ("pt", "bin", "safetensors")),
 ]
 
 
@@ -50,12 +53,6 @@ def of_fairseq(hubert: SmallHubert) -> dict[str, Any]:
 
 def whole(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in tensors.items()}
-
-
-LAYOUTS += ["fairseq beside another model's config", "pickle beside its config"]
-LAYOUTS += [
-    f"{names} names in content.{suffix}" for names in ("its", "fairseq's") for suffix in ("pt", "bin", "safetensors")
-]
 
 
 def written(layout: str, hubert: SmallHubert, folder: Path) -> Path:
@@ -140,22 +137,13 @@ def test_other_objects_that_fairseq_pickles_are_ignored(
     assert "fairseq" not in sys.modules and not marker.exists()
 
 
-class Programme:
-    """A pickle that would run a shell command, hidden in a built-in function."""
-
-    def __init__(self, command: str) -> None:
-        self._command = command
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
-        return eval, (f"__import__('os').system({self._command!r})",)
-
-
 @pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])
 def test_a_pickle_that_would_run_something_is_refused_by_name_and_runs_nothing(
     hubert: SmallHubert, tmp_path: Path, is_zipped: bool
 ) -> None:
     marker, file = tmp_path / "marker", tmp_path / "hubert_base.pt"
-    stored = of_fairseq(hubert) | {"task_state": Programme(f"touch {marker}")}
+    command = f"__import__('os').system({f'touch {marker}'!r})"  # hidden in a built-in function
+    stored = of_fairseq(hubert) | {"task_state": Call(eval, command)}
     torch.save(stored, file, _use_new_zipfile_serialization=is_zipped)
     with pytest.raises(ModelError, match=r"refused: it would run builtins\.eval, which no HuBERT needs") as refused:
         load(file)

@@ -16,6 +16,7 @@ from engine.errors import ModelError
 from engine.models.rvc.pitch.mel import FRAME, LogMel, likeliest, mel_filters
 from engine.models.rvc.pitch.rmvpe import Rmvpe, RmvpeTracker, fold_norms, load_rmvpe
 from tests.models.rvc import peers
+from tests.support.hostile_pickle import Call
 
 CPU = torch.device("cpu")
 CHANNELS = (4, 8, 16, 32, 64)
@@ -150,12 +151,8 @@ def test_a_file_that_is_not_rmvpe_is_refused_in_one_line(tmp_path: Path) -> None
 
 
 def test_a_checkpoint_that_would_run_something_is_refused_and_runs_nothing(tmp_path: Path) -> None:
-    class Trap:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return os.mkdir, (str(tmp_path / "sprung"),)
-
     file = tmp_path / "rmvpe.pt"
-    torch.save({"unet.encoder.bn.weight": Trap()}, file)
+    torch.save({"unet.encoder.bn.weight": Call(os.mkdir, str(tmp_path / "sprung"))}, file)
     with pytest.raises(ModelError, match=r"refused: it would run \w+\.mkdir"):
         load_rmvpe(str(file), CPU, torch.float32)
     assert not (tmp_path / "sprung").exists()

@@ -11,11 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.models.rvc import synthesizer as module
-from engine.models.rvc.cutting import Cutting, spans_of
 from engine.models.rvc.load import random_synthesizer
 from engine.models.rvc.model import VoiceModel
-from engine.models.rvc.offline import VoiceConverter
-from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.refinegan import Roughening
 from engine.models.rvc.shapes import SHAPES, SynthesizerShape
 from engine.models.rvc.spec import VoiceSettings
@@ -139,18 +136,6 @@ def test_a_tone_in_is_a_tone_out(refined: VoiceModel, rate_hz: int, settings: Vo
     assert level_db(sung) == pytest.approx(level_db(given), abs=0.5)
     parts = [level_db(part) for part in np.array_split(sung, 20)]
     assert max(parts) - min(parts) < 1.0
-
-
-def test_a_file_is_converted_in_pieces_that_fit(refined: VoiceModel) -> None:
-    """Four pieces, with a formant; within 5 cents, and no dent at the joins."""
-    cutting = Cutting(pad_s=0.3, query_s=0.1, center_s=0.6, max_s=0.8)
-    settings, options = VoiceSettings(pitch=7.0, formant=1.0), OptimizationConfig.for_device("cpu")
-    given = tone(220.0, 16_000, 2.4)
-    sung = VoiceConverter(refined, settings, options, cutting=cutting).convert_sound(given)[4000:-4000]
-    assert abs(1200.0 * np.log2(loudest_hz(sung, refined.rate_hz) / 220.0) - 700.0) < 5.0
-    parts = [level_db(part) for part in np.array_split(sung, 20)]
-    assert len(spans_of(lambda first, count: given[first : first + count], len(given), cutting)) == 4
-    assert max(parts) - min(parts) < 1.5
 
 
 def test_a_voice_of_true_size_has_the_published_layout(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The seeing SAM3 at 112 x 112: 8 x 8 patches in one window, masks of 32 x 32; twenty milliseconds per picture."""
 
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -8,14 +7,11 @@ import numpy as np
 import torch
 
 from engine.models.graphs import DirectCalls
-from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import Backbone, Features, preprocess
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector
 from engine.models.sam3.model import SegmentationModel
-from tests.support.seeing_detector import set_detector_weights
-from tests.support.seeing_tracker import set_tracker_weights
-from tests.support.tiny_sam3 import PATCH_SIZE, tiny_config
+from tests.support.tiny_sam3 import PATCH_SIZE
 
 SIDE = 112
 PATCHES = SIDE // PATCH_SIZE
@@ -24,26 +20,6 @@ RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 Disc = tuple[float, float, float, tuple[int, int, int]]
 """Centre x, centre y and radius in 0..1 of the picture, and a colour."""
-
-
-def build_small_sam3(seeing_sam3: Path, dtype: torch.dtype = torch.float32) -> SegmentationModel:
-    """`seeing_sam3` is the folder of its tokenizer."""
-    from transformers import CLIPTokenizer, Sam3VideoModel
-
-    with torch.no_grad():
-        video = Sam3VideoModel(tiny_config("seeing", SIDE)).eval()
-        set_detector_weights(video.detector_model, PATCH_SIZE, PATCHES)
-        set_tracker_weights(video)
-    video.requires_grad_(False).to(dtype)
-    return SegmentationModel(
-        spec=SegmentationSpec(model="seeing", resolution=SIDE),
-        device=torch.device("cpu"),
-        dtype=dtype,
-        detector=video.detector_model,
-        video=video,
-        tokenizer=CLIPTokenizer.from_pretrained(seeing_sam3, local_files_only=True),
-        mask_side=MASK_SIDE,
-    )
 
 
 def picture(*discs: Disc, width: int = SIDE, height: int = SIDE) -> np.ndarray:

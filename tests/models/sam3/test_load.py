@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -95,13 +93,6 @@ def test_other_folders_are_refused_by_what_they_are(tmp_path: Path, copied: Path
     refused(spec_of(copied), r"config\.json cannot be read")
 
 
-def test_a_missing_tokenizer_is_named(copied: Path) -> None:
-    """Otherwise transformers would silently make one that knows no words."""
-    for file in ("tokenizer.json", "vocab.json", "merges.txt"):
-        (copied / file).unlink(missing_ok=True)
-    refused(spec_of(copied), r"the tokenizer is missing \(vocab\.json and merges\.txt, or tokenizer\.json\)")
-
-
 def test_missing_weights_are_named(copied: Path) -> None:
     (copied / WEIGHTS).unlink()
     refused(spec_of(copied), rf"has no weights \({WEIGHTS}\)")
@@ -152,11 +143,11 @@ def test_offloading_on_a_cpu_reports_that_it_has_no_effect(tiny_sam3: Path) -> N
     assert not model.is_offloaded
 
 
-def test_offloaded_weights_find_the_same(tiny_sam3: Path) -> None:
+def test_offloaded_weights_find_the_same(small_sam3: Path) -> None:
     """From main memory to main memory, but through accelerate's hooks: between calls the layers have no weights."""
     results = []
     for is_offloaded in (False, True):
-        model = load(spec_of(tiny_sam3), "cpu", "float32")
+        model = load(spec_of(small_sam3, 112), "cpu", "float32")
         whole = model.memory_bytes()
         if is_offloaded:
             offload(model)
@@ -202,13 +193,3 @@ def test_a_part_without_weights_is_named(copied: Path, detector_alone: Path) -> 
     shutil.copy(detector_alone / WEIGHTS, copied / WEIGHTS)
     (line,) = check(spec_of(copied)).missing
     assert "the weights of the tracker are not in its files" in line
-
-
-def test_checking_does_not_load_torch(tiny_sam3: Path) -> None:
-    code = (
-        "import sys; from engine.models.sam3.check import check; "
-        "from engine.models.sam3 import SegmentationSpec; "
-        f"check(SegmentationSpec(model={str(tiny_sam3)!r})); print('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

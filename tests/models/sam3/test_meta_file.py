@@ -13,6 +13,7 @@ from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.check import NO_TRACKER, check
 from engine.models.sam3.load import load
 from engine.models.sam3.meta_file import published
+from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.segmenter import Segmenter
 from tests.models.sam3.small_sam3 import RED, picture
 from tests.support.long_form import in_long_form
@@ -108,19 +109,19 @@ def folder(small_seeing_sam3: Path, tmp_path: Path) -> Path:
     ("name", "prefix"),
     [
         ("sam3.pt", "detector."),
-        ("sam3.1_multiplex.pt", "detector."),
         ("sam3.1_multiplex.safetensors", "detector."),
         # trained as the image model, by DDP (facebookresearch/sam3, issues 434 and 606)
         ("checkpoint.pt", "module."),
-        *in_long_form(("checkpoint.pt", ""), ("checkpoint.safetensors", "module.detector.")),
+        *in_long_form(
+            ("sam3.1_multiplex.pt", "detector."), ("checkpoint.pt", ""), ("checkpoint.safetensors", "module.detector.")
+        ),
     ],
 )
 def test_the_detector_of_metas_checkpoint_finds_the_same(
-    small_seeing_sam3: Path, folder: Path, name: str, prefix: str
+    seeing: SegmentationModel, folder: Path, name: str, prefix: str
 ) -> None:
-    whole = load(SegmentationSpec(model=str(small_seeing_sam3), resolution=112), "cpu", "float32")
-    whole.detector.config.save_pretrained(folder)
-    tensors = as_meta(whole.detector, is_newer="3.1" in name)
+    seeing.detector.config.save_pretrained(folder)
+    tensors = as_meta(seeing.detector, is_newer="3.1" in name)
     tensors = {each.replace("detector.", prefix, 1): tensor for each, tensor in tensors.items()}
     if name.endswith(".pt"):
         trained = {"optimizer": {"state": {0: torch.ones(1)}}, "epoch": 3, "time_elapsed": 1.5}
@@ -134,7 +135,7 @@ def test_the_detector_of_metas_checkpoint_finds_the_same(
         assert {part.name for part in report.parts} == {"vision", "text", "detector"}
         assert NO_TRACKER in report.notes and any("Object Multiplex" in note for note in report.notes)
         ours = Segmenter(load(spec, "cpu", "float32"))
-        theirs = Segmenter(whole)
+        theirs = Segmenter(seeing)
         for each in (ours, theirs):
             each.set_prompts(["disc"])
         shown = picture((0.3, 0.6, 0.15, RED))
@@ -146,10 +147,11 @@ def test_the_detector_of_metas_checkpoint_finds_the_same(
         assert "\n" not in str(refused.value)
 
 
-def test_a_missing_tensor_and_a_missing_tokenizer_are_named_in_one_line(small_seeing_sam3: Path, folder: Path) -> None:
-    whole = load(SegmentationSpec(model=str(small_seeing_sam3), resolution=112), "cpu", "float32")
-    whole.detector.config.save_pretrained(folder)
-    tensors = as_meta(whole.detector, is_newer=True)
+def test_a_missing_tensor_and_a_missing_tokenizer_are_named_in_one_line(
+    seeing: SegmentationModel, folder: Path
+) -> None:
+    seeing.detector.config.save_pretrained(folder)
+    tensors = as_meta(seeing.detector, is_newer=True)
     del tensors["detector.transformer.decoder.query_embed.weight"]
     tensors["detector.dot_prod_scoring.hs_proj.bias"] = torch.zeros(3)
     save_file(tensors, folder / "sam3.1.safetensors")

@@ -30,7 +30,6 @@ from tests.support.tiny_sam3 import build_tiny_lite_text
 
 MAX_OBJECTS = 48  # all queries of the tiny model
 Kept = dict[str, torch.Tensor]
-SIDE_PX = 112
 
 
 @pytest.fixture(scope="module")
@@ -110,15 +109,15 @@ def test_results_from_the_picture_differ_only_by_rounding(model: SegmentationMod
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_lite_text(tmp_path_factory.mktemp("lite") / "sam3-litetext-s0", side_px=SIDE_PX)
+    return build_tiny_lite_text(tmp_path_factory.mktemp("lite") / "sam3-litetext-s0", side_px=SIDE)
 
 
 @pytest.mark.parametrize("text", ["face", "a person in red"])
 def test_it_finds_what_transformers_finds(folder: Path, text: str) -> None:
-    model = load(SegmentationSpec(model=str(folder), resolution=SIDE_PX), "cpu", "float32")
+    model = load(SegmentationSpec(model=str(folder), resolution=SIDE), "cpu", "float32")
     pictures = np.full((1, 60, 80, 3), 20, np.uint8)
     pictures[0, 10:40, 20:60] = (200, 40, 40)
-    pixels = preprocess(torch.from_numpy(pictures), SIDE_PX, torch.float32)
+    pixels = preprocess(torch.from_numpy(pictures), SIDE, torch.float32)
     prompt = PromptEncoder(model).encode(text)
     features = Backbone(model, DirectCalls()).run(pixels)
     (ours,) = detect(Detector(model, DirectCalls()), features, [prompt], threshold=0.5, max_objects=MAX_OBJECTS)
@@ -133,7 +132,7 @@ def test_it_finds_what_transformers_finds(folder: Path, text: str) -> None:
 
 
 def test_its_folder_is_recognised_and_has_no_tracker(folder: Path) -> None:
-    report = check(SegmentationSpec(model=str(folder), resolution=SIDE_PX))
+    report = check(SegmentationSpec(model=str(folder), resolution=SIDE))
     assert (report.kind, report.missing) == ("sam3_lite_text", ())
     assert {part.name for part in report.parts} == {"vision", "text", "detector"}
     assert any(note.startswith("no tracker") for note in report.notes)

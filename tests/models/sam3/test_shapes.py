@@ -86,5 +86,3 @@ def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape_and_an_u
     assert model.video.detector_model is model.detector
     with pytest.raises(ModelError, match="shape huge: not one of sam3, tiny"):
         load(SegmentationSpec(model="random:huge"), "cpu", "float32")
-    with pytest.raises(ModelError, match="resolution 640: not a multiple of 168 px"):
-        load(SegmentationSpec(model="random:tiny", resolution=640), "cpu", "float32")

@@ -4,7 +4,6 @@ import itertools
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,6 @@ from tests.models.sam3.small_sam3 import (
     RED,
     SIDE,
     Disc,
-    build_small_sam3,
     features_of,
     picture,
 )
@@ -41,13 +39,8 @@ LOST_SOON = 6  # results, instead of LOST_AFTER
 
 
 @pytest.fixture(scope="module")
-def model(seeing_sam3: Path) -> SegmentationModel:
-    return build_small_sam3(seeing_sam3)
-
-
-@pytest.fixture(scope="module")
-def prompts(model: SegmentationModel) -> dict[str, EncodedPrompt]:
-    encoder = PromptEncoder(model)
+def prompts(seeing: SegmentationModel) -> dict[str, EncodedPrompt]:
+    encoder = PromptEncoder(seeing)
     return {text: encoder.encode(text) for text in ("face", "dog")}
 
 
@@ -69,9 +62,9 @@ class Stream:
 
 
 @pytest.fixture
-def stream(model: SegmentationModel, prompts: dict[str, EncodedPrompt], monkeypatch: pytest.MonkeyPatch) -> Stream:
+def stream(seeing: SegmentationModel, prompts: dict[str, EncodedPrompt], monkeypatch: pytest.MonkeyPatch) -> Stream:
     monkeypatch.setattr(tracker, "LOST_AFTER", LOST_SOON)
-    return Stream(model, [prompts["face"]])
+    return Stream(seeing, [prompts["face"]])
 
 
 def test_an_object_hidden_for_too_many_results_is_lost_and_frees_its_place(stream: Stream) -> None:
@@ -202,11 +195,9 @@ def test_tracked_objects_survive_a_picture_with_nan(stream: Stream) -> None:
     assert stream.ids(RED_DISC) == [1]
 
 
-def test_an_object_with_nan_in_memory_is_found_again_and_harms_no_others(
-    stream: Stream, model: SegmentationModel
-) -> None:
+def test_an_object_with_nan_in_memory_is_found_again_and_harms_no_others(stream: Stream) -> None:
     assert stream.ids(RED_DISC) == [1]
-    bias = model.video.tracker_model.memory_encoder.projection.bias
+    bias = stream.model.video.tracker_model.memory_encoder.projection.bias
     sound = bias.clone()
     bias.fill_(torch.nan)
     try:

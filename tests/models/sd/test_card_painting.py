@@ -71,8 +71,7 @@ EXTRAS: list[Change] = [
 SHORT: list[Change] = [
     {},
     {"/sd/prompt": "fire", "/sd/guidance": 2.5, "/sd/negative": "fog", "/sd/cfg_type": "full"},
-    {"/sd/steps": 4, "/sd/strength": 0.8, "/sd/width": 128},
-    {"/sd/consistency": 0.6},
+    {"/sd/steps": 4, "/sd/strength": 0.8, "/sd/width": 128, "/sd/consistency": 0.6},
     {"/sd/mode": "single"},
 ]
 SHORT_EXTRAS: list[Change] = [

@@ -44,13 +44,6 @@ def test_the_report_from_headers_equals_the_loaded_model(tiny_models: Any, kind:
     assert report.is_complete and report.missing == () and not any(part.is_pickle for part in report.parts)
 
 
-def test_a_single_file_is_split_into_its_parts(tiny_models: Any) -> None:
-    sd = tiny_models.sd(vae="kl")
-    as_file, as_folder = checked(tiny_models.single_file(sd), vae="full"), checked(sd, vae="full")
-    assert {part.name: part.parameters for part in as_file.parts} == {p.name: p.parameters for p in as_folder.parts}
-    assert (as_file.family, as_file.sampler.value, as_file.is_complete) == ("sd15", "lcm", True)
-
-
 def test_all_extras_of_the_model_are_counted(tiny_models: Any, tiny_sd: Path) -> None:
     adapter = tiny_models.ip_adapter(tiny_sd)
     report = checked(

@@ -192,10 +192,3 @@ def test_lcm_timesteps_are_diffusers_for_every_number_of_steps(trained: int) -> 
     for steps in range(1, trained + 1):
         scheduler.set_timesteps(steps)
         assert lcm_timesteps(1000, steps, trained) == scheduler.timesteps.tolist()
-
-
-def test_rows_are_the_steps_in_float32() -> None:
-    rows = lcm().rows(torch.device("cpu"))
-    assert rows.timesteps.tolist() == [999, 759, 499, 259] and rows.timesteps.dtype == torch.int64
-    for values, steps in ((rows.signal, lcm().signal), (rows.c_out, lcm().c_out)):
-        assert values.shape == (4, 1, 1, 1) and torch.equal(values.flatten(), steps.float())

@@ -15,6 +15,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.plan.model_plan import plan_model
+from tests.support.hostile_pickle import Call
 from tests.support.replicas.replica import Shelf
 
 _opened: list[Path] = []
@@ -91,20 +92,12 @@ def test_a_folder_is_opened_once_to_plan_a_model_and_only_its_weights_to_load_it
     assert of_the_folder() == weights
 
 
-class Evil:
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def __reduce__(self) -> Any:
-        return (Path.touch, (self.file,))
-
-
 def test_a_pickle_that_runs_code_is_refused(copied: Any, tmp_path: Path) -> None:
     folder = copied()
     for part, name in (("unet", "diffusion_pytorch_model.bin"), ("text_encoder", "pytorch_model.bin")):
         (whole,) = (folder / part).glob("*.safetensors")
         whole.rename(tmp_path / "whole")
-        torch.save({"conv_in.weight": Evil(tmp_path / "touched")}, folder / part / name)
+        torch.save({"conv_in.weight": Call(Path.touch, tmp_path / "touched")}, folder / part / name)
         with pytest.raises(ModelError, match=f"{name}: not a file written by torch.save, or truncated"):
             load_tiny(folder)
         (tmp_path / "whole").rename(whole)
@@ -162,20 +155,6 @@ def edited(file: str, **keys: Any) -> Callable[[Path], None]:
     return edit
 
 
-def without(file: str, part_of_name: str) -> Callable[[Path], None]:
-    """Without the tensors of these names, or, for "", without the folder."""
-    from safetensors.torch import load_file, save_file
-
-    def take(folder: Path) -> None:
-        if not part_of_name:
-            shutil.rmtree(folder / file)
-            return
-        kept = {name: each for name, each in load_file(folder / file).items() if part_of_name not in name}
-        save_file(kept, folder / file, {"format": "pt"})
-
-    return take
-
-
 @pytest.mark.parametrize(
     ("harm", "line"),
     [
@@ -183,16 +162,8 @@ def without(file: str, part_of_name: str) -> Callable[[Path], None]:
         (edited(INDEX, text_encoder=[None, None]), "has no text_encoder; supported: Stable Diffusion .* hf download"),
         (lambda folder: os.truncate(folder / UNET, 100_000), "unet/.* damaged or truncated .* download it again"),
         (edited("unet/config.json", layers_per_block=2), "unet: 100 tensors are missing or have another shape"),
-        (
-            without("text_encoder/model.safetensors", "final_layer_norm.bias"),
-            "text_encoder: 1 tensors are missing or have another shape",
-        ),
-        (without("scheduler", ""), "scheduler/scheduler_config.json is missing"),
-        (
-            edited("scheduler/scheduler_config.json", _class_name="os", beta_schedule=None),
-            "its scheduler os is unknown and has no noise table",
-        ),
-        (without("tokenizer", ""), "tokenizer is missing"),
+        (lambda folder: shutil.rmtree(folder / "scheduler"), "scheduler/scheduler_config.json is missing"),
+        (lambda folder: shutil.rmtree(folder / "tokenizer"), "tokenizer is missing"),
     ],
 )
 def test_a_broken_folder_is_refused_in_one_line(copied: Any, harm: Any, line: str) -> None:
@@ -218,10 +189,3 @@ def test_a_single_file_without_a_configuration_names_the_download_command(
         "stable-diffusion-v1-5/stable-diffusion-v1-5", tiny_models.single_file(tiny_models.sd(vae="kl")).with_suffix("")
     )
     assert load_tiny(alone).family == "sd15"
-
-
-def test_the_full_vae_of_an_xl_model_stays_in_float32(tiny_models: Any) -> None:
-    folder = tiny_models.sd(kind="sdxl", vae="kl")
-    assert load_tiny(folder, "fp16").vae.dtype == torch.float32
-    assert load_tiny(folder, "bf16").vae.dtype == torch.bfloat16
-    assert load_tiny(tiny_models.sd(vae="kl"), "fp16").vae.dtype == torch.float16

@@ -23,7 +23,7 @@ from tests.support.long_form import in_long_form
 from tests.support.sham_card.card import ShamCard
 from tests.support.sham_card.walking import walked_card
 
-BATCHES = [np.random.default_rng(seed).integers(0, 256, (2, 64, 64, 3), np.uint8) for seed in range(7)]
+BATCHES = [np.random.default_rng(seed).integers(0, 256, (2, 64, 64, 3), np.uint8) for seed in range(IN_FLIGHT + 2)]
 
 
 @pytest.fixture(scope="module", autouse=True)

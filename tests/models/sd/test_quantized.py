@@ -14,6 +14,7 @@ from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.plan.model_plan import plan_model
+from tests.support.long_form import in_long_form
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
 
 UNET = "model.diffusion_model."
@@ -83,10 +84,16 @@ CASES = {
     "formats in the header": in_metadata,
     "scaled_fp8": older,
 }
+LIKE_OTHERS = ("ComfyUI's wide fp8", "ComfyUI's int8")
 
 
 @pytest.mark.parametrize(
-    ("case", "dtype"), [*((case, torch.float32) for case in CASES), ("ComfyUI's fp8", torch.float16)]
+    ("case", "dtype"),
+    [
+        *((case, torch.float32) for case in CASES if case not in LIKE_OTHERS),
+        ("ComfyUI's fp8", torch.float16),
+        *in_long_form(*((case, torch.float32) for case in LIKE_OTHERS)),
+    ],
 )
 def test_quantized_weights_are_painted_as_weight_times_scale(
     tiny_models: Any, tensors: Tensors, tmp_path: Path, case: str, dtype: torch.dtype

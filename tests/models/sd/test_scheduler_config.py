@@ -48,10 +48,6 @@ def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
 @pytest.mark.parametrize(
     ("told", "says"),
     [
-        (
-            {"_class_name": "EDMEulerScheduler", "sigma_data": 0.5},
-            "parametrizes noise as EDM does, .* use Playground 2: hf ",
-        ),
         ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}, "flow-matching models .* no noise table"),
         (
             {"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True},

@@ -1,8 +1,6 @@
 """Single checkpoint files are described or refused by their headers only."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -172,20 +170,6 @@ def test_a_tensor_and_metadata_determine_the_prediction(
     marked = examine(save_tensors(tmp_path / "eps.safetensors", tensors | marks, metadata)).prediction.marked
     assert (marked and marked.value) == decided
     assert not marks or (marked is not None and marked.reason == "the tensor v_pred in the file")
-
-
-def test_files_and_folders_are_examined_without_torch(
-    tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path
-) -> None:
-    torch.save({"state_dict": tensors}, tmp_path / "x.ckpt")
-    copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x")
-    code = (
-        "import sys; from engine.models.sd.plan.model_plan import plan_model; from engine.models.sd import ModelSpec; "
-        "print([plan_model(ModelSpec(model=name)).missing for name in sys.argv[1:]], 'torch' in sys.modules)"
-    )
-    models = (str(tmp_path / "x.ckpt"), str(tiny_models.sd()))
-    done = subprocess.run([sys.executable, "-c", code, *models], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[(), ()] False"
 
 
 def test_a_distilled_file_suggests_its_diffusers_folder() -> None:

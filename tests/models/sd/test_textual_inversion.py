@@ -15,6 +15,7 @@ from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.plan.model_plan import plan_model
 from tests.models.sd.oracle import pipeline_of
+from tests.support.hostile_pickle import Call
 from tests.support.tiny_models import TEXT_WIDTH
 
 Write = Callable[..., str]
@@ -140,11 +141,6 @@ def test_pivotal_tuning_has_a_word_for_each_row(tiny_models: Any, write: Write) 
     assert not torch.equal(ours.encode("a <s1><s0> cat", None).text, wanted)
 
 
-class Stranger:
-    def __reduce__(self) -> Any:
-        return eval, ("1",)
-
-
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
@@ -154,7 +150,7 @@ class Stranger:
         ("two.safetensors", {"a.b": vectors(), "c.d": vectors()}, "not a textual inversion embedding; it contains a.b"),
         ("long.safetensors", {"emb_params": vectors(76)}, "1 to 75 vectors"),
         ("uneven.safetensors", {"clip_l": vectors(1), "clip_g": vectors(2)}, "the same number for each text encoder"),
-        ("bad.pt", {"*": vectors(), "x": Stranger()}, "it would run builtins.eval"),
+        ("bad.pt", {"*": vectors(), "x": Call(eval, "1")}, "it would run builtins.eval"),
     ],
 )
 def test_a_file_that_is_not_an_embedding_for_the_model_is_refused_in_the_plan(

@@ -12,6 +12,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
+from engine.models.sd.model import DiffusionModel
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.original_names import UNET
 from engine.models.sd.plan.unet_config import unsupported_input
@@ -40,6 +41,11 @@ def base(tiny_models: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
+def own(base: Path) -> DiffusionModel:
+    return loaded(base, vae="full")
+
+
+@pytest.fixture(scope="module")
 def other(base: Path) -> tuple[Tensors, int]:
     """Another UNet of the same shape."""
     tensors, layers = unet_of(base)
@@ -55,8 +61,9 @@ def other(base: Path) -> tuple[Tensors, int]:
     ],
 )
 def test_a_unet_alone_paints_with_the_texts_and_the_vae_of_the_model(
-    tiny_models: Any, base: Path, other: tuple[Tensors, int], tmp_path: Path, layout: str, kind: str, suffix: str
-) -> None:
+    tiny_models: Any, base: Path, own: DiffusionModel, other: tuple[Tensors, int], tmp_path: Path,
+    layout: str, kind: str, suffix: str,
+) -> None:  # fmt: skip
     file, tensors = tmp_path / f"sdxl_lightning_4step_unet.{suffix}", LAYOUTS[layout](*other)
     torch.save(tensors, file) if suffix == "pt" else save_tensors(file, tensors)
     model = base if kind == "folder" else tiny_models.single_file(base)
@@ -65,7 +72,7 @@ def test_a_unet_alone_paints_with_the_texts_and_the_vae_of_the_model(
     assert report.missing == () and report.sampler.value == "lightning"
     assert report.sampler.reason == "the name sdxl_lightning_4step_unet: SDXL-Lightning, made for 4 steps"
     assert [part.files for part in report.parts if part.name == "unet"] == [(str(file),)]
-    replaced, own = load(spec, "cpu", "float32"), loaded(base, vae="full")
+    replaced = load(spec, "cpu", "float32")
     assert replaced.sampler == "lightning"
     is_told = f"{file.name}: a pickle, read with weights_only; safetensors would be safer" in replaced.notes
     assert is_told == (suffix == "pt") == any(part.is_pickle for part in report.parts)
@@ -169,14 +176,3 @@ def test_tensors_that_a_class_would_ignore_are_refused_and_those_that_are_no_wei
             ModelError, match=r"1 of its tensors have no place in a .*, the first is .*; it is another kind"
         ):
             load(spec, "cpu", "float32")
-
-
-def test_a_shard_that_was_not_fetched_is_named(folder: Path) -> None:
-    unet = folder / "unet"
-    whole = unet / "diffusion_pytorch_model.safetensors"
-    first, second = (unet / f"diffusion_pytorch_model-0000{number}-of-00002.safetensors" for number in (1, 2))
-    whole.rename(first)
-    index = unet / "diffusion_pytorch_model.safetensors.index.json"
-    index.write_text(json.dumps({"weight_map": {"a": first.name, "b": second.name}}), encoding="utf-8")
-    (line,) = plan_model(ModelSpec(model=str(folder))).missing
-    assert line.endswith(f"unet: {second.name} is missing, one of 2 files listed in {index.name}; download it")

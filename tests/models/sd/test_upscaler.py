@@ -12,6 +12,7 @@ from engine.errors import ModelError
 from engine.models.sd.plan.upscaler_file import examine_upscaler, shapes_of
 from engine.models.sd.upscaler import load_upscaler
 from tests.models.sd.upscalers import doubling
+from tests.support.hostile_pickle import Call
 
 RGB = torch.randint(0, 256, (1, 6, 8, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -55,11 +56,8 @@ def test_a_file_of_another_network_is_refused_in_one_line(tmp_path: Path, change
 
 
 def test_a_pickle_with_code_in_it_is_not_run(tmp_path: Path) -> None:
-    class Evil:
-        def __reduce__(self) -> Any:
-            return os.mkdir, (str(tmp_path / "run"),)
-
-    torch.save({"params": {"body.0.weight": torch.zeros(4, 3, 3, 3)}, "evil": Evil()}, tmp_path / "net.pth")
+    evil = Call(os.mkdir, str(tmp_path / "run"))
+    torch.save({"params": {"body.0.weight": torch.zeros(4, 3, 3, 3)}, "evil": evil}, tmp_path / "net.pth")
     with pytest.raises(ModelError, match="would run"):
         examine_upscaler(str(tmp_path / "net.pth"))
     assert not (tmp_path / "run").exists()
