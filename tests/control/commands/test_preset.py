@@ -459,3 +459,13 @@ def test_presets_with_a_faulty_shader_are_told(rig: PresetRig) -> None:
     rig.presets.faults.step()
     rig.presets.faults.step()
     assert told_of(rig, "/preset/fault")[1:] == [("night", "")]
+
+
+def test_a_waiting_look_that_cannot_be_arranged_is_reported_and_has_no_values(
+    looks: PresetRig, reports: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks.done("/preset/prepare", "day")
+    assert looks.presets.values_of("day")[BRIGHTNESS] == 2.0
+    monkeypatch.setattr(looks.presets, "_arranged", lambda loaded: 1 // 0)
+    assert looks.presets.values_of("day") is None
+    assert "division" in reports.lines[-1][1]
