@@ -20,6 +20,7 @@ class KeptFile:
         """Its content, if this object has written it."""
         self._what, self._error = what, error
         self._previous = previous
+        self._written: tuple[int, int] | None = None  # the state of the file after the last `write`
 
     def read(self) -> dict[str, Any] | None:
         """Its table; None if there is no such file."""
@@ -49,8 +50,9 @@ class KeptFile:
         return [], [*problems, f"{self.path}: {key} is not a list of {key}s"]
 
     def write(self, text: str | bytes) -> None:
-        """Replace its content as a whole. Does nothing if it holds this text: several changes are written once."""
-        if text == self.text:
+        """Replace its content as a whole. Does nothing if the last `write` had this text and nobody has touched the
+        file since: several changes are written once."""
+        if text == self.text and self._written in (None, self._state()):
             return
         if self._previous and self.path.exists():
             with refused(f"{self.path}: cannot be renamed", self._error):
@@ -59,3 +61,11 @@ class KeptFile:
         with refused(f"{self.path}: cannot be written", self._error):
             write_atomic(self.path, text)
         self.text = text
+        self._written = self._state()
+
+    def _state(self) -> tuple[int, int]:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return 0, 0
+        return found.st_mtime_ns, found.st_size

@@ -36,3 +36,17 @@ def test_the_first_write_keeps_what_was_there_under_the_other_name(tmp_path: Pat
         file.write(text)
     assert path.read_text() == "second"
     assert (tmp_path / "cues.previous.toml").read_text() == "half of it is wrong"
+
+
+def test_a_text_is_written_once_and_again_if_somebody_removed_or_edited_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "cues.toml"
+    file = KeptFile(path, "cue list", CueError)
+    file.write("first")
+    made = path.stat()
+    file.write("first")
+    assert path.stat().st_ino == made.st_ino
+    path.unlink()
+    file.write("first")
+    path.write_text("broken by hand")
+    file.write("first")
+    assert path.read_text() == "first"
