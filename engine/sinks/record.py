@@ -206,7 +206,7 @@ class Recording:
                 if moment.pixels is not None:
                     movie.add_picture(moment.pixels, since_s)
                     self.written += 1
-                    self.seconds = since_s
+                    self.seconds = since_s + 1.0 / stage.fps
                 movie.add_sound(track.place(moment.sound, moment.time_s))
                 if since_s >= asked_s + FREE_SPACE_EVERY_S:
                     asked_s = since_s

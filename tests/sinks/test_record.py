@@ -299,10 +299,10 @@ def test_a_new_size_continues_in_a_second_file(make_stage, make_frame, f_card, t
     assert [len(first), len(second)] == [5, 3]
     assert (second[0].width, second[0].height, second[0].time) == (80, 40, 0)
     assert sink.status().frames == 8
-    told = f"{tmp_path / 'a.mp4'}, first of 2 files, 0.2 s, {written_mb(tmp_path):.1f} MB"  # 4/30 + 2/30 s
+    told = f"{tmp_path / 'a.mp4'}, first of 2 files, 0.3 s, {written_mb(tmp_path):.1f} MB"  # 5/30 + 3/30 s
     assert sink.status().detail == told
     told = sink.recording()
-    assert (told.file, round(told.seconds, 3)) == (str(tmp_path / "a 2.mp4"), 0.2)
+    assert (told.file, round(told.seconds, 3)) == (str(tmp_path / "a 2.mp4"), 0.267)
     assert 0 < told.free_bytes <= shutil.disk_usage(tmp_path).total
 
 
