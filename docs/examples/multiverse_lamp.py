@@ -25,6 +25,8 @@ class LampSink:
         from pythonosc.udp_client import SimpleUDPClient
 
         host, _, port = self.name.partition(":")
+        if not port.isdecimal():
+            raise ValueError(f"{self.name!r} is not HOST:PORT")
         self._client = SimpleUDPClient(host, int(port))
 
     def publish(self, frame: Any) -> None:

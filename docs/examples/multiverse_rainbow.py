@@ -16,6 +16,8 @@ TURNS_PER_S = {"slow": 0.1, "fast": 1.0}
 class RainbowSource:
     def __init__(self, name: str, *, clock: Any, report: Any) -> None:
         """`name`: what follows the colon. What is raised here is shown in one line, and the run does not start."""
+        if name not in TURNS_PER_S:
+            raise ValueError(f"{name!r} is not {' or '.join(TURNS_PER_S)}")
         self._name, self._clock, self._turns_per_s, self._frames = name, clock, TURNS_PER_S[name], 0
 
     def latest_frame(self) -> Any:

@@ -13,8 +13,7 @@ from engine import Config, MultiverseError, open_engine
 FPS = 30
 
 
-def main() -> None:
-    film, seconds = sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
+def main(film: str, seconds: float) -> None:
     config = Config(width=640, height=360, fps=FPS, audio="demo", offline=True, sinks=(f"record={film}",))
     with open_engine(config) as engine:
         for frame in engine.frames(seconds=seconds):
@@ -28,6 +27,10 @@ def main() -> None:
 
 if __name__ == "__main__":
     try:
-        main()
+        film, seconds = sys.argv[1], float((*sys.argv, "5")[2])
+    except (IndexError, ValueError):
+        sys.exit(__doc__)
+    try:
+        main(film, seconds)
     except MultiverseError as error:  # one line: what is missing, and how to get it
         sys.exit(str(error))
