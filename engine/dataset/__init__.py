@@ -1,4 +1,4 @@
-"""Synthetic pictures of a construction site, with labels: `make_dataset(DatasetJob(...))`.
+"""Synthetic pictures of a construction site, with labels.
 
 job.py       all settings of a run; options.py: those of scenes that both recipes have
 scene/       what a picture shows, as values; frozen.py: as JSON
@@ -9,6 +9,10 @@ sensor/      recipe 2: effects of lens, sensor and file on the drawn picture
 labels/      what can be seen: label formats (writers/) and figures
 picture.py   one picture from task to files; running/: many pictures, one process each, here or on a Ray cluster
 card/        a dataset's README with plots; checking/: finds what is wrong with a dataset, and shows it
+
+    from engine.dataset import DatasetJob, RenderSettings, make_dataset
+    job = DatasetJob(output=Path("out"), drawing=RenderSettings(engine="raster"), count=20, seed=7)
+    print(make_dataset(job).made)
 """
 
 from typing import TYPE_CHECKING
