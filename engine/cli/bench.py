@@ -50,7 +50,7 @@ app = bench_commands(
 
 
 def _moved(context: typer.Context) -> None:
-    name, gone = context.info_name, "gone; its last figures are in docs/performance.md"
+    name, gone = context.info_name, "gone; bench render and bench osc measure the picture and its control"
     moved = f"run from a checkout now: python -m tests.benchmarks {name}"
     raise UsageError(f"bench {name}: is {gone if name in GONE else moved}")
 
