@@ -145,8 +145,8 @@ class DeviceListing:
 
     def __init__(self) -> None:
         self._process = start_python(
-            "engine.audio.device_names",
-            "main()",
+            "engine.audio.devices",
+            "print_names()",
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             environment=utf8_environment(),
@@ -163,6 +163,17 @@ class DeviceListing:
         """Kill the process if it is still running."""
         self._process.kill()
         self._process.communicate()
+
+
+def print_names() -> None:
+    """Print a line `name<TAB>host API` for each device present. Called in a process of its own, because PortAudio lists
+    new devices only when it starts, and restarting it ends all streams."""
+    import sounddevice
+
+    for api in sounddevice.query_hostapis():
+        for index in api["devices"]:
+            if device := _readable_device(sounddevice, index):
+                sys.stdout.write(f"{device['name']}\t{api['name']}\n")
 
 
 def renew_for(wanted: str) -> bool:
