@@ -145,8 +145,8 @@ class DeviceListing:
 
     def __init__(self) -> None:
         self._process = start_python(
-            "engine.audio.device_names",
-            "main()",
+            "engine.audio.devices",
+            "print_names()",
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             environment=utf8_environment(),
@@ -163,6 +163,17 @@ class DeviceListing:
         """Kill the process if it is still running."""
         self._process.kill()
         self._process.communicate()
+
+
+def print_names() -> None:
+    """Print a line `name<TAB>host API` for each device present. Called in a process of its own, because PortAudio lists
+    new devices only when it starts, and restarting it ends all streams."""
+    import sounddevice
+
+    for api in sounddevice.query_hostapis():
+        for index in api["devices"]:
+            if device := _readable_device(sounddevice, index):
+                sys.stdout.write(f"{device['name']}\t{api['name']}\n")
 
 
 def renew_for(wanted: str) -> bool:
@@ -217,7 +228,8 @@ def list_devices(kind: Kind = "input") -> tuple[AudioDevice, ...]:
     sounddevice = load_portaudio()
     with session.holding():
         hostapis = sounddevice.query_hostapis()
-        listed = _listed_hostapis(hostapis)
+        names = {api["name"] for api in hostapis}
+        listed = names.intersection(_LISTED_ON_WINDOWS) if WASAPI in names else names
         try:
             default_index = _default_index(sounddevice, hostapis, kind)
         except sounddevice.PortAudioError:  # no device at all
@@ -243,11 +255,6 @@ def list_devices(kind: Kind = "input") -> tuple[AudioDevice, ...]:
         for device in sorted(devices, key=lambda device: device["index"])
         if device[f"max_{kind}_channels"] > 0
     )
-
-
-def _listed_hostapis(hostapis: Sequence[dict[str, Any]]) -> set[str]:
-    names = {api["name"] for api in hostapis}
-    return names.intersection(_LISTED_ON_WINDOWS) if WASAPI in names else names
 
 
 def _readable_device(sounddevice: ModuleType, index: int) -> dict[str, Any] | None:
@@ -289,18 +296,14 @@ def find_device(devices: Sequence[AudioDevice], wanted: str | None, kind: Kind =
     else:
         found = [device for device in usable if device.name.lower() == wanted.lower()]
         found = found or [device for device in usable if wanted.lower() in device.name.lower()]
-        found = _best_hostapi(found)
+        by_hostapi = ([device for device in found if device.hostapi == hostapi] for hostapi in _HOSTAPI_ORDER)
+        found = next(filter(None, by_hostapi), found)
     if len(found) == 1:
         return found[0]
     listing = ", ".join(f"{device.index} {device.name!r}" for device in found or usable)
     if found:
         raise AudioError(f"audio device {wanted!r} matches any of {listing}: give the index or more of the name")
     raise AudioError(f"no audio {kind} {wanted!r}; available: {listing}")
-
-
-def _best_hostapi(found: list[AudioDevice]) -> list[AudioDevice]:
-    by_hostapi = ([device for device in found if device.hostapi == hostapi] for hostapi in _HOSTAPI_ORDER)
-    return next(filter(None, by_hostapi), found)
 
 
 def loopback_advice(devices: Sequence[AudioDevice], platform: str = sys.platform) -> str:

@@ -1,7 +1,7 @@
 """Lock-free ring buffer of the last seconds of captured sound: one writer that never waits, many readers.
 
 Why no lock is needed: samples are numbered; sample s is in row s mod capacity. The writer announces the rows it is
-about to overwrite (`_claimed`), copies, then publishes (`_newest`). A reader copies published rows, then checks the
+about to overwrite (`_claimed`), copies, then publishes (`newest`). A reader copies published rows, then checks the
 claim: a row whose sample is older than `claimed - capacity` may have been overwritten during the copy, so those rows
 are dropped. Both counters are Python integers, replaced in one step under the GIL. Taking and releasing the GIL is a
 full memory barrier, so a reader that sees a new counter also sees its samples, even if NumPy copies without the GIL.
@@ -28,45 +28,37 @@ class SampleRing:
         self.capacity = round(sample_rate_hz * seconds)
         self._rows = np.zeros((self.capacity, channels), np.float32)
         self._claimed = 0
-        self._newest = 0
-        self._mark: tuple[int, float] | None = None
+        self.newest = 0
+        """Number of samples written so far: sample numbers run from 0 to `newest - 1`. Set by the writer."""
+        self.mark: tuple[int, float] | None = None
+        """The newest (sample number, time it sounded); None if the writer sets no marks."""
         self._bell = threading.Lock()
         self._bell.acquire()
 
-    @property
-    def newest(self) -> int:
-        """Number of samples written so far: sample numbers run from 0 to `newest - 1`."""
-        return self._newest
-
-    @property
-    def mark(self) -> tuple[int, float] | None:
-        """The newest (sample number, time it sounded); None if the writer sets no marks."""
-        return self._mark
-
     def set_mark(self, sample: int, sounded_s: float) -> None:
         """Set the time at which a sample, past or future, sounds at the microphone, not its arrival. Writer thread."""
-        self._mark = sample, sounded_s
+        self.mark = sample, sounded_s
 
     def write(self, block: np.ndarray) -> None:
         """Append `block`, (frames, at most `channels`) float32, at most `capacity` frames. Writer thread; never
         waits."""
         frames, used = block.shape
-        row = self._newest % self.capacity
+        row = self.newest % self.capacity
         before_wrap = min(frames, self.capacity - row)
-        self._claimed = self._newest + frames
+        self._claimed = self.newest + frames
         for begin, part in ((row, block[:before_wrap]), (0, block[before_wrap:])):
             rows = self._rows[begin : begin + len(part)]
             rows[:, :used] = part
             rows[:, used:] = 0.0
         self.used_channels = used
-        self._newest = self._claimed
+        self.newest = self._claimed
         if self._bell.locked():
             self._bell.release()
 
     def read(self, first: int, end: int | None = None) -> tuple[int, np.ndarray]:
         """Copy samples `first` (or the oldest still there) up to `end` (or the newest): (number of the first, copy).
         The copy is (frames, channels) float32, without rows if there is nothing."""
-        newest = self._newest
+        newest = self.newest
         end = newest if end is None else min(end, newest)
         first = min(max(first, newest - self.capacity, 0), end)
         row = first % self.capacity
@@ -81,7 +73,7 @@ class SampleRing:
     def wait_beyond(self, sample: int, timeout_s: float) -> bool:
         """True as soon as more than `sample` samples are written; False `timeout_s` after the last block that was not
         enough. One waiter only."""
-        while self._newest <= sample:
+        while self.newest <= sample:
             if not self._bell.acquire(timeout=timeout_s):
-                return self._newest > sample
+                return self.newest > sample
         return True

@@ -256,17 +256,14 @@ def _kept(function: Callable[..., None], *, is_parallel: bool) -> Any:
         compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # no folder for the cache
         return njit(**options)(function)
-    compiled._cache._cache_file._source_stamp = source_stamp(Path(function.__code__.co_filename))
+    own = Path(function.__code__.co_filename)
+    compiled._cache._cache_file._source_stamp = (zlib.crc32(own.read_bytes()), *_shared_stamp())
     return compiled
-
-
-def source_stamp(own: Path) -> tuple[int, ...]:
-    """Checksums of a kernel's own file and of all files that kernels take routines and numbers from."""
-    return zlib.crc32(own.read_bytes()), *_shared_stamp()
 
 
 @cache
 def _shared_stamp() -> tuple[int, ...]:
+    """Checksums of all files that kernels take routines and numbers from."""
     folder = Path(__file__).parent
     files = [*sorted(folder.glob("numba_*.py")), *(folder / f"{name}.py" for name in NUMBER_FILES)]
     return tuple(zlib.crc32(file.read_bytes()) for file in files)

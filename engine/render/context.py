@@ -130,13 +130,16 @@ def _open(device_index: int = 0) -> moderngl.Context:
 
 def _gl_library() -> str:
     """The first OpenGL library that is installed; if there is none, the first, so that the error names it."""
-    for name in GL_LIBRARIES:
-        try:
-            ctypes.CDLL(name)
-        except OSError:
-            continue
-        return name
-    return GL_LIBRARIES[0]
+    return next(filter(can_load, GL_LIBRARIES), GL_LIBRARIES[0])
+
+
+def can_load(library: str) -> bool:
+    """True if the system finds this library."""
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def explain(message: str) -> str:

@@ -61,7 +61,7 @@ class GLRenderer:
             self._publisher = Publisher(self._context, self._finish, is_software=self.is_software)
             self._dtype = self._publisher.dither.dtype
             # A software rasteriser draws a pass only when another reads it, and moderngl would wait holding the GIL.
-            self._settle = self._finish if self.is_software else _go_on
+            self._settle = self._finish if self.is_software else lambda: None
             self._post = PostChain(self._context, self._settle, self._dtype)
             is_deep = self._dtype == DEEP_DTYPE
             self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._dtype}"
@@ -400,7 +400,3 @@ def _picked(deep: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
     picked: np.ndarray = ((deep[rows[:, None], columns].astype(np.uint32) + 128) // 257).astype(np.uint8)
     picked[..., 3] = 255
     return picked
-
-
-def _go_on() -> None:
-    pass

@@ -53,7 +53,8 @@ class GuardedRenderer:
         self._opengl_only = opengl_only
         self._told: set[str] = set()
         self._open = open_renderer
-        self._size_px = size_px
+        self.size_px = size_px
+        """Width and height of the picture. Any thread."""
         self._clock = clock
         self._report = report
         self._renderer: Renderer | None = open_renderer(*size_px)
@@ -90,11 +91,6 @@ class GuardedRenderer:
         return self._renderer.reason if self._renderer is not None else ""
 
     @property
-    def size_px(self) -> tuple[int, int]:
-        """Width and height of the picture. Any thread."""
-        return self._size_px
-
-    @property
     def texture(self) -> TextureRef | None:
         """The last picture on the GPU; None from the CPU renderer, and while the renderer is lost."""
         if not self._is_drawn or self._renderer is None:
@@ -106,7 +102,7 @@ class GuardedRenderer:
         if self._renderer is None:
             raise RenderError("the renderer is lost; the size can change once it is reopened")
         self._renderer.resize(width, height)
-        self._size_px = (width, height)
+        self.size_px = (width, height)
         self._held = self._black()
 
     def draw(self, picture: PictureInput) -> None:
@@ -155,14 +151,14 @@ class GuardedRenderer:
     def read_look(self, longest_px: int) -> np.ndarray:
         """The look of the last picture without anything that is laid on it, at most this wide and high; drawn and read
         now, before the next `draw`. While the renderer is lost, the last one that was read."""
-        size_px = fitted_size(self._size_px, longest_px)
+        size_px = fitted_size(self.size_px, longest_px)
         rgba = self._ask(lambda renderer: renderer.read_behind(size_px, is_bare=True)) if self._is_drawn else None
         return self._bare.held(rgba, size_px)
 
     def behind_reader(self) -> Callable[[], np.ndarray]:
         """A function that draws what plays behind a blackout, at most 640 px wide and high, and reads it: the last
         picture without blackout, fade and flash guard. Otherwise like `show`."""
-        size_px = fitted_size(self._size_px, BEHIND_PX)
+        size_px = fitted_size(self.size_px, BEHIND_PX)
 
         def read() -> np.ndarray:
             rgba = self._ask(lambda renderer: renderer.read_behind(size_px)) if self._is_drawn else None
@@ -292,7 +288,7 @@ class GuardedRenderer:
         if self._clock.now_s() < self._retry_at_s:
             return None
         try:
-            self._renderer = self._open(*self._size_px)
+            self._renderer = self._open(*self.size_px)
         except RenderError as error:
             self._retry_at_s = self._clock.now_s() + next_delay_s(self._losses)
             self._losses += 1
@@ -304,7 +300,7 @@ class GuardedRenderer:
         return self._renderer
 
     def _black(self) -> np.ndarray:
-        return np.zeros((*self._size_px[::-1], 4), np.uint8)
+        return np.zeros((*self.size_px[::-1], 4), np.uint8)
 
 
 class _ExtraPicture:

@@ -9,17 +9,13 @@ import numpy as np
 from engine.render.blue_noise import SIDE
 from engine.render.compiling import float32, int32, kernel, routine, small_kernel
 from engine.render.flash_guard import CELLS, LINEAR, SATURATED_RED
+from engine.render.numba_maths import BLUE_LIGHT, DEEP, DEEP_WHITE, GREEN_LIGHT, HALF, ONE, RED_LIGHT, TWO, ZERO, Deep
 
-ZERO, HALF, ONE, TWO = (float32(value) for value in (0, 0.5, 1, 2))
-DEEP = float32(257)  # 16-bit levels per 8-bit level
-DEEP_WHITE = float32(65535)
 RED_SURPLUS, TAKEN_RED, ADDED_OTHERS = (float32(value) for value in (1.5, 0.2, 0.34))  # see shaders/publish.glsl
 LIGHT_1, LIGHT_2, LIGHT_3 = (float32(value) for value in LINEAR)
 RED_SHARE = float32(SATURATED_RED)
-RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (float32(value) for value in (0.2126, 0.7152, 0.0722))
 LAST_CELL = float32(CELLS - 1)
 
-Deep = np.ndarray  # (height, width, 4) uint16
 Image = np.ndarray  # (height, width, 4) uint8
 
 

@@ -7,9 +7,8 @@ import numpy as np
 
 from engine.render.compiling import float32, int32, kernel, routine
 from engine.render.graphic import Graphic, placement
-from engine.render.numba_maths import HALF, ONE, WHITE, ZERO, Deep
+from engine.render.numba_maths import DEEP_WHITE, HALF, ONE, WHITE, ZERO, Deep
 
-DEEP_WHITE = float32(65535)
 OVER, ADD, SCREEN, MULTIPLY, INVERT = range(5)
 BLENDS = {"over": OVER, "add": ADD, "screen": SCREEN, "multiply": MULTIPLY, "invert": INVERT}
 

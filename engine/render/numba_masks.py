@@ -14,9 +14,8 @@ import numpy as np
 
 from engine.render.compiling import float32, kernel, routine
 from engine.render.masks import HARD_EDGE, SOFT_EDGE
+from engine.render.numba_maths import HALF, ONE, THREE, TWO, WHITE, ZERO
 
-ZERO, HALF, ONE, TWO, THREE = (float32(value) for value in (0, 0.5, 1, 2, 3))
-WHITE = float32(255)
 SOFT_LOW, SOFT_SLOPE = (float32(value) for value in SOFT_EDGE)
 HARD_LOW, HARD_SLOPE = (float32(value) for value in HARD_EDGE)
 

@@ -20,6 +20,7 @@ from engine.render.look import (
 )
 from engine.render.numba_maths import (
     BLUE_LIGHT,
+    DEEP_WHITE,
     GREEN_LIGHT,
     HALF,
     ONE,
@@ -37,7 +38,6 @@ from engine.render.numba_maths import (
 )
 
 QUARTER = float32(0.25)
-DEEP_WHITE = float32(65535)
 LEVEL = float32(1 / 65535)
 ALPHA_SHIFT = uint64(48)
 VEIL_START = SHRINK // 2  # the veil's first value lies half a block before the first pixel

@@ -91,11 +91,6 @@ def may_be_too_fine(layer: LayerLook, size_px: tuple[int, int], shown_points: fl
     return widest * rows.along[3] > shown_points
 
 
-def deflection_px(layer: LayerLook, height: int) -> float:
-    """How far a full-scale wave moves a trace."""
-    return layer.curve * height * (CIRCLE_DEFLECTION if layer.shape == "circle" else 1.0)
-
-
 def points_per_px(layer: LayerLook, size_px: tuple[int, int]) -> float:
     """Points of the wave per pixel along straight stripes, or along a trace at rest."""
     rows = shape_rows(layer, size_px)
@@ -193,7 +188,8 @@ def trace_rows(layer: LayerLook, wave: np.ndarray, size_px: tuple[int, int]) -> 
     per_px = points_per_px(layer, size_px)
     levels = line_levels_px(layer, height)
     pad = min(math.ceil(levels[-1] * per_px), MAX_REACH_POINTS) + 1
-    trace = (deflection_px(layer, height) * np.asarray(wave, np.float32)).astype(np.float32)
+    full_px = layer.curve * height * (CIRCLE_DEFLECTION if layer.shape == "circle" else 1.0)  # of a full-scale wave
+    trace = (full_px * np.asarray(wave, np.float32)).astype(np.float32)
     padded = np.pad(trace, (pad, pad + 1), "symmetric" if layer.is_mirrored else "wrap")
     windows = np.lib.stride_tricks.sliding_window_view(padded, TABLE_POINTS)
     rows = np.empty((len(levels), TABLE_POINTS, 2), np.float32)

@@ -4,7 +4,6 @@ Only for Linux, where EGL lists each driver's devices: if the CPU draws and ther
 list, or does not open. Windows and macOS give their cards to every program.
 """
 
-import ctypes
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from engine.render.context import is_software, name_devices
+from engine.render.context import can_load, is_software, name_devices
 from engine.render.egl_devices import gpu_choice
 from engine.system.graphics_card import (
     CAPABILITIES,
@@ -43,14 +42,6 @@ class UnusedCard:
         return f"software, although there is a card ({self.card}): {self.reason}; {self.mend}"
 
 
-def _can_load(library: str) -> bool:
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        return False
-    return True
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverFacts:
     """The state of the drivers of this machine."""
@@ -59,8 +50,7 @@ class DriverFacts:
     """The reasons why no context opens on devices that EGL lists, by device file; NVIDIA's own by `NVIDIA`."""
     root: Path = Path("/")
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    can_load: Callable[[str], bool] = _can_load
-    """True if the system finds this library."""
+    can_load: Callable[[str], bool] = can_load
     may_open: Callable[[Path], bool] = lambda file: os.access(file, os.R_OK | os.W_OK)
     """True if this user may draw through this device file."""
 

@@ -1,14 +1,23 @@
-"""Which sink kinds can run here. Imports none of their libraries. Their table is in osc_schema/sinks.py."""
+"""Which sink kinds can run here, and the sink that a `SinkSpec` describes. The kinds' table is in osc_schema/sinks.py.
+
+A kind's module is imported on demand, its libraries only by the sink itself.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from pkgutil import resolve_name
+from typing import Any
 
 from engine.dmx.sending import BROADCAST, hosts_of
 from engine.errors import SinkError, SinkUnavailableError
+from engine.sinks.plugin_sink import PluginSink
+from engine.sinks.sink import Sink, SinkSpec
 from engine.system.installing import install_line
+from engine.system.translate_errors import translate_errors
 from osc_schema import Rejected, Value
 from osc_schema.sinks import KINDS
 
@@ -86,3 +95,31 @@ def _check_hosts(address: str, word: str, value: Value) -> None:
 def broken(kind: str, error: Exception) -> SinkUnavailableError:
     """The error for a library that is installed but cannot be loaded."""
     return SinkUnavailableError(f"{kind}: unavailable ({type(error).__name__}: {error})")
+
+
+def load_kinds() -> None:
+    """Import the modules of all kinds that can run here (not their libraries), so that `make_sink` does not touch the
+    disk."""
+    for kind in KINDS:
+        if not unavailable_reason(kind):
+            with suppress(SinkUnavailableError):  # a plug-in that cannot be loaded says so when it is asked for
+                sink_class(kind)
+
+
+def sink_class(kind: str) -> Any:
+    """The class of a kind in KINDS: `NullSink` in `engine/sinks/null.py` for null."""
+    try:
+        return resolve_name(KINDS[kind].made_by or f"engine.sinks.{kind}:{kind.capitalize()}Sink")
+    except Exception as error:  # foreign code
+        raise broken(kind, error) from error
+
+
+def make_sink(spec: SinkSpec) -> Sink:
+    """An unstarted sink. SinkUnavailableError if this system cannot run it."""
+    require_available(spec.kind)
+    made = sink_class(spec.kind)
+    if not KINDS[spec.kind].made_by:
+        sink: Sink = made(spec.argument, spec.picture)
+        return sink
+    with translate_errors({Exception: spec.label}, as_=SinkError):
+        return PluginSink(spec, made(spec.argument, spec.picture))

@@ -8,8 +8,8 @@ from functools import partial
 from operator import methodcaller
 
 from engine.errors import MultiverseError, SinkError
-from engine.sinks.opening import load_kinds, make_sink
 from engine.sinks.record import RecordSink
+from engine.sinks.registry import load_kinds, make_sink
 from engine.sinks.sink import (
     EXTRA_PICTURES,
     TITLES,

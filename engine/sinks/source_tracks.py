@@ -160,7 +160,8 @@ class EncodedTrack:
         channels = track.channels
         is_mixed = channels > CHANNELS.get(codec, channels)
         layout = "mono" if channels == 1 else "stereo" if is_mixed or channels == 2 else track.layout.name
-        rate = _rate_for(codec, track.rate)
+        keeps_rate = codec != "libopus" and (codec != "aac" or track.rate in AAC_RATES_HZ)
+        rate = track.rate if keeps_rate else OPUS_RATE_HZ
         self.description = NAMES.get(codec, codec) + " in stereo" * is_mixed
         written = into.add_stream(codec, rate=rate, layout=layout)
         assert isinstance(written, AudioStream)
@@ -286,9 +287,3 @@ def _filtered(graph: Graph, frame: AudioFrame | None) -> Iterator[AudioFrame]:
     with suppress(av.BlockingIOError, av.EOFError):
         while isinstance(even := graph.pull(), AudioFrame):
             yield even
-
-
-def _rate_for(codec: str, rate_hz: int) -> int:
-    if codec == "libopus" or (codec == "aac" and rate_hz not in AAC_RATES_HZ):
-        return OPUS_RATE_HZ
-    return rate_hz

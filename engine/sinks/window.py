@@ -69,7 +69,8 @@ class WindowSink(ProgramSink):
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
         super().__init__(argument, picture)
         self._process: WorkerProcess | None = None
-        self._state = WindowState()
+        self.told = WindowState()
+        """The newest line of its process. Any thread."""
         self._wanted: dict[str, Value] = {}
         self._is_left = False
 
@@ -78,12 +79,7 @@ class WindowSink(ProgramSink):
         super().start(stage, may_wait=may_wait)
 
     def _told(self) -> str:
-        return self._state.problem or self._state.detail
-
-    @property
-    def told(self) -> WindowState:
-        """The newest line of its process. Any thread."""
-        return self._state
+        return self.told.problem or self.told.detail
 
     def adjust(self, values: Mapping[str, Value]) -> None:
         """Take over the values of `/window`; never waits. Before the start only those that are not saved with the
@@ -107,8 +103,8 @@ class WindowSink(ProgramSink):
             process.send(line_of(Adjustment(values=self._wanted)))
 
     def _hear(self, line: bytes) -> bool:
-        self._state = message_of(line, WindowState)
-        return bool(self._state.display)
+        self.told = message_of(line, WindowState)
+        return bool(self.told.display)
 
     def _end(self, process: WorkerProcess) -> None:
         self._process = None
@@ -119,4 +115,4 @@ class WindowSink(ProgramSink):
             process.end(MAX_END_S)
 
     def _failure(self, reason: str) -> str:
-        return "" if self._state.is_closed else self._state.error or f"its process ended ({reason})"
+        return "" if self.told.is_closed else self.told.error or f"its process ended ({reason})"

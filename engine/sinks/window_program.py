@@ -23,8 +23,7 @@ from msgspec.structs import replace
 
 from engine.errors import MultiverseError
 from engine.ipc import FrameRing
-from engine.sinks.displays import find_display
-from engine.sinks.picture_window import PictureWindow, read_displays
+from engine.sinks.picture_window import PictureWindow, find_display, read_displays
 from engine.sinks.window_messages import (
     DEFAULTS,
     UNSAVED,

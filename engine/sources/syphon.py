@@ -87,7 +87,8 @@ class SyphonServers:
         import objc
 
         with objc.autorelease_pool():
-            self.described = {shown_name(server): server for server in self._directory.servers}
+            found = self._directory.servers
+            self.described = {":".join(filter(None, (each.app_name, each.name))): each for each in found}
         return list(self.described)
 
 
@@ -109,11 +110,6 @@ def load_library(label: str) -> None:
         import syphon.utils.numpy  # noqa: F401
     except ImportError as error:
         raise SourceError(f"{label}: needs syphon-python ({error}): {install_line('syphon-python')}") from None
-
-
-def shown_name(server: "SyphonServerDescription") -> str:
-    """`Arena:Composition`, or only one of the two if the other is empty."""
-    return ":".join(part for part in (server.app_name, server.name) if part)
 
 
 def upright_rgb(pixels: np.ndarray, texture: Any) -> np.ndarray:

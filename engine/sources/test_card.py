@@ -61,16 +61,11 @@ def draw_ground() -> np.ndarray:
 def draw_card(ground: np.ndarray, index: int) -> np.ndarray:
     """(720, 1280, 3) uint8 RGB: picture `index` of the card, as a new array."""
     card = ground.copy()
-    left = marker_left_px(index)
+    left = (index % CROSSING_FRAMES) * (WIDTH - MARKER_WIDTH_PX) // (CROSSING_FRAMES - 1)  # at constant speed
     card[TRACK, left : left + MARKER_WIDTH_PX] = 255
     minutes, frames = divmod(index, 60 * FPS)
     _write(card, f"{minutes:02d}:{frames // FPS:02d}:{frames % FPS:02d}", (760, 290), 2.0)
     return card
-
-
-def marker_left_px(index: int) -> int:
-    """Left edge of the marker in picture `index`; it moves at constant speed, one crossing in `CROSSING_FRAMES`."""
-    return (index % CROSSING_FRAMES) * (WIDTH - MARKER_WIDTH_PX) // (CROSSING_FRAMES - 1)
 
 
 def _write(card: np.ndarray, text: str, at: tuple[int, int], size: float) -> None:

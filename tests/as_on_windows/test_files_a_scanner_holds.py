@@ -16,7 +16,7 @@ from engine.errors import PresetError, SinkError
 from engine.jobs.convert.formats import FORMS
 from engine.jobs.convert.writing import open_writer
 from engine.jobs.segment.coco import CocoFile
-from engine.jobs.segment.pictures import SourceFrames
+from engine.jobs.segment.pictures import PngFolder
 from engine.params import Autosave, ParamStore, PresetFolder
 from engine.sinks.record import RecordSink
 from engine.sinks.sink import Stage
@@ -269,7 +269,7 @@ def test_a_segmented_output_that_cannot_be_renamed_is_kept(scanner: Scanner, tmp
 
 def test_a_held_picture_hides_no_error_and_does_not_block_cleanup(scanner: Scanner, tmp_path: Path) -> None:
     """An unfinished picture is discarded after an error or Ctrl-C; that error must be reported."""
-    output = SourceFrames(tmp_path / "frames", None)
+    output = PngFolder(tmp_path / "frames", None, lambda result: result.picture.pixels)
     for name in ("a", "b", "c"):
         output.add(SimpleNamespace(picture=SimpleNamespace(name=name, pixels=np.zeros((4, 4, 3), np.uint8))))  # type: ignore[arg-type]
     scanner.hold("b.png")

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from engine.audio import device_names, devices
+from engine.audio import devices
 from engine.audio.device import DeviceCapture, DeviceOutput
 from engine.audio.devices import find_device, list_devices
 from engine.audio.streams import open_input
@@ -115,7 +115,7 @@ def test_one_undecodable_name_does_not_hide_other_devices(monkeypatch, caplog, c
     FakePortAudio.installed(monkeypatch, (*LAPTOP[:2], wasapi))
     assert [device.name for device in list_devices()] == [device.name for device in LAPTOP[2].devices if device.inputs]
     assert "audio device 9 is skipped: its name b" in caplog.text
-    device_names.main()  # used to find a lost device again
+    devices.print_names()  # used to find a lost device again
     seen = [line for line in capsys.readouterr().out.splitlines() if line.endswith("\tWindows WASAPI")]
     assert seen == [f"{device.name}\tWindows WASAPI" for device in LAPTOP[2].devices]
 

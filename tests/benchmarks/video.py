@@ -298,8 +298,8 @@ class _Ours:
         mean difference, 0..255, from the pictures that `paint` makes: only rounding if both agree."""
         from PIL import Image
 
-        from engine.jobs.video.batches import video_batches
         from engine.jobs.video.run import open_job
+        from engine.jobs.video.stages import video_batches
 
         opened = open_job(self._job)
         try:

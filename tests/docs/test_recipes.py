@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 from engine.cli import doc_tables
 from engine.cli.main import commands_of
-from engine.sinks.opening import sink_class
+from engine.sinks.registry import sink_class
 print("class", sink_class("laser").__name__)
 page = Path(sys.argv[1]).read_text(encoding="utf-8")
 print(doc_tables.filled(page, typer.main.get_command(commands_of())))

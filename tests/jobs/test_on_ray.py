@@ -20,10 +20,10 @@ import pytest
 
 from engine.dataset import make_dataset
 from engine.jobs.kit.ray_cluster import connect, ray_folder
-from engine.jobs.video.batches import PaintedBatch, VideoBatch, video_batches
 from engine.jobs.video.fused import FusedStages
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.on_cluster import SEGMENT_PICTURES, ClusterStages
+from engine.jobs.video.stages import PaintedBatch, VideoBatch, video_batches
 from engine.models.sd import ModelSpec
 from engine.models.sd.painting import Painting
 from engine.sources.pictures import InputPicture

@@ -12,8 +12,7 @@ import pytest
 
 from engine.errors import SinkError, SinkUnavailableError
 from engine.sinks.null import NullSink
-from engine.sinks.opening import make_sink, sink_class
-from engine.sinks.registry import available_kinds
+from engine.sinks.registry import available_kinds, make_sink, sink_class
 from engine.sinks.sink import TITLES, PictureName, Sink, SinkSpec
 from osc_schema.sinks import KINDS
 

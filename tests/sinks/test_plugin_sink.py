@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.sinks.opening import make_sink
+from engine.sinks.registry import make_sink
 from engine.sinks.sink import SinkSpec
 from engine.sinks.sink_set import SinkSet
 from engine.system.clock import SteppedClock

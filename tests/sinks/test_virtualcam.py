@@ -9,7 +9,7 @@ import pytest
 
 from engine.cli.doctor_machine import judge_sink, sink_problem
 from engine.errors import SinkError, SinkUnavailableError
-from engine.sinks.opening import make_sink
+from engine.sinks.registry import make_sink
 from engine.sinks.sink import SinkSpec
 from engine.sinks.virtualcam import VirtualcamSink, missing_driver
 

@@ -155,11 +155,8 @@ def _texts_of(container: InputContainer) -> dict[str, str]:
     texts = dict(container.metadata)
     if container.format.name == "ogg" and container.streams.audio:
         texts |= container.streams.audio[0].metadata
-
-    def is_carried(name: str) -> bool:
-        return name not in NOT_CARRIED and not name.startswith(NOT_CARRIED_PREFIXES)
-
-    return {name: text for name, text in texts.items() if is_carried(name.lower()) and text.strip()}
+    left_out = [name for name in texts if name.lower() in NOT_CARRIED or name.lower().startswith(NOT_CARRIED_PREFIXES)]
+    return {name: text for name, text in texts.items() if name not in left_out and text.strip()}
 
 
 def _chapter_comments(chapters: list[Any]) -> dict[str, str]:

@@ -5,6 +5,7 @@ A film has one size, that of the first picture; others are scaled into it and pa
 each picture.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,10 +45,12 @@ class OverlayPicture:
 
 
 class PngFolder:
-    """Writes one PNG per picture, each moved to its name when complete. Subclasses provide the pixels."""
+    """Writes one PNG per picture, each moved to its name when complete."""
 
-    def __init__(self, path: Path, made_with: MadeWith | None) -> None:
+    def __init__(self, path: Path, made_with: MadeWith | None, pixels_of: Callable[[Result], np.ndarray]) -> None:
+        """`pixels_of`: what is written of a picture."""
         self.path = path
+        self._pixels_of = pixels_of
         self.notes: list[str] = []
         self._text = {} if made_with is None else made_with.options("PNG")
         self._folders = {path}
@@ -67,16 +70,13 @@ class PngFolder:
         with one_line(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._folders.update(parent for parent in path.parents if parent.is_relative_to(self.path))
-            image = Image.fromarray(np.ascontiguousarray(self.pixels(result)))
+            image = Image.fromarray(np.ascontiguousarray(self._pixels_of(result)))
             image.save(self._unfinished, format="PNG", compress_level=PNG_EFFORT, **self._text)
             sync_file(self._unfinished)
             if not path.exists():
                 self._new.append(path)
             replace_file(self._unfinished, path, timeout_s=MAX_HELD_JOB_S)
         self._written.add(path.relative_to(self.path).parts[0])
-
-    def pixels(self, result: Result) -> np.ndarray:
-        raise NotImplementedError
 
     def finish(self, on_whole: OnWhole) -> None:
         for folder in self._folders:
@@ -93,21 +93,6 @@ class PngFolder:
         for folder in sorted(self._folders, reverse=True) if self._is_new else ():
             with suppress(OSError):  # another program has put a file there
                 folder.rmdir()
-
-
-class MaskFolder(PngFolder):
-    """8-bit grey, which every program reads unchanged: 0 for no object, else 1 + (id - 1) % 255. (OpenCV would convert
-    a palette to colours and lose the ids.)"""
-
-    def pixels(self, result: Result) -> np.ndarray:
-        return result.ids()
-
-
-class SourceFrames(PngFolder):
-    """The video's pictures as they were segmented, under their names in the COCO file."""
-
-    def pixels(self, result: Result) -> np.ndarray:
-        return result.picture.pixels
 
 
 class OverlayVideo:

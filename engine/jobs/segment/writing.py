@@ -11,7 +11,7 @@ from engine.jobs.segment.coco import CocoFile
 from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.outputs import Form, SegmentOutput, forms_of
-from engine.jobs.segment.pictures import MaskFolder, OverlayPicture, OverlayVideo, SourceFrames
+from engine.jobs.segment.pictures import OverlayPicture, OverlayVideo, PngFolder
 from engine.jobs.segment.results import PaintLook, Result, Segmented
 from engine.models.locate import public_name
 from engine.sinks.made_with import MadeWith, made_with
@@ -92,7 +92,10 @@ class Writer:
         if form == "coco":
             is_tracked = self._mode == "track"
             return CocoFile(path, self._pictures, self._job.prompts, self._made_with, is_tracked=is_tracked)
-        return SourceFrames(path, None) if form == "frames" else MaskFolder(path, self._made_with)
+        if form == "frames":  # as they were segmented, under their names in the COCO file
+            return PngFolder(path, None, lambda result: result.picture.pixels)
+        # 8-bit grey, which every program reads unchanged; OpenCV would turn a palette into colours and lose the ids.
+        return PngFolder(path, self._made_with, Result.ids)
 
 
 def _made_with(job: SegmentJob, mode: Mode) -> MadeWith:

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from engine.errors import DeviceLostError, ModelError, MultiverseError, in_one_line
-from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.stages import STAGES, StageFigures
+from engine.jobs.video.stages import STAGES, PaintedBatch, StageFigures, VideoBatch
 from engine.models.sd.spec import ModelSpec
 
 

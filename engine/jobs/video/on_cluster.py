@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, WorkPiece, gathered, open_pool
-from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.fused import FusedStages, check_model
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.stages import STAGES, PaintStages, StageFigures
+from engine.jobs.video.stages import STAGES, PaintedBatch, PaintStages, StageFigures, VideoBatch
 from engine.models.locate import absolute
 from engine.models.sd.spec import VAE_WORDS
 

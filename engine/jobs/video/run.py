@@ -16,12 +16,11 @@ from pathlib import Path
 from engine.jobs.kit.job_folder import RESUME_HINT
 from engine.jobs.kit.pipeline import Pipeline, waiting_for
 from engine.jobs.kit.report import expected_count
-from engine.jobs.video.batches import PaintedBatch, VideoBatch, video_batches
 from engine.jobs.video.fused import FusedStages, check_model
 from engine.jobs.video.inputs import open_input
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.report import VideoProgress, VideoReport
-from engine.jobs.video.stages import PaintStages, StageFigures
+from engine.jobs.video.stages import PaintedBatch, PaintStages, StageFigures, VideoBatch, video_batches
 from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.models.sd.painting import GOOD, RERUN
 from engine.sources.pictures import Pictures, fitted

@@ -66,7 +66,8 @@ def index_for(model: str, index: str) -> IndexChoice:
     logs = _logs_of(voice, name)
     if logs is not None and (added := _added(_files_in(logs))):
         return _of_logs(name, added, logs)
-    linked = _trained_as(name, _added(_files_in(_indices_of(voice)))) if voice.parent.name == "weights" else []
+    links = voice.absolute().parent.parent / "indices"  # the WebUI's, to all indices, beside the folder of the voices
+    linked = _trained_as(name, _added(_files_in(links))) if voice.parent.name == "weights" else []
     if len(linked) == 1:
         return _taken(linked[0], f"the only one of its name in {linked[0].parent}")
     others = [file for file in there if file.suffix == SUFFIX and not file.name.lower().startswith("trained_")]
@@ -130,11 +131,6 @@ def _logs_of(voice: Path, name: str) -> Path | None:
         return None
     above = voice.absolute().parent.parent
     return (above.parent if above.name == "assets" else above) / "logs" / name
-
-
-def _indices_of(voice: Path) -> Path:
-    """The WebUI's folder of links to all indices, beside that of the voices."""
-    return voice.absolute().parent.parent / "indices"
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 
 from engine.models.graphs import DirectCalls
 from engine.models.sam3.backbone import Backbone, preprocess
-from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import PromptEncoder
@@ -126,11 +125,14 @@ def own_post_processing() -> Callable[..., list[dict[str, torch.Tensor]]]:
 def difference(
     model: SegmentationModel, texts: Sequence[str], picture: np.ndarray, threshold: float, max_objects: int
 ) -> dict[str, float]:
-    """Differences between our results and transformers' in one picture, before NMS and hole filling. `masks_differ`:
-    share of differing pixels in full-size masks, ours scaled and cut at one half as a shader does; each of ours against
-    the nearest of theirs. `scores_differ`, `boxes_differ_px`: the largest difference. `transformers_objects`: the
-    number of objects that transformers finds."""
-    ours = found(model, texts, picture, threshold, max_objects)
+    """Differences between our detector's results and transformers' in one picture, before NMS and hole filling.
+    `masks_differ`: share of differing pixels in full-size masks, ours scaled and cut at one half as a shader does; each
+    of ours against the nearest of theirs. `scores_differ`, `boxes_differ_px`: the largest difference.
+    `transformers_objects`: the number of objects that transformers finds."""
+    calls, encoder = DirectCalls(), PromptEncoder(model)
+    pixels = preprocess(torch.from_numpy(picture)[None].to(model.device), model.spec.resolution, model.dtype)
+    features, prompts = Backbone(model, calls).run(pixels), [encoder.encode(text) for text in texts]
+    ours = Detector(model, calls).launch(features, prompts, threshold=threshold, max_objects=max_objects)()[0]
     theirs = ReferenceSegmenter(model, texts).prepared(picture, threshold)
     sides = torch.tensor(picture.shape[1::-1] * 2)  # width, height, width, height
     shares, scores, boxes = [0.0], [0.0], [0.0]
@@ -150,17 +152,6 @@ def difference(
         "scores_differ": round(max(scores), 6),
         "boxes_differ_px": round(max(boxes), 4),
     }
-
-
-def found(
-    model: SegmentationModel, texts: Sequence[str], picture: np.ndarray, threshold: float, max_objects: int
-) -> DetectedObjects:
-    """Our detector's results for one picture (H, W, 3) uint8, before `tidy`."""
-    calls, encoder = DirectCalls(), PromptEncoder(model)
-    pixels = preprocess(torch.from_numpy(picture)[None].to(model.device), model.spec.resolution, model.dtype)
-    features = Backbone(model, calls).run(pixels)
-    prompts = [encoder.encode(text) for text in texts]
-    return Detector(model, calls).launch(features, prompts, threshold=threshold, max_objects=max_objects)()[0]
 
 
 def tensors_mb(device: torch.device) -> float:

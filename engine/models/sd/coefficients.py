@@ -200,18 +200,12 @@ def step_coefficients(
         kept[1:] = (ratio * (1.0 - shares)).sqrt()[1:] / noise[1:]
         fresh[1:] = (1.0 - ratio).sqrt()[1:] / noise[1:]
         if sampler == "tcd" or (sampler == "hyper" and not config.get("set_alpha_to_one", True)):
-            _end_at(abar[0], signal, noise, c_skip, c_out)
+            # The last step ends at abar[0]: sqrt(abar) x0 + sqrt(1 - abar) guess, in terms of x0 and x.
+            c_skip[-1] = (1.0 - abar[0]).sqrt() / noise[-1]
+            c_out[-1] = abar[0].sqrt() - c_skip[-1] * signal[-1]
     if is_flow:  # of which the shares of picture and noise add up to 1, not their squares
         scale = signal + noise
         signal, noise, c_skip = signal / scale, noise / scale, c_skip * scale
     return StepCoefficients(
         timesteps=timesteps, signal=signal, noise=noise, c_skip=c_skip, c_out=c_out, kept=kept, fresh=fresh
     )
-
-
-def _end_at(
-    end: torch.Tensor, signal: torch.Tensor, noise: torch.Tensor, c_skip: torch.Tensor, c_out: torch.Tensor
-) -> None:
-    """Change the last step so that it ends at abar `end`: sqrt(end) x0 + sqrt(1 - end) guess, in terms of x0 and x."""
-    c_skip[-1] = (1.0 - end).sqrt() / noise[-1]
-    c_out[-1] = end.sqrt() - c_skip[-1] * signal[-1]

@@ -63,7 +63,7 @@ _LOOPS: Final = ("for", "while", "do")
 class Guarded:
     """A shader's text with bounded work."""
 
-    def __init__(self, tokens: Sequence[str], *, entry: str = "main") -> None:
+    def __init__(self, tokens: Sequence[str]) -> None:
         """`tokens`: with all macros expanded. IsfError if it cannot be read, or does too much without any loop."""
         self._places = [place for place, token in enumerate(tokens) if not is_blank(token)]
         line, lines = 1, []
@@ -75,7 +75,7 @@ class Guarded:
         free_units = FREE_UNITS
         while True:
             weighing = _Weighing(self._structure, free_units)
-            self.straight = weighing.total(entry)
+            self.straight = weighing.total("main")
             """Units of a pixel beside those of the guarded loops."""
             if self.straight <= MAX_STRAIGHT or free_units < 8:
                 break

@@ -42,17 +42,13 @@ def measure_unit_s(context: moderngl.Context, wait: Callable[[], None], *, is_so
     longest_s = 0.0
     try:
         for body in _BODIES.values():
-            longest_s = max(longest_s, _kind_s(context, wait, clock_s, framebuffer, image, body) / units_of(body))
+            units = Guarded(split_tokens(_text(body))).straight  # as a shader's text is weighed
+            longest_s = max(longest_s, _kind_s(context, wait, clock_s, framebuffer, image, body) / units)
     finally:
         context.detect_framebuffer(0).use()
         for part in (framebuffer, target, image):
             part.release()
     return longest_s / (SIDE_PX * SIDE_PX * ROUNDS)
-
-
-def units_of(body: str) -> int:
-    """Units of a round, as a shader's text is weighed."""
-    return Guarded(split_tokens(_text(body))).straight
 
 
 def _text(body: str) -> str:

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.job import VideoJob
 from engine.jobs.video.on_cluster import PaintWorker
-from engine.jobs.video.stages import StageFigures
+from engine.jobs.video.stages import PaintedBatch, StageFigures, VideoBatch
 from engine.models.sd.painting import GOOD
 
 SIDE = 16

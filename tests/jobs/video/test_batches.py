@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from engine.jobs.video.batches import covered, video_batches
+from engine.jobs.video.stages import covered, video_batches
 from engine.sources.pictures import InputPicture
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from engine.errors import DeviceLostError, ModelError, SourceError
-from engine.jobs.video.batches import VideoBatch, video_batches
 from engine.jobs.video.fused import FusedStages
+from engine.jobs.video.stages import VideoBatch, video_batches
 from engine.models import device_work
 from tests.jobs.video.conftest import MakeJob
 from tests.jobs.video.test_batches import picture

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import DeviceFullError, DeviceLostError, ModelError, MultiverseError
-from engine.jobs.video.batches import covered
 from engine.jobs.video.live.controls import painted_size
 from engine.jobs.video.live.fair_queue import FairQueue, PaintTask
 from engine.jobs.video.live.protocol import decode, encode, pack
+from engine.jobs.video.stages import covered
 from engine.models.sd.painting import GOOD, RERUN, Painting
 from engine.sources.still import read_still
 from engine.system.bounded_queue import WAKE_S, BoundedQueue, QueueAborted

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from engine.errors import ModelError, MultiverseError, SinkError, UsageError
-from engine.jobs.video.batches import PaintedBatch, VideoBatch
 from engine.jobs.video.run import OpenedJob, run_job
-from engine.jobs.video.stages import StageFigures
+from engine.jobs.video.stages import PaintedBatch, StageFigures, VideoBatch
 from engine.jobs.video.writing.outputs import VideoOutput, open_output
 from engine.models.sd.painting import GOOD
 from tests.jobs.folders import names
