@@ -203,6 +203,8 @@ def test_a_look_without_its_shader_does_not_keep_the_one_before(rig: PresetRig, 
     rig.say("/preset/load", "lost")
     assert rig.store.get("/fx/1/file") == ""
     assert [line for _, line in reports.lines] == ["preset lost: /fx/1/file: 'Lost' is not in the shader folders"]
+    rig.presets.current.step(rig.store.snapshot())
+    assert rig.presets.current.state == ("lost", 0), "which is no edit"
 
 
 # -- end to end --------------------------------------------------------------------------------

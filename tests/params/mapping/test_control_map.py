@@ -290,9 +290,9 @@ def test_programs_and_pairs_move_their_targets_and_a_clock_none() -> None:
     surface.midi("cc", 7, 64)
     surface.midi("cc", 39, 5)
     assert surface.store.get("/layer/1/curve") == (64 * 128 + 5) / 16383
-    surface = Surface(FADER)
     assert surface.midi("clock", 0) is None
-    assert surface.osc("/text", "words", b"blob") is None
+    surface = Surface({**FADER, "control": "osc /x"})
+    assert [surface.osc("/x", value) for value in ("words", b"blob", math.nan, math.inf)] == [None] * 4
 
 
 # -- NRPNs: orders from Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's MidiRPNDetector ------------
