@@ -157,6 +157,8 @@ def test_a_bundle_is_kept_whole_with_more_than_values_or_broken(engine: Engine) 
     ]:
         mixed = bundle(value(A, 1.0), element)
         assert engine.kept(mixed, value(A, 2.0)) == [mixed, value(A, 2.0)], element
+    asking = bundle(bundle(encode_message("/get", A)))
+    assert engine.kept(value(A, 1.0), asking, value(A, 2.0)) == [value(A, 1.0), asking, value(A, 2.0)]
     for cut in [4, 12, 20, 30]:
         broken = bundle(value(A, 1.0), value(B, 1.0))[:-cut]
         assert engine.kept(value(A, 2.0), broken) == [value(A, 2.0), broken], cut
