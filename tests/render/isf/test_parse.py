@@ -191,8 +191,9 @@ def test_targets_are_bounded() -> None:
     assert sizes({"TARGET": "a", "WIDTH": "$WIDTH/2"}, {"TARGET": "b", "WIDTH": 0}) == {"a": (320, 360), "b": (1, 360)}
     with pytest.raises(IsfError, match="16384x360"):
         sizes({"TARGET": "a", "WIDTH": 16384})
-    with pytest.raises(IsfError, match="MB"):
-        sizes(*({"TARGET": f"t{n}", "WIDTH": 4096, "HEIGHT": 4096, "FLOAT": True} for n in range(4)))
+    for side, count, reason in ((4096, 1, "takes 256 MB: at most 136 MB"), (2896, 3, "its targets take 767 MB")):
+        with pytest.raises(IsfError, match=reason):
+            sizes(*({"TARGET": f"t{n}", "WIDTH": side, "HEIGHT": side, "FLOAT": True} for n in range(count)))
 
 
 def test_all_images_of_a_file_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
