@@ -76,21 +76,6 @@ def test_a_large_picture_is_scaled_down_to_the_requested_width(serve, f_card, as
         assert_is_card(pixels)
 
 
-def test_viewers_of_one_rate_share_every_picture_and_its_encoding(serve):
-    """Each picture has its own grey, so equal greys mean equal pictures."""
-    stand = serve()
-    first, second = stand.connect("/preview?fps=20"), stand.connect("/preview?fps=20")
-    other = stand.connect("/preview?fps=20&width=320")
-    stand.loop = stand.play(grey(0, 640))
-    seen = []
-    for number in range(4):
-        pictures = [read_picture(client) for client in (first, second, other)]
-        seen.append([int(picture.mean()) // 10 for picture in pictures])
-        stand.loop.picture = grey(60 * (number + 1), 640)
-    assert all(len(set(levels)) == 1 for levels in seen[:1])
-    assert stand.loop.offered <= 8  # 12 pictures were seen
-
-
 def test_pictures_are_requested_only_while_there_are_viewers(serve, f_card, wait_for):
     stand = serve(f_card())
     stand.get("/status.json")

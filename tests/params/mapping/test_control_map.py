@@ -215,9 +215,7 @@ def test_an_encoder_moves_by_ticks_as_in_ableton_live_and_mackie_through_menus_a
     assert surface.store.get("/layer/1/angle") == pytest.approx(179 + 360 / 127 - 360)
 
 
-@pytest.mark.parametrize(
-    ("mode", "up", "down"), [("offset", 8194, 8190), ("twos", 2, 16382), ("sign", 2, 8194), ("offset", 8192 + 2, 8190)]
-)
+@pytest.mark.parametrize(("mode", "up", "down"), [("offset", 8194, 8190), ("twos", 2, 16382), ("sign", 2, 8194)])
 @pytest.mark.parametrize("kind", ["cc14 7", "nrpn 300"])
 def test_an_encoder_of_14_bits_counts_each_turn_once(kind: str, mode: str, up: int, down: int) -> None:
     surface = Surface({"control": f"midi 1 {kind}", "target": "/layer/1/curve", "mode": mode})
