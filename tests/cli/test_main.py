@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
+from engine.errors import MultiverseError
 from tests.cli.conftest import Said
 
 
@@ -40,6 +42,22 @@ def test_every_command_ends_on_sigterm_with_a_line(
 def test_wrong_usage_is_one_line(words: str, line: str, say: Callable[..., Said]) -> None:
     said = say(*words.split())
     assert said.code == 2 and line in said.err and said.err.startswith("multiverse: ") and said.err.count("\n") == 1
+
+
+def test_what_an_error_leaves_behind_is_told_below_it(say: Callable[..., Said]) -> None:
+    commands = typer.Typer()
+
+    @commands.command()
+    def fails() -> None:
+        error = MultiverseError("the disk is full")
+        error.add_note("out.mp4: finished work is kept")
+        raise error
+
+    assert say(commands=commands) == (
+        1,
+        "",
+        "multiverse: the disk is full\nmultiverse: out.mp4: finished work is kept\n",
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full, as Linux has it")
