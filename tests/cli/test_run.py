@@ -18,7 +18,7 @@ import pytest
 import soundfile
 
 from engine.cli.run import build_settings, window_sink, with_window_argument
-from engine.errors import UsageError
+from engine.errors import SinkError, UsageError
 from engine.ipc import FrameRing
 from tests.cli.conftest import Said
 from tests.support.long_form import in_long_form
@@ -176,6 +176,16 @@ def test_a_folder_of_films_or_music_that_is_not_there_is_told(home: Path, say: C
     assert said.code == 0 and " at 29.97 fps" in said.err
     for option, name in (("--films", "none"), ("--music", "gone")):
         assert f"multiverse: {option} {home / name}: no such folder; nothing of it is offered\n" in said.err
+
+
+def test_a_film_that_could_not_be_written_to_its_end_exits_with_1(say: Callable[..., Said], monkeypatch: Any) -> None:
+    def fail(sink: object) -> None:
+        raise SinkError("the disk is full")
+
+    monkeypatch.setattr("engine.sinks.null.NullSink.close", fail)
+    done = say("run", *SMALL, "--audio", "demo", *FILM.split())
+    assert done.code == 1
+    assert done.err.splitlines()[-1] == "multiverse: null Multiverse is not complete: null: the disk is full"
 
 
 def test_a_film_that_begins_without_its_shader_ends(say: Callable[..., Said]) -> None:

@@ -160,12 +160,14 @@ def test_a_protocol_violation_closes_a_websocket_with_the_right_code(serve, repo
 
 def test_a_message_in_many_pieces_is_one_message_and_offered_protocols_are_not_logged(serve, wait_for, caplog):
     stand = serve()
-    client = stand.connect("/live", Sec_WebSocket_Protocol="oscquery, x")
+    packed = "permessage-deflate"
+    client = stand.connect("/live", Sec_WebSocket_Protocol="oscquery, x", Sec_WebSocket_Extensions=packed)
     pieces = [bytes([byte]) for byte in b'{"monitor": true}']
     for number, piece in enumerate(pieces):
         client.send_frame(TEXT if number == 0 else 0, piece, is_last=number == len(pieces) - 1)
         client.send_frame(PING, b"between")
     wait_for(lambda: stand.dispatcher.is_watched, "the watching")
+    assert client.read_json("status"), "not compressed: a few bytes could expand to megabytes"
     assert not caplog.records
 
 
