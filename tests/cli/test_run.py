@@ -456,6 +456,11 @@ def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: P
     assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == "none"
 
 
+def test_only_a_size_that_nobody_chose_may_become_smaller_in_software() -> None:
+    ways: list[tuple[dict[str, Any], list[str]]] = [({}, []), ({"width": 640}, []), ({}, ["/engine/height=90"])]
+    assert [build_settings(None, *way).is_size_free for way in ways] == [True, False, False]
+
+
 def test_a_window_is_a_sink_on_the_named_display_or_alone() -> None:
     assert [window_sink(text) for text in ("", "HDMI", "sd:2", "DP:1")] == [
         *("window=", "window=HDMI", "sd:window=2", "window=DP:1")
