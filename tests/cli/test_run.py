@@ -437,8 +437,10 @@ def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(tmp_path:
     on_artnet = build_settings(show, {}, [], is_open_to_lan=True)
     assert set(on_artnet.osc.allow) - set(opened.osc.allow) <= {"2.0.0.0/8", "10.0.0.0/24"}
     assert "2.0.0.0/8" in on_artnet.osc.allow, "the network this machine is in"
-    with pytest.raises(UsageError, match=r"--web \[::1\]:80 is local only; for the network, use --web 0.0.0.0:80"):
-        build_settings(show, {"web": "[::1]:80"}, [], is_open_to_lan=True)
+    for host in ("[::1]", "localhost"):
+        told = f"--web {host}:80 is local only; for the network, use --web 0.0.0.0:80"
+        with pytest.raises(UsageError, match=re.escape(told)):
+            build_settings(show, {"web": f"{host}:80"}, [], is_open_to_lan=True)
     strict = build_settings(show, {"osc.allow": ["10.0.0.7"]}, [], is_open_to_lan=True)
     assert strict.osc.allow == ("10.0.0.7",)
     chosen = build_settings(show, {"web": "0.0.0.0:80", "web_token": "opensesame"}, [], is_open_to_lan=True)
@@ -454,6 +456,11 @@ def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: P
     assert build_settings(show, {"rvc.model": "bass.pth", "rvc.index": "b.index"}, []).models["rvc"].index == "b.index"
     show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "none"\n')
     assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == "none"
+
+
+def test_set_takes_words_for_switches_and_patterns() -> None:
+    params = build_settings(None, {}, ["/layer/[12]/mute=on", "/layer/1/angle=-45", "/sd/prompt=a=b"]).params
+    assert params == {"/layer/1/mute": 1, "/layer/2/mute": 1, "/layer/1/angle": -45, "/sd/prompt": "a=b"}
 
 
 def test_only_a_size_that_nobody_chose_may_become_smaller_in_software() -> None:
