@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.cli.run import build_settings, window_sink, with_window_argument
+from engine.cli.run import _without_effect, build_settings, window_sink, with_window_argument
+from engine.config import Config
 from engine.errors import SinkError, UsageError
 from engine.ipc import FrameRing
 from tests.cli.conftest import Said
@@ -461,6 +462,12 @@ def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: P
 def test_set_takes_words_for_switches_and_patterns() -> None:
     params = build_settings(None, {}, ["/layer/[12]/mute=on", "/layer/1/angle=-45", "/sd/prompt=a=b"]).params
     assert params == {"/layer/1/mute": 1, "/layer/2/mute": 1, "/layer/1/angle": -45, "/sd/prompt": "a=b"}
+
+
+def test_a_film_without_an_end_is_refused() -> None:
+    for audio in (None, "demo"):
+        refused = _without_effect(Config(offline=True, audio=audio), {}, has_end=False)
+        assert "--offline needs --frames N or --seconds S" in next(refused)
 
 
 def test_only_a_size_that_nobody_chose_may_become_smaller_in_software() -> None:
