@@ -116,15 +116,6 @@ def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) 
     assert pictures_in(home / "out.mp4") == 3
 
 
-def test_offline_the_sinks_of_a_configuration_file_are_kept(home: Path, song: Path, say: Any, monkeypatch: Any) -> None:
-    monkeypatch.chdir(home)
-    (home / "show.toml").write_text('width = 160\nheight = 90\nfps = 30\nsinks = ["record=out.mp4"]\n')
-    done = say("run", "--config", "show.toml", "--offline", "--audio", song, "--frames", "5", "--json")
-    assert done.code == 0, done.err
-    assert [(sink["kind"], sink["frames"]) for sink in json.loads(done.out)["sinks"]] == [("record", 5)]
-    assert (home / "out.mp4").exists()
-
-
 def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path, say: Any, monkeypatch: Any) -> None:
     monkeypatch.chdir(home)
     film = "run", *SMALL, "--offline", "--audio", song, "--sink", "record=out.mp4"
@@ -462,6 +453,13 @@ def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: P
 def test_set_takes_words_for_switches_and_patterns() -> None:
     params = build_settings(None, {}, ["/layer/[12]/mute=on", "/layer/1/angle=-45", "/sd/prompt=a=b"]).params
     assert params == {"/layer/1/mute": 1, "/layer/2/mute": 1, "/layer/1/angle": -45, "/sd/prompt": "a=b"}
+
+
+def test_offline_the_sinks_of_a_configuration_file_are_kept_and_no_others(tmp_path: Path) -> None:
+    show = tmp_path / "show.toml"
+    show.write_text('sinks = ["record=out.mp4"]\n')
+    films = [build_settings(path, {"offline": True}, []).sinks for path in (show, None)]
+    assert films == [("record=out.mp4",), ()]
 
 
 def test_a_film_without_an_end_is_refused() -> None:
