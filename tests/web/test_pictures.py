@@ -173,8 +173,9 @@ def test_a_picture_that_cannot_be_encoded_is_skipped(serve, f_card, reports, wai
 
 def test_a_seventeenth_viewer_is_refused(serve, f_card):
     stand = serve(f_card())
-    for _ in range(16):
-        stand.connect("/preview").read()
+    stand.play(f_card(), "sd")
+    for name in ("main", "sd") * 8:  # of all pictures together
+        stand.connect(f"/preview?picture={name}").read()
     assert stand.get("/stream.mjpg")[0] == 503
     with pytest.raises(ConnectionError) as end:
         stand.connect("/preview").read()
