@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from engine.web.preview import encode_preview
 from tests.web.socket_client import Refused
 
 NOISE = np.random.default_rng(1).integers(0, 255, (720, 1280, 4), np.uint8)  # 1.4 MB a JPEG: fills any buffer
@@ -74,6 +75,8 @@ def test_a_large_picture_is_scaled_down_to_the_requested_width(serve, f_card, as
         pixels = simplejpeg.decode_jpeg(stand.get(f"/frame.jpg{query}")[2], "RGB")
         assert pixels.shape == (width * 9 // 16, width, 3)
         assert_is_card(pixels)
+    upright = encode_preview(np.zeros((2560, 1440, 4), np.uint8))
+    assert simplejpeg.decode_jpeg(upright, "RGB").shape == (1280, 720, 3)
 
 
 def test_pictures_are_requested_only_while_there_are_viewers(serve, f_card, wait_for):
