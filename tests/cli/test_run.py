@@ -345,6 +345,7 @@ REFUSED = {
     f"{FILM} --dmx-universes 1": "add --dmx artnet, sacn or both",
     f"{FILM} --dmx-universes 4-1": "is not a universe or a range of at most 64",
     f"{FILM} --fixture 1.101": "--fixture has no effect",
+    f"{FILM} --dmx sacn --fixture 0.101": "there is no universe 0 in sACN",
     f"{FILM} --dmx sacn --dmx-universes 0-2": "there is no universe 0 in sACN, only 1..63999; Art-Net's begin at 0\n",
 }
 REFUSED_VALUES = {
