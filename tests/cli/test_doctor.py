@@ -127,6 +127,8 @@ def test_without_a_terminal_each_check_is_a_plain_line(full_run, say, monkeypatc
     monkeypatch.setattr(doctor_checks, "run_checks", lambda: [Check(**check) for check in found])
     code, out, err = say("doctor")
     assert (code, err) == (0, "")
+    monkeypatch.setattr(doctor_checks, "run_checks", lambda: [Check("failed", "Python", "too old")])
+    assert say("doctor").code == 1
     first_words = {line.split()[0] for line in out.splitlines()}
     assert first_words <= {"ok", "note", "warning", "mend:", "then:", "or:"}
     assert all(any(f" {check['name']}: {check['detail']}" in line for line in out.splitlines()) for check in found)

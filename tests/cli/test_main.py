@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
+from engine.cli.signals import Signals
+from engine.errors import MultiverseError
 from tests.cli.conftest import Said
 
 
@@ -40,6 +43,34 @@ def test_every_command_ends_on_sigterm_with_a_line(
 def test_wrong_usage_is_one_line(words: str, line: str, say: Callable[..., Said]) -> None:
     said = say(*words.split())
     assert said.code == 2 and line in said.err and said.err.startswith("multiverse: ") and said.err.count("\n") == 1
+
+
+def test_a_signal_that_comes_before_a_run_can_be_stopped_stops_it_at_once(say: Callable[..., Said]) -> None:
+    commands, stopped = typer.Typer(), []
+
+    @commands.command()
+    def runs() -> None:
+        signals = Signals()
+        signals._end_run()
+        signals.connect(lambda: stopped.append("at once"))
+
+    assert say(commands=commands).code == 0 and stopped == ["at once"]
+
+
+def test_what_an_error_leaves_behind_is_told_below_it(say: Callable[..., Said]) -> None:
+    commands = typer.Typer()
+
+    @commands.command()
+    def fails() -> None:
+        error = MultiverseError("the disk is full")
+        error.add_note("out.mp4: finished work is kept")
+        raise error
+
+    assert say(commands=commands) == (
+        1,
+        "",
+        "multiverse: the disk is full\nmultiverse: out.mp4: finished work is kept\n",
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full, as Linux has it")

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.cli.run import build_settings, window_sink, with_window_argument
-from engine.errors import UsageError
+from engine.cli.run import _without_effect, build_settings, window_sink, with_window_argument
+from engine.config import Config
+from engine.errors import SinkError, UsageError
 from engine.ipc import FrameRing
 from tests.cli.conftest import Said
 from tests.support.long_form import in_long_form
@@ -115,15 +116,6 @@ def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) 
     assert pictures_in(home / "out.mp4") == 3
 
 
-def test_offline_the_sinks_of_a_configuration_file_are_kept(home: Path, song: Path, say: Any, monkeypatch: Any) -> None:
-    monkeypatch.chdir(home)
-    (home / "show.toml").write_text('width = 160\nheight = 90\nfps = 30\nsinks = ["record=out.mp4"]\n')
-    done = say("run", "--config", "show.toml", "--offline", "--audio", song, "--frames", "5", "--json")
-    assert done.code == 0, done.err
-    assert [(sink["kind"], sink["frames"]) for sink in json.loads(done.out)["sinks"]] == [("record", 5)]
-    assert (home / "out.mp4").exists()
-
-
 def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path, say: Any, monkeypatch: Any) -> None:
     monkeypatch.chdir(home)
     film = "run", *SMALL, "--offline", "--audio", song, "--sink", "record=out.mp4"
@@ -176,6 +168,16 @@ def test_a_folder_of_films_or_music_that_is_not_there_is_told(home: Path, say: C
     assert said.code == 0 and " at 29.97 fps" in said.err
     for option, name in (("--films", "none"), ("--music", "gone")):
         assert f"multiverse: {option} {home / name}: no such folder; nothing of it is offered\n" in said.err
+
+
+def test_a_film_that_could_not_be_written_to_its_end_exits_with_1(say: Callable[..., Said], monkeypatch: Any) -> None:
+    def fail(sink: object) -> None:
+        raise SinkError("the disk is full")
+
+    monkeypatch.setattr("engine.sinks.null.NullSink.close", fail)
+    done = say("run", *SMALL, "--audio", "demo", *FILM.split())
+    assert done.code == 1
+    assert done.err.splitlines()[-1] == "multiverse: null Multiverse is not complete: null: the disk is full"
 
 
 def test_a_film_that_begins_without_its_shader_ends(say: Callable[..., Said]) -> None:
@@ -343,6 +345,7 @@ REFUSED = {
     f"{FILM} --dmx-universes 1": "add --dmx artnet, sacn or both",
     f"{FILM} --dmx-universes 4-1": "is not a universe or a range of at most 64",
     f"{FILM} --fixture 1.101": "--fixture has no effect",
+    f"{FILM} --dmx sacn --fixture 0.101": "there is no universe 0 in sACN",
     f"{FILM} --dmx sacn --dmx-universes 0-2": "there is no universe 0 in sACN, only 1..63999; Art-Net's begin at 0\n",
 }
 REFUSED_VALUES = {
@@ -427,8 +430,10 @@ def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(tmp_path:
     on_artnet = build_settings(show, {}, [], is_open_to_lan=True)
     assert set(on_artnet.osc.allow) - set(opened.osc.allow) <= {"2.0.0.0/8", "10.0.0.0/24"}
     assert "2.0.0.0/8" in on_artnet.osc.allow, "the network this machine is in"
-    with pytest.raises(UsageError, match=r"--web \[::1\]:80 is local only; for the network, use --web 0.0.0.0:80"):
-        build_settings(show, {"web": "[::1]:80"}, [], is_open_to_lan=True)
+    for host in ("[::1]", "localhost"):
+        told = f"--web {host}:80 is local only; for the network, use --web 0.0.0.0:80"
+        with pytest.raises(UsageError, match=re.escape(told)):
+            build_settings(show, {"web": f"{host}:80"}, [], is_open_to_lan=True)
     strict = build_settings(show, {"osc.allow": ["10.0.0.7"]}, [], is_open_to_lan=True)
     assert strict.osc.allow == ("10.0.0.7",)
     chosen = build_settings(show, {"web": "0.0.0.0:80", "web_token": "opensesame"}, [], is_open_to_lan=True)
@@ -444,6 +449,29 @@ def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: P
     assert build_settings(show, {"rvc.model": "bass.pth", "rvc.index": "b.index"}, []).models["rvc"].index == "b.index"
     show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "none"\n')
     assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == "none"
+
+
+def test_set_takes_words_for_switches_and_patterns() -> None:
+    params = build_settings(None, {}, ["/layer/[12]/mute=on", "/layer/1/angle=-45", "/sd/prompt=a=b"]).params
+    assert params == {"/layer/1/mute": 1, "/layer/2/mute": 1, "/layer/1/angle": -45, "/sd/prompt": "a=b"}
+
+
+def test_offline_the_sinks_of_a_configuration_file_are_kept_and_no_others(tmp_path: Path) -> None:
+    show = tmp_path / "show.toml"
+    show.write_text('sinks = ["record=out.mp4"]\n')
+    films = [build_settings(path, {"offline": True}, []).sinks for path in (show, None)]
+    assert films == [("record=out.mp4",), ()]
+
+
+def test_a_film_without_an_end_is_refused() -> None:
+    for audio in (None, "demo"):
+        refused = _without_effect(Config(offline=True, audio=audio), {}, has_end=False)
+        assert "--offline needs --frames N or --seconds S" in next(refused)
+
+
+def test_only_a_size_that_nobody_chose_may_become_smaller_in_software() -> None:
+    ways: list[tuple[dict[str, Any], list[str]]] = [({}, []), ({"width": 640}, []), ({}, ["/engine/height=90"])]
+    assert [build_settings(None, *way).is_size_free for way in ways] == [True, False, False]
 
 
 def test_a_window_is_a_sink_on_the_named_display_or_alone() -> None:

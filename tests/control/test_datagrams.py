@@ -63,7 +63,9 @@ def test_datagrams_come_whole_in_order_with_senders(make: type, receiver: socket
 
 
 @IS_BATCHED
-def test_the_time_is_that_of_the_arrival_not_of_the_reading(receiver: socket.socket, sender: socket.socket) -> None:
+def test_the_time_is_that_of_the_arrival_not_of_the_reading(
+    receiver: socket.socket, sender: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader = BatchReader(receiver)
     spans = []
     for number in range(5):
@@ -76,6 +78,9 @@ def test_the_time_is_that_of_the_arrival_not_of_the_reading(receiver: socket.soc
     late_s = [at_s - after_s for at_s, (_, after_s) in zip(arrived, spans, strict=True)]
     assert all(at_s >= before_s - tolerance_s for at_s, (before_s, _) in zip(arrived, spans, strict=True))
     assert sum(each <= tolerance_s for each in late_s) >= 3, "a busy kernel may take one a moment later"
+    monkeypatch.setattr(datagrams, "_wall_clock_ahead_s", lambda: (0.0, 5.0))  # the wall clock has been set
+    sender.send(b"late")
+    assert read_all(reader, 1, noticed_s=4.5)[0][2] == 4.5
 
 
 @IS_BATCHED

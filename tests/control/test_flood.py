@@ -9,6 +9,7 @@ import pytest
 import osc_schema
 from engine.control import CommandTable, Dispatcher, Sender
 from engine.control.flood import (
+    KEPT_ADDRESSES,
     MAX_COMMANDS_IN_ORDER,
     MAX_KEPT_BYTES,
     MAX_PULLS,
@@ -128,6 +129,8 @@ def test_giant_commands_do_not_fill_the_memory_and_values_survive_them(engine: E
     kept = [data for data, _, _ in sifted.kept]
     assert kept[0] == value(B, 1.0) and kept[-1] == value(A, 1.0)
     assert sum(map(len, kept)) <= MAX_KEPT_BYTES + 100 and sifted.discarded == 402 - len(kept)
+    engine.sift(*(value(f"/x/{number}", 1.0) for number in range(KEPT_ADDRESSES + 9)))
+    assert len(engine.sieve._kinds) <= KEPT_ADDRESSES
 
 
 def bundle(*packets: bytes, tag: int = 1) -> bytes:
@@ -157,6 +160,8 @@ def test_a_bundle_is_kept_whole_with_more_than_values_or_broken(engine: Engine) 
     ]:
         mixed = bundle(value(A, 1.0), element)
         assert engine.kept(mixed, value(A, 2.0)) == [mixed, value(A, 2.0)], element
+    asking = bundle(bundle(encode_message("/get", A)))
+    assert engine.kept(value(A, 1.0), asking, value(A, 2.0)) == [value(A, 1.0), asking, value(A, 2.0)]
     for cut in [4, 12, 20, 30]:
         broken = bundle(value(A, 1.0), value(B, 1.0))[:-cut]
         assert engine.kept(value(A, 2.0), broken) == [value(A, 2.0), broken], cut

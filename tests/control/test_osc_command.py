@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from engine.cli.osc import app, as_line, carry_out, read_argument
 from engine.control import Reply
-from engine.errors import MultiverseError, PresetError
+from engine.errors import MultiverseError, PresetError, UsageError
 from engine.osc.decode import Message
 from engine.osc.encode import encode_message
 from tests.support import arena
@@ -90,7 +90,7 @@ def test_send_prints_answers_and_failures_and_waits_for_a_command_that_takes_its
     saved = osc("send", "/preset/save", "s:12", "--to", target(drawing), "--wait")
     assert (saved.returncode, saved.stdout) == (0, "/done /preset/save 12\n")
     failed = osc("send", "/preset/save", "s:", "--to", target(drawing), "--wait")
-    assert (failed.returncode, failed.stdout) == (1, "/fail /preset/save a preset needs a name\n")
+    assert failed == (1, "/fail /preset/save a preset needs a name\n", "")
 
 
 def test_a_command_that_outlasts_the_wait_is_not_reported_as_a_missing_engine(drawing: Any) -> None:
@@ -165,3 +165,6 @@ def test_an_arguments_type_follows_its_spelling_unless_a_prefix_sets_it() -> Non
     ]:
         assert read_argument(text) == value, text
         assert type(read_argument(text)) is type(value), text
+    for text in ("3.5e38", "f:1e300", str(2**63), str(-(2**63) - 1)):
+        with pytest.raises(UsageError, match="more than"):
+            read_argument(text)

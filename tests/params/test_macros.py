@@ -51,7 +51,7 @@ def test_a_fader_moved_afterwards_wins_until_the_macro_moves_again(knob: Knob) -
     knob.macros.step(0.0)
     assert knob.store.get(BLOOM) == pytest.approx(0.33)
     knob.store.set("/macro/1", 0.0)
-    knob.store.set(BLOOM, 0.44)
+    knob.store.set(BLOOM, 0.44, by="phone")
     knob.macros.step(0.0)  # the same frame shows both
     assert knob.store.get(BLOOM) == pytest.approx(0.44) and knob.store.get(ANGLE) == pytest.approx(90.0)
     assert knob.turn(0.5)[0] == pytest.approx(0.6)
@@ -93,7 +93,8 @@ def test_moves_are_edited_one_by_one(knob: Knob) -> None:
     for args in ((9, BLOOM), (1,), (1, BLOOM, 1), (1, BLOOM, "a", "b"), (1, "/layer/1/nothing"), (1, "/master/fade")):
         with pytest.raises((MultiverseError, Rejected)):
             knob.say("/macro/add", *args)
-    for moves in ("/nothing 0 1", f"{BLOOM} 0", f"{BLOOM} 0 one", f"{BLOOM} 0 1 2", "/macro/2", "/sd/prompt"):
+    wrong = (f"{BLOOM} 0", f"{BLOOM} 0 one", f"{BLOOM} 0 inf", f"{BLOOM} 0 1 2")
+    for moves in ("/nothing 0 1", "/macro/2", "/sd/prompt", *wrong):
         with pytest.raises(Rejected):
             knob.store.set("/macro/moves/1", moves)
 
@@ -116,3 +117,30 @@ def test_a_desk_that_fades_a_macro_and_one_of_its_parameters_shows_no_flicker(kn
     knob.store.set("/macro/1", 0.5, by="map sacn Desk")
     knob.macros.step(rested_s)
     assert knob.store.get(BLOOM) == pytest.approx(0.6), "a macro that is moved alone, later"
+
+
+def test_what_a_desk_has_left_for_a_minute_or_another_hand_has_moved_follows_the_macro_again(knob: Knob) -> None:
+    for now_s, address, value, by, bloom in [
+        (0.0, BLOOM, 0.3, "desk", 0.3),
+        (60.0, BLOOM, 0.4, "desk", 0.4),
+        (62.0, "/macro/1", 0.5, "desk", 0.6),
+        (70.0, BLOOM, 0.9, "desk", 0.9),
+        (70.1, "/macro/1", 0.25, "phone", 0.4),
+        (70.2, "/macro/1", 0.5, "desk", 0.6),
+    ]:
+        knob.store.set(address, value, by=by)
+        knob.macros.step(now_s)
+        assert knob.store.get(BLOOM) == pytest.approx(bloom), now_s
+
+
+def test_a_range_of_an_exponential_parameter_may_begin_at_0_and_what_a_run_refuses_is_told(
+    knob: Knob, reports: Any
+) -> None:
+    def refuse(value: object) -> None:
+        raise Rejected("/layer/2/mute: not in this run")
+
+    knob.store.add_condition(MUTE, refuse)
+    knob.store.set("/macro/moves/1", f"/layer/1/ratio 0 4; {MUTE}")
+    knob.turn(0.5)
+    assert (knob.store.get("/layer/1/ratio"), knob.store.get(MUTE)) == (2.0, False)
+    assert reports.lines == [("macros/macro/1", "/macro/1: /layer/2/mute: not in this run")]

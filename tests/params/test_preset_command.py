@@ -91,3 +91,16 @@ def test_every_verb_has_a_form_for_scripts(run, tmp_path: Path) -> None:
     assert json.loads(run("import", str(file), "--name", "day", "--json").stdout) == {"name": "day", "problems": []}
     assert json.loads(run("delete", "day", "--json").stdout) == {"deleted": "day"}
     assert "day" not in run("list").stdout
+
+
+def test_a_running_engine_gets_the_time_of_the_fade_and_a_script_plain_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    def carry_out(address: str, words: list[str], to: str, *, within_s: float) -> None:
+        waited.append(within_s)
+        print("/done", address)
+
+    monkeypatch.setattr("engine.cli.osc.carry_out", carry_out)
+    done = CliRunner().invoke(app, ["load", "night", "60", "--json"])
+    assert json.loads(done.stdout) == {"load": "night"} and "/done" in done.stderr
+    assert waited == [65.0]

@@ -213,6 +213,20 @@ def test_overwritten_presets_are_kept_with_their_picture_ten_of_a_name_at_most(p
     assert not presets.has("night") and presets.pictures() == {}
     presets.restore("night")
     assert presets.pictures()["night"].path.read_bytes() == b"picture 11"
+    presets.save("night", {"/mode": "simple"})
+    for has_picture in (True, False):
+        presets.restore("night")
+        assert ("night" in presets.pictures()) is has_picture
+
+
+def test_a_preset_that_lies_behind_a_link_is_kept_as_it_was(presets: PresetFolder, tmp_path: Path) -> None:
+    link, file = presets.save("night", {"/mode": "simple"}), tmp_path / "shared.toml"
+    link.rename(file)
+    link.symlink_to(file)
+    presets.save("night", {"/mode": "multiverse"})
+    file.write_text("[values]\n")  # by another program
+    presets.restore("night")
+    assert presets.load("night").by_address() == {"/mode": "simple"}
 
 
 def test_repeated_failing_saves_remove_no_kept_preset(presets: PresetFolder) -> None:

@@ -1,24 +1,13 @@
 """The store: groups set from any thread appear as a whole, and later changes can be listed."""
 
-import itertools
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 import osc_schema
 from engine.params import Change, ParamStore
 from osc_schema import PARAMS, Accepted, ParamType, Rejected
-
-
-@pytest.fixture
-def frequent_switches() -> Iterator[None]:
-    """Switches threads a thousand times more often than usual, to provoke torn groups."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(5e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 def test_a_set_value_is_in_the_next_snapshot_and_not_in_the_last() -> None:
@@ -99,50 +88,46 @@ def test_panic_reports_the_reset_values_to_its_sender_and_keeps_what_comes_after
     assert {change.version for change in changes} == {version} == {1}
 
 
-def test_a_group_is_never_seen_in_part(frequent_switches: None, wait_for: Callable[..., object]) -> None:
-    """Four writers set all layer angles to one value each time; every snapshot shows four equal angles."""
+ANGLE = osc_schema.lookup("/layer/1/angle")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda store: store.snapshot(),
+        lambda store: store.changes_since(0),
+        lambda store: store.group_of("/macro/1"),
+        lambda store: store.apply([(ANGLE, 6.0)], by="b"),
+        lambda store: store.set_many([("/layer/1/angle", 6.0)], by="b"),
+        lambda store: store.glide([(ANGLE, 6.0)], by="fade", since=0),
+    ],
+)
+def test_another_thread_sees_or_changes_no_part_of_a_group(use: Callable[[ParamStore], object]) -> None:
     store = ParamStore()
-    angles = osc_schema.match("/layer/*/angle")
-    store.apply([(param, 1.0) for param in angles], by="start")
-    is_over = threading.Event()
-    seen: set[tuple[object, ...]] = set()
-    versions: set[int] = set()
+    store.remember_groups(["/macro/1"])
+    other = threading.Thread(target=use, args=(store,))
 
-    def write(offset: int) -> None:
-        for step in itertools.count():
-            if is_over.is_set():
-                return
-            value = float((step * 4 + offset) % 180)
-            store.apply([(param, value) for param in angles], by=f"writer {offset}")
+    def in_the_middle(arrived_s: float | None) -> None:
+        other.start()
+        other.join(0.02)
+        assert other.is_alive()
 
-    def watch() -> None:
-        while not is_over.is_set():
-            snapshot = store.snapshot()
-            seen.add(tuple(snapshot[param.address] for param in angles))
-            changes, _ = store.changes_since(0)
-            versions.add(len({change.version for change in changes}))
-
-    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
-    threads.append(threading.Thread(target=watch))
-    for thread in threads:
-        thread.start()
-    wait_for(lambda: len(seen) >= 50, "50 different snapshots")
-    is_over.set()
-    for thread in threads:
-        thread.join()
-    assert all(len(set(values)) == 1 for values in seen)
-    assert versions == {1}
+    store.on_trigger("/tempo/tap", in_the_middle)
+    store.set_many([("/layer/1/angle", 5), ("/tempo/tap", 1), ("/layer/1/curve", 0.5)], by="a")
+    other.join()
 
 
-def test_presses_from_many_threads_are_all_counted(frequent_switches: None) -> None:
+def test_what_was_set_together_is_remembered_and_every_wish_counted() -> None:
     store = ParamStore()
-    threads = [threading.Thread(target=lambda: [store.set("/master/panic", 1) for _ in range(200)]) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert store.get("/master/panic") == 800
-    assert store.version == 800
+    store.remember_groups(["/macro/1"])
+    store.count_asked(["/layer/1/mute"])
+    store.set_many([("/macro/1", 0.5), ("/layer/1/angle", 0)], by="a")
+    assert store.group_of("/macro/1") == (1, {"/macro/1", "/layer/1/angle"}), "also what had its value"
+    store.set_many([("/macro/1", 0.6)], by="a", together=["/macro/1", "/layer/1/curve"])
+    assert store.group_of("/macro/1") == (2, {"/macro/1", "/layer/1/curve"}), "also what follows later"
+    for value in (True, True, False):
+        store.set("/layer/1/mute", value)
+    assert store.times_asked(["/layer/1/mute"]) == 2
 
 
 def needs_a_model(value: object) -> None:
@@ -172,13 +157,13 @@ def test_a_trigger_calls_its_hook_at_once_and_its_release_does_not() -> None:
 
 def test_a_glide_leaves_out_values_set_by_others_since() -> None:
     store = ParamStore()
-    angle, curve = osc_schema.lookup("/layer/1/angle"), osc_schema.lookup("/layer/1/curve")
+    curve = osc_schema.lookup("/layer/1/curve")
     store.set("/layer/1/angle", 5, by="before")
-    taken, version = store.glide([(angle, 6.0), (curve, 0.5)], by="fade", since=store.version)
+    taken, version = store.glide([(ANGLE, 6.0), (curve, 0.5)], by="fade", since=store.version)
     assert (taken, store.get("/layer/1/angle"), store.get("/layer/1/curve")) == ({}, 6.0, 0.5)
     store.set("/layer/1/curve", 0.1, by="hand")
-    taken, version = store.glide([(angle, 7.0), (curve, 0.6)], by="fade", since=version)
+    taken, version = store.glide([(ANGLE, 7.0), (curve, 0.6)], by="fade", since=version)
     assert (taken, store.get("/layer/1/angle"), store.get("/layer/1/curve")) == ({"/layer/1/curve": "hand"}, 7.0, 0.1)
     store.set("/master/panic", 1)
-    taken, _ = store.glide([(angle, 8.0)], by="fade", since=version)
+    taken, _ = store.glide([(ANGLE, 8.0)], by="fade", since=version)
     assert (taken, store.get("/layer/1/angle")) == ({"/layer/1/angle": "/master/panic"}, 0.0)

@@ -100,7 +100,11 @@ class CueRig(PresetRig):
         super().__init__(folder / "presets", reports)
         self.path = folder / "cues.toml"
         self.store.set(GO_PAUSE, 0.0)
-        self.cues = CueControl(self.tools, self.path, presets=self.presets)
+        self.renamed: list[tuple[str, str]] = []
+        """Both names of each cue whose preset was renamed."""
+        self.cues = CueControl(
+            self.tools, self.path, presets=self.presets, rename_waiting=lambda *names: self.renamed.append(names)
+        )
         self.cues.add_commands(self.commands)
 
     def close(self) -> None:

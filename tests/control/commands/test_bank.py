@@ -99,6 +99,11 @@ def test_a_tap_prepares_a_second_one_takes_and_what_left_is_not_taken_by_one_pre
     assert rig.after(0.1) == 1.0, "something else was prepared since its first press"
     rig.done("/pad/3")
     assert rig.after(0.1) == 2.0, "without a number it is a tap"
+    rig.store.set(TAKE_FADE, "2")
+    rig.tap(1)
+    rig.say("/pad/1", 1)
+    rig.after(HELD_S + 0.1)
+    assert rig.crossfade.snapshot()[1] is not None, "held for long, a second press still fades"
 
 
 def test_a_held_pad_flashes_until_it_is_released_and_leaves_what_was_prepared(rig: Rig) -> None:
@@ -139,6 +144,10 @@ def test_a_pad_whose_holder_is_gone_is_released(rig: Rig) -> None:
     assert rig.after(0.1) == 1.0
     rig.tap(1)
     assert rig.presets.mixer.prepared == "high", "it can be pressed again"
+    rig.done("/pad/1", 1)
+    rig.banks.release_of("")
+    rig.store.set("/bank/shown", 2)
+    assert rig.done("/pad/1")[0] == 2, "and in another bank"
 
 
 def test_the_second_press_waits_for_the_beat_and_blinks_meanwhile(rig: Rig) -> None:
@@ -170,11 +179,13 @@ def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig
 
 def test_a_preset_that_is_renamed_while_it_is_held_is_released(rig: Rig) -> None:
     rig.done("/preset/load", "low")
+    rig.done("/preset/prepare", "mid")
     rig.done("/pad/1", 1)
     assert rig.after(HELD_S + 0.1) == 3.0
     rig.done("/preset/rename", "high", "higher")
+    rig.done("/preset/rename", "mid", "middle")
     rig.done("/pad/1", 0)
-    assert rig.after(0.1) == 1.0 and rig.presets.mixer.prepared == ""
+    assert rig.after(0.1) == 1.0 and rig.presets.mixer.prepared == "middle"
 
 
 def test_pads_are_put_swapped_and_coloured_and_the_file_keeps_them(rig: Rig, tmp_path: Path, reports: Any) -> None:
@@ -212,13 +223,17 @@ def test_presets_find_their_pads_when_they_come_go_and_come_back(rig: Rig, wait_
     assert rig.listed()[1] == [(1, "high", ""), (3, "mid", ""), (4, "new", "")], "where it was"
     rig.done("/preset/restore", "low")
     rig.done("/bank/name", 1, "presets 2")
+    rig.store.set("/bank/shown", 2)
     for number in range(5, 18):
         rig.done("/preset/save", f"new {number}")
-    wait_for(lambda: rig.store.get("/bank/shown") == 1 and (1, "new 17", "") in rig.listed()[2], "a new bank")
+    wait_for(lambda: rig.store.get("/bank/shown") == 3 and (1, "new 17", "") in rig.listed()[2], "a new bank")
     assert rig.banks.banks.banks[1].name == "Presets 3", "a name that is free"
     assert rig.listed()[3][0][1] == next(iter(LOOKS)), "before the looks"
     rig.done("/preset/rename", "new 17", "Finale")
     wait_for(lambda: rig.listed()[2] == [(1, "Finale", "")], "the new name")
+    rig.done("/preset/delete", "Finale")
+    rig.done("/preset/save", "Encore")
+    wait_for(lambda: rig.listed()[2] == [(1, "Encore", "")], "the pad of one that is gone")
 
 
 def test_mistakes_get_one_line(rig: Rig, reports: Any, wait_for: Any) -> None:
@@ -330,6 +345,7 @@ def test_next_and_previous_walk_through_the_pads_of_the_shown_bank(rig: Rig) -> 
     assert walked == ["mid", "high", "low", "mid"], "a missing one is left out, and what stands on two pads comes once"
     for wrong in (("foo",), (1, 1), (0.5,)):
         assert rig.failed("/preset/next", *wrong) == "takes 1 for pressed or 0 for released, or nothing for a tap"
+    rig.done("/preset/load", "Silk")
     assert [rig.done("/preset/previous", 1)[0] for _ in range(2)] == ["low", "high"]
     rig.say("/preset/next", 0)
     assert rig.after(0.1) == OWN["high"] and rig.take() == [], "a button was released"

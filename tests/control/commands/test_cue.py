@@ -268,6 +268,7 @@ def test_a_cue_may_keep_layer_5_and_follows_a_renamed_preset(rig: CueRig) -> Non
     assert rig.store.get("/layer/5/intensity") == 0.75 and rig.presets.current.state == ("camera", 0)
     rig.done("/preset/rename", "camera", "close")
     assert ("/cue/entry", 1, "close", 0.0, 0.0, 0, "", "layer5") in rig.ask("/cue/list")
+    assert rig.renamed == [("cue 1 camera", "cue 1 close")]
     assert "is neither layer5" in rig.failed("/cue/set", 1, "close", 0, 0, 0, "", "layer4")
     rig.done("/cue/set", 2, "low")  # the disk has written the list by then
     assert "keep_layer5 = true" in rig.path.read_text(encoding="utf-8")

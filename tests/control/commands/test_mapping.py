@@ -286,6 +286,10 @@ def test_entries_are_edited_and_the_change_is_announced(desk: Desk) -> None:
 def test_maps_are_loaded_by_name_and_saved_under_one(desk: Desk) -> None:
     name, added = desk.done("/map/load", "resolume")
     assert (name, added) == ("resolume", len(desk.entries()))
+    desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
+    before = desk.entries()
+    desk.done("/map/load", "resolume")
+    assert desk.entries() == before, "in the same order"
     desk.done("/map/clear")
     desk.done("/map/add", "midi 1 cc 7", "/layer/1/curve")
     assert desk.done("/map/save", "my desk") == ("my desk",)

@@ -126,6 +126,16 @@ def test_a_motor_fader_takes_over_at_the_value_that_it_was_sent(stage: Stage, wa
     assert stage.store.get("/layer/1/curve") == pytest.approx(4896 / 16383)
 
 
+def test_a_fader_without_a_motor_does_not_jump_to_what_it_was_sent(stage: Stage) -> None:
+    stage.add("midi 1 bend", "/layer/1/curve")
+    stage.follow()
+    stage.say("/pitch", 1, 3000)
+    stage.store.set("/layer/1/curve", 0.25, by="a cue")
+    assert ("/pitch", 1, 4096) in stage.after(2.0)
+    stage.say("/pitch", 1, 3100)
+    assert stage.store.get("/layer/1/curve") == 0.25
+
+
 def test_an_echo_of_feedback_does_not_loop(stage: Stage) -> None:
     stage.add("osc /on", "/layer/1/mute")
     stage.add("osc /fader", "/layer/1/curve", takeover=0)
@@ -171,12 +181,15 @@ def test_lights_and_rings_are_sent_values_in_the_range_of_their_device(stage: St
     stage.add("midi 1 note 16", "/layer/1/mute", in_high=1)
     stage.add("midi 1 cc 26", "/layer/1/curve", in_low=1, in_high=13)
     stage.add("midi 1 cc 48", "/layer/1/curve", in_low=0x21, in_high=0x2B)
-    assert stage.follow() == [("/note", 1, 16, 0), ("/control", 1, 26, 1), ("/control", 1, 48, 0x21)]
+    stage.add("midi 1 cc 49", "/layer/1/curve", invert=1)
+    rings = [("/control", 1, number, at) for number, at in ((26, 1), (48, 0x21), (49, 127))]
+    assert stage.follow() == [("/note", 1, 16, 0), *rings]
     stage.say("/note", 1, 16, 127)
     stage.store.set("/layer/1/curve", 1.0)
     assert stage.store.get("/layer/1/mute") is True
     told = stage.after(INTERVAL_S)
-    assert sorted(told) == [("/control", 1, 26, 13), ("/control", 1, 48, 0x2B), ("/note", 1, 16, 1)]
+    rings = [("/control", 1, number, at) for number, at in ((26, 13), (48, 0x2B), (49, 0))]
+    assert sorted(told) == [*rings, ("/note", 1, 16, 1)]
 
 
 def test_osc_controls_get_their_value_at_their_own_address(stage: Stage) -> None:

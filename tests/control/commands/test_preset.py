@@ -14,6 +14,7 @@ import pytest
 import osc_schema
 from engine.osc.encode import encode_bundle, encode_message
 from engine.params import LoadedPreset, PresetFolder
+from engine.params.fade_time import AT_ONCE
 from engine.params.store import entries_of
 from engine.system.atomic_file import unfinished_path
 from osc_schema import Rejected
@@ -203,6 +204,8 @@ def test_a_look_without_its_shader_does_not_keep_the_one_before(rig: PresetRig, 
     rig.say("/preset/load", "lost")
     assert rig.store.get("/fx/1/file") == ""
     assert [line for _, line in reports.lines] == ["preset lost: /fx/1/file: 'Lost' is not in the shader folders"]
+    rig.presets.current.step(rig.store.snapshot())
+    assert rig.presets.current.state == ("lost", 0), "which is no edit"
 
 
 # -- end to end --------------------------------------------------------------------------------
@@ -318,26 +321,30 @@ def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(looks: Pres
     assert looks.store.get(BRIGHTNESS) == 0.5 and looks.crossfade.snapshot()[1] is None
     assert told_of(looks, "/preset/prepared") == [("day",), ("night",), ("day",)]
     assert ("/preset/prepared", "day") in looks.ask("/preset/list")
+    looks.presets.take(AT_ONCE, name="noon")
+    assert looks.presets.prepared == "day", "which was prepared while the other one waited"
     looks.done("/preset/prepare")
     assert told_of(looks, "/preset/prepared")[-1] == ("",)
 
 
 def test_a_flash_shows_a_look_while_it_is_held_and_keeps_what_others_set(rig: PresetRig) -> None:
     saved(rig, "night", **{BRIGHTNESS: 0.5, "/layer/1/angle": 10.0})
-    saved(rig, "day", **{BRIGHTNESS: 2.0, "/layer/1/angle": 20.0})
+    saved(rig, "day", **{BRIGHTNESS: 2.0, "/layer/1/angle": 20.0, "/audio/1/decay_ms": 77.0})
     saved(rig, "noon", **{BRIGHTNESS: 3.0, "/layer/1/angle": 30.0})
     rig.done("/preset/load", "night")
     rig.store.set(BRIGHTNESS, 0.7, by="hand")
     rig.done("/preset/flash", "day", 1)
     assert rig.store.get(BRIGHTNESS) == 2.0 and rig.presets.current.name == "day"
+    assert rig.store.get("/audio/1/decay_ms") != 77.0, "the look alone"
     rig.store.set("/layer/1/angle", 44.0, by="hand")
     rig.done("/preset/flash", "noon", 1)
     assert rig.store.get(BRIGHTNESS) == 3.0
     rig.done("/preset/flash", "day", 0)
     assert rig.store.get(BRIGHTNESS) == 3.0, "the last one pressed is shown"
+    rig.store.set("/layer/2/angle", 66.0, by="hand")
     for _ in range(2):  # released twice
         rig.done("/preset/flash", "noon", 0)
-        assert (rig.store.get(BRIGHTNESS), rig.store.get("/layer/1/angle")) == (0.7, 44.0)
+        assert [rig.store.get(at) for at in (BRIGHTNESS, "/layer/1/angle", "/layer/2/angle")] == [0.7, 44.0, 66.0]
     assert rig.presets.current.name == "night"
 
 

@@ -117,6 +117,16 @@ def test_a_locate_recalls_the_last_cue_with_the_rest_of_its_fade(show: Rig) -> N
     assert fade is not None and values[BRIGHTNESS] == 2.0
     show.run(2.04)
     assert show.crossfade.snapshot()[1] is None, "of four seconds, three had passed"
+    show.say("/cue/3")
+    show.ltc.clear()
+    show.play_ltc((0, 0, 40, 0), 1.0, begin_s=2.1)
+    assert [number for _, number in show.run(2.5)] == [2], "a person has started another one since"
+
+
+def test_a_locate_past_the_follow_time_of_a_cue_starts_the_next_one_too(show: Rig) -> None:
+    show.done("/cue/set", 2, "mid", 0.0, 2.0, 0, "00:00:20:00")
+    show.play_ltc((0, 0, 23, 0), 1.0, begin_s=1.0)
+    assert [number for _, number in show.run(1.5)] == [2, 3]
 
 
 def test_without_chase_no_cue_starts_and_switching_it_on_recalls(show: Rig) -> None:

@@ -70,6 +70,13 @@ def test_the_same_knob_by_a_bridge_and_by_its_port_counts_once(open_stage: Any) 
         stage.hear("Launchpad", b"\x80\x24\x40")
         assert stage.store.get("/layer/1/mute") is not before
         stage.clock.advance(0.3)
+    stage.hear("Launchpad", b"\x90\x24\x7f")
+    stage.say("/midi:other:0:1/note_on", 36, 127)
+    assert stage.store.get("/layer/1/mute") is not before, "another device"
+    stage.hear("Launchpad", b"\x80\x24\x40")
+    stage.clock.advance(0.3)
+    stage.say("/note", 1, 36, 127)
+    assert stage.store.get("/layer/1/mute") is before, "another press, by the bridge alone"
 
 
 def test_a_drum_machine_that_is_plugged_in_while_the_clock_runs_is_started_at_the_next_bar(open_stage: Any) -> None:

@@ -110,7 +110,8 @@ class Desk:
     def __init__(self, reports: Any) -> None:
         self.clock = SteppedClock()
         self.store = ParamStore()
-        self.dispatcher = Dispatcher(self.store, CommandTable(), self.clock, reports)
+        self.gone: list[str] = []
+        self.dispatcher = Dispatcher(self.store, CommandTable(), self.clock, reports, on_gone=self.gone.append)
         self.hub = QueryHub(self.dispatcher, reports)
         self.woken = 0
 
@@ -168,3 +169,5 @@ def test_the_queue_of_a_client_is_bounded_in_bytes_and_a_lost_change_of_the_tree
     desk.send_out()
     waiting = peer.take()
     assert len(waiting) == MAX_WAITING_BYTES // len(packet) and peer.dropped == 100 - len(waiting)
+    peer.close()
+    assert desk.gone == ["ws 192.0.2.1:5000"], "the pads that it holds are released"

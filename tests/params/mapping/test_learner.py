@@ -50,6 +50,7 @@ def test_a_control_is_learned_by_a_clear_movement(desk: Desk) -> None:
         ((), (("midi 1 note 60", (0,), ""), ("midi 1 note 61", (1,), "midi 1 note 61"))),
         ((), (("osc /1/fader1", (0.5,) * 100, ""),)),
         ((), (("osc /sensor", (0.5, 0.501, 0.499, 0.5, 0.503), ""), ("osc /f", (0.5, 0.52), "osc /f"))),
+        ((), (("osc /hz", (500.0, 501.0, 499.0), ""),)),
         ((), (("osc /xy 1", (0.1,), ""), ("osc /xy", (0.1, 0.1), ""), ("osc /xy 1", (0.4,), "osc /xy 1"))),
     ]:
         desk.hear("midi 1 cc 7", *before)

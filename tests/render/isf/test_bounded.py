@@ -38,6 +38,7 @@ def test_every_loop_that_could_be_long_has_its_guard() -> None:
         ("", "do c += 0.1; while (c > -1.0);"),
         ("void zero(inout int i) { i = 0; }", "for (int i = 0; i < 8; i++) zero(i);"),
         ("void zero(out int i) { i = 0; }", "for (int i = 0; i < 8; i++) zero((i));"),
+        ("", "for (float i = 0.0; i < 8.0; i += 1.0) modf(c, i);"),
         ("", "for (float i = 16777216.0; i < 16777226.0; i += 1.0) c += 0.1;"),
         ("const int N = 4;", "int N = 1000000000; for (int i = 0; i < N; i++) c += 0.1;"),
         ("", "for (uint i = 5u; i >= 0u; i--) c += 0.1;"),
@@ -56,7 +57,9 @@ def test_every_loop_that_could_be_long_has_its_guard() -> None:
 def test_a_guard_has_a_name_of_its_own_and_ends_a_loop_before_the_rasteriser_does() -> None:
     file = parsed("int isf_spent = 0; int isf_budget = 1; isf_spent = isf_budget;")
     assert own_text(file).count("isf_own_isf_") == 4
-    assert 65_535 * MIN_ROUND > MAX_BUDGET
+    assert 65_535 * MIN_ROUND > MAX_BUDGET and f"isf_go({MIN_ROUND})" in own_text(parsed("while (c > 0.0);"))
+    taken = parse_isf('/*{"INPUTS": [{"NAME": "isf_budget", "TYPE": "float"}]}*/ void main() {}', path=None)
+    assert taken.texts.names == {"isf_budget": "isf_own_isf_budget"}
 
 
 def test_calls_with_and_without_loops_multiply_and_many_short_loops_are_guarded() -> None:
@@ -106,6 +109,7 @@ def test_macros_are_expanded_as_in_c() -> None:
         ("#define P +\na P+ b", "a + + b"),
         ("#define S /\nS* b", "/ * b"),
         ("#if defined(GL_ES) || 2 * 3 == 7\na\n#elif __VERSION__ >= 330 && !defined X\nb\n#else\nc\n#endif", "b"),
+        ("#if 8 - 4 - 2 == 2 && -7 / 2 == -3\na\n#endif", "a"),
         ("#ifdef A\n#if 1 / 0\n#endif\n#error no\n#else\nyes\n#endif", "yes"),
         ("#define A 1\n#undef A\nA", "A"),
         ("#define LONG 1 + \\\n2 // and \\\nmore\nLONG", "1 + 2"),
@@ -125,6 +129,7 @@ def test_a_damaged_directive_gives_one_clear_reason() -> None:
         ("#define F(x) x\nF(1", "not closed"),
         ("#define F(x) x\nF(1, 2)", "takes 1"),
         ("#define A ## b\n", "##"),
+        ("#define __VERSION__ 1\n", "no name"),
         ("#define CAT(a, b) a ## b\nCAT(+, x)", "no word"),
         ("#if 1 +\n#endif", "too early"),
         ("#if 1 / 0\n#endif", "zero"),

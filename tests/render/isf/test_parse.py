@@ -50,6 +50,8 @@ def test_an_input_has_its_default_and_its_range() -> None:
         ({"TYPE": "float", "DEFAULT": 3, "MIN": 1, "MAX": 5}, (3.0, 1.0, 5.0)),
         ({"TYPE": "float", "DEFAULT": 9, "MIN": 1, "MAX": 5}, (5.0, 1.0, 5.0)),
         ({"TYPE": "float", "DEFAULT": 9}, (9.0, 0.0, 9.0)),
+        ({"TYPE": "float", "DEFAULT": -2}, (-2.0, -2.0, 1.0)),
+        ({"TYPE": "point2D", "DEFAULT": [0.5, 1, 9]}, ((0.5, 1.0), (0.0, 0.0), (1.0, 1.0))),
         ({"TYPE": "float", "MIN": 1, "MAX": 0.05, "DEFAULT": "0.5"}, (0.5, 0.05, 1.0)),
         ({"TYPE": "bool", "DEFAULT": "true"}, (True, False, True)),
         ({"TYPE": "event", "DEFAULT": 1}, (False, False, True)),
@@ -68,9 +70,10 @@ def test_an_input_has_its_default_and_its_range() -> None:
 def test_a_menu_has_labels_and_a_point_divided_by_the_pictures_size_is_in_pixels() -> None:
     assert input_of(TYPE="long", VALUES=[4, 5, 6], LABELS=["one", "two"]).labels == ("one", "two", "6")
     assert input_of(TYPE="long", LABELS=["one", "two", "three"]).values == (0, 1, 2)
-    body = "void main() { vec2 c = a.xy / RENDERSIZE; vec2 d = b; }"
-    text = shader({"INPUTS": [{"NAME": n, "TYPE": "point2D"} for n in "ab"]}, body)
-    assert [each.is_in_pixels for each in parse_isf(text, path=None).inputs] == [True, False]
+    body = "void main() { vec2 d = a.xy / RENDERSIZE + b + c / RENDERSIZE; }"
+    with_range = {"NAME": "c", "TYPE": "point2D", "MIN": [0, 0], "MAX": [1, 1]}
+    text = shader({"INPUTS": [*({"NAME": n, "TYPE": "point2D"} for n in "ab"), with_range]}, body)
+    assert [each.is_in_pixels for each in parse_isf(text, path=None).inputs] == [True, False, False]
 
 
 def test_a_file_of_version_1_is_read_like_one_of_version_2_and_its_kind_is_told() -> None:
@@ -82,14 +85,15 @@ def test_a_file_of_version_1_is_read_like_one_of_version_2_and_its_kind_is_told(
     assert kind("inputImage") == (False, False)
     assert kind("startImage", "endImage") == (False, True)
     old = {
-        "PERSISTENT_BUFFERS": {"trail": {"WIDTH": "$WIDTH/2", "FLOAT": True}},
+        "PERSISTENT_BUFFERS": {"trail": {"WIDTH": "$WIDTH/$speed", "FLOAT": True}},
         "PASSES": [{"TARGET": "trail"}, {}],
-        "INPUTS": [{"NAME": "speed", "TYPE": "float"}],
+        "INPUTS": [{"NAME": "speed", "TYPE": "long"}],
     }
     trail, last = parse_isf(shader(old), path=None).passes
     assert trail.is_persistent and trail.is_float and trail.width is not None and last.target is None
-    listed = parse_isf(shader({"PERSISTENT_BUFFERS": ["trail"], "PASSES": [{"TARGET": "trail"}]}), path=None)
-    assert listed.passes[0].is_persistent
+    told = {"PERSISTENT_BUFFERS": ["trail"], "PASSES": [{"TARGET": "trail", "float": True}]}
+    (listed,) = parse_isf(shader(told), path=None).passes
+    assert listed.is_persistent and listed.is_float
 
 
 def test_a_damaged_file_gives_one_clear_reason() -> None:
@@ -132,11 +136,16 @@ def test_images_are_read_from_the_shaders_folder_only_and_refused_if_huge(tmp_pa
 
     (image,) = parse_isf(imported("maps/noise.png"), path=folder / "a.fs").imports
     assert image.pixels.shape == (4, 6, 4) and image.pixels[0, 0].tolist() == [99, 99, 99, 255]
+    exif = Image.Exif()
+    exif[0x0112] = 6  # held upright
+    Image.new("RGB", (6, 4)).save(folder / "turned.jpg", exif=exif)
+    assert parse_isf(imported("turned.jpg"), path=folder / "a.fs").imports[0].pixels.shape == (6, 4, 4)
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     for outside in ("../secret.png", str(tmp_path / "secret.png"), "link.png"):
         assert "outside" in reason_of(imported(outside), folder / "a.fs").reason
     (folder / "text.png").write_text("no picture", encoding="utf-8")
-    for path in ("text.png", "missing.png", "maps", "maps/COM1.png", "a\0.png"):
+    Image.new("RGB", (6, 4)).save(folder / "other.ppm")  # a decoder that no shader needs
+    for path in ("text.png", "other.ppm", "missing.png", "maps", "maps/COM1.png", "a\0.png"):
         assert "cannot be read" in reason_of(imported(path), folder / "a.fs").reason
     Image.fromarray(np.zeros((1, 5000), np.uint8)).save(tmp_path / "wide.png")
     error = reason_of(shader({"IMPORTED": {"a": {"PATH": "wide.png"}}}), tmp_path / "a.fs")
@@ -162,6 +171,8 @@ def test_sizes_are_arithmetic_or_refused() -> None:
         ("2 ^ 3 % 5", 3.0),
         ("-(2 - 5) * $amount", 1.5),
         ("- 3 + 5", 2.0),
+        ("round(2.5) + mod(7, 4)", 6.0),
+        ("1e308 * 10", None),
         ("1 / 0", None),
         ("sqrt(0 - 1)", None),
         ("10 ^ 400", None),
@@ -180,8 +191,9 @@ def test_targets_are_bounded() -> None:
     assert sizes({"TARGET": "a", "WIDTH": "$WIDTH/2"}, {"TARGET": "b", "WIDTH": 0}) == {"a": (320, 360), "b": (1, 360)}
     with pytest.raises(IsfError, match="16384x360"):
         sizes({"TARGET": "a", "WIDTH": 16384})
-    with pytest.raises(IsfError, match="MB"):
-        sizes(*({"TARGET": f"t{n}", "WIDTH": 4096, "HEIGHT": 4096, "FLOAT": True} for n in range(4)))
+    for side, count, reason in ((4096, 1, "takes 256 MB: at most 136 MB"), (2896, 3, "its targets take 767 MB")):
+        with pytest.raises(IsfError, match=reason):
+            sizes(*({"TARGET": f"t{n}", "WIDTH": side, "HEIGHT": side, "FLOAT": True} for n in range(count)))
 
 
 def test_all_images_of_a_file_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from engine.config import build_config
 from engine.errors import NoGLError
 from engine.params.looks import PLAIN
 from engine.render.isf.clocks import date_live, date_offline, isf_date
+from engine.render.isf.gl_images import spectrum_image
 from engine.render.isf.isf_file import IsfFile
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.program import Moment
@@ -121,6 +122,7 @@ def test_the_sounds_waves_and_spectra_are_images(isf: Isf, show: Show) -> None:
                         IMG_NORM_PIXEL(fft, vec2(0.9, 0.125)).r, 1.0);"""
     file = isf(body, [{"NAME": "wave", "TYPE": "audio"}, {"NAME": "fft", "TYPE": "audioFFT"}])
     assert show(file, waves=waves)[0, 0].tolist() == [204, 255, 0, 255]
+    assert spectrum_image(waves, 64)[0, 12] == pytest.approx(1.0, abs=0.01), "the strongest of eight bins"
 
 
 def test_mix_goes_from_the_picture_to_the_effect(isf: Isf, show: Show, f_card: Callable) -> None:
@@ -144,8 +146,8 @@ def test_a_generator_covers_the_picture_by_its_alpha_and_luma_is_brightest(isf: 
 def test_numbers_that_are_none_and_pixels_thrown_away_are_black(isf: Isf, show: Show) -> None:
     file = isf("gl_FragColor = vec4(0.0 / TIMEDELTA, sqrt(-1.0 - TIME), 1.0, 1.0);")
     assert show(file)[0, 0].tolist() == [0, 0, 255, 255]
-    body = "if (FRAMEINDEX == 1) discard; gl_FragColor = vec4(1.0);"
-    assert show(isf(body), frames=2)[0, 0, :3].tolist() == [0, 0, 0]
+    body = "if (FRAMEINDEX == 2) discard; gl_FragColor = vec4(1.0);"
+    assert show(isf(body), frames=3)[0, 0, :3].tolist() == [0, 0, 0]
 
 
 def test_the_date_is_the_clock_on_the_wall_or_offline_the_time_of_the_picture() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.render.isf.clocks import DrawClock
+from engine.render.isf.clocks import DrawClock, OverrunError
 from engine.render.isf.isf_file import Input, IsfFile, ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.picture import Leaving, PictureInput, Renderer
@@ -108,11 +108,13 @@ def test_the_old_shader_plays_until_the_new_one_is_built_and_on_if_it_is_refused
 
 def test_a_shader_whose_targets_grow_too_large_is_bypassed(gl: Renderer, play: Draw) -> None:
     header = '"INPUTS": [{"NAME": "n", "TYPE": "float", "DEFAULT": 1, "MAX": 99999}]'
-    file = file_of(f'/*{{{header}, "PASSES": [{{"TARGET": "a", "WIDTH": "$n"}}, {{}}]}}*/ {RED.partition("*/")[2]}')
+    passes = '"PASSES": [{"TARGET": "a", "WIDTH": "$n", "HEIGHT": "$n"}, {}]'
     plain = play()
-    assert play(slot("1", file))[0, 0].tolist() == [255, 0, 0, 255]
-    assert np.array_equal(play(slot("1", file, inputs={"n": 9999.0})), plain)
-    assert "9999x48" in gl.shader_state.failures["1"]
+    for side, reason in ((9999.0, "9999x9999"), (3500.0, "grow by 93 MB while it plays")):
+        file = file_of(f"/*{{{header}, {passes}}}*/ {RED.partition('*/')[2]}")
+        assert play(slot("1", file))[0, 0].tolist() == [255, 0, 0, 255]
+        assert np.array_equal(play(slot("1", file, inputs={"n": side})), plain)
+        assert reason in gl.shader_state.failures["1"]
 
 
 def test_a_shader_that_is_saved_again_goes_on_in_time(play: Draw) -> None:
@@ -168,6 +170,20 @@ def test_the_other_shaders_play_on_when_one_holds_up_the_picture(
     assert gl.shader_state.overruns == {"2"}
     assert play(*slots, frames=2, start_s=2.1)[0, 0].tolist() == [204, 204, 204, 255]
     assert set(gl.shader_state.costs_ms) >= {"1", "3"} and not gl.shader_state.missing
+
+
+def test_all_shaders_share_the_time_of_a_picture_and_what_adds_up_to_a_band_is_waited_for() -> None:
+    now_s = [0.0]
+    clock = DrawClock(0.15, lambda: now_s[0])
+    assert [clock.is_due(share) for share in (3.0, 0.5, 0.4, 0.4)] == [False, True, False, True]
+    for name, spent_s in (("1", 0.1), ("2", 0.04)):
+        with clock.running(name):
+            now_s[0] += spent_s
+            clock.check()
+    with clock.running("3"), pytest.raises(OverrunError):
+        now_s[0] += 0.02
+        clock.check()
+    assert clock.slowest == "1"
 
 
 def test_a_shader_that_holds_up_the_picture_is_given_up_and_tried_again_later(gl: Renderer, play: Draw) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from engine.render.isf import vet_record
+from engine.render.isf.isf_file import IsfImport
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.vet_record import VetRecord, prune_records, read_record, record_path, write_record
 
@@ -36,6 +37,10 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     for name in ("title", "inputs", "passes", "texts", "budget"):
         assert getattr(read.file, name) == getattr(RECORD.file, name)
     assert abs(read.thumbnail.astype(int) - 120).max() <= 2
+    images = (IsfImport(name="map", pixels=np.zeros((4, 4, 4), np.uint8)),)
+    write_record(tmp_path / "a.json", replace(RECORD, file=replace(RECORD.file, imports=images)))
+    read = read_record(tmp_path / "a.json")
+    assert read is not None and read.file is None, "which would be played without its images"
 
 
 def test_each_text_and_driver_has_a_record_and_a_larger_picture_takes_longer(tmp_path: Path) -> None:
