@@ -89,6 +89,8 @@ def run(
         require_model(entry, options, settings.models[entry.name].model)
     for why in _without_effect(settings, given, has_end=frames is not None or seconds is not None):
         raise UsageError(why)
+    if settings.presets and not Path(settings.presets).expanduser().exists():
+        print(f"multiverse: --presets {settings.presets}: is made with the first preset that is saved", file=sys.stderr)
     for option, folders in (("--films", settings.films), ("--music", settings.music)):
         for folder in folders:
             if not Path(folder).expanduser().is_dir():

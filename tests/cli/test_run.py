@@ -163,9 +163,10 @@ def test_an_interrupted_film_reports_its_progress_and_exits_with_1(
 
 
 def test_a_folder_of_films_or_music_that_is_not_there_is_told(home: Path, say: Callable[..., Said]) -> None:
-    folders = ("--films", home / "none", "--music", home / "gone")
+    folders = ("--films", home / "none", "--music", home / "gone", "--presets", home / "new")
     said = say("run", *SMALL, "--fps", "30000/1001", "--audio", "demo", *FILM.split(), *folders)
     assert said.code == 0 and " at 29.97 fps" in said.err
+    assert f"multiverse: --presets {home / 'new'}: is made with the first preset that is saved\n" in said.err
     for option, name in (("--films", "none"), ("--music", "gone")):
         assert f"multiverse: {option} {home / name}: no such folder; nothing of it is offered\n" in said.err
 

@@ -322,7 +322,7 @@ def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(looks: Pres
     assert told_of(looks, "/preset/prepared") == [("day",), ("night",), ("day",)]
     assert ("/preset/prepared", "day") in looks.ask("/preset/list")
     looks.presets.take(AT_ONCE, name="noon")
-    assert looks.presets.prepared == "day", "which was prepared while the other one waited"
+    assert looks.presets.mixer.prepared == "day", "which was prepared while the other one waited"
     looks.done("/preset/prepare")
     assert told_of(looks, "/preset/prepared")[-1] == ("",)
 
