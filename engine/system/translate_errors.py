@@ -35,7 +35,7 @@ def refused(doing: str, error: type[MultiverseError]) -> Iterator[None]:
     try:
         yield
     except OSError as reason:
-        raise error(f"{doing} ({reason.strerror or reason})") from None
+        raise error(f"{doing} ({reason_of(reason)})") from reason
 
 
 def reason_of(error: Exception) -> str:

@@ -123,7 +123,7 @@ def test_what_was_set_together_is_remembered_and_every_wish_counted() -> None:
     store.count_asked(["/layer/1/mute"])
     store.set_many([("/macro/1", 0.5), ("/layer/1/angle", 0)], by="a")
     assert store.group_of("/macro/1") == (1, {"/macro/1", "/layer/1/angle"}), "also what had its value"
-    store.set_many([("/macro/1", 0.6)], by="a", together=["/macro/1", "/layer/1/curve"])
+    store.apply([(osc_schema.lookup("/macro/1"), 0.6)], by="a", together=["/macro/1", "/layer/1/curve"])
     assert store.group_of("/macro/1") == (2, {"/macro/1", "/layer/1/curve"}), "also what follows later"
     for value in (True, True, False):
         store.set("/layer/1/mute", value)

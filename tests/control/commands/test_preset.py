@@ -321,7 +321,7 @@ def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(looks: Pres
     assert looks.store.get(BRIGHTNESS) == 0.5 and looks.crossfade.snapshot()[1] is None
     assert told_of(looks, "/preset/prepared") == [("day",), ("night",), ("day",)]
     assert ("/preset/prepared", "day") in looks.ask("/preset/list")
-    looks.presets.take(AT_ONCE, name="noon")
+    looks.presets.mixer.take(AT_ONCE, name="noon")
     assert looks.presets.mixer.prepared == "day", "which was prepared while the other one waited"
     looks.done("/preset/prepare")
     assert told_of(looks, "/preset/prepared")[-1] == ("",)
