@@ -180,8 +180,8 @@ class MapControl:
         return () if is_consumed else None
 
     def ignores(self, message: Message, now_s: float) -> bool:
-        """True if nothing is mapped to the message's address and nothing is being learned. The next lesson hears it
-        then, to know whether it moves all the time. OSC's threads."""
+        """True if nothing is mapped to the message's address and nothing is being learned. The next lesson then hears
+        the last MAX_IGNORED of them, to know what moves all the time. OSC's threads."""
         with self._lock:
             if self._lesson is not None or "m" in message.type_tags or self._map.is_mapped(message.address):
                 return False
