@@ -177,7 +177,7 @@ class Modulation:
 
     def _all_levels(self, values: Mapping[str, Any], sound: Callable[[str], float], dt_s: float) -> dict[str, float]:
         levels = {name: self._lfos.level(n, values) for name, n in _LFO_SOURCES.items()}
-        for source in (*_LEVELS, "pitch", "onset", *_PULSES):
+        for source in (*_LEVELS, "onset", *_PULSES):
             levels[source] = _released(self.sources.get(source, 0.0), sound(source), dt_s, SHOWN_RELEASE_MS)
         return levels
 
