@@ -258,6 +258,8 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(visit: Visit, stag
     turns = itertools.cycle((0.1, 0.3, 0.5, 0.7, 0.9))
     toast = page.locator(".toast", has_text="/knob/7")
     stage.until(lambda: (stage.send("/knob/7", next(turns)), toast.count())[1], "the knob to be learnt")
+    stage.send("/layer/3/curve", 0.5)
+    stage.becomes("/layer/3/curve", 0.5)  # its last turns have arrived: the next lesson does not hear them
     page.locator("#cues-tab").click()
     page.locator("#cue-go").click()
     page.locator("#learn-line", has_text="/cue/go").wait_for()
