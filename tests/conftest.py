@@ -119,9 +119,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     is_on_workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
     if is_on_workers and not is_quick_run(config) and not config.getoption("collectonly"):
-        # The Numba renderer's code, while the workers start and collect. On a fresh clone the first tests that draw
-        # would compile it, several workers at once, for 14 s of CPU each. If it fails, those tests tell the reason.
-        command = [sys.executable, "-c", "from engine.render.numba_code import Compilation; Compilation(print).wait()"]
+        # The code of the Numba renderer and of the dataset's sensor, while the workers start and collect. On a fresh
+        # clone the first tests that draw would compile it, several at once, for 14 and 7 s of CPU each. If it fails,
+        # those tests tell the reason.
+        program = (
+            "from engine.render.numba_code import Compilation; Compilation(print).wait()\n"
+            "from engine.dataset.sensor.photograph import warm_up; warm_up()"
+        )
+        command = [sys.executable, "-c", program]
         compiling = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
         def end() -> None:

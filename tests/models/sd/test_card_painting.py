@@ -139,7 +139,7 @@ def painted(painter: Painter, show: list[Change], loop: Callable[[], Any]) -> It
         yield change, picture.pixels.copy()
 
 
-@pytest.mark.parametrize("family", ["sd15", "sdxl", "turbo", *in_long_form("sd21", "distilled")])
+@pytest.mark.parametrize("family", ["sd15", "sdxl", *in_long_form("turbo", "sd21", "distilled")])
 def test_a_show_is_painted_from_graphs_as_by_direct_calls(
     tiny_models: TinyModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
 ) -> None:
