@@ -32,8 +32,8 @@ def assert_sd(found: dict[str, Any], case_name: str) -> None:
 def test_every_part_has_figures_and_a_model_that_cannot_be_loaded_takes_none_of_them(
     bench_here: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sd, "MIN_CALLS", 1)
-    monkeypatch.setattr(sd, "CALLS_A_RUN", 1)
+    for name in ("MIN_CALLS", "MIN_RUNS", "CALLS_A_RUN", "WARM_UP_CALLS"):
+        monkeypatch.setattr(sd, name, 1)
     words = "--shape tiny --shape sd3 --size 64 --steps 1 --seconds 0 --pan 6 --device cpu --json"
     said = bench_here("bench", "sd", *words.split())
     reason = "shape sd3: not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny"
