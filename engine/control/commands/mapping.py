@@ -95,7 +95,7 @@ class MapControl:
         `mappable(target)`: the parameter to map for the name of a shader's input, and the mode; else the target and "".
         """
         self._store, self._tell, self._report = tools.store, tools.tell, tools.report
-        self._path, self._clock, self._on_timecode = path, clock, on_timecode
+        self._folder, self._clock, self._on_timecode = path.parent / MAPS_FOLDER, clock, on_timecode
         self._on_song_position, self._unmapped = on_song_position, unmapped
         self.leading_clock, self._leading_timecode = OneClock(), OneClock()
         self._two_ways = TwoWays()
@@ -120,6 +120,7 @@ class MapControl:
             self._map.add_all(new, instead_of=partial(is_from, name))
         feedback.set_entries(self._map.entries)
         self._file = KeptFile(path, "map", MappingError)
+        self._saved: tuple[MapEntry, ...] | None = None
         self._disk = tools.disk.open("map", path.parent)
         # It may be a network folder that hangs.
         self._named_maps = tools.disk.open("map", self._folder, poll=self._list_maps)
@@ -394,7 +395,9 @@ class MapControl:
         """Write the map, once for several changes in a row. The disk's thread."""
         with self._lock:
             entries = self._map.entries
-        self._file.write(map_text(entries, self._unread))
+        if entries != self._saved:  # the text of a thousand takes 11 ms
+            self._file.write(map_text(entries, self._unread))
+            self._saved = entries
 
     def _checked(self, loaded: LoadedMap, origin: str) -> LoadedMap:
         """Report the problems of a map, one line each, and return it."""
@@ -424,10 +427,6 @@ class MapControl:
             return self._folder / f"{clean_name(name)}{SUFFIX}"
         except ValueError as reason:
             raise MappingError(f"map {name!r}: {reason}") from None
-
-    @property
-    def _folder(self) -> Path:
-        return self._path.parent / MAPS_FOLDER
 
 
 def _entry(control: str, target: str, argument: str, mode: str | None = None) -> MapEntry:
