@@ -29,8 +29,9 @@ CEILING_S = 120.0
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MULTIVERSE_PLUGINS"] = "off"  # of this environment: they would be in the help and in the pages
-# One thread: each test worker and its children share one core, and OpenMP threads that wait for each other spin.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# One thread: each test worker and its children share one core, and threads that wait for each other spin.
+for variable in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 # Importing engine.models made OpenMP's threads spin briefly. Workers and the engines that tests start inherit that as
 # the user's choice, so Numba's threads would spin too, for as long as the drawing takes.
 if not openmp.is_chosen_by_user():
