@@ -40,7 +40,7 @@ SILENCE_S, SILENCE_FPS = 60.0 if IS_SOAK else 6.0, 2
 PICTURE_S = 4.7
 MOMENT_FRAMES = 5  # from one moment of the demo to the next: the pictures between are drawn, but not read
 LIT = 40  # of 255: anything darker is ground
-LEAST = ("Horizon", "Riso", "Neume")
+LEAST = ("Horizon", "Riso")
 WEAKEST = [*LEAST, *in_long_form(*(name for name in LOOKS if name not in LEAST))]
 """Those that follow the drums or live in silence the least: what harms all looks is seen there first."""
 SHOWN = ("Djinn", "Cathedral")  # one of each kind: with a shader and without

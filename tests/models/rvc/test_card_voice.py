@@ -31,9 +31,8 @@ SHOW: list[dict[str, Any]] = [
     {"threshold_db": -40.0},
 ]
 WAYS: list[Any] = [
-    ("tiny", "yin", [SHOW[1] | SHOW[2], SHOW[3] | SHOW[4]]),
-    ("tiny-refinegan", "fcpe", SHOW[1:3]),
-    *in_long_form(("tiny", "fcpe", SHOW), ("tiny-refinegan", "yin", SHOW)),
+    ("tiny-refinegan", "fcpe", [SHOW[1], SHOW[2] | SHOW[4]]),
+    *in_long_form(("tiny", "yin", SHOW), ("tiny", "fcpe", SHOW), ("tiny-refinegan", "yin", SHOW)),
 ]
 
 

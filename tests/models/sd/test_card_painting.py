@@ -139,14 +139,14 @@ def painted(painter: Painter, show: list[Change], loop: Callable[[], Any]) -> It
         yield change, picture.pixels.copy()
 
 
-@pytest.mark.parametrize("family", ["sd15", "sdxl", *in_long_form("turbo", "sd21", "distilled")])
+@pytest.mark.parametrize("family", ["sd15", *in_long_form("sdxl", "turbo", "sd21", "distilled")])
 def test_a_show_is_painted_from_graphs_as_by_direct_calls(
     tiny_models: TinyModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(("first.png", "second.png")):
         Image.fromarray(source_picture(20 + number)).save(name)
-    show = SHOW if IS_SOAK else SHORT if family == "sd15" else [SHORT[0], SHORT[-1]]
+    show = SHOW if IS_SOAK else SHORT
     if family == "sd15":
         show = [*show, BACK, *(EXTRAS if IS_SOAK else SHORT_EXTRAS)]
     if family == "sdxl":
@@ -171,7 +171,9 @@ def test_a_single_picture_is_painted_as_by_a_cpu(tiny_models: TinyModels) -> Non
     assert np.abs(ours.astype(int) - expected).max() <= (2 if HAS_CARD else 1)
 
 
-@pytest.mark.parametrize(("family", "modes"), [("sd15", ["stream", "single"]), ("distilled", ["stream"])])
+@pytest.mark.parametrize(
+    ("family", "modes"), [("sd15", ["stream", "single"]), *in_long_form(("distilled", ["stream"]))]
+)
 def test_a_moved_fader_costs_one_upload_and_no_new_noise(
     sham_card: ShamCard, tiny_models: TinyModels, family: str, modes: list[str]
 ) -> None:

@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 from engine.models.sd.conditioner import Conditioner
 from tests.models.sd.oracle import difference, diffusers_picture, our_picture, pipeline_of
 from tests.models.sd.plain_stream import loaded
+from tests.support.long_form import in_long_form
 
 
 def weights_of(model: Any) -> list[torch.Tensor]:
@@ -90,8 +91,9 @@ def test_a_lora_changes_both_text_encoders_of_an_xl_model(tiny_models: Any) -> N
     assert torch.allclose(ours.pooled, theirs[2], atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["sd15", "sdxl"])
-@pytest.mark.parametrize("as_file", [False, True], ids=["folder", "file"])
+@pytest.mark.parametrize(
+    ("kind", "as_file"), [("sd15", True), ("sdxl", False), *in_long_form(("sd15", False), ("sdxl", True))]
+)
 def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, kind: str, as_file: bool) -> None:
     """LyCORIS' train_norm: `w_norm` and `b_norm` beside the factors, in the UNet and in each text encoder."""
     from safetensors.torch import save_file
