@@ -221,7 +221,7 @@ def test_the_constants_of_a_file_stand_before_its_first_function_or_class() -> N
 
 def late(path: Path) -> bool:
     """True if a constant or a second docstring stands between the functions and classes of a file."""
-    body = ast.parse(path.read_text(encoding="utf-8")).body
+    body = tree_of(path).body
     kinds = [isinstance(each, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) for each in body]
     if not any(kinds):
         return False

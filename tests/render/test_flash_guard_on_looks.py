@@ -11,6 +11,7 @@ import pytest
 from engine import Config, open_engine
 from engine.render.flash_guard import CELLS
 from tests.render.wcag_flashes import general_flashes, linear, red_flashes
+from tests.support.long_form import in_long_form
 
 RATE_HZ, FPS, SECONDS = 16_000, 30, 3.0
 SIZE = (126, 72)
@@ -28,7 +29,11 @@ LOOKS: dict[str, tuple[str | None, dict[str, Any]]] = {
         },
     ),
 }
-CASES = [("default", "techno with breaks"), ("Silk", "techno"), ("brightness pumped by the kick", "techno")]
+CASES = [
+    ("default", "techno with breaks"),
+    ("brightness pumped by the kick", "techno"),
+    *in_long_form(("Silk", "techno")),
+]
 
 
 def kick(time_s: np.ndarray, bpm: float) -> np.ndarray:
