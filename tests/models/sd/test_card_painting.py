@@ -70,14 +70,12 @@ EXTRAS: list[Change] = [
 """For a model with a LoRA, ControlNets, depth, pose and an IP-Adapter; the images lie in the current folder."""
 SHORT: list[Change] = [
     {},
-    {"/sd/prompt": "fire", "/sd/guidance": 2.5, "/sd/negative": "fog", "/sd/cfg_type": "full"},
-    {"/sd/steps": 4, "/sd/strength": 0.8, "/sd/width": 128, "/sd/consistency": 0.6},
+    {"/sd/prompt": "fire", "/sd/guidance": 2.5, "/sd/cfg_type": "full", "/sd/width": 128, "/sd/consistency": 0.6},
     {"/sd/mode": "single"},
 ]
 SHORT_EXTRAS: list[Change] = [
-    {"/sd/lora/1/weight": 0.7, "/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "sam3"},
-    {"/sd/controlnet/1/source": "depth", "/sd/controlnet/1/from": "last", "/sd/controlnet/2/enable": True},
-    {"/sd/controlnet/1/source": "pose", "/sd/controlnet/2/mode": "tile"},
+    {"/sd/lora/1/weight": 0.7, "/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "depth"},
+    {"/sd/controlnet/1/source": "pose", "/sd/controlnet/2/enable": True, "/sd/controlnet/2/mode": "tile"},
     {"/sd/controlnet/1/enable": False, "/sd/ip_adapter/image": "first.png", "/sd/ip_adapter/live": "source"},
 ]
 FAMILIES: dict[str, tuple[dict[str, str], str]] = {
