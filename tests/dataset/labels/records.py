@@ -10,12 +10,11 @@ from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import LabelledThing, LabelSource, PictureRecord
 from engine.dataset.labels.recording import make_record, record_of_piles
-from engine.dataset.raster.drawing import render
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.sensor.photograph import Photograph
 from engine.dataset.task import PictureTask, RenderSettings
-from tests.dataset.geometry.sites import site
+from tests.dataset.geometry.sites import drawn_without_colors, site
 from tests.dataset.labels import small_records
 
 
@@ -74,7 +73,7 @@ def boxes_as_numbers(boxes: list[tuple[int, int, int, int]], width: int, height:
 def recorded(scene: SiteScene, options: LabelOptions | None = None) -> PictureRecord:
     """The record of the scene as the raster engine draws it."""
     stage = set_stage(scene)
-    photo = Photograph(rendered=render(stage))
+    photo = Photograph(rendered=drawn_without_colors(stage))
     return make_record(stage, photo, options or LabelOptions(), file_name="images/000000.png")
 
 

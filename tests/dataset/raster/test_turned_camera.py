@@ -9,6 +9,7 @@ from engine.dataset.geometry.batches import SceneStage
 from engine.dataset.raster.drawing import render
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import LimeLine, Sun
+from tests.dataset.geometry.sites import drawn_without_colors
 from tests.dataset.raster.stages import CAMERA, block, post, stage
 
 SLOPE = 0.1
@@ -36,7 +37,7 @@ def centers(camera: SiteCamera) -> np.ndarray:
 @pytest.mark.parametrize("name", CAMERAS)
 def test_a_turned_camera_measures_depth_along_its_axis_and_shows_things_where_it_projects_them(name: str) -> None:
     camera = CAMERAS[name]
-    drawn = render(site(camera))
+    drawn = drawn_without_colors(site(camera))
     rays = camera.rays_of(centers(camera))
     normal = np.array([-SLOPE, 0.0, 1.0])
     depths = -(normal @ camera.place_m) / (rays @ normal)
@@ -59,7 +60,7 @@ def test_a_window_shows_that_part_of_the_whole_picture(name: str) -> None:
     assert np.array_equal(part.instances, whole.instances[place])
     assert np.array_equal(part.depth_m, whole.depth_m[place])
     assert np.abs(part.colors.astype(int) - whole.colors[place]).mean() < 0.5  # the edges of shadows
-    around = render(site(camera.window(-30, -20, 260, 200)))
+    around = drawn_without_colors(site(camera.window(-30, -20, 260, 200)))
     assert np.array_equal(around.instances[20:180, 30:230], whole.instances)
     assert np.array_equal(around.depth_m[20:180, 30:230], whole.depth_m)
 
