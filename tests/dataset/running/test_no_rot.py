@@ -17,6 +17,7 @@ from engine.dataset.running.folder import DatasetFolder
 from engine.dataset.running.report import DatasetProgress
 from engine.dataset.split import parse_split
 from engine.errors import UsageError
+from tests.dataset.conftest import own_processes
 from tests.dataset.running.small_runs import contents, flip, small_job
 
 pytestmark = pytest.mark.usefixtures("warm_processes")
@@ -98,7 +99,8 @@ def test_a_damaged_picture_that_cannot_be_drawn_again_fails_the_run_and_leaves_t
     flip(copy / "images/val/000001.png")
     monkeypatch.setenv("LIBGL_ALWAYS_SOFTWARE", "1")
     monkeypatch.setenv("MULTIVERSE_GPU", "99")  # no such device
-    report = make_dataset(small_job(copy, 3, retries=0, **ALL))
+    with own_processes():
+        report = make_dataset(small_job(copy, 3, retries=0, **ALL))
     assert report.missing == 1 and report.statistics is not None and report.statistics.pictures == 2
     assert files_of_coco(copy / "coco_annotations_val.json") == []
 

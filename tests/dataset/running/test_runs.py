@@ -17,6 +17,7 @@ import pytest
 from engine.dataset import make_dataset
 from engine.dataset.running.report import DatasetProgress
 from engine.errors import ChildError, FolderBusyError, UsageError
+from tests.dataset.conftest import own_processes
 from tests.dataset.running.small_runs import (
     contents,
     one_that_fits_and_one_that_does_not,
@@ -25,6 +26,7 @@ from tests.dataset.running.small_runs import (
 )
 from tests.support.long_form import only_soak
 
+pytestmark = pytest.mark.usefixtures("warm_processes")
 Make = Callable[..., Any]
 
 
@@ -170,7 +172,7 @@ def test_an_impossible_picture_is_not_retried_and_the_others_go_on(make: Make) -
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_hung_picture_is_killed_and_made_again(whole: Path, make: Make) -> None:
     heard: list[str] = []
-    with struck("000000", psutil.Process.suspend, times=1) as pids:
+    with own_processes(), struck("000000", psutil.Process.suspend, times=1) as pids:
         report = make(count=1, timeout_s=4.0, retries=5, heard=heard)
     assert len(pids) == 1 and not psutil.pid_exists(pids[0])
     assert report.made == 1 and report.retried >= 1
@@ -205,7 +207,8 @@ def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_resumes(mak
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
     try:
-        report = make(count=2, jobs=1)
+        with own_processes():
+            report = make(count=2, jobs=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert (report.made, len(report.failed), report.missing, report.retried) == (0, 1, 2, 0)
@@ -242,7 +245,7 @@ def test_a_stopped_run_finishes_the_pictures_at_work_and_another_run_is_refused_
 def test_no_process_outlives_a_run_that_is_killed_and_a_resumed_one_makes_the_same_bytes(
     whole: Path, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
-    run = started("small_job", tmp_path / "out", 3, save_coco=True)
+    run = started("small_job", tmp_path / "out", 3, jobs=1, save_coco=True)
 
     def at_work() -> list[psutil.Process]:
         """Processes that watch their parent already; stops them if a stopped one must end too."""
