@@ -32,8 +32,8 @@ def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Path, drawn: Dr
     scene, rendered = yard(), drawn(blender)
     assert set(np.unique(rendered.instances)) == set(range(37))
     camera, depth = scene.camera, rendered.depth_m.astype(np.float64)
-    columns, rows = np.arange(320) + 0.5, np.arange(240)[:, None] + 0.5
-    x_m, y_m = (columns - 160) / camera.focal_px * depth, (120 - rows) / camera.focal_px * depth
+    columns, rows = np.arange(240) + 0.5, np.arange(180)[:, None] + 0.5
+    x_m, y_m = (columns - 120) / camera.focal_px * depth, (90 - rows) / camera.focal_px * depth
     off_m = np.abs(camera.height_m - depth - scene.terrain.height_at(x_m, y_m))
     assert off_m[rendered.instances == 0].max() < 0.001  # half a pixel off, it would be centimetres
     for number, pile in enumerate(scene.piles, start=1):
@@ -49,7 +49,7 @@ def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(b
 
     scene = yard()
     turned = replace(scene.camera, x_m=1.0, y_m=-3.0, yaw_deg=50, pitch_deg=15, roll_deg=-8)
-    stage = set_stage(replace(scene, camera=turned.window(70, 50, 160, 150)))
+    stage = set_stage(replace(scene, camera=turned.window(52, 38, 120, 112)))
     one, other = render_by_raster(stage), render(stage, quarters(), SETTINGS, blender)
     boxes = boxes_of(one.instances)
     assert len(boxes) > 15 and boxes.keys() == boxes_of(other.instances).keys()
