@@ -11,21 +11,13 @@ import pytest
 from engine.dataset.cycles.drawing import ask_blender, render
 from engine.dataset.geometry.staging import set_stage
 from engine.dataset.labels.reading import read_labels
+from engine.dataset.labels.recording import find_instances
 from engine.dataset.options import SceneOptions
 from engine.dataset.picture import make_picture
 from engine.dataset.task import PictureTask, RenderSettings
 from engine.errors import UsageError
 from tests.dataset.cycles.yard import SETTINGS, Drawn, quarters, yard
 from tests.support.long_form import only_soak
-
-
-def boxes_of(instances: np.ndarray) -> dict[int, tuple[int, ...]]:
-    """Bounding box of each number's pixels: left, top, right, bottom."""
-    boxes = {}
-    for number in np.unique(instances[instances > 0]).tolist():
-        rows, columns = np.nonzero(instances == number)
-        boxes[number] = tuple(int(edge) for edge in (columns.min(), rows.min(), columns.max(), rows.max()))
-    return boxes
 
 
 def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Path, drawn: Drawn) -> None:
@@ -51,10 +43,9 @@ def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(b
     turned = replace(scene.camera, x_m=1.0, y_m=-3.0, yaw_deg=50, pitch_deg=15, roll_deg=-8)
     stage = set_stage(replace(scene, camera=turned.window(52, 38, 120, 112)))
     one, other = render_by_raster(stage), render(stage, quarters(), SETTINGS, blender)
-    boxes = boxes_of(one.instances)
-    assert len(boxes) > 15 and boxes.keys() == boxes_of(other.instances).keys()
-    for number, box in boxes_of(other.instances).items():
-        assert np.abs(np.subtract(box, boxes[number])).max() <= 1, number
+    found, found_too = find_instances(one.instances), find_instances(other.instances)
+    assert len(found.numbers) > 15 and np.array_equal(found.numbers, found_too.numbers)
+    assert np.abs(np.subtract(found.boxes, found_too.boxes, dtype=int)).max() <= 1
     agrees = one.instances == other.instances
     assert (~agrees).sum() < 0.01 * (one.instances > 0).sum()
     assert np.isfinite(one.depth_m).all() and np.median(np.abs(one.depth_m - other.depth_m)[agrees]) < 0.001

@@ -16,6 +16,7 @@ from engine.dataset.sensor.photograph import Photograph
 from engine.dataset.task import PictureTask, RenderSettings
 from tests.dataset.geometry.sites import drawn_without_colors, site
 from tests.dataset.labels import small_records
+from tests.dataset.labels.small_records import disc as disc
 
 
 def thing(mask: np.ndarray, x0: int = 0, y0: int = 0, **changes: Any) -> LabelledThing:
@@ -23,11 +24,6 @@ def thing(mask: np.ndarray, x0: int = 0, y0: int = 0, **changes: Any) -> Labelle
     told = {"kind": "phc", "diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3}
     known = {"number": 1, "place_m": (1.0, 2.0, 0.5), "told": told}
     return small_records.thing(x0=x0, y0=y0, mask=mask, **known | changes)
-
-
-def disc(radius_px: float) -> np.ndarray:
-    """(2 r, 2 r) bool."""
-    return small_records.disc(int(2 * radius_px))
 
 
 def source_of(

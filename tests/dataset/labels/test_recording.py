@@ -152,12 +152,9 @@ def test_slivers_at_the_edge_are_crowd_instead_of_labels() -> None:
 
 def test_a_crest_before_a_pile_hides_it_too() -> None:
     """Ground has no number, but it can stand before a thing, too."""
-    numbers, depths = np.zeros((120, 160), np.uint16), np.full((120, 160), 8.0, np.float32)
     scene = replace(site((pile(PileKind.PHC, number=1),)), camera=seen_from(8.0))
     stage = set_stage(scene)
     rendered = drawn_without_colors(stage)
-    numbers[:], depths[:] = rendered.instances, rendered.depth_m
-    numbers[:61], depths[:61] = 0, 3.0
-    photo = Photograph(rendered=replace(rendered, instances=numbers, depth_m=depths))
-    (thing,) = make_record(stage, photo, LabelOptions(), file_name="").things
+    rendered.instances[:61], rendered.depth_m[:61] = 0, 3.0
+    (thing,) = make_record(stage, Photograph(rendered=rendered), LabelOptions(), file_name="").things
     assert thing.is_hidden and abs(thing.visible_share - 0.4) < 0.1 and not thing.is_head_visible

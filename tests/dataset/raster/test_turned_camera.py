@@ -11,6 +11,7 @@ from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import LimeLine, Sun
 from tests.dataset.geometry.sites import drawn_without_colors
 from tests.dataset.raster.stages import CAMERA, block, post, stage
+from tests.support.long_form import in_long_form
 
 SLOPE = 0.1
 TOP_M = np.array([[-3.3, -4.1, 2.0]])
@@ -51,7 +52,7 @@ def test_a_turned_camera_measures_depth_along_its_axis_and_shows_things_where_it
     assert np.abs(centers(camera)[is_top].mean(axis=0) - camera.pixel_of(TOP_M)[0]).max() < 0.5
 
 
-@pytest.mark.parametrize("name", ["all", "oblique"])
+@pytest.mark.parametrize("name", ["oblique", *in_long_form("all")])
 def test_a_window_shows_that_part_of_the_whole_picture(name: str) -> None:
     camera = CAMERAS[name]
     whole = render(site(camera))
@@ -78,7 +79,7 @@ def test_what_lies_behind_the_camera_is_not_seen_and_the_sky_is_infinitely_far()
     assert drawn.colors[is_sky].mean() > drawn.colors[-20:].mean()
 
 
-@pytest.mark.parametrize("name", ["all", "oblique"])
+@pytest.mark.parametrize("name", ["oblique", *in_long_form("all")])
 def test_lime_and_shadows_lie_where_a_turned_camera_projects_them(name: str) -> None:
     camera = CAMERAS[name]
     line = LimeLine(points=((-4.0, -5.0), (6.0, 2.0)), width_m=0.8)
