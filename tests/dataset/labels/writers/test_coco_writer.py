@@ -100,8 +100,8 @@ def test_a_detection_of_a_sliver_is_neither_right_nor_wrong(folder: Path) -> Non
     assert (sliver["number"], sliver["visible_share"], sliver["is_cut"]) == (201, 0.1, True)
     right = [each for each in truth.dataset["annotations"] if not each["iscrowd"]]
     found = [
-        {"image_id": 0, "category_id": each["category_id"], "score": 0.5 if each in right else 0.9, "bbox": each["bbox"]}
-        for each in (*right, sliver)
+        {"image_id": 0, "category_id": one["category_id"], "score": 0.5 if one in right else 0.9, "bbox": one["bbox"]}
+        for one in (*right, sliver)
     ]
     assert np.allclose(precision(truth, found, "bbox"), 1)
     found[-1]["bbox"] = [100.0, 190.0, 5.0, 5.0]  # elsewhere it is wrong, and comes first
