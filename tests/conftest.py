@@ -140,7 +140,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Each file to one worker, and all files of live models to the same: the imports of their `fork_server` take 5 s of
-    CPU, and a GB of memory. So do those with runs of datasets, for their `waiting_processes`."""
+    CPU, and a GB of memory. So do those with runs of datasets, for their `warm_processes`."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling

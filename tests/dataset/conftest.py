@@ -14,20 +14,19 @@ from engine.system.worker_process import WorkerProcess
 
 ONE_THREAD = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 USERS = [f"engine.dataset.running.{module}.PictureWorker" for module in ("local", "single")]
-Waiting = dict[bool, list[WorkerProcess]]
+WAITING: dict[bool, list[WorkerProcess]] = {True: [], False: []}  # by whether they are for recipe 1
 
 
-@pytest.fixture(scope="session")
-def waiting_processes() -> Iterator[Waiting]:
-    """By whether they are for recipe 1."""
-    waiting: Waiting = {True: [], False: []}
-    yield waiting
-    for process in (*waiting[True], *waiting[False]):
-        process.end(EXITING_S)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """End those that wait after the last test of the dataset: other tests count the children of this process."""
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        for waiting in WAITING.values():
+            while waiting:
+                waiting.pop().end(EXITING_S)
 
 
 @pytest.fixture(scope="module")
-def warm_processes(waiting_processes: Waiting) -> Iterator[None]:
+def warm_processes() -> Iterator[None]:
     """Runs fork their pictures from processes of earlier runs, also of other files, which have imported everything and
     have the environment and the limits of their time: a test of either needs `own_processes`."""
 
@@ -36,7 +35,7 @@ def warm_processes(waiting_processes: Waiting) -> Iterator[None]:
             super().__init__({**environment, **ONE_THREAD}, warm_log=Path(os.devnull))
 
         def attempt(self, task: PictureTask, *places: Path, **options: Any) -> Any:
-            self._waiting = waiting_processes[task.recipe_2 is None]
+            self._waiting = WAITING[task.recipe_2 is None]
             if self._process is None and self._waiting:
                 self._process = self._waiting.pop()
             return super().attempt(task, *(place.absolute() for place in places), **options)
