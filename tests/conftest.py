@@ -26,6 +26,7 @@ from tests.support.changed import changed_files, own_tests
 from tests.support.free_port import free_port as find_free_port
 
 CEILING_S = 120.0
+DATASET_RUNS = ("tests/dataset/running/", "tests/dataset/cli/", "tests/dataset/test_scene_again")
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MULTIVERSE_PLUGINS"] = "off"  # of this environment: they would be in the help and in the pages
@@ -140,7 +141,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Each file to one worker, and all files of live models to the same: the imports of their `fork_server` take 5 s of
-    CPU, and a GB of memory."""
+    CPU, and a GB of memory. So do those with runs of datasets, for their `warm_processes`."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -148,6 +149,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Scheduling(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
+            if file.startswith(DATASET_RUNS):
+                return "dataset"
             return "live" if file.startswith(("tests/live/", "tests/benchmarks/test_on_gpu")) else file
 
     return Scheduling(config, log)

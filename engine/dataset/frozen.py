@@ -109,7 +109,8 @@ def _require_known(values: Any, known: Any, where: str) -> None:
             _require_known(value, known[name], f"{where}.{name}")
     elif isinstance(values, list) and isinstance(known, (list, tuple)):
         for place, (value, other) in enumerate(zip(values, known, strict=True)):
-            _require_known(value, other, f"{where}[{place}]")
+            if isinstance(value, (dict, list)):
+                _require_known(value, other, f"{where}[{place}]")
 
 
 def _lines_of(value: Any) -> str:

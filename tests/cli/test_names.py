@@ -96,6 +96,6 @@ def test_video(home: Path, say: Say, tiny_sd: Path) -> None:
 
 
 def test_dataset(home: Path, say: Say) -> None:
-    small = "--count 1 --jobs 1 --width 128 --height 96 --num-rows 1 --piles-per-row 2 --engine raster".split()
+    small = "--count 1 --width 64 --height 64 --empty-share 1 --camera-effects none --engine raster".split()
     code, out, err = say("dataset", f"out{ODD}", *small, "--json")
     assert (code, err) == (0, "") and json.loads(out)["folder"].endswith(f"out{ODD}")

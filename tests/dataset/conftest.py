@@ -1,8 +1,8 @@
 """Processes that make the pictures of several runs."""
 
 import os
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +12,33 @@ from engine.dataset.running.attempt import EXITING_S, HAS_FORK, PictureWorker
 from engine.dataset.task import PictureTask
 from engine.system.worker_process import WorkerProcess
 
+ONE_THREAD = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+USERS = [f"engine.dataset.running.{module}.PictureWorker" for module in ("local", "single")]
+WAITING: dict[bool, list[WorkerProcess]] = {True: [], False: []}  # by whether they are for recipe 1
+
+
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """End those that wait after the last test of the dataset: other tests count the children of this process."""
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        for waiting in WAITING.values():
+            while waiting:
+                waiting.pop().end(EXITING_S)
+
 
 @pytest.fixture(scope="module")
 def warm_processes() -> Iterator[None]:
-    """Runs of this file fork their pictures from processes of earlier runs, which have imported everything."""
-    waiting: defaultdict[tuple[frozenset[tuple[str, str]], bool], list[WorkerProcess]] = defaultdict(list)
+    """Runs fork their pictures from processes of earlier runs, also of other files, which have imported everything and
+    have the environment and the limits of their time: a test of either needs `own_processes`."""
 
     class WarmWorker(PictureWorker):
-        """Its process is for one environment and one recipe."""
-
         def __init__(self, environment: Mapping[str, str], **options: Any) -> None:
-            super().__init__(environment, warm_log=Path(os.devnull))
-            ours = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
-            self._key = frozenset((ours | dict(environment)).items())
+            super().__init__({**environment, **ONE_THREAD}, warm_log=Path(os.devnull))
 
-        def attempt(self, task: PictureTask, *places: Any, **options: Any) -> Any:
-            self._waiting = waiting[self._key, task.recipe_2 is None]
+        def attempt(self, task: PictureTask, *places: Path, **options: Any) -> Any:
+            self._waiting = WAITING[task.recipe_2 is None]
             if self._process is None and self._waiting:
                 self._process = self._waiting.pop()
-            return super().attempt(task, *places, **options)
+            return super().attempt(task, *(place.absolute() for place in places), **options)
 
         def close(self) -> None:
             if self._process is not None:
@@ -38,10 +46,15 @@ def warm_processes() -> Iterator[None]:
                 self._process = None
 
     with pytest.MonkeyPatch.context() as patched:
-        if HAS_FORK:
-            patched.setattr("engine.dataset.running.local.PictureWorker", WarmWorker)
-            # The same threads, and so the same environment, for one job as for two.
-            patched.setattr("engine.dataset.running.local.cores", lambda: 1)
+        for user in USERS if HAS_FORK else ():
+            patched.setattr(user, WarmWorker)
         yield
-    for process in (each for processes in waiting.values() for each in processes):
-        process.end(EXITING_S)
+
+
+@contextmanager
+def own_processes() -> Iterator[None]:
+    """Meanwhile each run starts processes, as outside the tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        for user in USERS:
+            patched.setattr(user, PictureWorker)
+        yield

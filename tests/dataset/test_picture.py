@@ -33,7 +33,7 @@ def task_of(subset: str = "", **labels: object) -> PictureTask:
         options=SceneOptions(width=256, height=192),
         recipe_2=Recipe2Options(
             camera=CameraOptions(altitude=(40.0, 40.0), tilt=(20.0, 20.0)),
-            layout=FieldOptions(empty_share=0.0),
+            layout=FieldOptions(empty_share=0.0, piles=(60, 80)),
             sensor=SensorOptions(camera_effects="strong"),
         ),
         labels=LabelOptions(**labels),  # type: ignore[arg-type]

@@ -53,7 +53,7 @@ def job_of(recipe_2: Recipe2Options, **values: Any) -> DatasetJob:
 def drawing(*assets: str, **values: Any) -> DatasetJob:
     recipe_2 = Recipe2Options(
         camera=CameraOptions(altitude=(22.0, 22.0)),
-        layout=FieldOptions(empty_share=0.0),
+        layout=FieldOptions(empty_share=0.0, piles=(60, 80)),
         assets=AssetOptions(asset=tuple(map(parse_asset, assets))),
         sensor=EFFECTS,
     )

@@ -166,7 +166,7 @@ def test_our_own_cluster_listens_on_this_machine_only(ray: Any, toys: ClusterSta
 @pytest.fixture(scope="module")
 def dataset_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("dataset") / "out"
-    make_dataset(small_job(folder, PICTURES, save_coco=True))
+    make_dataset(small_job(folder, PICTURES, jobs=1, save_coco=True))
     return contents(folder)
 
 

@@ -5,6 +5,7 @@ Errors name the place in the JSON, such as `$.piles[3].exposed_m`.
 
 import numpy as np
 
+from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import PlacedAsset, SiteScene, Terrain
 from engine.dataset.scene.things import Distractor, Pile
 
@@ -21,18 +22,16 @@ def check_scene(scene: SiteScene) -> None:
             if len(line.points) < 2:
                 raise ValueError(f"$.{name}[{place}].points: has {len(line.points)} points; a line has 2 or more")
     seen: dict[int, str] = {}
-    for path, thing in (
-        (f"$.{name}[{place}]", thing)
-        for name in ("piles", "distractors", "placed_assets")
-        for place, thing in enumerate(getattr(scene, name))
-    ):
+    lists = {name: getattr(scene, name) for name in ("piles", "distractors", "placed_assets")}
+    things = [(f"$.{name}[{place}]", thing) for name, each in lists.items() for place, thing in enumerate(each)]
+    for (path, thing), ground_m in zip(things, _heights(scene.terrain, [each for _, each in things]), strict=True):
         if thing.number in seen:
             raise ValueError(
                 f"{path}.number: {thing.number} is that of {seen[thing.number]}, too; delete the number of a copy, and "
                 "it is given a new one"
             )
         seen[thing.number] = path
-        _check_place(path, thing, scene.terrain)
+        _check_place(path, thing, scene.terrain.side_m / 2, ground_m)
     names = [asset.name for asset in scene.assets]
     for place, name in enumerate(names):
         if name in names[:place]:
@@ -43,7 +42,7 @@ def check_scene(scene: SiteScene) -> None:
                 f"$.placed_assets[{place}].asset: {one.asset!r} is not one of $.assets: {', '.join(names)}"
             )
     camera = scene.camera
-    under_m = _height(scene.terrain, camera.x_m, camera.y_m)
+    (under_m,) = _heights(scene.terrain, [camera])
     if camera.height_m < under_m + MIN_OVER_GROUND_M:
         raise ValueError(
             f"$.camera.height_m: {camera.height_m:g} is not above the ground there, which is at {under_m:.2f}"
@@ -62,13 +61,11 @@ def check_terrain(terrain: Terrain) -> None:
         raise ValueError("$.terrain.heights_m: holds heights that are no numbers, or above 5000 m")
 
 
-def _check_place(path: str, thing: Pile | Distractor | PlacedAsset, terrain: Terrain) -> None:
-    half_m = terrain.side_m / 2
+def _check_place(path: str, thing: Pile | Distractor | PlacedAsset, half_m: float, ground_m: float) -> None:
     if max(abs(thing.x_m), abs(thing.y_m)) > half_m:
         raise ValueError(
             f"{path}: ({thing.x_m:g}, {thing.y_m:g}) is off the ground, which ends {half_m:.1f} m from 0, 0"
         )
-    ground_m = _height(terrain, thing.x_m, thing.y_m)
     if abs(thing.ground_m - ground_m) > MAX_GAP_M:
         raise ValueError(
             f"{path}.ground_m: is {thing.ground_m:.3f}, but the ground there is at {ground_m:.3f}; write null to stand "
@@ -76,5 +73,6 @@ def _check_place(path: str, thing: Pile | Distractor | PlacedAsset, terrain: Ter
         )
 
 
-def _height(terrain: Terrain, x_m: float, y_m: float) -> float:
-    return float(terrain.height_at(np.array([x_m]), np.array([y_m]))[0])
+def _heights(terrain: Terrain, things: list[Pile | Distractor | PlacedAsset] | list[SiteCamera]) -> np.ndarray:
+    places_m = np.array([(thing.x_m, thing.y_m) for thing in things], np.float64).reshape(-1, 2)
+    return terrain.height_at(*places_m.T)

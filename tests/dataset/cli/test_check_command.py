@@ -13,6 +13,7 @@ import pytest
 from tests.cli.conftest import Said
 from tests.dataset.checking.folders import write_dataset
 
+pytestmark = pytest.mark.usefixtures("warm_processes")
 Say = Callable[..., Said]
 
 

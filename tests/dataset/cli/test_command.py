@@ -18,6 +18,7 @@ from engine.dataset.running.report import FailedPicture
 from tests.cli.conftest import Said
 from tests.dataset.running.small_runs import contents
 
+pytestmark = pytest.mark.usefixtures("warm_processes")
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main", "dataset"]
 SIZE = "--width 128 --height 96"
 SMALL = f"{SIZE} --use_clusters --num_clusters 1 --min_piles_per_cluster 9 --max_piles_per_cluster 9".split()

@@ -51,10 +51,10 @@ def test_a_picture_that_blender_cannot_write_is_a_disk_error(
 
 @pytest.fixture
 def on_a_small_disk(tmp_path: Path) -> Callable[[Path], str]:
-    """Draw the yard on a disk of 1.2 MB and classify the failure: the stage takes 0.7 MB, Blender's output 1 MB."""
+    """Draw the yard on a disk of 1 MB and classify the failure: the stage takes 0.7 MB, Blender's output 0.5 MB."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = 'mount -t tmpfs -o size=1200k none "$1" && shift && exec "$@"'
+    mount = 'mount -t tmpfs -o size=1000k none "$1" && shift && exec "$@"'
     apart = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh", str(disk)]
     if shutil.which("unshare") is None or subprocess.run([*apart, "true"], stderr=subprocess.DEVNULL).returncode:
         pytest.skip("needs a Linux with user namespaces, to mount a small file system")

@@ -18,7 +18,7 @@ SETTINGS = RenderSettings(engine="cycles", max_samples=2, noise_threshold=0.05, 
 
 
 def yard(energy: float = 2.0) -> SiteScene:
-    """36 piles of all kinds on rough ground, 320x240, so close that a pile is about 6 px wide."""
+    """36 piles of all kinds on rough ground, 240x180, so close that a pile is about 5 px wide."""
     terrain = hilly(3, count=101)
     kinds = list(PileKind)
     piles = []
@@ -32,7 +32,7 @@ def yard(energy: float = 2.0) -> SiteScene:
             )
         )  # fmt: skip
     scene = site(tuple(piles), terrain=terrain)
-    return replace(scene, camera=SiteCamera(width_px=320, height_px=240, height_m=16), sun=Sun(
+    return replace(scene, camera=SiteCamera(width_px=240, height_px=180, height_m=16), sun=Sun(
         elevation_deg=45, azimuth_deg=120, energy=energy
     ))  # fmt: skip
 

@@ -1,8 +1,10 @@
 """Small sites with known figures, and checks of meshes."""
 
 import numpy as np
+import pytest
 
-from engine.dataset.geometry.batches import InstanceBatch, Mesh, SceneStage
+from engine.dataset.geometry.batches import InstanceBatch, Mesh, Rendered, SceneStage
+from engine.dataset.raster.drawing import StageDrawing, render
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import GroundLook, SiteScene, Sun, Terrain
 from engine.dataset.scene.things import Distractor, Pile, PileKind
@@ -85,3 +87,10 @@ def normals_agree(mesh: Mesh) -> bool:
     faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     along = (mesh.normals[mesh.triangles] * faces[:, None, :]).sum(axis=-1)
     return bool(np.allclose(lengths, 1, atol=1e-4) and (along > 0).all())
+
+
+def drawn_without_colors(stage: SceneStage) -> Rendered:
+    """Numbers and depth; the colours, which take most of the time, are black."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StageDrawing, "draw_colors", lambda drawing, tile: 0)
+        return render(stage)

@@ -9,10 +9,9 @@ from engine.dataset.geometry.batches import Surface
 from engine.dataset.geometry.staging import set_stage
 from engine.dataset.labels.recording import find_instances
 from engine.dataset.labels.visibility import find_outlines
-from engine.dataset.raster.drawing import render
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.things import CapKind, FootKind, PaintPlace, Pile, PileKind
-from tests.dataset.geometry.sites import site, sloping, world
+from tests.dataset.geometry.sites import drawn_without_colors, site, sloping, world
 
 LOOSE = (FootKind.SPOIL, FootKind.HOLE, FootKind.MUD)
 CAMERA = SiteCamera(width_px=200, height_px=160, height_m=20.0)
@@ -55,7 +54,7 @@ def test_the_label_is_the_same_with_and_without_loose_ground(foot: FootKind) -> 
         one = pile_of(PileKind.PHC, foot=each, base_diameter_m=1.6, base_height_m=0.15, x_m=6.0, y_m=4.0)
         scene = site((one,), terrain=sloping(count=61))
         stage = set_stage(replace(scene, camera=CAMERA))
-        boxes.append(find_instances(render(stage).instances).boxes)
+        boxes.append(find_instances(drawn_without_colors(stage).instances).boxes)
     assert np.abs(boxes[0] - boxes[1]).max() <= 1  # the mound hides the lowest centimetres of the post
 
 
@@ -87,7 +86,7 @@ def test_outlines_bound_what_is_drawn(slope: tuple[float, float]) -> None:
         for place, (one, ground_m) in enumerate(zip(PILES, grounds, strict=True), 1)
     )
     stage = set_stage(replace(site(piles, terrain=terrain), camera=camera))
-    found = find_instances(render(stage).instances)
+    found = find_instances(drawn_without_colors(stage).instances)
     assert found.numbers.tolist() == [pile.number for pile in piles]
     outlines = find_outlines(stage, found.numbers, lambda pixels: pixels)
     for pile, box in zip(piles, found.boxes.tolist(), strict=True):

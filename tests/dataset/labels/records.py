@@ -10,13 +10,13 @@ from engine.dataset.job import DatasetJob
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.record import LabelledThing, LabelSource, PictureRecord
 from engine.dataset.labels.recording import make_record, record_of_piles
-from engine.dataset.raster.drawing import render
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.sensor.photograph import Photograph
 from engine.dataset.task import PictureTask, RenderSettings
-from tests.dataset.geometry.sites import site
+from tests.dataset.geometry.sites import drawn_without_colors, site
 from tests.dataset.labels import small_records
+from tests.dataset.labels.small_records import disc as disc
 
 
 def thing(mask: np.ndarray, x0: int = 0, y0: int = 0, **changes: Any) -> LabelledThing:
@@ -24,11 +24,6 @@ def thing(mask: np.ndarray, x0: int = 0, y0: int = 0, **changes: Any) -> Labelle
     told = {"kind": "phc", "diameter_m": 0.4, "exposed_m": 0.7, "tilt_deg": 0.3}
     known = {"number": 1, "place_m": (1.0, 2.0, 0.5), "told": told}
     return small_records.thing(x0=x0, y0=y0, mask=mask, **known | changes)
-
-
-def disc(radius_px: float) -> np.ndarray:
-    """(2 r, 2 r) bool."""
-    return small_records.disc(int(2 * radius_px))
 
 
 def source_of(
@@ -74,7 +69,7 @@ def boxes_as_numbers(boxes: list[tuple[int, int, int, int]], width: int, height:
 def recorded(scene: SiteScene, options: LabelOptions | None = None) -> PictureRecord:
     """The record of the scene as the raster engine draws it."""
     stage = set_stage(scene)
-    photo = Photograph(rendered=render(stage))
+    photo = Photograph(rendered=drawn_without_colors(stage))
     return make_record(stage, photo, options or LabelOptions(), file_name="images/000000.png")
 
 

@@ -9,8 +9,6 @@ from engine.dataset.scene.camera import SiteCamera
 
 CLASSES = ("pile", "bag")
 WIDTH_PX, HEIGHT_PX = 120, 90
-
-
 CAMERA = SiteCamera(width_px=WIDTH_PX, height_px=HEIGHT_PX, height_m=30.0, field_of_view_deg=60.0)
 
 

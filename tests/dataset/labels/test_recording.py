@@ -8,13 +8,12 @@ from engine.dataset.geometry.batches import SceneStage
 from engine.dataset.geometry.staging import set_stage
 from engine.dataset.labels.options import LabelOptions
 from engine.dataset.labels.recording import make_record
-from engine.dataset.raster.drawing import render
 from engine.dataset.scene.description import SiteScene
 from engine.dataset.scene.things import Distractor, DistractorKind, PileKind
 from engine.dataset.sensor.effects import SensorOptions
 from engine.dataset.sensor.photograph import Photograph, photograph
 from tests.dataset.cycles.conftest import blender as blender
-from tests.dataset.geometry.sites import hilly, pile, site, sloping
+from tests.dataset.geometry.sites import drawn_without_colors, hilly, pile, site, sloping
 from tests.dataset.labels.records import recorded, seen_from
 
 
@@ -45,8 +44,8 @@ def alone(scene: SiteScene, number: int) -> np.ndarray:
     camera = scene.camera
     wide = camera.window(-camera.width_px, -camera.height_px, 3 * camera.width_px, 3 * camera.height_px)
     own = tuple(each for each in scene.piles if each.number == number)
-    numbers = render(set_stage(replace(scene, piles=own, distractors=(), camera=wide))).instances
-    return numbers == number
+    rendered = drawn_without_colors(set_stage(replace(scene, piles=own, distractors=(), camera=wide)))
+    return rendered.instances == number
 
 
 def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
@@ -78,7 +77,7 @@ def test_boxes_and_heads_follow_the_lens_of_an_oblique_camera() -> None:
 
     def photo(of: SiteScene) -> tuple[SceneStage, Photograph]:
         stage = set_stage(of)
-        return stage, photograph(of, options, 3, lambda seen: render(replace(stage, scene=seen)))
+        return stage, photograph(of, options, 3, lambda seen: drawn_without_colors(replace(stage, scene=seen)))
 
     stage, taken = photo(scene)
     record = make_record(stage, taken, LabelOptions(), file_name="")
@@ -153,12 +152,9 @@ def test_slivers_at_the_edge_are_crowd_instead_of_labels() -> None:
 
 def test_a_crest_before_a_pile_hides_it_too() -> None:
     """Ground has no number, but it can stand before a thing, too."""
-    numbers, depths = np.zeros((120, 160), np.uint16), np.full((120, 160), 8.0, np.float32)
     scene = replace(site((pile(PileKind.PHC, number=1),)), camera=seen_from(8.0))
     stage = set_stage(scene)
-    rendered = render(stage)
-    numbers[:], depths[:] = rendered.instances, rendered.depth_m
-    numbers[:61], depths[:61] = 0, 3.0
-    photo = Photograph(rendered=replace(rendered, instances=numbers, depth_m=depths))
-    (thing,) = make_record(stage, photo, LabelOptions(), file_name="").things
+    rendered = drawn_without_colors(stage)
+    rendered.instances[:61], rendered.depth_m[:61] = 0, 3.0
+    (thing,) = make_record(stage, Photograph(rendered=rendered), LabelOptions(), file_name="").things
     assert thing.is_hidden and abs(thing.visible_share - 0.4) < 0.1 and not thing.is_head_visible

@@ -23,7 +23,7 @@ POST = Asset(name="post", path="/post.glb", sha256="", category="pile", size_m=(
 def scene_of(seed: int, *chosen: ChosenAsset, empty: float = 0.0, **camera: object) -> SiteScene:
     recipe_2 = Recipe2Options(
         camera=CameraOptions(**({"altitude": (60.0, 60.0)} | camera)),  # type: ignore[arg-type]
-        layout=FieldOptions(empty_share=empty),
+        layout=FieldOptions(empty_share=empty, piles=None if empty else (100, 150)),
         assets=AssetOptions(asset=chosen),
     )
     recipe_2.check()

@@ -9,6 +9,7 @@ import pytest
 
 from engine.dataset.layout.build import describe_recipe_2, levelled
 from engine.dataset.layout.cameras import CameraOptions, check_cameras, draw_cameras, parse_heading
+from engine.dataset.layout.field import FieldOptions
 from engine.dataset.layout.options import Recipe2Options
 from engine.dataset.layout.settling import settle
 from engine.dataset.layout.sight import MAX_REACH_M, corners_of_views
@@ -103,7 +104,7 @@ def test_a_strip_is_flown_straight_ahead_with_the_overlap_that_it_tells() -> Non
 
 
 def test_a_scene_has_the_same_things_in_all_views_and_ground_under_all_of_them() -> None:
-    recipe_2 = Recipe2Options(camera=CameraOptions(views=2))
+    recipe_2 = Recipe2Options(camera=CameraOptions(views=2), layout=FieldOptions(piles=(60, 80)))
     views = [describe_recipe_2(SENSOR, recipe_2, (0, 0), view) for view in range(2)]
     piles = [{pile.number: pile for pile in scene.piles} for scene in views]
     shared = piles[0].keys() & piles[1].keys()

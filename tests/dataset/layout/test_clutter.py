@@ -4,10 +4,9 @@ import pytest
 from engine.dataset.geometry.staging import VARIANTS, build_distractors, build_model, set_stage
 from engine.dataset.layout.clutter import parse_kinds
 from engine.dataset.layout.habits import HABITS, MACHINES
-from engine.dataset.raster.drawing import render
 from engine.dataset.scene.things import Distractor, DistractorKind, category_of
 from engine.errors import UsageError
-from tests.dataset.geometry.sites import world
+from tests.dataset.geometry.sites import drawn_without_colors, world
 from tests.dataset.layout.yards import lattice, rolling, scattered, seen
 from tests.support.long_form import IS_SOAK
 
@@ -68,10 +67,8 @@ def test_about_the_asked_share_of_the_piles_loses_pixels_to_something(share: flo
     hidden, wholes = [], 0
     for seed in (1, 2):
         things = scattered(seed, PILES, half_m=20.0, hidden=share)
-        with_things, without = (
-            np.bincount(render(set_stage(seen(PILES, these))).instances.ravel(), minlength=2**16)[1 : len(PILES) + 1]
-            for these in (things, ())
-        )
+        drawn = (drawn_without_colors(set_stage(seen(PILES, these))).instances for these in (things, ()))
+        with_things, without = (np.bincount(each.ravel(), minlength=2**16)[1 : len(PILES) + 1] for each in drawn)
         is_inside = without > 20
         hidden += (with_things[is_inside] / without[is_inside]).tolist()
         wholes += int(is_inside.sum())

@@ -52,7 +52,7 @@ def test_strips_run_over_the_edge_of_the_picture_in_the_direction_that_they_tell
 
 
 def test_no_two_piles_overlap() -> None:
-    for seed in range(20):
+    for seed in range(0, 20, 1 if IS_SOAK else 3):
         camera = replace(DRONE, height_m=40.0 + 6 * seed)
         layout = laid(seed, FieldOptions(empty_share=0.0, piles=(300, 700)), camera)
         assert nearest_m(places(layout)) >= 1.0

@@ -23,7 +23,8 @@ def test_a_window_looks_the_same_without_the_things_that_it_cannot_show() -> Non
     """With a low sun, so that things outside cast shadows into it."""
     scene = describe_recipe_1(SceneOptions(width=480, height=360, use_clusters=False, sun_elevation=12.0), 4)
     camera = SiteCamera(width_px=480, height_px=360, yaw_deg=40, pitch_deg=25).window(180, 150, 130, 90)
-    whole = replace(scene, camera=camera)
+    coarse = replace(scene.terrain, cell_m=2 * scene.terrain.cell_m, heights_m=scene.terrain.heights_m[::2, ::2])
+    whole = replace(scene, camera=camera, terrain=coarse)
     part = replace(
         whole,
         piles=tuple(replace(pile, number=number) for number, pile in enumerate(scene.piles, 1)),

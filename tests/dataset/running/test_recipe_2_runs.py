@@ -139,5 +139,5 @@ def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
 
 @only_soak
 def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
-    assert_survives_kills("recipe_2_job", tmp_path / "out", COUNT, kills=20)
+    assert_survives_kills(tmp_path / "out", COUNT, kills=20)
     assert contents(tmp_path / "out") == contents(whole)

@@ -17,14 +17,11 @@ import pytest
 from engine.dataset import make_dataset
 from engine.dataset.running.report import DatasetProgress
 from engine.errors import ChildError, FolderBusyError, UsageError
-from tests.dataset.running.small_runs import (
-    contents,
-    one_that_fits_and_one_that_does_not,
-    small_job,
-    started,
-)
+from tests.dataset.conftest import own_processes
+from tests.dataset.running.small_runs import contents, small_job, started
 from tests.support.long_form import only_soak
 
+pytestmark = pytest.mark.usefixtures("warm_processes")
 Make = Callable[..., Any]
 
 
@@ -158,19 +155,19 @@ def test_a_picture_that_always_dies_is_reported_and_the_others_go_on(make: Make)
 
 @only_soak
 def test_an_impossible_picture_is_not_retried_and_the_others_go_on(make: Make) -> None:
-    seed, options = one_that_fits_and_one_that_does_not()
-    report = make(count=2, seed=seed, options=options)
+    options = {"num_machinery": 300}  # fit into the first picture of this seed, not into the second
+    report = make(count=2, seed=1000, options=options)
     (failed,) = report.failed
     assert (report.made, report.retried, failed.index, failed.attempts) == (1, 0, 1, 1)
-    assert failed.reason.startswith(f"--num-machinery {options['num_machinery']}: ")
-    with pytest.raises(UsageError, match=rf"^--num-machinery {options['num_machinery']}: \d+ machines fit"):
-        make(count=1, seed=seed + 1, options=options)  # the first one is checked before anything is made
+    assert failed.reason.startswith("--num-machinery 300: ")
+    with pytest.raises(UsageError, match=r"^--num-machinery 300: \d+ machines fit"):
+        make(count=1, seed=1001, options=options)  # the first one is checked before anything is made
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_hung_picture_is_killed_and_made_again(whole: Path, make: Make) -> None:
     heard: list[str] = []
-    with struck("000000", psutil.Process.suspend, times=1) as pids:
+    with own_processes(), struck("000000", psutil.Process.suspend, times=1) as pids:
         report = make(count=1, timeout_s=4.0, retries=5, heard=heard)
     assert len(pids) == 1 and not psutil.pid_exists(pids[0])
     assert report.made == 1 and report.retried >= 1
@@ -205,7 +202,8 @@ def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_resumes(mak
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
     try:
-        report = make(count=2, jobs=1)
+        with own_processes():
+            report = make(count=2, jobs=1)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert (report.made, len(report.failed), report.missing, report.retried) == (0, 1, 2, 0)
@@ -242,7 +240,7 @@ def test_a_stopped_run_finishes_the_pictures_at_work_and_another_run_is_refused_
 def test_no_process_outlives_a_run_that_is_killed_and_a_resumed_one_makes_the_same_bytes(
     whole: Path, tmp_path: Path, wait_for: Callable[..., Any]
 ) -> None:
-    run = started("small_job", tmp_path / "out", 3, save_coco=True)
+    run = started("small_job", tmp_path / "out", 3, jobs=1, save_coco=True)
 
     def at_work() -> list[psutil.Process]:
         """Processes that watch their parent already; stops them if a stopped one must end too."""

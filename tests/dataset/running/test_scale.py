@@ -1,4 +1,4 @@
-"""A dataset of 100 000 pictures is resumed within seconds and megabytes; 2000 in the short form."""
+"""A dataset of 100 000 pictures is resumed within seconds and megabytes; 1000 in the short form."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from engine.dataset.running.manifest import DONE, MANIFEST, entry_line
 from tests.dataset.running.test_manifest import task
 from tests.support.long_form import IS_SOAK
 
-PICTURES = 100_000 if IS_SOAK else 2000
+PICTURES = 100_000 if IS_SOAK else 1000
 PIXELS, LABELS = b"pixels" * 100, b"0 0.5 0.5 0.1 0.1\n"
 
 

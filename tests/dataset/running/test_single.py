@@ -15,6 +15,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from engine.dataset import make_dataset
+from tests.dataset.conftest import own_processes
 from tests.dataset.running.small_runs import contents, small_job
 
 pytestmark = pytest.mark.usefixtures("warm_processes")
@@ -24,7 +25,8 @@ Make = Callable[..., Any]
 def test_a_single_picture_equals_that_of_a_whole_run(make: Make, tmp_path: Path) -> None:
     batch = tmp_path / "batch"
     make_dataset(small_job(batch, 1))
-    report = make(image_index=0, save_coco=True)
+    with own_processes():
+        report = make(image_index=0, save_coco=True)
     folder = Path(report.folder)
     assert (report.made, report.missing) == (1, 0)
     assert report.outputs == ("images/000000.png", "labels/000000.txt", "dataset.yaml", "coco_annotations.json")
@@ -46,7 +48,8 @@ def test_a_failed_picture_is_reported_with_its_reason(make: Make) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
     try:
-        report = make(image_index=0, heard=heard)
+        with own_processes():
+            report = make(image_index=0, heard=heard)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     (failed,) = report.failed

@@ -32,7 +32,7 @@ FILES = tuple(f"coco_annotations_{subset}.json" for subset in SUBSETS)
 def things() -> tuple[LabelledThing, ...]:
     """121 piles in rows, two of them hidden in part; a machine; a sliver of a pile at the edge; a bag."""
     row = [
-        thing(disc(3), 10 + 14 * (k % 11), 10 + 14 * (k // 11), number=k + 1, is_head_visible=k > 1,
+        thing(disc(6), 10 + 14 * (k % 11), 10 + 14 * (k // 11), number=k + 1, is_head_visible=k > 1,
               is_hidden=k < 2, visible_share=0.6 if k < 2 else 1.0)
         for k in range(121)
     ]  # fmt: skip
@@ -40,7 +40,7 @@ def things() -> tuple[LabelledThing, ...]:
                     head_px=None, is_head_visible=False)  # fmt: skip
     sliver = thing(np.ones((5, 1), bool), 199, 150, number=201, is_crowd=True, visible_share=0.1, is_cut=True,
                    whole_box=(199.0, 148.0, 206.0, 156.0), head_px=None, is_head_visible=False)  # fmt: skip
-    bag = thing(disc(4), 180, 10, number=202, category="bag", class_id=-1, head_px=None)
+    bag = thing(disc(8), 180, 10, number=202, category="bag", class_id=-1, head_px=None)
     return (*row, machine, sliver, bag)
 
 
@@ -100,13 +100,8 @@ def test_a_detection_of_a_sliver_is_neither_right_nor_wrong(folder: Path) -> Non
     assert (sliver["number"], sliver["visible_share"], sliver["is_cut"]) == (201, 0.1, True)
     right = [each for each in truth.dataset["annotations"] if not each["iscrowd"]]
     found = [
-        {
-            "image_id": 0,
-            "category_id": each["category_id"],
-            "score": 0.5 if each in right else 0.9,
-            "bbox": each["bbox"],
-        }
-        for each in (*right, sliver)
+        {"image_id": 0, "category_id": one["category_id"], "score": 0.5 if one in right else 0.9, "bbox": one["bbox"]}
+        for one in (*right, sliver)
     ]
     assert np.allclose(precision(truth, found, "bbox"), 1)
     found[-1]["bbox"] = [100.0, 190.0, 5.0, 5.0]  # elsewhere it is wrong, and comes first
@@ -144,7 +139,7 @@ def test_an_annotation_tells_what_the_scene_knows(folder: Path) -> None:
         "is_cut": False,
         "is_hidden": True,
     }
-    assert np.array_equal(truth.annToMask(first)[10:16, 10:16], disc(3))
+    assert np.array_equal(truth.annToMask(first)[10:16, 10:16], disc(6))
 
 
 def test_the_file_is_there_and_right_before_the_first_picture(tmp_path: Path) -> None:
