@@ -164,7 +164,8 @@ def test_figures_with_goals_come_first_and_the_tests_of_a_card_are_here() -> Non
     assert len(files) >= 11 and all((on_gpu.ROOT / file).is_file() for file in files)
     options = [word for word in suites[0].words if not word.startswith("tests/")]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
-        code = run_python([*options, "tests/benchmarks/test_page.py", "--collect-only", "--noconftest"], 120.0, out, out)
+        words = [*options, "tests/benchmarks/test_page.py", "--collect-only", "--noconftest"]
+        code = run_python(words, 120.0, out, out)
         out.seek(0)
         printed = out.read()
     assert code == 0 and "tests collected" in figures(printed)["summary"], printed
