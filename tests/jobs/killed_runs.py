@@ -100,6 +100,7 @@ def convert(folder: Path, model: str) -> Run:
         report = run_job(job, open_job(job), VoiceConverter(loaded, settings, config, cutting=cutting))
         assert report.is_complete, report.files
 
+    run(folder / "first", False)  # what torch prepares once is there in each fork
     return run
 
 
