@@ -47,9 +47,9 @@ PROVOCATIONS: tuple[tuple[str, ...], ...] = (
     ("/sink/start", "hangs"),
     ("/sink/stop", "hangs"),
     ("/camera/open", "bad:raises"),
-    *(("/text/2/font", name) for name in hostile_fonts() if name != FAN_OUT),
+    *(("/text/2/font", name) for name in (hostile_fonts() if IS_SOAK else ()) if name != FAN_OUT),
     ("/camera/open", "bad:blocks"),
-    *(("/logo/file", name) for name in hostile_logos() if name != "bomb.png"),
+    *(("/logo/file", name) for name in (hostile_logos() if IS_SOAK else ()) if name != "bomb.png"),
     ("/sink/start", "leaves"),
     ("/camera/open", "bad:nan"),
 )

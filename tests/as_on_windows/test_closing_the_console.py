@@ -228,7 +228,7 @@ main()
 
 
 def test_a_recording_is_complete_after_the_window_is_closed(tmp_path: Path) -> None:
-    command = ["run", "--size", "160x90", "--fps", "30", "--renderer", "numba", "--audio", "demo", "--osc", "off"]
+    command = ["run", "--size", "160x90", "--fps", "30", "--renderer", "gl", "--audio", "demo", "--osc", "off"]
     done = subprocess.run(
         [sys.executable, "-c", PREPARED + CLOSED, *command, "--web", "off", "--sink", "record=out.mp4"],
         cwd=tmp_path,

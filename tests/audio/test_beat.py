@@ -72,9 +72,8 @@ def test_a_song_keeps_its_beats_at_other_rates_and_levels_through_a_break_and_in
     [
         "house",
         "breakbeat",
-        "sung",
-        *in_long_form("techno", "rock", "halftime", "sparse", "reverb", "pads", "waltz", "live", "quiet", "latin"),
-        *in_long_form("shuffle", "drift"),
+        *in_long_form("sung", "techno", "rock", "halftime", "sparse", "reverb", "pads", "waltz", "live", "quiet"),
+        *in_long_form("latin", "shuffle", "drift"),
     ],
 )
 def test_the_beats_of_a_song_are_found(name: str) -> None:

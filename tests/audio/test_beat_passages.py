@@ -21,7 +21,7 @@ def passages() -> Iterator[tuple[float, str, float]]:
         yield from ((bpm, "fill", 1), (bpm, "drums", 0.5))
 
 
-SHORT = [(124, "voice", 16), (124, "riser", 16), (124, "pads", 16), (128, "drums", 0.5), (124, "halftime", 8)]
+SHORT = [(124, "voice", 16), (124, "riser", 16), (128, "drums", 0.5), (124, "halftime", 8)]
 
 
 @pytest.mark.parametrize(

@@ -14,24 +14,20 @@ import pytest
 import typer.main
 
 from engine.cli.bench import app
-from engine.cli.benches import isolation, render
 from engine.ipc.process_identity import is_pid_alive
 from tests.benchmarks import on_gpu
 from tests.benchmarks.__main__ import app as proofs
 from tests.benchmarks.on_gpu import PARTS, Day, Part, figures, run_python, see_only
 from tests.cli.benches.test_sd import assert_sd
 from tests.cli.conftest import Said
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import only_soak
 
 SCRIPT = Path(on_gpu.__file__).with_name("on_gpu.sh")
 CARD = {"card": "NVIDIA H100 80GB"}
 BENCHES = [each for each in PARTS if "--json" in each.words]
 
 
-RUN = {each.name for each in PARTS if each.tiny} if IS_SOAK else {"isolation", "render"}
-"""Parts that a dry day really runs: in the short form those that neither tests/bench nor another test here runs."""
-
-
+@only_soak
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # by infer-rvc-python
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")  # by the same
 def test_a_dry_day_finds_every_figure(
@@ -39,11 +35,6 @@ def test_a_dry_day_finds_every_figure(
 ) -> None:
     """In this process, except for the children: torch and the like are imported once."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
-    if not IS_SOAK:
-        monkeypatch.setattr(render, "STARTS", 1)  # each starts an engine; the best is reported
-        monkeypatch.setattr(isolation, "SETTLE_S", 0.1)
-        loads = isolation.child_loads()
-        monkeypatch.setattr(isolation, "child_loads", lambda: [*loads[:2], loads[-1]])
 
     def run_here(words: Sequence[str], limit_s: float, out: IO[str], log: IO[str]) -> int:
         said = bench_here(*words[2:])
@@ -52,13 +43,12 @@ def test_a_dry_day_finds_every_figure(
         return said.code
 
     day = Day("cpu", tmp_path, {"torch": "2"}, is_tiny=True)
-    parts = [each for each in PARTS if each.name in RUN]
+    parts = [each for each in PARTS if each.tiny]
     assert day.run(parts, run_here) == 0, {file.name: file.read_text() for file in (tmp_path / "logs").iterdir()}
     found = {each.name: json.loads(day.file(each).read_text(encoding="utf-8")) for each in parts}
     for each in found.values():
         assert each["machine"] == {"torch": "2"} and each["seconds"] > 0 and "failed" not in each
-    if "sd" in found:
-        assert_sd(found["sd"], "64x64, 6 steps")  # more than the warm-up calls: a stream must be full before
+    assert_sd(found["sd"], "64x64, 6 steps")  # more than the warm-up calls: a stream must be full before
     assert set(found["isolation"]["interval_p99_ratio"]) >= {"idle_child", "child_killed_every_second"}
     assert found["isolation"]["sd"]["device"] == "cpu" and "unverified" in found["isolation"]
     assert found["render"]["first_frame_s"] > 0 and found["render"]["loop"]["frames"] == 30
@@ -174,7 +164,8 @@ def test_figures_with_goals_come_first_and_the_tests_of_a_card_are_here() -> Non
     assert len(files) >= 11 and all((on_gpu.ROOT / file).is_file() for file in files)
     options = [word for word in suites[0].words if not word.startswith("tests/")]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
-        code = run_python([*options, "tests/benchmarks/test_page.py", "--collect-only"], 120.0, out, out)
+        words = [*options, "tests/benchmarks/test_page.py", "--collect-only", "--noconftest"]
+        code = run_python(words, 120.0, out, out)
         out.seek(0)
         printed = out.read()
     assert code == 0 and "tests collected" in figures(printed)["summary"], printed

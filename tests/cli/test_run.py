@@ -82,13 +82,13 @@ def ring_files_of(pid: int) -> set[str]:
     return {path.name for path in Path("/dev/shm").glob(f"multiverse-{pid}-*")}
 
 
-def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, song: Path) -> None:
-    done = run(
-        home, *SMALL, "--offline", "--audio", str(song), "--frames", "45",
-        "--sink", "record=out.mp4", "--sink", "snapshot=out.png", "--json",
+def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, song: Path, say: Any) -> None:
+    done = say(
+        "run", *SMALL, "--offline", "--audio", str(song), "--frames", "45",
+        "--sink", f"record={home / 'out.mp4'}", "--sink", f"snapshot={home / 'out.png'}", "--json",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    summary = json.loads(done.stdout)
+    assert done.code == 0, done.err
+    summary = json.loads(done.out)
     assert summary["frames"] == 45
     assert summary["dropped"] == summary["late"] == 0
     assert set(summary["frame_ms"]) == {"p50", "p95", "p99", "max"}

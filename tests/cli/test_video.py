@@ -74,7 +74,7 @@ def test_json_lines_report_progress_and_the_last_one_the_result(run: Run, tiny_s
 
 
 def test_ctrl_c_keeps_a_video_and_resume_makes_it_whole(run: Run, ctrl_c_when: Any, tiny_sd: Path, home: Path) -> None:
-    write_movie(home / "long.mp4", [disc_picture(number, 160, 96, 12) for number in range(COUNT)])
+    write_movie(home / "long.mp4", [disc_picture(number, 96, 64, 12) for number in range(COUNT)])
     slow = ["--steps", "4", "--strength", "1", "--batch", "2", "--model", str(tiny_sd)]
     command = ["long.mp4", "out.mp4", *QUICK, *slow]
     with ctrl_c_when(lambda: any((home / ".out.mp4.partial").glob("*segment*"))):

@@ -54,6 +54,8 @@ def video(source: Path, model: str) -> Run:
 
 
 def segment(source: Path, model: str, mode: str) -> Run:
+    import engine.models.sam3.tracker
+    import engine.render.numba_masks  # noqa: F401  once, not in each fork
     from engine.jobs.segment import stage
     from engine.jobs.segment.job import SegmentJob
     from engine.jobs.segment.run import open_job, run_job
@@ -98,6 +100,7 @@ def convert(folder: Path, model: str) -> Run:
         report = run_job(job, open_job(job), VoiceConverter(loaded, settings, config, cutting=cutting))
         assert report.is_complete, report.files
 
+    run(folder / "first", False)  # what torch prepares once is there in each fork
     return run
 
 

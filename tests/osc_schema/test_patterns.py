@@ -120,7 +120,7 @@ PATTERN = st.lists(
 ).map(lambda levels: "".join(slash + level for slash, level in levels))
 
 
-@settings(max_examples=600 if IS_SOAK else 300)
+@settings(max_examples=600 if IS_SOAK else 150)
 @given(addresses=st.lists(ADDRESS, min_size=1, max_size=8, unique=True), pattern=PATTERN)
 def test_every_pattern_matches_what_a_plain_search_finds(addresses: list[str], pattern: str) -> None:
     expected = tuple(address for address in addresses if re.fullmatch(as_regex(pattern), address))

@@ -405,8 +405,8 @@ def test_a_display_is_chosen_from_the_list_during_the_show(screen: Screen, tmp_p
         assert "takes an entry of /window/list" in desk.failed("/window/open")
         assert desk.done("/window/open", "scr") == ("/window/open", "screen"), "by a part of its name"
         wait_for(lambda: corners_of(screen.look())[0] != "desktop", "the window on it")
-        wait_for(lambda: entries()[1][2] == 1, "the list to know")
-        assert desk.engine.params.get("/window/display") == "screen"
+        wait_for(lambda: desk.engine.params.get("/window/display") == "screen", "the parameter to know")
+        assert entries()[1][2] == 1
         assert desk.done("/window/open", 0)[1] == "screen", "again: it stays"
         assert desk.done("/window/open", "none")[1] == "none"
         wait_for(lambda: corners_of(screen.look())[0] == "desktop", "no window")

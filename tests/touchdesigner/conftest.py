@@ -26,7 +26,7 @@ class RunningEngine:
         self.osc_port, self.web_port = osc_port, web_port
         self._config = build_config(
             {
-                "width": 64, "height": 64, "fps": 60.0, "audio": "demo", "renderer": "numba",
+                "width": 64, "height": 64, "fps": 30.0, "audio": "demo", "renderer": "numba",
                 "osc": {"listen": f"127.0.0.1:{osc_port}"}, "web": f"127.0.0.1:{web_port}",
                 "presets": str(folder / "presets"), "recordings": str(folder / "recordings"), "autosave": False,
             }

@@ -14,7 +14,7 @@ from tests.touchdesigner.fake_td import TouchDesigner
 Until = Callable[..., Any]
 
 PROGRAM = Path(sys.executable).parent / "multiverse"
-QUIET = "--audio demo --size 64x64 --fps 30 --renderer numba --sink null --web off --set /layer/1/angle=21"
+QUIET = "--audio demo --size 64x64 --fps 30 --renderer gl --sink null --web off --set /layer/1/angle=21"
 
 
 @pytest.fixture

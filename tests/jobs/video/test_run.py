@@ -99,7 +99,7 @@ def test_an_error_says_how_to_resume_if_there_is_finished_work(
     clip: Clip, job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segmented_video, "SEGMENT_PICTURES", 4)
-    source, out = clip(20), tmp_path / "out.mp4"
+    source, out = clip(12), tmp_path / "out.mp4"
 
     def fail(progress: VideoProgress) -> None:
         if progress.stages[-1].frames >= 4 or progress.is_finishing:

@@ -121,7 +121,7 @@ def play() -> dict[str, Any]:
     audience = threading.Thread(target=_attend, args=(osc, web, seen), daemon=True)
     audience.start()
     code, out, err = say(
-        "run", "--size", "128x72", "--fps", "30", "--audio", "demo", "--seconds", f"{SECONDS:g}",
+        "run", *SMALL, "--renderer", "gl", "--seconds", f"{SECONDS:g}",
         "--osc", f"127.0.0.1:{osc}", "--web", f"127.0.0.1:{web}", "--sink", "record=録画 ö/live.mp4",
         "--sink", "snapshot=録画 ö/bild.png", "--sink", f"shared={NAME}", "--json",
     )  # fmt: skip

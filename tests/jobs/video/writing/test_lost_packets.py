@@ -63,8 +63,8 @@ def in_segment(source: Path, out: Path, limit: int | None = None) -> OverlayVide
     ("suffix", "job", "anew"),
     [
         (".mp4", write, "AAC"),
-        (".mkv", in_segment, "AAC"),
         *in_long_form(
+            (".mkv", in_segment, "AAC"),
             (".mkv", write, "AAC"),
             (".mov", write, "PCM"),
             (".avi", write, "PCM"),

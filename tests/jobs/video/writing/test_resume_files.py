@@ -12,6 +12,7 @@ from engine.errors import SinkError
 from tests.jobs.folders import names
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of
 from tests.jobs.video.writing.written import packets_of, write
+from tests.support.long_form import in_long_form
 
 Clip = Callable[..., Path]
 SEGMENT = 6
@@ -22,7 +23,7 @@ def contents(folder: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("end", ["stop", "abandon"])
-@pytest.mark.parametrize("stop", [0, 1, 6, 13])
+@pytest.mark.parametrize("stop", [0, 13, *in_long_form(1, 6)])
 def test_a_video_is_packet_by_packet_that_of_an_uninterrupted_run(
     clip: Clip, tmp_path: Path, stop: int, end: str
 ) -> None:
