@@ -181,8 +181,8 @@ def long_visits(house: House) -> Iterator[dict[str, Visit]]:
 @pytest.fixture
 def stage(house: House, require: Callable[[object, str], None], wait_for: Callable[..., Any]) -> Stage:
     require(SHELL, "chromium is missing (apt-get install chromium)")
-    # Asking the page takes four processes some milliseconds.
-    house.stage.until = functools.partial(wait_for, rest_s=0.03)
+    # Asking the page takes four processes 13 ms of CPU.
+    house.stage.until = functools.partial(wait_for, rest_s=0.08)
     house.stage.reset()
     return house.stage
 
