@@ -214,6 +214,8 @@ def visit(house: House, stage: Stage, long_visits: dict[str, Visit]) -> Iterator
 @pytest.fixture
 def phone(request: pytest.FixtureRequest, house: House, stage: Stage, long_visits: dict[str, Visit]) -> Iterator[Visit]:
     size = dict(zip(DESK, getattr(request, "param", (360, 640)), strict=True))
+    if "desk" in long_visits:  # the tests on a phone are the last of their file
+        long_visits.pop("desk").close()
     if "phone" not in long_visits:
         long_visits["phone"] = house.visit(viewport=size, has_touch=True, is_mobile=True).open()
     with shared(long_visits["phone"], size) as phone:
