@@ -108,7 +108,7 @@ class Stage:
 
     def becomes(self, address: str, value: object) -> None:
         """Wait until the engine has this value."""
-        self.until(lambda: self.get(address) == value, f"{address} to be {value} in the engine")
+        self.until(lambda: self.get(address) == value, f"{address} to be {value} in the engine", rest_s=0.005)
 
     def send(self, address: str, *args: object) -> None:
         """Send over UDP, like any controller."""
@@ -142,6 +142,8 @@ class House:
             self._browser = playwright.chromium.launch(executable_path=SHELL, args=["--no-sandbox"])
             self._stack.callback(self._browser.close)
         page = self._browser.new_context(**context).new_page()
+        # A first visit begins with the perform view: to lay out both tabs takes longer.
+        page.add_init_script("localStorage['multiverse.tab'] ??= '\"play\"'")
         page.set_default_timeout(120_000)
         return Visit(page, self.stage)
 
@@ -166,10 +168,9 @@ class Visit:
         if message.type == "error" and not is_picture:
             self.errors.append(message.text)
 
-    def open(self, path: str = "", tab: str = "play") -> "Visit":
+    def open(self, path: str = "") -> "Visit":
         self.page.goto(f"{self.stage.engine.page_url}{path}")
         self.page.wait_for_selector("body[data-state=connected]")
-        self.page.locator(f"#{tab}-tab").click()
         return self
 
     def control(self, address: str) -> Any:

@@ -309,33 +309,6 @@ def test_safety_controls_never_scroll_away(visit: Visit) -> None:
     assert_safety_controls_stay_in_sight(visit.page)
 
 
-@pytest.mark.parametrize("phone", [(360, 640), (844, 390)], ids=["upright", "on its side"], indirect=True)
-def test_safety_controls_never_scroll_away_on_a_phone(phone: Visit) -> None:
-    assert_safety_controls_stay_in_sight(phone.page)
-
-
-def test_a_touch_moves_a_fader_relative_to_its_position(phone: Visit, stage: Stage) -> None:
-    slider = phone.slider("/layer/1/intensity")
-    stage.send("/layer/1/intensity", 1.1)
-    phone.shows("/layer/1/intensity", 1.1)
-    box = slider.bounding_box()
-    x, y = box["x"] + 0.1 * box["width"], box["y"] + box["height"] / 2
-    touch = phone.page.context.new_cdp_session(phone.page)
-
-    def finger(kind: str, *points: float) -> None:
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": at, "y": y} for at in points]})
-
-    finger("touchStart", x)
-    finger("touchEnd")
-    finger("touchStart", x)
-    for step in range(1, 11):
-        finger("touchMove", x + 0.02 * step * box["width"])
-    stage.becomes("/layer/1/intensity", pytest.approx(1.4, abs=0.02))
-    finger("touchEnd")
-    changes = stage.engine.params.changes_since(0)[0]
-    assert min(change.value for change in changes if change.address == "/layer/1/intensity") > 1
-
-
 def test_page_and_engine_encode_messages_identically_and_the_page_rejects_invalid_osc(visit: Visit) -> None:
     """For every type that the page supports, page and engine decode and encode the same packet."""
     packet, tags, colour, refused = visit.page.evaluate(
@@ -395,6 +368,33 @@ def test_the_page_retries_if_the_engine_accepts_but_never_answers(house: House, 
     visit.open()
     assert len(asked) == 1, "it was left without an answer"
     visit.close()
+
+
+@pytest.mark.parametrize("phone", [(360, 640), (844, 390)], ids=["upright", "on its side"], indirect=True)
+def test_safety_controls_never_scroll_away_on_a_phone(phone: Visit) -> None:
+    assert_safety_controls_stay_in_sight(phone.page)
+
+
+def test_a_touch_moves_a_fader_relative_to_its_position(phone: Visit, stage: Stage) -> None:
+    slider = phone.slider("/layer/1/intensity")
+    stage.send("/layer/1/intensity", 1.1)
+    phone.shows("/layer/1/intensity", 1.1)
+    box = slider.bounding_box()
+    x, y = box["x"] + 0.1 * box["width"], box["y"] + box["height"] / 2
+    touch = phone.page.context.new_cdp_session(phone.page)
+
+    def finger(kind: str, *points: float) -> None:
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": at, "y": y} for at in points]})
+
+    finger("touchStart", x)
+    finger("touchEnd")
+    finger("touchStart", x)
+    for step in range(1, 11):
+        finger("touchMove", x + 0.02 * step * box["width"])
+    stage.becomes("/layer/1/intensity", pytest.approx(1.4, abs=0.02))
+    finger("touchEnd")
+    changes = stage.engine.params.changes_since(0)[0]
+    assert min(change.value for change in changes if change.address == "/layer/1/intensity") > 1
 
 
 def test_the_page_reconnects_to_a_restarted_engine_and_gets_missed_values(house: House, stage: Stage) -> None:

@@ -43,6 +43,7 @@ def test_a_list_of_files_is_chosen_and_played_with_keys(visit: Visit, stage: Sta
     stage.until(lambda: bar.locator(".name").inner_text() == "1 of 2: one.wav", "the first file")
     stage.until(lambda: tracks.input_value() == "1", "the first in the list")
     position = bar.locator("input[type=range]")
+    stage.until(position.is_enabled, "its length")
     position.press("End")
     stage.until(lambda: bar.locator(".name").inner_text() == "2 of 2: two.wav", "the next file, after the end of this")
     stage.until(lambda: float(position.input_value()) < 2.0, "the handle to go back")

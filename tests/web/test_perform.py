@@ -206,48 +206,6 @@ def test_the_lock_works_with_keys_and_stops_those_that_play(perform: Visit, stag
     stage.send("/cue/delete", 1)
 
 
-@pytest.mark.parametrize("phone", [(390, 844)], indirect=True, ids=["upright"])
-def test_the_lock_ends_what_other_fingers_hold(phone: Visit, stage: Stage) -> None:
-    page = phone.page
-    stage.send("/preset/load", "Aurora")
-    stage.send("/preset/prepare", "Silk")
-    page.locator("#perform-tab").tap()
-    pad(phone, "Silk", ".is-prepared")
-    touch = page.context.new_cdp_session(page)
-
-    def fingers(kind: str, *places: tuple[float, float]) -> None:
-        points = [{"x": x, "y": y, "id": at} for at, (x, y) in enumerate(places)]
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-    def place_of(found: Any) -> tuple[float, float]:
-        found.scroll_into_view_if_needed()
-        box = found.bounding_box()
-        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-    lock, fader = place_of(page.locator("#lock")), place_of(page.locator("#macros [role=slider]").first)
-    ink, take = place_of(page.locator('.pad[data-preset="Mandala"]')), place_of(page.locator("#take"))
-    stage.becomes("/preset/crossfader", 0.0)
-    before = stage.get("/macro/1")
-    fingers("touchStart", fader)
-    fingers("touchStart", fader, ink)
-    shows(stage, "Mandala")  # held
-    fingers("touchStart", fader, ink, take)
-    fingers("touchStart", fader, ink, take, lock)
-    page.locator("body.is-locked").wait_for()
-    shows(stage, "Aurora")  # the pad is released
-    for step in range(1, 6):
-        fingers("touchMove", (fader[0] + 20 * step, fader[1]), ink, take, lock)
-    fingers("touchEnd")
-    page.locator("#hand-freeze").tap()
-    stage.becomes("/master/freeze", True)  # sent after them
-    assert stage.get("/macro/1") == before
-    assert stage.get(PALETTE) == LOOKS["Aurora"][PALETTE], "no take"
-    assert page.locator(".fader.is-held, .is-holding").count() == 0
-    fingers("touchStart", lock)
-    page.locator("body:not(.is-locked)").wait_for()  # the window is that of the next tests, too
-    fingers("touchEnd")
-
-
 def test_nothing_moves_while_a_look_waits_and_records(perform: Visit, stage: Stage) -> None:
     page = perform.page
     page.locator("#look-now", has_text="Aurora").wait_for()
@@ -323,6 +281,48 @@ def test_a_cue_is_now_only_until_another_look_is_on(perform: Visit, stage: Stage
     stage.send("/cue/delete", 2)
     page.locator("#perform-tab").click()
     page.locator("#drawer-toggle").click()
+
+
+@pytest.mark.parametrize("phone", [(390, 844)], indirect=True, ids=["upright"])
+def test_the_lock_ends_what_other_fingers_hold(phone: Visit, stage: Stage) -> None:
+    page = phone.page
+    stage.send("/preset/load", "Aurora")
+    stage.send("/preset/prepare", "Silk")
+    page.locator("#perform-tab").tap()
+    pad(phone, "Silk", ".is-prepared")
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y, "id": at} for at, (x, y) in enumerate(places)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def place_of(found: Any) -> tuple[float, float]:
+        found.scroll_into_view_if_needed()
+        box = found.bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    lock, fader = place_of(page.locator("#lock")), place_of(page.locator("#macros [role=slider]").first)
+    ink, take = place_of(page.locator('.pad[data-preset="Mandala"]')), place_of(page.locator("#take"))
+    stage.becomes("/preset/crossfader", 0.0)
+    before = stage.get("/macro/1")
+    fingers("touchStart", fader)
+    fingers("touchStart", fader, ink)
+    shows(stage, "Mandala")  # held
+    fingers("touchStart", fader, ink, take)
+    fingers("touchStart", fader, ink, take, lock)
+    page.locator("body.is-locked").wait_for()
+    shows(stage, "Aurora")  # the pad is released
+    for step in range(1, 6):
+        fingers("touchMove", (fader[0] + 20 * step, fader[1]), ink, take, lock)
+    fingers("touchEnd")
+    page.locator("#hand-freeze").tap()
+    stage.becomes("/master/freeze", True)  # sent after them
+    assert stage.get("/macro/1") == before
+    assert stage.get(PALETTE) == LOOKS["Aurora"][PALETTE], "no take"
+    assert page.locator(".fader.is-held, .is-holding").count() == 0
+    fingers("touchStart", lock)
+    page.locator("body:not(.is-locked)").wait_for()  # the window is that of the next tests, too
+    fingers("touchEnd")
 
 
 @pytest.mark.parametrize("phone", [(390, 844)], indirect=True, ids=["upright"])

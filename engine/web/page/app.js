@@ -90,8 +90,8 @@ const sections = new Sections({
 });
 const voice = new Voice();
 const shaders = new Shaders(connection, values, sections);
-const tabs = new Tabs((name) => {
-  placePicture(name === "perform");
+const placed = (name) => placePicture(name === "perform");
+const tabs = new Tabs(placed, (name) => {
   preview.beProgram(name === "perform");
   mixer.look(name === "perform");
   monitor.show(name === "monitor");
@@ -179,11 +179,13 @@ live.on("status", (now) => {
   voice.show(now);
   preview.offer((now.children ?? []).map(({ name }) => name));
 });
-for (const id of ["header", "tabs", "finding"]) {
-  // These stick to the top: scroll targets must stop below them.
-  const update = () => document.documentElement.style.setProperty(`--${id}`, `${byId(id).offsetHeight}px`);
-  new ResizeObserver(update).observe(byId(id));
-}
+// These stick to the top, on a phone the preview, too: scroll targets must stop below them, and other elements stick
+// below the preview. All heights are read before the first is set, because each one styles the whole page anew.
+const heights = new ResizeObserver((entries) => {
+  const news = entries.map(({ target }) => [`--${target.id}`, `${target.offsetHeight}px`]);
+  for (const [name, height] of news) document.documentElement.style.setProperty(name, height);
+});
+for (const id of ["header", "tabs", "finding", "preview"]) heights.observe(byId(id));
 byId("reload").addEventListener("click", () => location.reload());
 document.addEventListener("visibilitychange", () => live.want(connection.isOpen && !document.hidden));
 

@@ -34,7 +34,6 @@ export class Connection {
     this.#onTree = onTree;
     this.#onState = onState;
     setInterval(() => this.#watchSilence(), 1000);
-    setInterval(() => this.#sendHeld(), RETRY_MS);
   }
 
   get isOpen() {
@@ -71,6 +70,7 @@ export class Connection {
     if (!this.isOpen) return;
     if (this.#socket.bufferedAmount < FULL_BYTES && this.#held.size === 0) this.#socket.send(packet);
     else {
+      if (this.#held.size === 0) setTimeout(() => this.#sendHeld(), RETRY_MS);
       this.#held.delete(address);
       this.#held.set(address, packet);
     }
@@ -123,11 +123,13 @@ export class Connection {
     this.#wait = Math.min(this.#wait * 2, MAX_WAIT_MS);
   }
 
+  /** Sends what is held as far as the socket takes it; as long as something is held, it is called again. */
   #sendHeld() {
     for (const [address, packet] of this.#held) {
-      if (!this.isOpen || this.#socket.bufferedAmount >= FULL_BYTES) return;
+      if (!this.isOpen || this.#socket.bufferedAmount >= FULL_BYTES) break;
       this.#held.delete(address);
       this.#socket.send(packet);
     }
+    if (this.#held.size > 0) setTimeout(() => this.#sendHeld(), RETRY_MS);
   }
 }

@@ -10,6 +10,7 @@ export class CueDrawer {
   #next = null;
   #tempo = { beat: 0, beatsABar: 4 };
   #fade = null;
+  #counting = 0;
   #started = null; // {at: beat or second, length, unit} of the follow time that runs
 
   constructor(cues, pictures) {
@@ -18,7 +19,6 @@ export class CueDrawer {
     byId("drawer-back").addEventListener("click", () => cues.back());
     byId("drawer-toggle").addEventListener("click", () => this.#open(byId("cue-drawer").hidden));
     this.#open(recall("cue-drawer", false));
-    setInterval(() => this.#count(), 200);
     pictures.watch(() => this.#draw());
   }
 
@@ -44,6 +44,8 @@ export class CueDrawer {
 
   #open(isOpen) {
     byId("cue-drawer").hidden = !isOpen;
+    clearInterval(this.#counting);
+    if (isOpen) this.#counting = setInterval(() => this.#count(), 200);
     byId("drawer-toggle").setAttribute("aria-expanded", String(isOpen));
     remember("cue-drawer", isOpen);
   }
@@ -62,7 +64,6 @@ export class CueDrawer {
   }
 
   #count() {
-    if (byId("cue-drawer").hidden) return;
     const left = this.#started && this.#started.length - (this.#clock(this.#started.unit) - this.#started.at);
     const lines = [this.#fade && `fade ${fadeLine(this.#fade)}`, left > 0 && `follows in ${left.toFixed(1)} ${this.#started.unit}`];
     write(byId("drawer-count"), lines.filter(Boolean).join(", "));

@@ -33,8 +33,6 @@ export class Preview {
     byId("full").addEventListener("click", () => this.#toggleFullScreen());
     document.addEventListener("fullscreenchange", () => this.#stream.reopen()); // request the new width
     setFolded(recall("folded", false));
-    const update = () => document.documentElement.style.setProperty("--preview", `${this.#frame.offsetHeight}px`);
-    new ResizeObserver(update).observe(this.#frame); // on a phone other elements stick below the picture
   }
 
   /** Called with true while the engine is connected. */

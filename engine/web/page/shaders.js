@@ -19,6 +19,7 @@ export class Shaders {
   #slots = new Map();
   #entries = [];
   #versions = {};
+  #reading = null; // the versions that are being read
   #exists = false;
 
   constructor(connection, values, sections) {
@@ -123,7 +124,13 @@ export class Shaders {
     if (!menu.hidden && menu.isConnected) setTimeout(() => !menu.hidden && this.#keepPicturesFresh(menu), PICTURES_EVERY_MS);
   }
 
-  async #readPictures() {
+  /** Reads them once for all that ask meanwhile: every slot does when the page connects. */
+  #readPictures() {
+    this.#reading ??= this.#readVersions().finally(() => (this.#reading = null));
+    return this.#reading;
+  }
+
+  async #readVersions() {
     let versions = this.#versions;
     try {
       const answer = await fetch("/shaders/pictures.json");

@@ -12,7 +12,7 @@ export class Strip {
   #fade = null;
 
   constructor() {
-    const showTime = () => write(byId("show-clock"), new Date().toLocaleTimeString("en-GB"));
+    const showTime = () => write(byId("show-clock"), new Date().toTimeString().slice(0, 8));
     showTime();
     setInterval(showTime, 1000);
   }

@@ -5,11 +5,13 @@ import { recall, remember } from "./remembered.js";
 
 export class Tabs {
   #tabs;
+  #onPlace;
   #onShow;
   #scrolled = new Map(); // by panel, in px
 
-  /** `onShow(name)` is called when a panel is shown. */
-  constructor(onShow) {
+  /** When a panel is shown, `onPlace(name)` is called before the page scrolls to where it was left, `onShow(name)` after. */
+  constructor(onPlace, onShow) {
+    this.#onPlace = onPlace;
     this.#onShow = onShow;
     this.#tabs = [...byId("tabs").querySelectorAll("[role=tab]")];
     for (const tab of this.#tabs) tab.addEventListener("click", () => this.show(tab.dataset.panel));
@@ -26,22 +28,39 @@ export class Tabs {
 
   show(name) {
     remember("tab", name);
-    const isOther = this.shown !== undefined && this.shown !== name;
-    if (isOther) this.#scrolled.set(this.shown, scrollY);
-    const pinned = parseFloat(getComputedStyle(byId("tabs")).top) || 0;
-    const start = byId("tabs").parentElement.getBoundingClientRect().top + scrollY - pinned;
-    const top = this.#scrolled.get(name) ?? Math.min(scrollY, start);
+    const before = this.shown;
+    const isOther = before !== undefined && before !== name;
+    // Measured before anything changes: to measure in between would lay out the page once more.
+    const top = isOther ? this.#leave(name) : 0;
+    const scrolls = isOther && (top !== 0 || scrollY !== 0);
+    if (before !== undefined) this.#scrollTabs(name);
     for (const tab of this.#tabs) {
       const isShown = tab.dataset.panel === name;
       tab.setAttribute("aria-selected", String(isShown));
       tab.tabIndex = isShown ? 0 : -1;
       byId(`${tab.dataset.panel}-panel`).hidden = !isShown;
-      const list = byId("tabs");
-      if (isShown) list.scrollTo({ left: tab.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2 }); // scrolls the tabs, not the page
     }
     this.shown = name;
-    if (isOther) scrollTo({ top });
+    this.#onPlace(name);
+    if (before === undefined) this.#scrollTabs(name);
+    if (scrolls) scrollTo({ top });
     this.#onShow(name); // last: it may scroll to what matters in the panel
+  }
+
+  /** Notes how far the shown panel is scrolled; returns how far the panel `name` will be. */
+  #leave(name) {
+    this.#scrolled.set(this.shown, scrollY);
+    const list = byId("tabs");
+    const pinned = parseFloat(getComputedStyle(list).top) || 0;
+    const start = list.parentElement.getBoundingClientRect().top + scrollY - pinned;
+    return this.#scrolled.get(name) ?? Math.min(scrollY, start);
+  }
+
+  /** Scrolls the tabs, not the page. */
+  #scrollTabs(name) {
+    const list = byId("tabs");
+    const tab = byId(`${name}-tab`);
+    list.scrollTo({ left: tab.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2 });
   }
 
   #there() {
