@@ -174,7 +174,10 @@ def test_a_saved_preset_is_the_current_one_and_has_its_picture_in_every_browser(
     item = page.locator("#presets li[data-name='Opening night']")
     item.locator("img").wait_for()
     stage.send("/layer/1/curve", 0.125)
-    other = house.visit().open()
+    other = house.visit()
+    other.page.add_init_script("localStorage.clear()")  # a first visit
+    other.open()
+    other.page.locator("#perform-tab[aria-selected=true]").wait_for()
     other.page.locator("#look-now", has_text="Opening night *").wait_for()
     other.page.locator("#presets-tab").click()
     picture = other.page.locator("#presets li[data-name='Opening night'] img")
