@@ -31,7 +31,7 @@ from tests.children.toys import is_live
 from tests.dataset.running.small_runs import contents, small_job
 from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.jobs.video.cluster_toys import DAWDLES, SIDE, WELL, open_toy
-from tests.support.long_form import IS_SOAK, in_long_form
+from tests.support.long_form import in_long_form, only_soak
 
 CPUS = 4
 SD_SIDE = 64
@@ -180,11 +180,12 @@ def processes(words: str) -> list[psutil.Process]:
     return found
 
 
+@only_soak
 def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed_or_hang(
     ray: Any, dataset_here: dict[str, str], tmp_path: Path
 ) -> None:
-    """A process that makes a picture dies, in the long form it hangs until its timeout; then an actor dies. What dies
-    when its picture is made already does not count, so there are two, each at the first attempt of its picture."""
+    """A process that makes a picture hangs until its timeout; then an actor dies. What dies when its picture is made
+    already does not count, so there are two, each at the first attempt of its picture."""
     said: list[str] = []
     stopped: set[str] = set()
     killed: list[int] = []
@@ -197,7 +198,7 @@ def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed
                     log = Path(f"/proc/{maker.pid}/fd/1").read_text(encoding="utf-8")
                     named = re.search(r"picture \d+", log)
                     if named and named[0] not in stopped:
-                        maker.send_signal(signal.SIGSTOP if IS_SOAK else signal.SIGKILL)
+                        maker.send_signal(signal.SIGSTOP)
                         stopped.add(named[0])
         for process in processes(ACTOR_NAME)[:1] if not killed and any("was retried" in line for line in said) else ():
             process.kill()

@@ -35,7 +35,7 @@ def runs() -> Iterator[subprocess.Popen[str]]:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("job", ["video", "segment track", "convert", *in_long_form("segment image")])
+@pytest.mark.parametrize("job", ["video", "convert", *in_long_form("segment track", "segment image")])
 def test_a_run_killed_anywhere_and_resumed_gives_the_bytes_of_an_uninterrupted_one(
     job: str, runs: subprocess.Popen[str], tiny_models: TinyModels, tmp_path: Path
 ) -> None:

@@ -71,12 +71,12 @@ def control(index: int, calls: int, scale: float = 1.0) -> list[ControlInput]:
     ("cfg", "sampled", "is_controlled"),
     [
         *((cfg, {}, False) for cfg in CFG),
-        *((CFG[number], TCD, False) for number in (1, 5)),
-        *((CFG[number], {}, True) for number in (1, 4)),
+        (CFG[5], TCD, False),
+        (CFG[4], {}, True),
         *in_long_form(
             *((cfg, {"sampler": sampler}, False) for cfg in CFG for sampler in ("lightning", "tcd")),
-            *((CFG[number], TCD, False) for number in (0, 3)),
-            (CFG[0], {}, True),
+            *((CFG[number], TCD, False) for number in (0, 1, 3)),
+            *((CFG[number], {}, True) for number in (0, 1)),
         ),
     ],
 )
