@@ -22,7 +22,7 @@ from engine.config import Config, build_config
 from engine.control import OscServer
 from engine.control.commands.camera import first_word
 from engine.control.commands.child import ChildControl
-from engine.control.commands.desk import Desk, Run, open_desk
+from engine.control.commands.desk import ControlHub, Run, open_desk
 from engine.control.commands.lines import Lines, open_lines, subscribe_configured
 from engine.control.commands.preset_mixer import conditions as preset_conditions
 from engine.control.commands.timecode import conditions as timecode_conditions
@@ -42,7 +42,7 @@ from engine.render.isf.clocks import date_live, date_offline
 from engine.render.opening import describe_unused_card, open_renderer
 from engine.render.region_mapper import RegionMapper
 from engine.sinks.registry import conditions as sink_conditions
-from engine.sinks.sink import Stage
+from engine.sinks.sink import OutputFormat
 from engine.sinks.sink_set import SinkSet
 from engine.sources.current import ChosenSource, CurrentSource
 from engine.sources.opening import OpenedVideos, open_source
@@ -163,7 +163,7 @@ def open_picture(run: Run, values: Values) -> Picture:
         config = config.with_size(*SOFTWARE_SIZE)
     if renderer.is_software and config.renderer != "numba" and (line := describe_unused_card()):
         report("renderer.unused_card", f"draws in {line}")
-    stage = Stage(
+    stage = OutputFormat(
         width=config.width,
         height=config.height,
         fps=config.fps or (SOFTWARE_FPS if renderer.is_software else GPU_FPS),
@@ -209,7 +209,7 @@ class Models:
     """The camera, and the videos that the models have opened, if they must be polled on the render thread."""
 
 
-def open_models(run: Run, values: Values, picture: Picture, desk: Desk) -> Models:
+def open_models(run: Run, values: Values, picture: Picture, desk: ControlHub) -> Models:
     videos = OpenedVideos(run.clock, run.warnings.report, run.closing)
     around = Surroundings(
         config=picture.config,
@@ -240,7 +240,9 @@ def open_models(run: Run, values: Values, picture: Picture, desk: Desk) -> Model
     return Models(live=models, polled=polled)
 
 
-def open_frames(run: Run, values: Values, picture: Picture, desk: Desk, models: Models, lines: Lines) -> EngineParts:
+def open_frames(
+    run: Run, values: Values, picture: Picture, desk: ControlHub, models: Models, lines: Lines
+) -> EngineParts:
     return EngineParts(
         timing=TimingParts(
             clock=run.clock, stopwatch=SystemClock(), times=FrameTimes(), mark=FrameMark(), gate=run.gate

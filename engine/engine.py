@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from engine.children.supervisor import Supervisor
 from engine.config import Config
-from engine.control.commands.desk import Desk
+from engine.control.commands.desk import ControlHub
 from engine.control.commands.show import EngineStatus, Hooks
 from engine.frame_loop import EngineParts, FrameLoop
 from engine.live.kit.opening import describe_models
@@ -47,7 +47,7 @@ class Engine:
         return self._parts.desk.presets
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> ControlHub:
         """The parts that commands reach: presets, cues, tempo. Each says on which threads."""
         return self._parts.desk
 

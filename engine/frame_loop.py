@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from engine.audio.input import AudioInput
-from engine.control.commands.desk import Desk
+from engine.control.commands.desk import ControlHub
 from engine.control.commands.lines import Lines
 from engine.errors import RenderError
 from engine.ipc import Gate
@@ -27,7 +27,7 @@ from engine.params import Snapshot
 from engine.params.crossfade import PictureFade
 from engine.render.isf.isf_file import ShaderSlot
 from engine.render.picture import PictureInput
-from engine.sinks.sink import PictureName, Stage
+from engine.sinks.sink import OutputFormat, PictureName
 from engine.sinks.sink_set import SinkSet
 from engine.sources.current import CurrentSource
 from engine.sources.senders import SenderLists
@@ -80,7 +80,7 @@ class InputParts:
 class OutputParts:
     """Where pictures go."""
 
-    stage: Stage
+    stage: OutputFormat
     """Their format; replaced when size or frame rate change."""
     sinks: SinkSet
     previews: Mapping[str, PreviewTap]
@@ -92,7 +92,7 @@ class EngineParts:
     """All that a frame needs."""
 
     timing: TimingParts
-    desk: Desk
+    desk: ControlHub
     """The values, commands, cues and tempo that performers set."""
     lines: Lines
     inputs: InputParts

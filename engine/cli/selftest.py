@@ -86,11 +86,11 @@ def compare(card: np.ndarray, received: np.ndarray) -> dict[str, Any]:
 def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[Answer, dict[str, Any]]:
     """Publish the card at 30 fps until the other process has it; returns its answer and the renderer."""
     from engine.render.context import open_context
-    from engine.sinks.sink import SinkSpec, Stage
+    from engine.sinks.sink import OutputFormat, SinkSpec
     from engine.sinks.sink_set import SinkSet
 
     height, width = card.shape[:2]
-    stage = Stage(
+    stage = OutputFormat(
         width=width,
         height=height,
         fps=FPS,

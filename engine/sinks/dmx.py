@@ -21,7 +21,7 @@ from engine.dmx.own import component_id
 from engine.dmx.sending import BROADCAST, DmxSender, Route, hosts_of
 from engine.errors import SinkError
 from engine.sinks.dmx_levels import colours_of, grid_of, levels_of, read_size, universes_of
-from engine.sinks.sink import TITLES, PictureName, Stage
+from engine.sinks.sink import TITLES, OutputFormat, PictureName
 from engine.sinks.sink_thread import ThreadSink
 from engine.system import folders
 from engine.values import PublishedFrame
@@ -54,7 +54,7 @@ class DmxSink(ThreadSink):
         self._next_s = float("-inf")
         self._detail = ""
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         self._is_offline = stage.is_offline
         if stage.is_offline:
             self.warning = "dmx: nothing is sent offline, where time is not that of the room"

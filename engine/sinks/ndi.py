@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import TITLES, PictureName, Stage
+from engine.sinks.sink import TITLES, OutputFormat, PictureName
 from engine.sinks.sink_thread import ThreadSink
 from engine.system.schedule import exact_rate
 from engine.values import PublishedFrame
@@ -47,18 +47,18 @@ class NdiSink(ThreadSink):
         super().__init__(name, f"ndi {name}")
         self._waiting: np.ndarray | None = None
         """The newest picture not sent yet."""
-        self._stage: Stage | None = None
+        self._stage: OutputFormat | None = None
         self._connections = 0
         self._full_name = ""
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         require_available(self.kind)
         self._stage = stage
         self._thread.start()
         if may_wait:
             self._wait_until_open()
 
-    def set_format(self, stage: Stage) -> None:
+    def set_format(self, stage: OutputFormat) -> None:
         with self._change:
             self._stage = stage
 

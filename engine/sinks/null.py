@@ -5,7 +5,7 @@ To add a sink: copy this file to engine/sinks/KIND.py, name its class KindSink, 
 kind there. A sink in a package of your own needs none of that: docs/embedding.md.
 """
 
-from engine.sinks.sink import TITLES, PictureName, SinkStatus, Stage
+from engine.sinks.sink import TITLES, OutputFormat, PictureName, SinkStatus
 from engine.values import PublishedFrame
 
 
@@ -18,10 +18,10 @@ class NullSink:
         self.name = argument or TITLES[picture]
         self._frames = 0
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         """Open the device, file or memory. Unless `may_wait`, do slow things on a thread."""
 
-    def set_format(self, stage: Stage) -> None:
+    def set_format(self, stage: OutputFormat) -> None:
         """Prepare for another size or rate. Not needed by a sink that checks each frame's size."""
 
     def publish(self, frame: PublishedFrame) -> None:

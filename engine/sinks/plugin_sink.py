@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import MultiverseError, SinkError, in_one_line
-from engine.sinks.sink import Sink, SinkSpec, SinkStatus, Stage
+from engine.sinks.sink import OutputFormat, Sink, SinkSpec, SinkStatus
 from engine.system.daemon_worker import DaemonWorker
 from engine.system.guarded_thread import place_of
 from engine.values import PublishedFrame
@@ -34,12 +34,12 @@ class PluginSink(Sink):
         self._patience_s, self._began_s, self._dropped = 0.0, 0.0, 0
         self._is_closed = self._is_resized = False
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         self._stage, self._patience_s = stage, MAX_START_S if may_wait else 0.0
         self._begin(lambda: self._made.start(stage, may_wait=may_wait))
         self._patience_s = threading.TIMEOUT_MAX if stage.is_offline else 0.0
 
-    def set_format(self, stage: Stage) -> None:
+    def set_format(self, stage: OutputFormat) -> None:
         self._stage, self._is_resized = stage, True
 
     def publish(self, frame: PublishedFrame) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from engine.errors import ChildError, SharedMemoryError, SinkError
 from engine.ipc import FrameRing, RingOwner
-from engine.sinks.sink import TITLES, PictureName, Stage
+from engine.sinks.sink import TITLES, OutputFormat, PictureName
 from engine.sinks.sink_thread import ThreadSink
 from engine.system.worker_process import WorkerProcess
 from engine.values import PublishedFrame
@@ -47,7 +47,7 @@ class ProgramSink(ThreadSink):
     def _end(self, process: WorkerProcess) -> None:
         process.end(MAX_END_S)
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         try:
             self._ring = FrameRing.create(f"{self.kind} {os.getpid()}", stage.width, stage.height)  # no rate: unlisted
         except SharedMemoryError as error:
@@ -57,7 +57,7 @@ class ProgramSink(ThreadSink):
         if may_wait and not self._wait_until_open(MAX_START_S):
             raise SinkError(f"{self.kind}: its process opened nothing within {MAX_START_S:.0f} s")
 
-    def set_format(self, stage: Stage) -> None:
+    def set_format(self, stage: OutputFormat) -> None:
         assert self._ring is not None
         if self._ring.shape != (stage.height, stage.width, 4):
             self._ring.resize(stage.width, stage.height)

@@ -19,7 +19,7 @@ import numpy as np
 from engine.errors import SinkError
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
-from engine.sinks.sink import PictureName, RecordingStatus, SinkStatus, Stage
+from engine.sinks.sink import OutputFormat, PictureName, RecordingStatus, SinkStatus
 from engine.sinks.sink_thread import sink_thread
 from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
 from engine.system.atomic_file import MAX_HELD_JOB_S, move_into_place, remove_file, sync_file, sync_folder
@@ -56,7 +56,7 @@ class Recording:
     def __init__(
         self,
         wanted: Path,
-        stage: Stage,
+        stage: OutputFormat,
         size: tuple[int, int],
         *,
         claim: Callable[[Path], Path],
@@ -253,7 +253,7 @@ class RecordSink:
         from date and time in the stage's record folder."""
         self._argument, self._picture = argument, picture
         self._wanted = Path(argument)
-        self._stage: Stage | None = None
+        self._stage: OutputFormat | None = None
         self._recordings: list[Recording] = []
         """One per file: the last one is active, the others ended with a change of size."""
 
@@ -263,7 +263,7 @@ class RecordSink:
             return self._argument
         return str(self._wanted if self._stage.overwrites else self._recordings[0].path)
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         self._stage = stage
         if not self._argument:
             self._wanted = dated_file(stage.record_folder, self._picture, time.time(), ".mp4")
@@ -272,7 +272,7 @@ class RecordSink:
         if may_wait:
             self._recordings[0].wait_until_open()
 
-    def set_format(self, stage: Stage) -> None:
+    def set_format(self, stage: OutputFormat) -> None:
         self._stage = stage  # the next frame's size decides if a new file is needed
 
     def publish(self, frame: PublishedFrame) -> None:

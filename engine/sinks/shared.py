@@ -9,7 +9,7 @@ import os
 from engine.errors import SharedMemoryError, SinkError
 from engine.ipc import FrameRing, RingOwner
 from engine.ipc.ring_folder import find_ring, system_folder
-from engine.sinks.sink import TITLES, PictureName, Sink, SinkStatus, Stage
+from engine.sinks.sink import TITLES, OutputFormat, PictureName, Sink, SinkStatus
 from engine.values import PublishedFrame
 
 
@@ -23,7 +23,7 @@ class SharedSink(Sink):
         self.warning = ""
         """One line for the performer, set by `start`."""
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         other = find_ring(self.name, system_folder())
         if other is not None and other.writer.pid != os.getpid():
             self.warning = (
@@ -35,7 +35,7 @@ class SharedSink(Sink):
         except SharedMemoryError as error:
             raise SinkError(f"shared: {error}") from error
 
-    def set_format(self, stage: Stage) -> None:
+    def set_format(self, stage: OutputFormat) -> None:
         assert self._ring is not None
         self._ring.fps = stage.fps
         if self._ring.shape != (stage.height, stage.width, 4):

@@ -65,7 +65,7 @@ class SinkSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class OutputFormat:
     """The format that all sinks of one picture share."""
 
     width: int
@@ -83,7 +83,7 @@ class Stage:
     overwrites: bool = False
     """A finished film or picture replaces the file of its name; otherwise it gets a number. Only offline."""
 
-    def with_format(self, width: int, height: int, fps: float) -> "Stage":
+    def with_format(self, width: int, height: int, fps: float) -> "OutputFormat":
         return dataclasses.replace(self, width=width, height=height, fps=fps)
 
 
@@ -129,14 +129,14 @@ class Sink(Protocol):
     kind: str
     name: str
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         """Open. SinkUnavailableError if it can never run on this system, SinkError for anything the user can fix.
 
         `may_wait`, before a show and offline: return when everything is open. Otherwise never wait for a disk: open
         files on a thread, and raise its error from a later call.
         """
 
-    def set_format(self, stage: Stage) -> None:
+    def set_format(self, stage: OutputFormat) -> None:
         """Prepare for another size or rate of the picture from the next frame on."""
         return None
 

@@ -13,12 +13,12 @@ from engine.sinks.registry import load_kinds, make_sink
 from engine.sinks.sink import (
     EXTRA_PICTURES,
     TITLES,
+    OutputFormat,
     PictureName,
     RecordingStatus,
     Sink,
     SinkSpec,
     SinkStatus,
-    Stage,
     picture_name,
 )
 from engine.sinks.snapshot import SnapshotSink
@@ -90,11 +90,11 @@ class SinkSet:
     """Everything but `status` and `recordings` on the render thread with its GL context current. Close it before the
     renderer."""
 
-    def __init__(self, stage: Stage, clock: Clock, report: Report, *, stopwatch: Clock | None = None) -> None:
+    def __init__(self, stage: OutputFormat, clock: Clock, report: Report, *, stopwatch: Clock | None = None) -> None:
         """`clock` is the show's clock; `stopwatch` is real time, so that shutdown timeouts work offline too."""
         self.stage = stage
         """Format of the main picture."""
-        self._extra_stages: dict[PictureName, Stage] = {}  # formats of the run's other pictures
+        self._extra_stages: dict[PictureName, OutputFormat] = {}  # formats of the run's other pictures
         self._clock = clock
         self._stopwatch = stopwatch or SystemClock()
         self._report = report
@@ -202,7 +202,7 @@ class SinkSet:
         place.started_with = main
         self._places += (place,)
 
-    def _stage_of(self, spec: SinkSpec) -> Stage:
+    def _stage_of(self, spec: SinkSpec) -> OutputFormat:
         """The picture's format. SinkError if the run has no such picture."""
         if spec.picture == "main":
             return self.stage
@@ -282,7 +282,7 @@ class SinkSet:
             takers = 1
         return takers
 
-    def restart_all(self, stage: Stage) -> None:
+    def restart_all(self, stage: OutputFormat) -> None:
         """Continue with another size or rate of the main picture: recordings in a new file, rings in new memory, others
         unchanged. Other pictures only take over the rate, as their sizes come with each frame."""
         self.stage = stage

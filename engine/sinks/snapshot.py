@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import SinkError
-from engine.sinks.sink import PictureName, Stage, sink_label
+from engine.sinks.sink import OutputFormat, PictureName, sink_label
 from engine.sinks.sink_thread import ThreadSink
 from engine.sinks.whole_file import check_suffix, dated_file, make_folder, reserve
 from engine.system.atomic_file import MAX_HELD_LIVE_S, HeldFileError, move_into_place, remove_file
@@ -40,7 +40,7 @@ class SnapshotSink(ThreadSink):
         self._keeps_last = self._wanted is not None and self._at_s is None
         self._takes = 0
         self._last: PublishedFrame | None = None
-        self._stage: Stage | None = None
+        self._stage: OutputFormat | None = None
         self._newest_s = 0.0
         self._path: Path | None = None
         self._queue: deque[np.ndarray] = deque()
@@ -48,7 +48,7 @@ class SnapshotSink(ThreadSink):
     def take(self) -> None:
         self._takes += 1
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         self._stage = stage
         if self._wanted is not None:
             check_suffix(self.kind, self._wanted, (".png",))
@@ -58,7 +58,7 @@ class SnapshotSink(ThreadSink):
         if may_wait:
             self._wait_until_open()
 
-    def set_format(self, stage: Stage) -> None:
+    def set_format(self, stage: OutputFormat) -> None:
         self._stage = stage
         self._last = None  # its texture no longer exists
 

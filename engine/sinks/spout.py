@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import TITLES, PictureName, Sink, SinkStatus, Stage
+from engine.sinks.sink import TITLES, OutputFormat, PictureName, Sink, SinkStatus
 from engine.values import PublishedFrame
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class SpoutSink(Sink):
         self._frames = 0
         self._way = ""
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         require_available(self.kind)
         try:
             import SpoutGL

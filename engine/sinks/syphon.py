@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import SinkError
 from engine.sinks.registry import broken, require_available
-from engine.sinks.sink import TITLES, PictureName, Sink, SinkStatus, Stage
+from engine.sinks.sink import TITLES, OutputFormat, PictureName, Sink, SinkStatus
 from engine.values import PublishedFrame, TextureRef
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class SyphonSink(Sink):
         self._way = ""
         self._application = ""
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         require_available(self.kind)
         try:
             import CoreFoundation  # noqa: F401  everything used later, so that no frame waits for it

@@ -13,7 +13,7 @@ import msgspec
 
 from engine.sinks.program_sink import ProgramSink
 from engine.sinks.registry import require_available
-from engine.sinks.sink import PictureName, Stage
+from engine.sinks.sink import OutputFormat, PictureName
 from engine.system.worker_process import WorkerProcess
 
 LINUX_DEVICES: Final = Path("/sys/module/v4l2loopback")
@@ -61,7 +61,7 @@ class VirtualcamSink(ProgramSink):
         super().__init__(argument, picture)
         self._state = CameraState()
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         require_available(self.kind)
         self._stage = stage
         super().start(stage, may_wait=may_wait)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from engine.errors import ChildError, SinkError, SinkUnavailableError
 from engine.sinks.program_sink import MAX_END_S, MAX_START_S, ProgramSink
-from engine.sinks.sink import PictureName, Stage
+from engine.sinks.sink import OutputFormat, PictureName
 from engine.sinks.window_messages import (
     DEFAULTS,
     UNSAVED,
@@ -74,7 +74,7 @@ class WindowSink(ProgramSink):
         self._wanted: dict[str, Value] = {}
         self._is_left = False
 
-    def start(self, stage: Stage, *, may_wait: bool = False) -> None:
+    def start(self, stage: OutputFormat, *, may_wait: bool = False) -> None:
         _require_screen()
         super().start(stage, may_wait=may_wait)
 

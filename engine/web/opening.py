@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from engine.audio.input import AudioInput
 from engine.config import split_host_port
 from engine.control import OscServer
-from engine.control.commands.desk import Desk, Run
+from engine.control.commands.desk import ControlHub, Run
 from engine.control.commands.lines import Lines
 from engine.control.query import Announcer, QueryHub, QueryTree, host_info, service_name
 from engine.errors import ConfigError
@@ -20,7 +20,7 @@ from engine.web.serving.lan import lan_addresses
 
 def open_web(
     run: Run,
-    desk: Desk,
+    desk: ControlHub,
     lines: Lines,
     *,
     audio: AudioInput,

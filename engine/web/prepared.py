@@ -21,7 +21,7 @@ import numpy as np
 
 import osc_schema
 from engine.audio.input import AudioInput
-from engine.control.commands.desk import Desk, Run
+from engine.control.commands.desk import ControlHub, Run
 from engine.errors import ChildError
 from engine.params import Tempo
 from engine.params.preset_file import LoadedPreset
@@ -220,7 +220,7 @@ class PreparedPicture:
 
 
 def prepared_picture(
-    tap: PreviewTap, run: Run, desk: Desk, sound: AudioInput, size_px: Callable[[], tuple[int, int]]
+    tap: PreviewTap, run: Run, desk: ControlHub, sound: AudioInput, size_px: Callable[[], tuple[int, int]]
 ) -> PreparedPicture:
     """The picture of what is prepared at this desk, offered to `tap`."""
     config, presets = run.config, desk.preset_control

@@ -19,7 +19,7 @@ from engine.jobs.segment.coco import CocoFile
 from engine.jobs.segment.pictures import PngFolder
 from engine.params import Autosave, ParamStore, PresetFolder
 from engine.sinks.record import RecordSink
-from engine.sinks.sink import Stage
+from engine.sinks.sink import OutputFormat
 from engine.sinks.snapshot import SnapshotSink
 from engine.system import atomic_file
 from engine.system.atomic_file import HeldFileError, remove_file, remove_folder, retry_delays_s, when_free, write_atomic
@@ -48,7 +48,7 @@ def brightness_of(folder: PresetFolder, name: str) -> Any:
 def shown(sink: RecordSink | SnapshotSink, folder: Path, count: int = 3) -> None:
     """Start, use and close a sink, offline."""
     stage: dict[str, Any] = {"width": 64, "height": 48, "fps": 30.0, "sample_rate_hz": 0, "audio_channels": 0}
-    sink.start(Stage(**stage, is_offline=True, record_folder=folder))
+    sink.start(OutputFormat(**stage, is_offline=True, record_folder=folder))
     pixels = np.full((48, 64, 4), 200, np.uint8)
     for index in range(count):
         frame = FrameId(index=index, time_s=index / 30)

@@ -13,7 +13,7 @@ import pytest
 
 from engine.render.context import _gl_library
 from engine.sinks.registry import available_kinds
-from engine.sinks.sink import Stage
+from engine.sinks.sink import OutputFormat
 from engine.system.clock import SteppedClock
 from engine.values import AudioBlock, FrameId, PublishedFrame, TextureRef
 from tests.support.ndi_network import NdiReceiver, use_loopback
@@ -31,8 +31,8 @@ def clock() -> SteppedClock:
 
 
 @pytest.fixture
-def make_stage(tmp_path: Path) -> Callable[..., Stage]:
-    def make(**changes: Any) -> Stage:
+def make_stage(tmp_path: Path) -> Callable[..., OutputFormat]:
+    def make(**changes: Any) -> OutputFormat:
         values: dict[str, Any] = {
             "width": 64,
             "height": 48,
@@ -42,7 +42,7 @@ def make_stage(tmp_path: Path) -> Callable[..., Stage]:
             "is_offline": False,
             "record_folder": tmp_path / "recordings",
         }
-        return Stage(**{**values, **changes})
+        return OutputFormat(**{**values, **changes})
 
     return make
 

@@ -14,7 +14,7 @@ import pytest
 
 from engine.errors import SinkError
 from engine.ipc import FrameRing
-from engine.sinks.sink import TITLES, PictureName, SinkSpec, Stage, picture_name
+from engine.sinks.sink import TITLES, OutputFormat, PictureName, SinkSpec, picture_name
 from engine.sinks.sink_set import SinkSet
 from engine.system.clock import SteppedClock
 from engine.values import ShownPicture, TextureRef
@@ -51,7 +51,7 @@ def named(sinks: SinkSet) -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture
-def open_set(make_stage: Callable[..., Stage], clock: SteppedClock, reports: Callable):
+def open_set(make_stage: Callable[..., OutputFormat], clock: SteppedClock, reports: Callable):
     """`open_set(*pictures, **stage)`: the sinks of a run that has these pictures."""
     made: list[SinkSet] = []
 

@@ -10,7 +10,7 @@ import pytest
 
 from engine import Config, open_engine
 from engine.sinks.ndi import NdiSink, straight
-from engine.sinks.sink import Stage
+from engine.sinks.sink import OutputFormat
 
 TOLERANCE = 24  # of 255: NDI's codec turns pure blue into 240; another card would differ by 95
 MIDDLE = slice(8, -8)
@@ -20,7 +20,7 @@ MIDDLE = slice(8, -8)
 def opened(make_stage) -> Iterator[Callable[..., NdiSink]]:
     sinks: list[NdiSink] = []
 
-    def start(name: str, stage: Stage | None = None) -> NdiSink:
+    def start(name: str, stage: OutputFormat | None = None) -> NdiSink:
         sink = NdiSink(name)
         sink.start(stage or make_stage(width=128, height=96), may_wait=True)
         sinks.append(sink)

@@ -70,7 +70,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class ControlHub:
     store: ParamStore
     commands: CommandTable
     dispatcher: Dispatcher
@@ -117,7 +117,7 @@ def open_desk(
     sinks: SinkSet,
     senders: SenderLists,
     take_picture: TakePicture | None,
-) -> Desk:
+) -> ControlHub:
     """Read the files of presets, cues, banks and mappings, and register the commands. Shaders, cameras and sounds are
     not yet started. `take_picture`: of presets."""
     config, closing, report = run.config, run.closing, run.warnings.report
@@ -168,7 +168,7 @@ def open_desk(
     commands.add("/launch/drop", launching.on_drop)
     commands.add("/launch/list", launching.on_list, is_listing=True)
     commands.add("/map/heard", dispatcher.heard.on_heard, is_listing=True)
-    return Desk(
+    return ControlHub(
         store=store,
         commands=commands,
         dispatcher=dispatcher,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from engine.config import split_host_port
 from engine.control import OscServer, Sender, SendingThread
-from engine.control.commands.desk import Desk, Run
+from engine.control.commands.desk import ControlHub, Run
 from engine.control.dmx.receiver import DmxReceiver
 from engine.control.foreign.midi_bridges import PORT_FORM
 from engine.control.link.follower import LinkFollower
@@ -29,7 +29,7 @@ class Lines:
     """It follows a session as soon as `/tempo/source` is link."""
 
 
-def open_lines(run: Run, desk: Desk) -> Lines:
+def open_lines(run: Run, desk: ControlHub) -> Lines:
     """Open the lines of the configuration, without taking a port or starting one."""
     config, closing = run.config, run.closing
     sending = SendingThread(desk.dispatcher)
@@ -53,7 +53,7 @@ def open_lines(run: Run, desk: Desk) -> Lines:
     return Lines(sending=sending, osc=osc, dmx=dmx, midi=midi, link=link)
 
 
-def subscribe_configured(run: Run, desk: Desk, osc: OscServer) -> None:
+def subscribe_configured(run: Run, desk: ControlHub, osc: OscServer) -> None:
     """Send the configured programs what they are configured to get."""
     for target in run.config.osc.feedback:
         if target.send == "values":
@@ -70,7 +70,7 @@ def _unanswered(source: str) -> Sender:
     return Sender(name=source, post=lambda packet: None, at_port=None)
 
 
-def _open_dmx(run: Run, desk: Desk) -> DmxReceiver:
+def _open_dmx(run: Run, desk: ControlHub) -> DmxReceiver:
     dmx = run.config.dmx
 
     def deliver(messages: list[Message], source: str) -> None:
@@ -93,7 +93,7 @@ def _open_dmx(run: Run, desk: Desk) -> DmxReceiver:
     )
 
 
-def _open_midi(run: Run, desk: Desk) -> MidiPorts:
+def _open_midi(run: Run, desk: ControlHub) -> MidiPorts:
     lights = desk.bank_lights
 
     def subscribe(to: Sender, device: str) -> None:
