@@ -34,7 +34,7 @@ def filled(text: str, command: Any) -> str:
 
 def pages() -> list[Path]:
     """The pages in docs/ that hold a table; none if the package is installed without docs."""
-    return [path for path in sorted(DOCS.glob("*.md")) if MARKER.search(path.read_text(encoding="utf-8"))]
+    return [path for path in sorted(DOCS.rglob("*.md")) if MARKER.search(path.read_text(encoding="utf-8"))]
 
 
 def _table(command: Any, found: re.Match[str]) -> str:
@@ -94,7 +94,7 @@ def looks_table() -> str:
     from osc_schema.look_names import WORLDS
 
     columns = (
-        [f"![{name}](../engine/web/page/looks/{quote(name)}.webp)<br>{name}" for name in looks]
+        [f"![{name}](../../engine/web/page/looks/{quote(name)}.webp)<br>{name}" for name in looks]
         for looks in WORLDS.values()
     )
     rows = zip_longest(*columns, fillvalue="")

@@ -33,8 +33,8 @@ def run(name: str, *arguments: str, folder: Path) -> str:
 
 
 def test_there_are_five_programs_of_less_than_sixty_lines_on_the_page() -> None:
-    page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"\(examples/(\w+\.py)\)", page)) == {path.name for path in PROGRAMS}
+    page = (ROOT / "docs" / "how-to/embedding.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"/examples/(\w+\.py)\)", page)) == {path.name for path in PROGRAMS}
     assert len(PROGRAMS) == 5
     assert all(len(path.read_text(encoding="utf-8").splitlines()) < 60 for path in PROGRAMS)
 

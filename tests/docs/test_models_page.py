@@ -1,4 +1,4 @@
-"""docs/models.md: its commands download what the engine's own errors name."""
+"""docs/how-to/models.md: its commands download what the engine's own errors name."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ from engine.models import locate
 from engine.models.known_repositories import KNOWN
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "models.md"
+PAGE = ROOT / "docs" / "how-to/models.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 TABLE = TEXT.partition("\n## ")[0]
 LINES = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
